@@ -1,0 +1,43 @@
+"""The command `offhook`: puts its commands together and turns a failure into one line and an exit code.
+
+Wiring only.
+"""
+
+import sys
+
+import typer
+
+from offhook.commands import account, cdr, exchange, line, number, up
+from offhook.exit_codes import CommandError, ExitCode
+from offhook.output import print_error
+
+app = typer.Typer(
+    name="offhook",
+    help="A SIP softswitch: phones register, call each other and the world, and every call is charged exactly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up.up)
+exchange.add_to(app)
+app.add_typer(account.app, name="account")
+app.add_typer(line.app, name="line")
+app.add_typer(number.app, name="number")
+app.add_typer(cdr.app, name="cdr")
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 exchange or database out of reach."""
+    try:
+        app()
+    except CommandError as failure:
+        sys.stdout.flush()
+        print_error(f"offhook: {failure}")
+        sys.exit(failure.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.REFUSED)
+
+
+if __name__ == "__main__":
+    main()

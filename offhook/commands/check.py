@@ -1,0 +1,99 @@
+"""`offhook check`: is the configuration valid as a whole, and is anything unwise in it or in the books."""
+
+from pathlib import Path
+
+import msgspec
+
+from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, conf_dir, data_dir, problem_text
+from offhook.database import find_dsn, run_on_books
+from offhook.exit_codes import CommandError, ExitCode
+from offhook.output import print_error, print_json, print_line
+from offhook.paths import DataDir
+from offhook.supervisor.conf_home import MAIN_FILE, packaged_conf
+from provisioning import service
+from provisioning.views import LineView
+from switch.conf_files import ConfProblem, ConfProblems
+from switch.config import Conf, load_conf
+
+LINES_NAMED_MAX = 20
+
+
+class Findings(msgspec.Struct):
+    """What `--json` prints.
+
+    `is_database_checked` False: it could not be reached, so nothing is said about lines.
+    """
+
+    conf: str
+    problems: list[ConfProblem]
+    warnings: list[ConfProblem]
+    lines_without_emergency: list[str]
+    is_database_checked: bool
+
+
+def check(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+    """Check the configuration: every problem with file, line and key. Exit code 2 when it cannot be used."""
+    place = data_dir(data)
+    directory = _directory(place, conf)
+    loaded, problems = _load(directory)
+    lines = _lines_without_emergency(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
+    findings = Findings(
+        conf=str(directory),
+        problems=problems,
+        warnings=loaded.warnings if loaded is not None else [],
+        lines_without_emergency=[line.user for line in lines or []],
+        is_database_checked=lines is not None,
+    )
+    if as_json:
+        print_json(findings)
+    else:
+        _print(directory, findings, lines or [])
+    if problems:
+        raise SystemExit(ExitCode.INVALID)
+
+
+def _directory(place: DataDir, named: Path | None) -> Path:
+    """Before the first `up` there is no configuration yet; then the one it would copy is checked."""
+    directory = conf_dir(place, named)
+    if named is None and not (directory / MAIN_FILE).exists():
+        return packaged_conf()
+    return directory
+
+
+def _load(directory: Path) -> tuple[Conf | None, list[ConfProblem]]:
+    try:
+        return load_conf(directory), []
+    except ConfProblems as found:
+        return None, found.problems
+    except OSError as problem:
+        text = f"{directory} cannot be read: {problem.strerror or problem}"
+        raise CommandError(text, ExitCode.INVALID) from None
+
+
+def _lines_without_emergency(place: DataDir, dsn: str) -> list[LineView] | None:
+    """None when the database is out of reach: the files can be checked without it."""
+    try:
+        return run_on_books(find_dsn(place, given=dsn), service.lines_without_emergency)
+    except CommandError:
+        return None
+
+
+def _print(directory: Path, findings: Findings, lines: list[LineView]) -> None:
+    for problem in findings.problems:
+        print_error(problem_text(directory, problem))
+    for warning in findings.warnings:
+        print_error(f"warning: {problem_text(directory, warning)}")
+    for line in lines[:LINES_NAMED_MAX]:
+        missing = [
+            name
+            for name, value in (("number", line.emergency_number), ("address", line.emergency_address))
+            if not value
+        ]
+        print_error(f"warning: line {line.user} has no emergency {' and no emergency '.join(missing)}")
+    if len(lines) > LINES_NAMED_MAX:
+        print_error(f"warning: and {len(lines) - LINES_NAMED_MAX} more lines like these")
+    if not findings.is_database_checked:
+        print_line("The database is out of reach, so lines were not checked.")
+    count = len(findings.problems)
+    verdict = "valid" if not count else f"not valid: {count} problem{'s' if count > 1 else ''}"
+    print_line(f"The configuration in {directory} is {verdict}.")

@@ -1,0 +1,81 @@
+"""Commands about the exchange as a whole: check, status, reload, calls, registrations, backup, restore."""
+
+from typing import Annotated, Any
+
+import typer
+
+from offhook.commands.check import check
+from offhook.commands.options import ConfOption, DataOption, JsonOption, data_dir
+from offhook.control_client import ask
+from offhook.live_view import CALL_FIELDS, REGISTRATION_FIELDS, fact_rows, table_of
+from offhook.output import print_facts, print_json, print_line, print_table
+
+calls_app = typer.Typer(help="Live calls, with their cost so far.", invoke_without_command=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Puts the commands of this file into the whole."""
+    app.command()(check)
+    app.command()(status)
+    app.command()(reload)
+    app.add_typer(calls_app, name="calls")
+    app.command()(registrations)
+
+
+def status(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show how the running exchange is."""
+    result = ask(data_dir(data), "status")
+    if as_json:
+        print_json(result)
+    else:
+        print_facts(fact_rows(result))
+
+
+def reload(data: DataOption = None, conf: ConfOption = None, as_json: JsonOption = False) -> None:  # noqa: ARG001
+    """Take over changed configuration files now. Invalid ones are refused, and the old ones stay in force."""
+    result = ask(data_dir(data), "reload")
+    if as_json:
+        print_json(result)
+    else:
+        print_line("The configuration is in force.")
+
+
+@calls_app.callback()
+def calls(context: typer.Context, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List live calls, with their cost so far."""
+    if context.invoked_subcommand is not None:
+        return
+    result = _rows(ask(data_dir(data), "calls"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(CALL_FIELDS, result)
+    print_table(heads, rows, empty="No call is up.")
+
+
+@calls_app.command()
+def end(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, as `offhook calls` shows it.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hang up a call on both sides; it is charged up to now."""
+    result = ask(data_dir(data), "end_call", id=call_id)
+    if as_json:
+        print_json(result)
+    else:
+        print_line("The call is ended.")
+
+
+def registrations(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List what is registered, and where."""
+    result = _rows(ask(data_dir(data), "registrations"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(REGISTRATION_FIELDS, result)
+    print_table(heads, rows, empty="Nothing is registered.")
+
+
+def _rows(result: Any) -> list[dict[str, Any]]:
+    return [row for row in result if isinstance(row, dict)] if isinstance(result, list) else []

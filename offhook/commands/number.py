@@ -1,0 +1,59 @@
+"""`offhook number ...`: which DDI rings which line."""
+
+from typing import Annotated
+
+import typer
+
+from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir
+from offhook.database import find_dsn, run_on_books
+from offhook.moments import format_moment
+from offhook.output import columns, print_json, print_line, print_table
+from provisioning import service
+
+app = typer.Typer(help="Which number rings which line.", no_args_is_help=True)
+
+NumberArgument = Annotated[
+    str, typer.Argument(metavar="NUMBER", help='As people write it: "01632 960001", "+44 1632 960001".')
+]
+
+
+@app.command()
+def assign(
+    number: NumberArgument,
+    line: Annotated[str, typer.Option("--line", help="The line that it rings.")],
+    data: DataOption = None,
+    dsn: DsnOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Let a number ring a line."""
+    view = run_on_books(
+        find_dsn(data_dir(data), given=dsn), lambda db: service.assign_number(db, number, line)
+    )
+    if as_json:
+        print_json(view)
+    else:
+        print_line(f"{view.e164} rings line {view.line}.")
+
+
+@app.command()
+def unassign(
+    number: NumberArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
+    """Take a number from its line."""
+    view = run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.unassign_number(db, number))
+    if as_json:
+        print_json(view)
+    else:
+        print_line(f"{view.e164} no longer rings line {view.line}.")
+
+
+@app.command("list")
+def list_(data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+    """List the numbers assigned here."""
+    views = run_on_books(find_dsn(data_dir(data), given=dsn), service.list_numbers)
+    if as_json:
+        print_json(views)
+        return
+    rows = [[view.e164, view.line, view.account, format_moment(view.assigned_at_ms)] for view in views]
+    heads = columns("number", "line", "account", "since")
+    print_table(heads, rows, empty="No number is assigned: `offhook number assign NUMBER --line USER`.")

@@ -1,0 +1,73 @@
+"""The options that every command has, and what they mean together: which exchange, which configuration."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offhook.exit_codes import CommandError, ExitCode
+from offhook.output import print_error
+from offhook.paths import DataDir, default_data_dir
+from rating.money import MoneyProblem, parse_pounds
+from switch.conf_files import ConfProblem, ConfProblems
+from switch.config import Conf, load_conf
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="OFFHOOK_DATA", help="The exchange's data directory.", show_default=False),
+]
+ConfOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--conf", envvar="OFFHOOK_CONF", help="The configuration directory [DATA/conf].", show_default=False
+    ),
+]
+DsnOption = Annotated[
+    str,
+    typer.Option(
+        "--dsn",
+        envvar="OFFHOOK_DSN",
+        help="A PostgreSQL of your own, as postgresql://user@host/database [the embedded one].",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def data_dir(named: Path | None) -> DataDir:
+    return DataDir(named if named is not None else default_data_dir())
+
+
+def conf_dir(data: DataDir, named: Path | None) -> Path:
+    """The one named, else the one the exchange on this data directory was started with."""
+    return named.expanduser().absolute() if named is not None else data.conf_in_force()
+
+
+def load_conf_or_fail(directory: Path) -> Conf:
+    """Raises CommandError with every problem, one a line."""
+    try:
+        return load_conf(directory)
+    except ConfProblems as found:
+        lines = "\n".join(problem_text(directory, problem) for problem in found.problems)
+        raise CommandError(f"the configuration is not valid:\n{lines}", ExitCode.INVALID) from None
+    except OSError as problem:
+        text = f"{directory} cannot be read: {problem.strerror or problem}"
+        raise CommandError(text, ExitCode.INVALID) from None
+
+
+def problem_text(directory: Path, problem: ConfProblem) -> str:
+    """With the whole path, so that an editor can jump to it."""
+    return str(directory / str(problem))
+
+
+def pounds(text: str, option: str) -> int:
+    """Micros from what was typed for `option`."""
+    try:
+        return parse_pounds(text)
+    except MoneyProblem as problem:
+        raise CommandError(f"{option}: {problem}", ExitCode.INVALID) from None
+
+
+def warn(text: str) -> None:
+    print_error(f"warning: {text}")

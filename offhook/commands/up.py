@@ -1,0 +1,43 @@
+"""`offhook up`: runs everything in the foreground until it is told to stop."""
+
+import asyncio
+import os
+
+from offhook.commands.options import ConfOption, DataOption, DsnOption, data_dir, load_conf_or_fail, warn
+from offhook.exit_codes import CommandError, ExitCode
+from offhook.logs import configure_logs
+from offhook.output import print_line
+from offhook.paths import DataDir
+from offhook.supervisor.conf_home import conf_dir_for
+from offhook.supervisor.exchange import UpPlan, run_exchange
+from offhook.supervisor.lock import ExchangeLock
+from offhook.supervisor.start_text import start_text
+
+# Everything an exchange writes is its own: journals, sockets, the copied configuration with its secrets.
+PRIVATE_UMASK = 0o077
+
+
+def up(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "") -> None:
+    """Run the exchange: everything, in the foreground. SIGTERM or Ctrl-C ends it cleanly."""
+    os.umask(PRIVATE_UMASK)
+    configure_logs()
+    place = data_dir(data)
+    lock = _take_lock(place)
+    try:
+        conf_dir = conf_dir_for(place, named=conf)
+        loaded = load_conf_or_fail(conf_dir)
+        for warning in loaded.warnings:
+            warn(f"{conf_dir}/{warning}")
+        plan = UpPlan(data=place, conf_dir=conf_dir, conf=loaded, dsn=dsn or str(loaded.database.dsn))
+        asyncio.run(run_exchange(plan, on_ready=lambda: print_line(start_text(plan))))
+    finally:
+        lock.release()
+
+
+def _take_lock(place: DataDir) -> ExchangeLock:
+    try:
+        place.make()
+        return ExchangeLock.take(place.lock_file)
+    except OSError as problem:
+        text = f"the data directory {place.root} cannot be used: {problem.strerror or problem}"
+        raise CommandError(text, ExitCode.INVALID) from None

@@ -1,0 +1,104 @@
+"""The way from a command to the books: which DSN, a connection, and clear words when there is none."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import asyncpg
+import psycopg
+import structlog
+
+from offhook.exit_codes import CommandError, ExitCode
+from offhook.paths import DataDir
+from offhook.text import shorten
+from provisioning import service
+from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem
+from provisioning.schema.migrate import SchemaTooNew, migrate
+
+Result = TypeVar("Result")
+
+URL_SCHEMES = ("postgresql", "postgres")
+RETRY_S = 1.0
+SAY_EVERY_S = 5.0
+REASON_CHARS_MAX = 200
+
+log = structlog.get_logger("offhook.database")
+
+
+def without_password(dsn: str) -> tuple[str, str]:
+    """The DSN fit for a command line, and the password that was in it ("" for none)."""
+    parts = urlsplit(dsn)
+    if parts.password is None:
+        return dsn, ""
+    credentials, _, host = parts.netloc.rpartition("@")
+    user = credentials.partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}")), unquote(parts.password)
+
+
+def external_dsn_problem(dsn: str) -> str | None:
+    """What is wrong with an operator's DSN, or None. Never shows it: it may hold a password."""
+    if urlsplit(dsn).scheme not in URL_SCHEMES:
+        return "the DSN is no PostgreSQL URL: expected postgresql://user@host:5432/database"
+    return None
+
+
+async def prepare_schema(dsn: str) -> None:
+    """Brings the schema up to date. Waits without a limit for a database that is not there yet; says so."""
+    started = said = time.monotonic()
+    while True:
+        try:
+            applied = await asyncio.to_thread(migrate, dsn)
+        except psycopg.OperationalError as problem:
+            now = time.monotonic()
+            if said == started or now - said >= SAY_EVERY_S:
+                said = now
+                log.warning("database_unreachable", waited_s=round(now - started), problem=reason(problem))
+            await asyncio.sleep(RETRY_S)
+        except SchemaTooNew as problem:
+            raise CommandError(str(problem)) from None
+        except psycopg.Error as problem:
+            raise CommandError(f"the schema cannot be brought up to date: {problem}") from None
+        else:
+            for name in applied:
+                log.info("schema_changed", migration=name)
+            return
+
+
+def find_dsn(data: DataDir, *, given: str = "") -> str:
+    """The DSN given, or the one of the exchange that runs on this data directory."""
+    if given:
+        return given
+    try:
+        return data.dsn_file.read_text(encoding="utf-8", errors="surrogateescape").strip()
+    except PermissionError:
+        text = f"{data.dsn_file} may not be read by this user: run the command as the exchange's user"
+    except OSError:
+        text = f"no exchange is running on {data.root}: start it with `offhook up`, or name another --data"
+    raise CommandError(text, ExitCode.UNREACHABLE)
+
+
+def run_on_books(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]) -> Result:
+    """Runs `work` on a connection to the books, and turns every way it can fail into one clear line."""
+    return asyncio.run(_connected(dsn, work))
+
+
+async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]) -> Result:
+    try:
+        async with service.connect(dsn) as db:
+            return await work(db)
+    except (InvalidValue, ImportProblems) as problem:
+        raise CommandError(str(problem), ExitCode.INVALID) from None
+    except ProvisioningProblem as problem:
+        raise CommandError(str(problem)) from None
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        text = "the database has another schema than this release: run `offhook up` of this release on it"
+        raise CommandError(text, ExitCode.UNREACHABLE) from None
+    except (*service.UNREACHABLE, asyncpg.InvalidAuthorizationSpecificationError) as problem:
+        raise CommandError(f"the database does not answer: {reason(problem)}", ExitCode.UNREACHABLE) from None
+
+
+def reason(problem: BaseException) -> str:
+    """A short text for an exception that may have none."""
+    return shorten(str(problem).strip() or type(problem).__name__, REASON_CHARS_MAX)

@@ -1,0 +1,105 @@
+"""How the switch's live tables (status, calls, registrations) are shown as text. Pure.
+
+The switch owns what a row holds (switch/control.py). A field known here gets a heading and its unit; a field
+that is not known is left to `--json`, except in `status`, which shows everything.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from offhook.moments import format_duration, format_moment
+from offhook.output import Column
+from rating.money import format_pounds
+
+Row = dict[str, Any]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _pounds(value: Any) -> str:
+    return format_pounds(value) if isinstance(value, int) else ""
+
+
+def _duration(value: Any) -> str:
+    return format_duration(int(value)) if isinstance(value, (int, float)) else ""
+
+
+def _moment(value: Any) -> str:
+    return format_moment(int(value)) if isinstance(value, (int, float)) else ""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One column: the key in the switch's row, the heading, how the value is written."""
+
+    key: str
+    title: str
+    show: Callable[[Any], str] = _text
+    is_right: bool = False
+
+
+# By the ending of a status key: its unit.
+UNIT_ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("_micros", _pounds),
+    ("_at_ms", _moment),
+)
+
+CALL_FIELDS: tuple[Field, ...] = (
+    Field("id", "id"),
+    Field("state", "state"),
+    Field("caller", "from"),
+    Field("destination", "to"),
+    Field("account", "account"),
+    Field("talked_s", "talked", _duration, is_right=True),
+    Field("cost_micros", "cost", _pounds, is_right=True),
+)
+REGISTRATION_FIELDS: tuple[Field, ...] = (
+    Field("user", "user"),
+    Field("contact", "contact"),
+    Field("source", "from"),
+    Field("expires_s", "expires", _duration, is_right=True),
+    Field("user_agent", "phone"),
+)
+
+
+def table_of(fields: Sequence[Field], rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
+    """The headings and cells of those fields that any row has."""
+    present = [field for field in fields if any(field.key in row for row in rows)]
+    heads = [Column(title=field.title, is_right=field.is_right) for field in present]
+    cells = [[field.show(row.get(field.key)) for field in present] for row in rows]
+    return heads, cells
+
+
+def fact_rows(result: Any, *, prefix: str = "") -> list[tuple[str, str]]:
+    """Every value of a nested answer as a name and a text; names are joined by a space."""
+    if not isinstance(result, dict):
+        return [(prefix, _value(prefix, result))]
+    facts = []
+    for key, value in result.items():
+        name = f"{prefix} {_words(key)}".strip()
+        if isinstance(value, dict):
+            facts += fact_rows(value, prefix=name)
+        else:
+            facts.append((name, _value(key, value)))
+    return facts
+
+
+def _words(key: str) -> str:
+    for ending, _ in UNIT_ENDINGS:
+        key = key.removesuffix(ending)
+    return key.replace("_", " ")
+
+
+def _value(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_value("", item) for item in value) or "none"
+    if isinstance(value, int):
+        for ending, show in UNIT_ENDINGS:
+            if key.endswith(ending):
+                return show(value)
+    return _text(value)

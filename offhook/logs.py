@@ -1,0 +1,28 @@
+"""Log lines as facts with keys (logfmt), one event a line, on stderr. Wiring only."""
+
+import sys
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from offhook.text import escape_control
+
+FIRST_KEYS = ("timestamp", "level", "event")
+
+
+def configure_logs() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _escape_values,
+            structlog.processors.LogfmtRenderer(key_order=list(FIRST_KEYS), bool_as_flag=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Without this, a line feed in somebody's text could forge a log line."""
+    return {key: escape_control(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,99 @@
+"""What a command prints: tables and facts for people, or JSON.
+
+A terminal gets a table drawn by rich; a pipe gets plain aligned text that grep and awk read. Other people's
+text is escaped in both, and never taken for rich's markup. JSON is printed as it is stored: JSON escapes by
+itself.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from offhook.text import escape_control
+
+RIGHT_ALIGNED = ">"
+COLUMN_GAP = "  "
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A heading; numbers and money are aligned to the right."""
+
+    title: str
+    is_right: bool = False
+
+
+def columns(*titles: str) -> list[Column]:
+    """From titles; one that starts with ">" is aligned to the right."""
+    return [
+        Column(title=title.removeprefix(RIGHT_ALIGNED), is_right=title.startswith(RIGHT_ALIGNED))
+        for title in titles
+    ]
+
+
+def print_json(value: Any) -> None:
+    """Indented; keys as the structs name them. Money stays integer micros, times stay milliseconds."""
+    print_line(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(heads: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: str) -> None:
+    """`empty` is said when there is no row."""
+    shown = [[escape_control(cell) for cell in row] for row in rows]
+    if not shown:
+        print_line(empty)
+    elif sys.stdout.isatty():
+        _print_rich(heads, shown)
+    else:
+        for line in plain_lines(heads, shown):
+            print_line(line)
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Names and values, one a line, the values aligned."""
+    width = max((len(name) for name, _ in facts), default=0)
+    for name, value in facts:
+        print_line(f"{name.ljust(width)}{COLUMN_GAP}{escape_control(value)}".rstrip())
+
+
+def print_line(text: str) -> None:
+    """One line to stdout, whatever encoding the terminal has."""
+    try:
+        sys.stdout.write(text + "\n")
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def print_error(text: str) -> None:
+    """To stderr; each line of a longer text keeps its own."""
+    for line in text.split("\n"):
+        sys.stderr.write(escape_control(line).encode("ascii", "backslashreplace").decode() + "\n")
+
+
+def plain_lines(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned columns, two spaces apart.
+
+    An empty cell is a dash, so that a column can be picked by its number.
+    """
+    cells = [[head.title.upper() for head in heads], *[[cell or "-" for cell in row] for row in rows]]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(heads))]
+    return [
+        COLUMN_GAP.join(
+            cell.rjust(width) if head.is_right else cell.ljust(width)
+            for head, cell, width in zip(heads, row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def _print_rich(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(Text(head.title), justify="right" if head.is_right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[Text(cell) for cell in row])
+    Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(table)

@@ -1,0 +1,124 @@
+"""Accounts, lines and numbers as the call path needs them: the books' rows in memory.
+
+PostgreSQL owns them. The books process reads them there and hands the switch a snapshot, then every change in order.
+Money is micros of a pound; numbers are E.164 with the plus.
+"""
+
+import enum
+
+import msgspec
+
+from rating.money import VatMode
+
+
+class AccountKind(enum.Enum):
+    PREPAID = "prepaid"
+    POSTPAID = "postpaid"
+
+
+class DigestPolicy(enum.Enum):
+    """Which challenges a line gets. `both` sends SHA-256 first, as RFC 8760 asks; some phones cannot take it."""
+
+    MD5 = "md5"
+    BOTH = "both"
+    SHA256 = "sha256"
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Who pays. `credit_limit_micros` is how far below zero a postpaid account may go; prepaid has 0."""
+
+    id: int
+    name: str
+    kind: AccountKind
+    vat: VatMode
+    tariff: str
+    credit_limit_micros: int
+    is_suspended: bool
+    calls_max: int
+
+    @property
+    def floor_micros(self) -> int:
+        return -self.credit_limit_micros
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A registration identity: the user part of its AOR, its password's HA1s, and what it may present."""
+
+    user: str
+    account_id: int
+    realm: str
+    ha1_md5: str
+    ha1_sha256: str
+    digest: DigestPolicy
+    cli: str
+    emergency_number: str
+    emergency_address: str
+    withholds_cli: bool
+    calls_max: int
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A DDI assigned here and the line that it rings."""
+
+    e164: str
+    line: str
+
+
+class AccountBalance(msgspec.Struct, frozen=True):
+    """The sum of an account's ledger, and the `credit_seq` of the last credit row in that sum."""
+
+    account_id: int
+    balance_micros: int
+    credit_seq: int
+
+
+class CreditRow(msgspec.Struct, frozen=True):
+    """One movement made by people: a top-up (positive) or an adjustment. `credit_seq` is dense per account."""
+
+    account_id: int
+    credit_seq: int
+    amount_micros: int
+
+
+class Snapshot(msgspec.Struct):
+    """The books at one moment (one REPEATABLE READ transaction), as the switch starts from them.
+
+    `change_seq` is the last change contained. `journal_epoch`/`journal_batch` is the last journal batch whose usage
+    is in the balances: the switch replays what the journal holds above it.
+    """
+
+    taken_at_ms: int
+    change_seq: int
+    journal_epoch: str
+    journal_batch: int
+    accounts: list[Account]
+    balances: list[AccountBalance]
+    lines: list[Line]
+    numbers: list[Number]
+
+
+class AccountChanged(msgspec.Struct, frozen=True, tag="account"):
+    account: Account
+
+
+class LineChanged(msgspec.Struct, frozen=True, tag="line"):
+    line: Line
+
+
+class LineRemoved(msgspec.Struct, frozen=True, tag="line_removed"):
+    user: str
+
+
+class NumberChanged(msgspec.Struct, frozen=True, tag="number"):
+    number: Number
+
+
+class NumberRemoved(msgspec.Struct, frozen=True, tag="number_removed"):
+    e164: str
+
+
+class Credited(msgspec.Struct, frozen=True, tag="credited"):
+    credit: CreditRow
+
+
+Change = AccountChanged | LineChanged | LineRemoved | NumberChanged | NumberRemoved | Credited

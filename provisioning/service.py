@@ -1,0 +1,509 @@
+"""What operators do to the books: accounts, lines, numbers, credit. Each function is one transaction.
+
+Rules come from `rules`, SQL from `store`; here they meet. A no is a `ProvisioningProblem` whose text is for
+people, and then nothing was changed. A running exchange learns of a change through the change table; these
+functions never talk to it. `UNREACHABLE` is what they raise when PostgreSQL cannot be reached.
+"""
+
+from collections.abc import Sequence
+
+import asyncpg
+import msgspec
+
+from provisioning import cdr_search, rules, store
+from provisioning.importer import LineRow, read_line_file
+from provisioning.model import Account, AccountKind, DigestPolicy, Line, Number
+from provisioning.numbers import parse_number
+from provisioning.passwords import generate_password, ha1_md5, ha1_sha256
+from provisioning.problems import (
+    ImportProblem,
+    ImportProblems,
+    InvalidValue,
+    NumberProblem,
+    ProvisioningProblem,
+    Refused,
+    shown,
+)
+from provisioning.views import (
+    AccountDetails,
+    AccountView,
+    AddedLine,
+    CdrQuery,
+    CdrView,
+    LineView,
+    Movement,
+    NumberView,
+    TopUp,
+)
+from rating.money import VatMode, format_pounds
+
+CONNECT_TIMEOUT_S = 10.0  # a person waits
+COMMAND_TIMEOUT_S = 60.0  # an import of the largest allowed file takes a tenth of it
+POOL_CONNECTIONS_MAX = 4  # commands run one after the other; a portal's workers share a few
+OPENING_MEMO = "opening credit"
+
+# PostgreSQL is not there, is starting or went away: worth trying again, unlike every other error.
+UNREACHABLE: tuple[type[BaseException], ...] = (
+    OSError,  # also TimeoutError
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+)
+
+
+def connect(dsn: str) -> asyncpg.Pool:
+    """A pool, to be used as `async with connect(dsn) as db:`. Raises what is in UNREACHABLE when entered."""
+    return asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=POOL_CONNECTIONS_MAX,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+    )
+
+
+__all__ = [
+    "UNREACHABLE",
+    "AccountDetails",
+    "AccountView",
+    "AddedLine",
+    "CdrQuery",
+    "CdrView",
+    "ImportProblem",
+    "ImportProblems",
+    "InvalidValue",
+    "LineView",
+    "Movement",
+    "NumberProblem",
+    "NumberView",
+    "ProvisioningProblem",
+    "Refused",
+    "TopUp",
+    "add_account",
+    "add_line",
+    "assign_number",
+    "connect",
+    "import_lines",
+    "lines_without_emergency",
+    "list_accounts",
+    "list_cdrs",
+    "list_lines",
+    "list_numbers",
+    "remove_line",
+    "resume_account",
+    "set_line",
+    "show_account",
+    "show_line",
+    "suspend_account",
+    "top_up",
+    "unassign_number",
+]
+
+
+# --- accounts and credit
+
+
+async def add_account(
+    db: asyncpg.Pool,
+    name: str,
+    *,
+    kind: AccountKind,
+    vat: VatMode,
+    tariff: str,
+    credit_limit_micros: int = 0,
+    opening_credit_micros: int = 0,
+    calls_max: int = 0,
+) -> AccountView:
+    """A new account. Opening credit becomes its first top-up. Whether the tariff exists the caller checks."""
+    account = Account(
+        id=0,
+        name=rules.check_account_name(name),
+        kind=kind,
+        vat=vat,
+        tariff=rules.check_tariff(tariff),
+        credit_limit_micros=rules.check_credit_limit(credit_limit_micros, kind),
+        is_suspended=False,
+        calls_max=rules.check_calls_max(calls_max),
+    )
+    if opening_credit_micros:
+        rules.check_credit(opening_credit_micros)
+    async with db.acquire() as connection, connection.transaction():
+        try:
+            account_id = await store.insert_account(connection, account)
+        except asyncpg.UniqueViolationError:
+            raise Refused(f"account {shown(name)} exists already") from None
+        if opening_credit_micros:
+            await store.insert_top_up(
+                connection, account_id, opening_credit_micros, memo=OPENING_MEMO, idempotency_key=None
+            )
+        return await _account_view(connection, name)
+
+
+async def list_accounts(db: asyncpg.Pool) -> list[AccountView]:
+    """By name."""
+    async with db.acquire() as connection:
+        return await store.account_views(connection)
+
+
+async def show_account(db: asyncpg.Pool, name: str) -> AccountDetails:
+    async with db.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        view = await _account_view(connection, name)
+        return AccountDetails(
+            view=view,
+            lines=await store.users_of_account(connection, view.account.id),
+            numbers=await store.numbers_of_account(connection, view.account.id),
+            movements=await store.latest_movements(connection, view.account.id),
+        )
+
+
+async def top_up(
+    db: asyncpg.Pool, name: str, amount_micros: int, *, memo: str = "", idempotency_key: str | None = None
+) -> TopUp:
+    """Add credit. A repeat under the same key changes nothing and returns what the first one did."""
+    rules.check_credit(amount_micros)
+    rules.check_text("memo", memo)
+    if idempotency_key is not None:
+        rules.check_idempotency_key(idempotency_key)
+    try:
+        async with db.acquire() as connection, connection.transaction():
+            account = await _find_account(connection, name, is_locked=True)
+            if idempotency_key is not None:
+                earlier = await _earlier_top_up(connection, account, amount_micros, idempotency_key)
+                if earlier is not None:
+                    return earlier
+            credit_seq, balance = await store.insert_top_up(
+                connection, account.id, amount_micros, memo=memo, idempotency_key=idempotency_key
+            )
+            return TopUp(account.name, amount_micros, credit_seq, balance, is_repeat=False)
+    except asyncpg.UniqueViolationError:  # the same key on two accounts at the same moment
+        raise Refused(
+            f"idempotency key {shown(idempotency_key or '')} is in use for another top-up"
+        ) from None
+
+
+async def suspend_account(db: asyncpg.Pool, name: str) -> AccountView:
+    """No new calls but emergency ones; those that are up go on. Suspending twice is no error."""
+    return await _set_suspended(db, name, is_suspended=True)
+
+
+async def resume_account(db: asyncpg.Pool, name: str) -> AccountView:
+    return await _set_suspended(db, name, is_suspended=False)
+
+
+# --- lines
+
+
+async def add_line(
+    db: asyncpg.Pool,
+    user: str,
+    *,
+    account_name: str,
+    realm: str,
+    password: str | None = None,
+    digest: DigestPolicy = DigestPolicy.MD5,
+    emergency_number: str = "",
+    emergency_address: str = "",
+    cli: str = "",
+    calls_max: int = 0,
+    withholds_cli: bool = False,
+) -> AddedLine:
+    """A new line. Without a password one is made, and the result is the only place where it can be read.
+
+    `cli` and `emergency_number` are taken in any spelling. `calls_max` 0: the configured limit.
+    """
+    rules.check_user(user)
+    rules.check_realm(realm)
+    if password is not None:
+        rules.check_password(password, user=user)
+    secret = password if password is not None else generate_password()
+    line = Line(
+        user=user,
+        account_id=0,
+        realm=realm,
+        ha1_md5=ha1_md5(user, realm, secret),
+        ha1_sha256=ha1_sha256(user, realm, secret),
+        digest=digest,
+        cli=rules.check_number_or_none("CLI", cli),
+        emergency_number=rules.check_number_or_none("emergency number", emergency_number),
+        emergency_address=rules.check_text("emergency address", emergency_address),
+        withholds_cli=withholds_cli,
+        calls_max=rules.check_calls_max(calls_max),
+    )
+    async with db.acquire() as connection, connection.transaction():
+        account = await _find_account(connection, account_name)
+        line = msgspec.structs.replace(line, account_id=account.id)
+        try:
+            await store.insert_lines(connection, [line])
+        except asyncpg.UniqueViolationError:
+            raise Refused(f"line {shown(user)} exists already") from None
+    return AddedLine(line=line, generated_password=secret if password is None else None)
+
+
+async def set_line(
+    db: asyncpg.Pool,
+    user: str,
+    *,
+    password: str | None = None,
+    is_password_generated: bool = False,
+    digest: DigestPolicy | None = None,
+    emergency_number: str | None = None,
+    emergency_address: str | None = None,
+    cli: str | None = None,
+    calls_max: int | None = None,
+    withholds_cli: bool | None = None,
+) -> AddedLine:
+    """Change what is not None ("" clears), leave the rest. `is_password_generated` makes a new password."""
+    if password is not None:
+        rules.check_password(password, user=user)
+    generated = generate_password() if is_password_generated and password is None else None
+    async with db.acquire() as connection, connection.transaction():
+        line = await _find_line(connection, user, is_locked=True)
+        changed = _changed_line(
+            line,
+            password=password if password is not None else generated,
+            digest=digest,
+            emergency_number=emergency_number,
+            emergency_address=emergency_address,
+            cli=cli,
+            calls_max=calls_max,
+            withholds_cli=withholds_cli,
+        )
+        if changed != line:
+            await store.update_line(connection, changed)
+    return AddedLine(line=changed, generated_password=generated)
+
+
+async def list_lines(db: asyncpg.Pool, account_name: str | None = None) -> list[LineView]:
+    """By user; those of one account if it is named."""
+    async with db.acquire() as connection:
+        if account_name is None:
+            return await store.line_views(connection)
+        account = await _find_account(connection, account_name)
+        return await store.line_views(connection, account.id)
+
+
+async def show_line(db: asyncpg.Pool, user: str) -> LineView:
+    async with db.acquire() as connection:
+        view = await store.line_view(connection, user) if user.isprintable() else None
+    if view is None:
+        raise Refused(f"there is no line {shown(user)}")
+    return view
+
+
+async def remove_line(db: asyncpg.Pool, user: str) -> None:
+    """Refused while numbers ring it: they would be left without an answer, or go with it by surprise."""
+    async with db.acquire() as connection, connection.transaction():
+        await _find_line(connection, user, is_locked=True)
+        numbers = await store.numbers_of_line(connection, user)
+        if numbers:
+            raise Refused(f"line {shown(user)} still has {_listed(numbers)}: unassign it first")
+        await store.delete_line(connection, user)
+
+
+async def import_lines(db: asyncpg.Pool, csv_text: str, *, realm: str) -> list[AddedLine]:
+    """All lines of a CSV file (see `importer`) or none of them (ImportProblems names every problem)."""
+    rules.check_realm(realm)
+    file = read_line_file(csv_text)
+    try:
+        async with db.acquire() as connection, connection.transaction():
+            account_ids = await store.account_ids(connection, {row.account for row in file.rows})
+            problems = file.problems + await _problems_with_books(connection, file.rows, account_ids)
+            if problems:
+                raise ImportProblems(sorted(problems, key=lambda problem: problem.line))
+            added = [_line_of_row(row, account_ids[row.account.lower()], realm) for row in file.rows]
+            await store.insert_lines(connection, [new.line for new in added])
+            numbers = [Number(e164=number, line=row.user) for row in file.rows for number in row.numbers]
+            await store.insert_numbers(connection, numbers)
+            return added
+    except asyncpg.UniqueViolationError:
+        raise Refused(
+            "somebody added one of these lines or numbers at this very moment: import again"
+        ) from None
+
+
+async def lines_without_emergency(db: asyncpg.Pool) -> list[LineView]:
+    """Lines whose emergency number or address is missing."""
+    async with db.acquire() as connection:
+        return await store.views_without_emergency(connection)
+
+
+# --- numbers
+
+
+async def assign_number(db: asyncpg.Pool, number: str, user: str) -> NumberView:
+    """Let a number ring a line. Assigning it again to the same line is no error; to another line it is."""
+    e164 = parse_number(number)
+    try:
+        async with db.acquire() as connection, connection.transaction():
+            await _find_line(connection, user, is_locked=True)
+            have = await store.find_number(connection, e164)
+            if have is None:
+                await store.insert_numbers(connection, [Number(e164=e164, line=user)])
+            elif have.line != user:
+                raise Refused(f"{e164} is assigned to line {shown(have.line)}: unassign it first")
+            return await store.number_view(connection, e164)
+    except asyncpg.UniqueViolationError:
+        raise Refused(f"{e164} was assigned to a line at this very moment") from None
+
+
+async def unassign_number(db: asyncpg.Pool, number: str) -> NumberView:
+    """Take a number from its line; what it was is returned.
+
+    Refused while the line shows it to an emergency centre or as its CLI: the next owner's address would be
+    sent.
+    """
+    e164 = parse_number(number)
+    async with db.acquire() as connection, connection.transaction():
+        have = await store.find_number(connection, e164, is_locked=True)
+        if have is None:
+            raise Refused(f"{e164} is not assigned")
+        line = await _find_line(connection, have.line)
+        if e164 in (line.emergency_number, line.cli):
+            role = "emergency number" if e164 == line.emergency_number else "CLI"
+            raise Refused(f"{e164} is the {role} of line {shown(line.user)}: set another one first")
+        view = await store.number_view(connection, e164)
+        await store.delete_number(connection, e164)
+        return view
+
+
+async def list_numbers(db: asyncpg.Pool) -> list[NumberView]:
+    """By number."""
+    async with db.acquire() as connection:
+        return await store.number_views(connection)
+
+
+# --- calls
+
+
+async def list_cdrs(db: asyncpg.Pool, query: CdrQuery) -> list[CdrView]:
+    """The latest first, all legs of an attempt together only if they match too."""
+    async with db.acquire() as connection:
+        account_id = None
+        if query.account:
+            account_id = (await _find_account(connection, query.account)).id
+        return await cdr_search.find_cdrs(connection, query, account_id)
+
+
+# --- what they share
+
+
+async def _problems_with_books(
+    connection: asyncpg.Connection, rows: Sequence[LineRow], account_ids: dict[str, int]
+) -> list[ImportProblem]:
+    """What cannot be in these rows because of what the books hold already."""
+    users = await store.existing_users(connection, [row.user for row in rows])
+    taken = await store.lines_of_numbers(connection, [number for row in rows for number in row.numbers])
+    problems = []
+    for row in rows:
+        if row.account.lower() not in account_ids:
+            problems.append(ImportProblem(row.line, "account", row.account, "an account that exists"))
+        if row.user in users:
+            problems.append(ImportProblem(row.line, "user", row.user, "a line that does not exist yet"))
+        problems += [
+            ImportProblem(
+                row.line, "numbers", number, f"a number that is free; it rings line {taken[number]}"
+            )
+            for number in row.numbers
+            if number in taken
+        ]
+    return problems
+
+
+def _line_of_row(row: LineRow, account_id: int, realm: str) -> AddedLine:
+    secret = row.password if row.password is not None else generate_password()
+    line = Line(
+        user=row.user,
+        account_id=account_id,
+        realm=realm,
+        ha1_md5=ha1_md5(row.user, realm, secret),
+        ha1_sha256=ha1_sha256(row.user, realm, secret),
+        digest=row.digest,
+        cli=row.cli,
+        emergency_number=row.emergency_number,
+        emergency_address=row.emergency_address,
+        withholds_cli=False,
+        calls_max=0,
+    )
+    return AddedLine(line=line, generated_password=secret if row.password is None else None)
+
+
+async def _set_suspended(db: asyncpg.Pool, name: str, *, is_suspended: bool) -> AccountView:
+    async with db.acquire() as connection, connection.transaction():
+        account = await _find_account(connection, name, is_locked=True)
+        if account.is_suspended != is_suspended:
+            await store.set_suspended(connection, account.id, is_suspended=is_suspended)
+        return await _account_view(connection, name)
+
+
+async def _earlier_top_up(
+    connection: asyncpg.Connection, account: Account, amount_micros: int, idempotency_key: str
+) -> TopUp | None:
+    row = await store.find_credit(connection, idempotency_key)
+    if row is None:
+        return None
+    if row["account_id"] != account.id or row["amount_micros"] != amount_micros:
+        raise Refused(
+            f"idempotency key {shown(idempotency_key)} was used for another movement"
+            f" ({format_pounds(row['amount_micros'])})"
+        )
+    return TopUp(account.name, amount_micros, row["credit_seq"], row["balance_micros"], is_repeat=True)
+
+
+async def _find_account(connection: asyncpg.Connection, name: str, *, is_locked: bool = False) -> Account:
+    # What is not printable cannot be a name, and some of it (NUL, lone surrogates) cannot even be asked for.
+    account = await store.find_account(connection, name, is_locked=is_locked) if name.isprintable() else None
+    if account is None:
+        raise Refused(f"there is no account {shown(name)}")
+    return account
+
+
+async def _account_view(connection: asyncpg.Connection, name: str) -> AccountView:
+    view = await store.account_view(connection, name) if name.isprintable() else None
+    if view is None:
+        raise Refused(f"there is no account {shown(name)}")
+    return view
+
+
+async def _find_line(connection: asyncpg.Connection, user: str, *, is_locked: bool = False) -> Line:
+    line = await store.find_line(connection, user, is_locked=is_locked) if user.isprintable() else None
+    if line is None:
+        raise Refused(f"there is no line {shown(user)}")
+    return line
+
+
+def _changed_line(
+    line: Line,
+    *,
+    password: str | None,
+    digest: DigestPolicy | None,
+    emergency_number: str | None,
+    emergency_address: str | None,
+    cli: str | None,
+    calls_max: int | None,
+    withholds_cli: bool | None,
+) -> Line:
+    """The line with what is not None in place of what it had."""
+    keep = line.emergency_number, line.emergency_address, line.cli
+    number, address, own_cli = (
+        old if new is None else new
+        for old, new in zip(keep, (emergency_number, emergency_address, cli), strict=True)
+    )
+    return msgspec.structs.replace(
+        line,
+        ha1_md5=line.ha1_md5 if password is None else ha1_md5(line.user, line.realm, password),
+        ha1_sha256=line.ha1_sha256 if password is None else ha1_sha256(line.user, line.realm, password),
+        digest=digest or line.digest,
+        emergency_number=rules.check_number_or_none("emergency number", number),
+        emergency_address=rules.check_text("emergency address", address),
+        cli=rules.check_number_or_none("CLI", own_cli),
+        calls_max=line.calls_max if calls_max is None else rules.check_calls_max(calls_max),
+        withholds_cli=line.withholds_cli if withholds_cli is None else withholds_cli,
+    )
+
+
+def _listed(numbers: Sequence[str]) -> str:
+    first = ", ".join(numbers[:3])
+    return first if len(numbers) <= 3 else f"{first} and {len(numbers) - 3} more"

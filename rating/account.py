@@ -1,0 +1,117 @@
+"""An account while calls run on it: what is available, what is reserved, what was spent.
+
+available = balance - reserved - floor: what new reservations may still take. A reservation counts as spent
+for every other call, so parallel calls cannot overspend. Between two credits reserved + available + spent
+never changes. All movements of money in the engine are the methods here, and each asserts what must hold
+before it moves anything.
+"""
+
+import msgspec
+
+from rating.money import Micros, VatMode
+
+
+class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the books say about an account. Its balance may fall to `floor_micros`, which is 0 for prepaid."""
+
+    id: int
+    vat: VatMode
+    floor_micros: Micros
+    is_suspended: bool
+
+
+class AccountTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """An account's money at one moment. `spent_micros` counts from the loaded balance on."""
+
+    balance_micros: Micros
+    reserved_micros: Micros
+    available_micros: Micros
+    spent_micros: Micros
+    credit_seq: int
+    reservations_count: int
+
+
+class LiveAccount:
+    """The money of one account. `balance_micros` falls only when a call is settled."""
+
+    __slots__ = (
+        "_credited_micros",
+        "balance_micros",
+        "credit_seq",
+        "reservations_count",
+        "reserved_micros",
+        "spent_micros",
+        "terms",
+    )
+
+    def __init__(self, terms: AccountTerms) -> None:
+        self.terms = terms
+        self.balance_micros: Micros = 0
+        self.reserved_micros: Micros = 0
+        self.spent_micros: Micros = 0
+        self.credit_seq = 0
+        self.reservations_count = 0
+        self._credited_micros: Micros = 0
+
+    @property
+    def available_micros(self) -> Micros:
+        """What new reservations may take; negative after the floor was raised above what is in use."""
+        return self.balance_micros - self.reserved_micros - self.terms.floor_micros
+
+    @property
+    def is_untouched(self) -> bool:
+        """Nothing has moved yet, so that a balance may still be loaded."""
+        return not (self.credit_seq or self._credited_micros or self.spent_micros or self.reservations_count)
+
+    def load(self, balance_micros: Micros, *, credit_seq: int) -> None:
+        self.balance_micros = self._credited_micros = balance_micros
+        self.credit_seq = credit_seq
+
+    def credit(self, amount_micros: Micros, *, credit_seq: int) -> None:
+        """A top-up, or a negative adjustment: people may take a balance below its floor, calls may not."""
+        self.balance_micros += amount_micros
+        self._credited_micros += amount_micros
+        self.credit_seq = credit_seq
+        self._check()
+
+    def reserve(self, amount_micros: Micros) -> None:
+        """Hold money for one more call."""
+        self.reservations_count += 1
+        self.extend(amount_micros)
+
+    def extend(self, amount_micros: Micros) -> None:
+        """Hold more money for a call that has a reservation."""
+        assert 0 <= amount_micros <= self.available_micros, "a reservation beyond the floor"
+        self.reserved_micros += amount_micros
+
+    def settle(self, reserved_micros: Micros, *, spent_micros: Micros) -> None:
+        """End one call's reservation: `spent_micros` leaves the balance, the rest is available again."""
+        assert 0 <= spent_micros <= reserved_micros <= self.reserved_micros, (
+            "a settlement beyond its reservation"
+        )
+        assert self.reservations_count > 0
+        self.reservations_count -= 1
+        self.reserved_micros -= reserved_micros
+        self.spend(spent_micros)
+
+    def spend(self, amount_micros: Micros) -> None:
+        """Money that left the balance: for a settled call, or for usage that only the journal knew."""
+        assert amount_micros >= 0
+        self.balance_micros -= amount_micros
+        self.spent_micros += amount_micros
+        self._check()
+
+    def totals(self) -> AccountTotals:
+        return AccountTotals(
+            balance_micros=self.balance_micros,
+            reserved_micros=self.reserved_micros,
+            available_micros=self.available_micros,
+            spent_micros=self.spent_micros,
+            credit_seq=self.credit_seq,
+            reservations_count=self.reservations_count,
+        )
+
+    def _check(self) -> None:
+        assert self.balance_micros == self._credited_micros - self.spent_micros, (
+            "an account's sums do not agree"
+        )

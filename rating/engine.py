@@ -1,0 +1,242 @@
+"""The rating engine: every account's money in memory, reserved, extended, settled, released; no waiting.
+
+No await, no clock, no float: one owner calls it in turn, so that no two calls can take the same penny. It
+knows nothing of calls but a key (`call_id`, unique for each party that pays: a diverted leg has a key of
+its own) and the rate they began with. Emergency and free calls (`Rate.is_free`, on-net without a rate)
+never come here. Durability is the journal's; not here yet: bundles, spend caps.
+"""
+
+import msgspec
+
+from rating.account import AccountTerms, AccountTotals, LiveAccount
+from rating.charge import CALL_S_MAX, NOTHING_CHARGED, charge_billed, charge_within
+from rating.money import Micros
+from rating.rate import Rate
+from rating.reservation import (
+    RESERVATIONS_PER_ACCOUNT_MAX,
+    UNPAID_MS_MAX,
+    Reservation,
+    Settlement,
+    Shortage,
+    ShortageReason,
+    first_interval_micros,
+    grantable_s,
+    shortage_reason,
+)
+
+__all__ = [
+    "AccountTerms",
+    "AccountTotals",
+    "Engine",
+    "EngineCounts",
+    "RatingMisuseError",
+    "Reservation",
+    "Settlement",
+    "Shortage",
+    "ShortageReason",
+]
+
+
+class RatingMisuseError(Exception):
+    """The engine was asked for what its callers must never ask; nothing has moved."""
+
+
+class EngineCounts(msgspec.Struct):
+    """What the engine has done since it started. The last three stay 0 for ever where nothing is broken."""
+
+    reserved: int = 0
+    extended: int = 0
+    short_extensions: int = 0
+    settled: int = 0
+    capped_settlements: int = 0
+    released: int = 0
+    replayed_credits: int = 0
+    overrun_settlements: int = 0
+    credit_gaps: int = 0
+    credits_without_account: int = 0
+
+
+class Engine:
+    """Owner of all balances and reservations of one switch."""
+
+    __slots__ = ("_accounts", "_reservations", "_reservations_per_account_max", "counts", "shortages")
+
+    def __init__(self, *, reservations_per_account_max: int = RESERVATIONS_PER_ACCOUNT_MAX) -> None:
+        self._accounts: dict[int, LiveAccount] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._reservations_per_account_max = reservations_per_account_max
+        self.counts = EngineCounts()
+        self.shortages = dict.fromkeys(ShortageReason, 0)
+
+    # The books' side: accounts, balances, credits.
+
+    def set_account(self, terms: AccountTerms) -> None:
+        """Take over an account as the books have it now. A new one begins with nothing.
+
+        Calls that are up go on whatever changed; suspension refuses new ones, a raised floor also stops
+        extensions.
+        """
+        account = self._accounts.get(terms.id)
+        if account is None:
+            self._accounts[terms.id] = LiveAccount(terms)
+        else:
+            account.terms = terms
+
+    def load_balance(self, account_id: int, balance_micros: Micros, credit_seq: int) -> None:
+        """Start an account with the sum of its ledger; once, before anything moves.
+
+        Later a balance changes only by differences: setting it would undo what calls have spent meanwhile.
+        """
+        account = self._account(account_id)
+        if not account.is_untouched:
+            raise RatingMisuseError(f"account {account_id} has moved, its balance cannot be loaded again")
+        account.load(balance_micros, credit_seq=credit_seq)
+
+    def apply_credit(self, account_id: int, credit_seq: int, amount_micros: Micros) -> bool:
+        """Apply the next movement that people made. True if it moved money.
+
+        A replay (a `credit_seq` that was applied) changes nothing. Nor does one that leaves a gap, for the
+        missing one would be taken for a replay when it comes: it is counted, and the account waits for its
+        next start.
+        """
+        account = self._accounts.get(account_id)
+        if account is None:
+            self.counts.credits_without_account += 1
+            return False
+        if credit_seq <= account.credit_seq:
+            self.counts.replayed_credits += 1
+            return False
+        if credit_seq != account.credit_seq + 1:
+            self.counts.credit_gaps += 1
+            return False
+        account.credit(amount_micros, credit_seq=credit_seq)
+        return True
+
+    def debit_usage(self, account_id: int, amount_micros: Micros) -> None:
+        """Usage (0 or more) that the journal holds above the books' mark, replayed before the first call."""
+        if amount_micros < 0:
+            raise RatingMisuseError(f"usage of {amount_micros} micros: expected 0 or more")
+        self._account(account_id).spend(amount_micros)
+
+    # The calls' side.
+
+    def reserve(
+        self, call_id: str, account_id: int, rate: Rate, *, initial_ahead_s: int
+    ) -> Reservation | Shortage:
+        """Hold the money for the connect fee and the first `initial_ahead_s` seconds, in whole intervals.
+
+        When the account has less, for as many intervals as it can pay; a Shortage if not even for the first.
+        """
+        if call_id in self._reservations:
+            raise RatingMisuseError(f"call {call_id} has a reservation already")
+        if rate.is_free:
+            raise RatingMisuseError(f"call {call_id} is free and needs no reservation")
+        account = self._accounts.get(account_id)
+        if account is None:
+            return self._short(ShortageReason.UNKNOWN_ACCOUNT, rate, 0)
+        reason = shortage_reason(account, rate, reservations_max=self._reservations_per_account_max)
+        if reason is not None:
+            return self._short(reason, rate, account.available_micros)
+        wanted_s = min(max(initial_ahead_s, 1), CALL_S_MAX)
+        granted_s = grantable_s(rate, wanted_s, budget_micros=account.available_micros)
+        reserved_micros = charge_billed(rate, granted_s).total_micros
+        account.reserve(reserved_micros)
+        reservation = Reservation(call_id, account_id, rate, granted_s, reserved_micros)
+        self._reservations[call_id] = reservation
+        self.counts.reserved += 1
+        return reservation
+
+    def extend(self, call_id: str, *, until_s: int) -> int:
+        """Hold the money until the call's second `until_s`, in whole intervals, or as far as the account
+        can pay.
+
+        Returns the seconds of the call now paid for, from its answer on: `until_s` or a little more; less
+        when credit is short or CALL_S_MAX is reached, but never less than before. At that second the call
+        has to end.
+        """
+        held = self._reservation(call_id)
+        wanted_s = min(until_s, CALL_S_MAX)
+        if wanted_s <= held.granted_s:
+            return held.granted_s
+        account = self._accounts[held.account_id]
+        budget_micros = held.reserved_micros + account.available_micros
+        granted_s = grantable_s(held.rate, wanted_s, budget_micros=budget_micros)
+        if granted_s < wanted_s:
+            self.counts.short_extensions += 1
+        if granted_s <= held.granted_s:
+            return held.granted_s
+        reserved_micros = charge_billed(held.rate, granted_s).total_micros
+        account.extend(reserved_micros - held.reserved_micros)
+        self._reservations[call_id] = Reservation(
+            call_id, held.account_id, held.rate, granted_s, reserved_micros
+        )
+        self.counts.extended += 1
+        return granted_s
+
+    def settle(self, call_id: str, duration_ms: int) -> Settlement:
+        """End an answered call: charge its duration, within what was reserved, and release the rest.
+
+        A call that ran on past its last paid second is charged up to it and counted; past UNPAID_MS_MAX as
+        a fault.
+        """
+        held = self._reservation(call_id)
+        if duration_ms < 0:
+            raise RatingMisuseError(f"call {call_id} lasted {duration_ms} ms")
+        charged = charge_within(held.rate, duration_ms, granted_s=held.granted_s)
+        unpaid_ms = max(0, duration_ms - held.granted_s * 1000)
+        balance_micros = self._end(held, charged.total_micros)
+        self.counts.settled += 1
+        self.counts.capped_settlements += unpaid_ms > 0
+        self.counts.overrun_settlements += unpaid_ms > UNPAID_MS_MAX
+        return Settlement(charged, balance_micros, held.reserved_micros - charged.total_micros, unpaid_ms)
+
+    def release(self, call_id: str) -> Micros:
+        """Void a reservation: the call never was. Returns what is available again, 0 if nothing was held.
+
+        Every way in which a call can end unanswered leads here, some twice: so a repeat is not a fault.
+        """
+        held = self._reservations.get(call_id)
+        if held is None:
+            return 0
+        self._end(held, NOTHING_CHARGED.total_micros)
+        self.counts.released += 1
+        return held.reserved_micros
+
+    # Looking in.
+
+    def available(self, account_id: int) -> Micros:
+        """What the account could still reserve; negative when its floor was raised above what is in use."""
+        return self._account(account_id).available_micros
+
+    def totals(self, account_id: int) -> AccountTotals | None:
+        account = self._accounts.get(account_id)
+        return None if account is None else account.totals()
+
+    def reservation(self, call_id: str) -> Reservation | None:
+        return self._reservations.get(call_id)
+
+    @property
+    def reservations_count(self) -> int:
+        return len(self._reservations)
+
+    def _account(self, account_id: int) -> LiveAccount:
+        account = self._accounts.get(account_id)
+        if account is None:
+            raise RatingMisuseError(f"no account {account_id}")
+        return account
+
+    def _reservation(self, call_id: str) -> Reservation:
+        held = self._reservations.get(call_id)
+        if held is None:
+            raise RatingMisuseError(f"call {call_id} has no reservation")
+        return held
+
+    def _short(self, reason: ShortageReason, rate: Rate, available_micros: Micros) -> Shortage:
+        self.shortages[reason] += 1
+        return Shortage(reason, first_interval_micros(rate), available_micros)
+
+    def _end(self, held: Reservation, spent_micros: Micros) -> Micros:
+        account = self._accounts[held.account_id]
+        account.settle(held.reserved_micros, spent_micros=spent_micros)
+        del self._reservations[held.call_id]
+        return account.balance_micros

@@ -1,0 +1,91 @@
+"""What the journal carries: the records of calls and money, in the form they keep on disk.
+
+Two kinds. *State* is replaced under its key and never leaves the machine: open calls, bindings, dialogs that still
+need their BYE, credit already applied. The *outbox* is appended and shipped to PostgreSQL exactly once: CDRs, usage
+entries, configuration versions. Every struct is array-like: a field may be appended with a default, never moved, so
+that a newer process reads what an older one wrote. Times are UTC milliseconds; money is micros of a pound.
+"""
+
+import msgspec
+
+
+class Cdr(msgspec.Struct, array_like=True, tag="cdr"):
+    """One leg of one attempt. Leg 0 is the caller's; 1 and up are the targets tried, in order."""
+
+    call_id: str
+    leg: int
+    leg_reason: str
+    setup_at_ms: int
+    ringing_at_ms: int | None
+    answered_at_ms: int | None
+    ended_at_ms: int
+    network_number: str
+    presentation_number: str
+    privacy: str
+    dialled: str
+    destination: str
+    destination_name: str
+    ddi: str
+    account_id: int | None
+    line: str
+    trunk: str
+    payer_account_id: int | None
+    duration_ms: int
+    billed_s: int
+    connect_fee_micros: int
+    usage_micros: int
+    cost_micros: int
+    rate_prefix: str
+    per_minute_micros: int | None
+    tariff: str
+    tariff_version: str
+    balance_after_micros: int | None
+    sip_status: int
+    q850_cause: int
+    outcome: str
+    reason: str
+    ended_by: str
+    source_address: str
+    destination_address: str
+    sip_call_id: str
+    other_sip_call_id: str
+    user_agent: str
+    other_user_agent: str
+    post_dial_delay_ms: int | None
+    is_emergency: bool
+    is_recovered: bool
+    routing_version: str
+
+
+class UsageEntry(msgspec.Struct, array_like=True, tag="usage"):
+    """The ledger's side of a settled call. `amount_micros` is negative: money leaving the account."""
+
+    account_id: int
+    call_id: str
+    leg: int
+    amount_micros: int
+    at_ms: int
+
+
+class ConfVersion(msgspec.Struct, array_like=True, tag="conf"):
+    """One loaded version of trunks, routing or a tariff, for CDRs and re-rating. `content` is the file's text."""
+
+    kind: str
+    name: str
+    version: str
+    valid_from_ms: int
+    content: str
+
+
+class EmergencyCall(msgspec.Struct, array_like=True, tag="emergency"):
+    """An emergency call was made: who, from where, to what. Logged beside the CDR."""
+
+    call_id: str
+    line: str
+    network_number: str
+    dialled: str
+    at_ms: int
+    source_address: str
+
+
+OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall

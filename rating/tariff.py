@@ -1,0 +1,71 @@
+"""A tariff: dated rates by prefix, and which of them prices a number at an instant.
+
+A tariff is immutable; a new price list is a new Tariff with a new version, and a call keeps the Rate it
+began with. The file it comes from, a CSV under conf/tariffs/, is read by tariff_csv.py.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from rating.money import VatMode
+from rating.prefix import PrefixTable
+from rating.rate import ON_NET, RATES_PER_PREFIX_MAX, Rate, overlapping_rates
+from rating.tariff_csv import TariffProblem, TariffProblems, read_rates
+
+__all__ = ["ON_NET", "Rate", "Tariff", "TariffProblem", "TariffProblems", "load_tariff", "tariff_version"]
+
+VERSION_HEX_DIGITS = 16
+
+
+class Tariff:
+    """A named price list. `version` is 16 hex digits of its text's SHA-256; CDRs carry it for re-rating.
+
+    An invalid one cannot exist (ValueError): each rate has the tariff's VAT mode, and two rates of one
+    prefix never hold at one time.
+    """
+
+    __slots__ = ("_prefixes", "name", "rates", "vat", "version")
+
+    def __init__(self, name: str, *, vat: VatMode, version: str, rates: Iterable[Rate]) -> None:
+        self.name = name
+        self.vat = vat
+        self.version = version
+        self.rates = tuple(rates)
+        if any(rate.vat is not vat for rate in self.rates):
+            raise ValueError(f"a rate of tariff {name!r} is not {vat.value}")
+        if pair := next(overlapping_rates(self.rates), None):
+            raise ValueError(f"prefix {self.rates[pair[1]].prefix!r} has two rates at one time")
+        by_prefix: dict[str, list[Rate]] = {}
+        for rate in sorted(self.rates, key=_newest_first):
+            by_prefix.setdefault(rate.prefix, []).append(rate)
+        if any(len(rates) > RATES_PER_PREFIX_MAX for rates in by_prefix.values()):
+            raise ValueError(f"more than {RATES_PER_PREFIX_MAX} rates of one prefix")
+        self._prefixes = PrefixTable(by_prefix)
+
+    def rate_for(self, number: str, at_ms: int) -> Rate | None:
+        """The rate of the longest prefix that has one at that instant; None is a refusal, never a free call.
+
+        `number` is E.164 with the plus, a short code such as "118500", or ON_NET for a call between lines of
+        this exchange: that alone is free when the tariff has no rate for it.
+        """
+        for rates in self._prefixes.matching(number):
+            for rate in rates:
+                if rate.is_valid_at(at_ms):
+                    return rate
+        return None
+
+
+def _newest_first(rate: Rate) -> int:
+    # Calls are rated now, so the newest rate of a prefix is the likeliest to hold.
+    return -rate.valid_from_ms
+
+
+def load_tariff(name: str, text: str, vat: str) -> Tariff:
+    """The tariff of a whole CSV file. `vat` is "inc_vat" or "ex_vat". Raises TariffProblems."""
+    mode = VatMode(vat)
+    return Tariff(name, vat=mode, version=tariff_version(text), rates=read_rates(name, text, mode))
+
+
+def tariff_version(text: str) -> str:
+    """The first 16 hex digits of the text's SHA-256, as sha256sum prints them for the file."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:VERSION_HEX_DIGITS]

@@ -1,0 +1,92 @@
+"""The books in memory: accounts, lines and numbers, read whole at start and then changed entity by entity.
+
+PostgreSQL owns these rows; this is the copy that the call path reads. Balances are not here: the rating engine owns
+them while the switch runs.
+"""
+
+from typing import assert_never
+
+from provisioning.model import (
+    Account,
+    AccountChanged,
+    Change,
+    Credited,
+    Line,
+    LineChanged,
+    LineRemoved,
+    Number,
+    NumberChanged,
+    NumberRemoved,
+    Snapshot,
+)
+
+
+class Books:
+    """Look-ups for one call: line by user, account by id, line by number, numbers by line."""
+
+    __slots__ = ("accounts", "change_seq", "lines", "numbers", "numbers_of_line")
+
+    def __init__(self) -> None:
+        self.accounts: dict[int, Account] = {}
+        self.lines: dict[str, Line] = {}
+        self.numbers: dict[str, Number] = {}
+        self.numbers_of_line: dict[str, tuple[str, ...]] = {}
+        self.change_seq = 0
+
+    def load(self, snapshot: Snapshot) -> None:
+        """Replace everything by a snapshot."""
+        self.accounts = {account.id: account for account in snapshot.accounts}
+        self.lines = {line.user: line for line in snapshot.lines}
+        self.numbers = {}
+        self.numbers_of_line = {}
+        for number in snapshot.numbers:
+            self._assign(number)
+        self.change_seq = snapshot.change_seq
+
+    def apply(self, change: Change) -> None:
+        """Take over one change. A credit is the rating engine's business and changes nothing here."""
+        match change:
+            case AccountChanged(account=account):
+                self.accounts[account.id] = account
+            case LineChanged(line=line):
+                self.lines[line.user] = line
+            case LineRemoved(user=user):
+                self.lines.pop(user, None)
+            case NumberChanged(number=number):
+                self._unassign(number.e164)
+                self._assign(number)
+            case NumberRemoved(e164=e164):
+                self._unassign(e164)
+            case Credited():
+                pass
+            case _:
+                assert_never(change)
+
+    def account_of(self, line: Line) -> Account | None:
+        return self.accounts.get(line.account_id)
+
+    def network_number_of(self, line: Line) -> str:
+        """The number that the network vouches for: the line's CLI, else the first number assigned to it, else ""."""
+        if line.cli:
+            return line.cli
+        numbers = self.numbers_of_line.get(line.user)
+        return numbers[0] if numbers else ""
+
+    def may_present(self, line: Line, e164: str) -> bool:
+        """Whether the line owns the number it wants to show (Ofcom GC C6: a CLI must be the caller's own)."""
+        return e164 == line.cli or e164 in self.numbers_of_line.get(line.user, ())
+
+    def _assign(self, number: Number) -> None:
+        self.numbers[number.e164] = number
+        have = self.numbers_of_line.get(number.line, ())
+        self.numbers_of_line[number.line] = (*have, number.e164)
+
+    def _unassign(self, e164: str) -> None:
+        number = self.numbers.pop(e164, None)
+        if number is None:
+            return
+        left = tuple(other for other in self.numbers_of_line.get(number.line, ()) if other != e164)
+        if left:
+            self.numbers_of_line[number.line] = left
+        else:
+            self.numbers_of_line.pop(number.line, None)

@@ -1,0 +1,255 @@
+"""The ladder that an INVITE climbs before anybody's phone rings: who pays, where to, at what price, may it?
+
+`admit` holds all the branches and reads like the policy; the first broken rule is the answer. Emergency calls are
+recognised before any rule and meet none. Nothing here sends, reserves or records: the call does, from the Admission.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from rating.tariff import ON_NET, Rate, Tariff
+from switch.calls import refusal
+from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
+from switch.calls.number_plan import (
+    E164,
+    DialProblem,
+    Dialled,
+    Emergency,
+    PrivacyChoice,
+    ServiceCode,
+    Short,
+    Unrecognised,
+    read_dialled,
+    read_trunk_number,
+)
+from switch.calls.refusal import Refusal
+from switch.calls.switchboard import Switchboard
+from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.sip.message import Request
+from switch.sip.uri import SipUri
+from provisioning.model import Line
+
+
+class Route(msgspec.Struct):
+    """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name."""
+
+    number: str
+    ddi: str
+    line: Line | None
+    stages: Sequence[Sequence[Target]]
+    is_emergency: bool = False
+    relay_prefix: str = ""
+
+
+class Price(msgspec.Struct):
+    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in."""
+
+    account_id: int | None = None
+    rate: Rate | None = None
+    tariff: str = ""
+    tariff_version: str = ""
+
+
+class Admission(msgspec.Struct):
+    """Everything that the call needs to begin."""
+
+    caller_id: CallerId
+    dialled: str
+    route: Route
+    price: Price
+
+
+class Attempt(msgspec.Struct):
+    """What is known of an attempt before the ladder: it is on the CDR even when the call is refused."""
+
+    caller: Caller
+    caller_id: CallerId
+    dialled: str
+    plan_result: Dialled
+    called_line: Line | None
+
+
+def read_attempt(request: Request, caller: Caller, board: Switchboard) -> Attempt:
+    """Who calls and what was dialled. Never refuses."""
+    text = dialled_text(request)
+    plan = board.conf.routing.plan
+    if isinstance(caller, TrunkCaller):
+        number = read_trunk_number(text, caller.trunk.inbound_number_format, plan)
+        plan_result = read_dialled(number or text, plan)
+        return Attempt(caller, trunk_caller_id(request, caller.trunk, plan), text, plan_result, None)
+    plan_result = read_dialled(text, plan)
+    withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
+    caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
+    called = None if isinstance(plan_result.destination, Emergency) else board.books.lines.get(text)
+    return Attempt(caller, caller_id, text, plan_result, called)
+
+
+def dialled_text(request: Request) -> str:
+    """What was dialled: the user part, or the whole of a tel: or urn: URI."""
+    uri = request.request_uri
+    return uri.unescaped_user if isinstance(uri, SipUri) else request.uri
+
+
+def is_for_us(request: Request, board: Switchboard) -> bool:
+    """Whether the Request-URI names a domain or an address of ours; tel: and urn: name none and are for us."""
+    uri = request.request_uri
+    return not isinstance(uri, SipUri) or board.is_here(uri.host)
+
+
+def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) -> Admission | Refusal:
+    """The ladder. Its order is refusal.IN_ORDER."""
+    destination = attempt.plan_result.destination
+    if isinstance(destination, Emergency) and isinstance(attempt.caller, LineCaller):
+        return _emergency(destination, attempt, board)
+    if board.is_draining:
+        return refusal.DRAINING
+    if len(board.calls) >= board.conf.calls.calls_max:
+        return refusal.TOO_MANY_CALLS
+    if not is_for_us(request, board):
+        return refusal.NOT_HERE
+    if request.max_forwards == 0:
+        return refusal.TOO_MANY_HOPS
+    if _came_back(request, attempt, board):
+        return refusal.LOOP
+    route = _route(attempt, board, now)
+    if isinstance(route, Refusal):
+        return route
+    price = _price(attempt.caller, route, board, now)
+    if isinstance(price, Refusal):
+        return price
+    return Admission(attempt.caller_id, attempt.dialled, route, price)
+
+
+def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    number = _destination_number(attempt)
+    if isinstance(number, Refusal):
+        return number
+    match attempt.caller:
+        case TrunkCaller():
+            return _route_inbound(number, board, now)
+        case LineCaller() as caller:
+            refused = _caller_refusal(caller, board)
+            if refused is not None:
+                return refused
+            return _route_outbound(number, attempt, board, now)
+        case _:
+            assert_never(attempt.caller)
+
+
+def _destination_number(attempt: Attempt) -> str | Refusal:
+    """The number that was dialled, "" where a line was called by its name."""
+    if attempt.called_line is not None:
+        return ""
+    match attempt.plan_result.destination:
+        case E164(number=number) | Short(number=number):
+            return number
+        case Emergency(service=service):
+            return service  # from a trunk: it meets the ladder like any number that is not assigned here
+        case ServiceCode():
+            return refusal.SERVICE_UNKNOWN
+        case Unrecognised(reason=DialProblem.NOT_IN_USE):
+            return refusal.NOT_IN_USE
+        case Unrecognised():
+            return refusal.UNRECOGNISED
+        case unknown:
+            assert_never(unknown)
+
+
+def _route_inbound(number: str, board: Switchboard, now: float) -> Route | Refusal:
+    """A carrier reaches only numbers assigned here."""
+    assigned = board.books.numbers.get(number)
+    line = board.books.lines.get(assigned.line) if assigned is not None else None
+    if line is None:
+        known = board.conf.routing.targets(number)
+        return refusal.TRUNK_TO_TRUNK if known else refusal.NOT_ASSIGNED
+    return _to_line(line, number, number, board, now)
+
+
+def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    line = attempt.called_line
+    if line is not None:
+        return _to_line(line, number, "", board, now)
+    assigned = board.books.numbers.get(number)
+    if assigned is not None and (line := board.books.lines.get(assigned.line)) is not None:
+        return _to_line(line, number, number, board, now)
+    names = board.conf.routing.targets(number)
+    if not names:
+        return refusal.NOT_IN_USE
+    stages = _trunk_stages(names, board, ignores_limits=False)
+    if not stages:
+        return refusal.TRUNK_FULL
+    return Route(number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix)
+
+
+def _caller_refusal(caller: LineCaller, board: Switchboard) -> Refusal | None:
+    account = caller.account
+    if account is None:
+        return refusal.ACCOUNT_MISSING
+    if account.is_suspended:
+        return refusal.SUSPENDED
+    limits = board.conf.calls
+    if board.of_line[caller.line.user] >= (caller.line.calls_max or limits.calls_per_line_max):
+        return refusal.LINE_FULL
+    if board.of_account[account.id] >= (account.calls_max or limits.calls_per_account_max):
+        return refusal.ACCOUNT_FULL
+    return None
+
+
+def _to_line(line: Line, number: str, ddi: str, board: Switchboard, now: float) -> Route | Refusal:
+    bindings = board.bindings.contacts_for(line.user, now)
+    if not bindings:
+        return refusal.NOT_REGISTERED
+    if board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
+        return refusal.CALLEE_FULL
+    return Route(number, ddi, line, [[LineTarget(line, binding) for binding in bindings]])
+
+
+def _trunk_stages(names: Sequence[str], board: Switchboard, *, ignores_limits: bool) -> list[list[Target]]:
+    stages: list[list[Target]] = []
+    for name in names:
+        trunk = board.conf.trunks[name]
+        if not ignores_limits and board.of_trunk[name] >= trunk.calls_max:
+            continue
+        transport = trunk.transport.flow_name
+        stages.extend(
+            [TrunkTarget(trunk, board.flow_to(transport, address.host, address.port))]
+            for address in trunk.addresses
+        )
+    return stages
+
+
+def _price(caller: Caller, route: Route, board: Switchboard, now: float) -> Price | Refusal:
+    """The rate of the caller's tariff. Without one the call is refused, never free; on-net is free by default."""
+    if isinstance(caller, TrunkCaller) or caller.account is None:
+        return Price()
+    account = caller.account
+    tariff = board.conf.tariffs.get(account.tariff)
+    if tariff is None:
+        return refusal.NO_TARIFF
+    if tariff.vat is not account.vat:
+        return refusal.VAT_MISMATCH
+    rate = _rate(tariff, route, board.clock.ms(now))
+    if rate is None and route.line is None:
+        return refusal.NO_RATE
+    if rate is not None and not rate.is_free and board.journal.is_failed:
+        return refusal.JOURNAL_FAILED
+    return Price(account.id, rate, tariff.name, tariff.version)
+
+
+def _rate(tariff: Tariff, route: Route, at_ms: int) -> Rate | None:
+    return tariff.rate_for(ON_NET if route.line is not None else route.number, at_ms)
+
+
+def _emergency(destination: Emergency, attempt: Attempt, board: Switchboard) -> Admission:
+    """Never blocked, free, with the full network number and no Privacy (uk.md c)."""
+    stages = _trunk_stages(board.conf.routing.emergency_trunks, board, ignores_limits=True)
+    route = Route(destination.service, "", None, stages, is_emergency=True)
+    return Admission(attempt.caller_id, attempt.dialled, route, Price())
+
+
+def _came_back(request: Request, attempt: Attempt, board: Switchboard) -> bool:
+    """Whether a trunk returned our own INVITE for the same number: with the Call-ID and From tag of a leg of ours."""
+    leg = board.legs.get((request.call_id, request.from_tag or ""))
+    return leg is not None and leg.call.destination == _destination_number(attempt)

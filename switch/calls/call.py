@@ -1,0 +1,499 @@
+"""The back-to-back user agent: one call of two or more legs, and every decision about it.
+
+A call hunts for an answer, waits until the journal has the answer, is up, and ends. Legs report in call control's words
+(ringing, answered, refused, hung up) and know SIP; the call decides and never formats a header. Money and records:
+the reservation is made before the first target is tried, the answer is passed on when it is durable, and the end record
+carries the charge and every CDR in one atomic step.
+"""
+
+import enum
+from collections.abc import Sequence
+
+from rating.engine import Reservation, Settlement
+from rating.records import Cdr, EmergencyCall, OutboxRecord, UsageEntry
+from switch.calls import refusal
+from switch.calls.admission import Admission, Attempt
+from switch.calls.call_records import (
+    answered_state,
+    dialogs_to_hang_up,
+    opened_state,
+)
+from switch.calls.callee_leg import CalleeLeg, LegOutcome
+from switch.calls.caller_leg import CallerLeg
+from switch.calls.cdr import (
+    CallFacts,
+    Ending,
+    callee_row,
+    caller_row,
+    destination_of,
+    join_rows,
+    outcome_label,
+)
+from switch.calls.credit_watch import CreditWatch
+from switch.calls.hunt import Hunt, best_outcome, fails_over, may_fail_over
+from switch.calls.identity import Caller, LineCaller
+from switch.calls.invitation import invitation_for
+from switch.calls.leg import Leg, LegState
+from switch.calls.open_call import ACKNOWLEDGED_KEY, HANGUP_KEY, OPEN_KEY
+from switch.calls.passing import NO_BODY, Body, Fields, body_of
+from switch.calls.refusal import Refusal
+from switch.calls.switchboard import Put, Switchboard
+from switch.calls.target import LineTarget, TrunkTarget
+from switch.sip.timers import Timer
+
+COMPLETED_ELSEWHERE = (
+    'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 2: no missed call on the others
+)
+
+
+class CallState(enum.Enum):
+    HUNTING = "ringing"
+    AWAITING_JOURNAL = "answering"
+    UP = "up"
+    ENDED = "ended"
+
+
+class Call:
+    """One call. `id` is minted at ingress and is on every leg's record."""
+
+    __slots__ = (
+        "_active",
+        "_answer",
+        "_gate_timer",
+        "_hunt",
+        "_legs",
+        "_limit_timer",
+        "_no_answer_timer",
+        "_stage_outcomes",
+        "_stage_timer",
+        "_watch",
+        "admission",
+        "answered_leg",
+        "attempt",
+        "board",
+        "caller_leg",
+        "facts",
+        "id",
+        "reservation",
+        "state",
+    )
+
+    def __init__(self, board: Switchboard, call_id: str, attempt: Attempt) -> None:
+        self.board = board
+        self.id = call_id
+        self.attempt = attempt
+        self.admission: Admission | None = None
+        self.facts = CallFacts(call_id, attempt, None, board.conf.routing.version)
+        self.caller_leg: CallerLeg
+        self.answered_leg: CalleeLeg | None = None
+        self.reservation: Reservation | None = None
+        self.state = CallState.HUNTING
+        self._legs: list[CalleeLeg] = []
+        self._active: list[CalleeLeg] = []
+        self._stage_outcomes: list[LegOutcome] = []
+        self._hunt = Hunt(())
+        self._answer: tuple[Body, Fields] = (NO_BODY, [])
+        self._watch: CreditWatch | None = None
+        self._gate_timer: Timer | None = None
+        self._limit_timer: Timer | None = None
+        self._no_answer_timer: Timer | None = None
+        self._stage_timer: Timer | None = None
+
+    @property
+    def caller(self) -> Caller:
+        return self.attempt.caller
+
+    @property
+    def destination(self) -> str:
+        return destination_of(self.attempt, self.admission)
+
+    @property
+    def callee_legs(self) -> Sequence[CalleeLeg]:
+        return self._legs
+
+    @property
+    def granted_s(self) -> int | None:
+        """Seconds paid for so far, counted from the answer; None when nothing needs paying."""
+        if self._watch is not None:
+            return self._watch.granted_s
+        return self.reservation.granted_s if self.reservation is not None else None
+
+    def other_leg(self, leg: Leg) -> Leg | None:
+        return self.answered_leg if leg is self.caller_leg else self.caller_leg
+
+    # The beginning
+
+    def refuse(self, refused: Refusal, now: float) -> None:
+        """The ladder said no: the caller is told, and the attempt is on record."""
+        extra = [("retry-after", str(refused.retry_after_s))] if refused.retry_after_s else []
+        self.caller_leg.refuse(
+            refused.status, now, cause=refused.q850_cause, words=refused.words, extra=extra
+        )
+        self.board.counts.refusals[refused.label] += 1
+        self._close(Ending(refused.label, refused.status, refused.q850_cause, refused.words, "exchange"), now)
+
+    def begin(self, admission: Admission, now: float) -> None:
+        """Reserve, make the attempt durable in the background, and ring the first target."""
+        board = self.board
+        self.admission = admission
+        self.facts.admission = admission
+        rate = admission.price.rate
+        if rate is not None and not rate.is_free and admission.price.account_id is not None:
+            reserved = board.engine.reserve(
+                self.id, admission.price.account_id, rate, initial_ahead_s=board.conf.prepaid.reserve_ahead_s
+            )
+            if not isinstance(reserved, Reservation):
+                self.refuse(refusal.of_shortage(reserved), now)
+                return
+            self.reservation = reserved
+        board.failpoints.reached("reserved")
+        board.calls[self.id] = self
+        self._count(+1)
+        self.caller_leg.transaction.trying(now)
+        self._hunt = Hunt(admission.route.stages)
+        timeout_s = board.conf.calls.no_answer_timeout_s
+        self._no_answer_timer = board.timers.start(now, timeout_s, self._on_no_answer)
+        if admission.route.is_emergency:
+            self._note_emergency(now)
+        self._try_next_stage(now)
+
+    def _try_next_stage(self, now: float) -> None:
+        stage = self._hunt.next_stage()
+        assert self.admission is not None
+        if stage is None:
+            self._fail(best_outcome(self._stage_outcomes), now)
+            return
+        board = self.board
+        fresh = []
+        for target in stage:
+            leg = CalleeLeg(board, self, index=len(self._legs) + 1, target=target, now=now)
+            self._legs.append(leg)
+            fresh.append(leg)
+        self._active = fresh.copy()
+        self._stage_outcomes = []
+        board.record([opened_state(self, now)])
+        first = stage[0]
+        if isinstance(first, TrunkTarget):
+            board.of_trunk[first.trunk.name] += 1
+            self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
+        for leg in fresh:
+            leg.offer(invitation_for(self.admission, self.caller_leg, leg.target, self.caller, board), now)
+        board.failpoints.reached("offered")
+
+    # What the callee legs report
+
+    def on_ringing(
+        self, leg: CalleeLeg, status: int, reason: str, body: Body, fields: Fields, now: float
+    ) -> None:
+        if self.state is not CallState.HUNTING:
+            return
+        self._stop_stage_timer()
+        first = self.caller_leg.ringing_at is None
+        if self._hunt.is_serial:
+            self.caller_leg.ring(status, reason, body, self._fields_back(leg, fields), now)
+        elif first:
+            # Several phones ring: the early media of one of them would shut out the others'.
+            self.caller_leg.ring(180, "Ringing", NO_BODY, [], now)
+        if first:
+            self.board.counts.post_dial_delay.observe(now - self.caller_leg.setup_at)
+
+    def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
+        if self.state is not CallState.HUNTING:
+            leg.acknowledge(NO_BODY)
+            leg.hang_up(now, cause=26, words="answered elsewhere")
+            return
+        self.board.failpoints.reached("answer_received")
+        self.answered_leg = leg
+        self._active = []
+        self._answer = (body, self._fields_back(leg, fields))
+        self._stop_ringing_timers()
+        for other in self._legs:
+            if other is not leg:
+                other.cancel(
+                    now, COMPLETED_ELSEWHERE, LegOutcome(487, 26, "answered elsewhere", is_ours=True)
+                )
+        if leg.has_offer:
+            leg.acknowledge(NO_BODY)
+        self.state = CallState.AWAITING_JOURNAL
+        seq = self.board.record([answered_state(self, now)], is_urgent=self.reservation is not None)
+        if self.reservation is None:
+            self._pass_answer(now)
+            return
+        self.board.await_durable(seq, self)
+        gate_s = self.board.conf.calls.answer_gate_ms / 1000
+        self._gate_timer = self.board.timers.start(now, gate_s, self._on_gate_closed)
+
+    def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
+        if self.state is not CallState.HUNTING or leg not in self._active:
+            return
+        self._active.remove(leg)
+        self._stage_outcomes.append(outcome)
+        if outcome.is_ours and isinstance(leg.target, LineTarget):
+            self.board.binding_failed(leg.target.binding, now)
+        if outcome.status >= 600:
+            self._cancel_active(
+                now, LegOutcome(487, outcome.q850_cause, "declined on another phone", is_ours=True)
+            )
+        if self._active:
+            return
+        self._stop_stage_timer()
+        if may_fail_over(leg.target, outcome, has_rung=leg.is_ringing):
+            self._try_next_stage(now)
+        else:
+            self._fail(best_outcome(self._stage_outcomes), now)
+
+    # What both sides report
+
+    def on_cancelled(self, now: float) -> None:
+        """The caller gave up. In the gap between answer and journal, the callee gets its BYE and nothing is charged."""
+        if self.state not in (CallState.HUNTING, CallState.AWAITING_JOURNAL):
+            return
+        self.caller_leg.refuse(487, now, cause=16, words="the caller gave up")
+        self._end(Ending("cancelled", 487, 16, "the caller gave up before the answer", "caller"), now)
+
+    def on_acknowledged(self, body: Body, now: float) -> None:
+        """The caller's ACK. It carries the answer where the INVITE had no offer."""
+        if self.state is not CallState.UP:
+            return
+        leg = self.answered_leg
+        if leg is not None and not leg.has_offer and leg.state is LegState.UP:
+            leg.acknowledge(body)
+        if self.reservation is not None:
+            self.board.record([(ACKNOWLEDGED_KEY + self.id, b"")])
+
+    def on_ack_missing(self, now: float) -> None:
+        """No ACK for 64*T1: without it nobody can say that the caller heard anything, so it costs nothing."""
+        if self.state is CallState.UP:
+            self._end(
+                Ending("unconfirmed", 408, 102, "the caller never acknowledged the answer", "exchange"),
+                now,
+                free=True,
+            )
+
+    def on_hung_up(self, leg: Leg, now: float, cause: int | None) -> None:
+        if self.state is CallState.UP:
+            who = "caller" if leg is self.caller_leg else "callee"
+            self._end(Ending("answered", 200, cause or 16, f"the {who} hung up", who), now)
+        elif self.state is CallState.AWAITING_JOURNAL:
+            # The callee hung up before its answer could be passed on.
+            self.caller_leg.refuse(480, now, cause=16, words="hung up at once")
+            self._end(Ending("unavailable", 480, cause or 16, "the callee hung up at once", "callee"), now)
+
+    def on_dialog_lost(self, leg: Leg, now: float) -> None:
+        """One side no longer knows the call."""
+        if self.state is CallState.UP:
+            who = "caller" if leg is self.caller_leg else "callee"
+            self._end(Ending("answered", 200, 41, f"the {who}'s phone no longer knew the call", who), now)
+
+    def on_leg_gone(self, leg: Leg, now: float) -> None:
+        """A BYE was answered, or will never be; or a cancelled attempt has ended."""
+        leg.free()
+        if self.state is CallState.ENDED and not dialogs_to_hang_up(self):
+            self.board.record([(HANGUP_KEY + self.id, None)])
+
+    def hang_up(self, now: float, *, words: str, ended_by: str) -> None:
+        """End the call from our side, whatever state it is in."""
+        if self.state is CallState.UP:
+            self._end(Ending("answered", 200, 16, words, ended_by), now)
+        elif self.state is not CallState.ENDED:
+            self.caller_leg.refuse(480, now, cause=41, words=words)
+            self._end(Ending("failed", 480, 41, words, ended_by), now)
+
+    # Answering
+
+    def on_durable(self, now: float) -> None:
+        if self.state is CallState.AWAITING_JOURNAL:
+            self._pass_answer(now)
+        elif self.state is CallState.ENDED:
+            self.board.failpoints.reached("settlement_durable")
+
+    def _pass_answer(self, now: float) -> None:
+        board = self.board
+        board.failpoints.reached("answer_durable")
+        self._stop(self._gate_timer)
+        self.state = CallState.UP
+        self.caller_leg.answer(*self._answer, now)
+        board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
+        self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
+        if self.reservation is not None:
+            self._watch = CreditWatch(
+                call_id=self.id,
+                granted_s=self.reservation.granted_s,
+                engine=board.engine,
+                timers=board.timers,
+                ahead_s=board.conf.prepaid.reserve_ahead_s,
+                before_s=board.conf.prepaid.renew_before_s,
+                on_renewed=self._on_renewed,
+                on_exhausted=self._on_exhausted,
+            )
+            self._watch.start(now)
+        board.failpoints.reached("answered")
+
+    # Timers
+
+    def _on_no_answer(self, now: float) -> None:
+        self._no_answer_timer = None
+        self._fail(LegOutcome(480, 19, "nobody answered", is_ours=True), now)
+
+    def _on_stage_timeout(self, now: float) -> None:
+        """The trunk gave no sign of ringing in its time: leave it for the next."""
+        self._stage_timer = None
+        outcome = LegOutcome(408, 102, "the trunk did not react in time", is_ours=True)
+        self._cancel_active(now, outcome)
+        self._stage_outcomes.append(outcome)
+        self._try_next_stage(now)
+
+    def _on_gate_closed(self, now: float) -> None:
+        """The journal did not take the answer in time: ACK and BYE to the callee, 503 to the caller, charge 0."""
+        self._gate_timer = None
+        if self.state is CallState.AWAITING_JOURNAL:
+            self.board.counts.gate_closed += 1
+            self.caller_leg.refuse(503, now, cause=41, words="the answer could not be recorded")
+            self._end(
+                Ending("gate_closed", 503, 41, "the answer could not be recorded in time", "exchange"), now
+            )
+
+    def _on_renewed(self, now: float) -> None:
+        self.board.failpoints.reached("renewed")
+        self.board.record([answered_state(self, now)])
+
+    def _on_exhausted(self, now: float) -> None:
+        self._end(Ending("answered", 200, 16, "the credit ran out", "credit"), now)
+
+    def _on_too_long(self, now: float) -> None:
+        self._limit_timer = None
+        self._end(
+            Ending("answered", 200, 16, "the longest allowed call duration was reached", "exchange"), now
+        )
+
+    # The end
+
+    def _fail(self, outcome: LegOutcome, now: float) -> None:
+        """No target answered: the caller hears the best of what they said."""
+        if self.state is not CallState.HUNTING:
+            return
+        status = outcome.status if outcome.status >= 400 else 480  # a redirection is not ours to pass on
+        self.caller_leg.refuse(status, now, cause=outcome.q850_cause, words="")
+        ended_by = "exchange" if outcome.is_ours else "callee"
+        label = outcome_label(outcome.status, outcome.q850_cause)
+        self._end(Ending(label, status, outcome.q850_cause, outcome.words, ended_by), now)
+
+    def _end(self, ending: Ending, now: float, *, free: bool = False) -> None:
+        self.board.failpoints.reached("ending")
+        self._cancel_active(now, LegOutcome(487, ending.q850_cause, ending.words, is_ours=True))
+        for leg in (self.caller_leg, self.answered_leg):
+            if leg is not None:
+                leg.hang_up(now, cause=ending.q850_cause, words=ending.words)
+        self._close(ending, now, free=free)
+
+    def _close(self, ending: Ending, now: float, *, free: bool = False) -> None:
+        """The end record: charge, CDRs, and what still needs a BYE, in one atomic step."""
+        board = self.board
+        was_live = board.calls.pop(self.id, None) is not None
+        self.state = CallState.ENDED
+        self._stop_ringing_timers()
+        self._stop(self._gate_timer)
+        self._stop(self._limit_timer)
+        if self._watch is not None:
+            self._watch.stop()
+        settlement = self._settle(now, free=free)
+        rows = self._rows(ending, settlement, now)
+        outbox: list[OutboxRecord] = [*rows]
+        if settlement is not None and settlement.charge.total_micros:
+            outbox.append(self._usage(settlement, now))
+        puts: list[Put] = []
+        if was_live:
+            self._count(-1)
+            puts = self._closing_puts()
+        seq = board.record(puts, outbox)
+        board.await_durable(seq, self)
+        board.counts.on_ended(ending.outcome, rows[0].duration_ms, rows[0].cost_micros)
+
+    def _settle(self, now: float, *, free: bool) -> Settlement | None:
+        if self.reservation is None:
+            return None
+        self.reservation = None
+        answered_at = self.caller_leg.answered_at
+        if answered_at is None or free:
+            self.board.engine.release(self.id)
+            return None
+        return self.board.engine.settle(self.id, duration_ms=round((now - answered_at) * 1000))
+
+    def _rows(self, ending: Ending, settlement: Settlement | None, now: float) -> list[Cdr]:
+        clock = self.board.clock
+        rows = [caller_row(self.facts, self.caller_leg, ending, settlement, clock, now)]
+        rows.extend(callee_row(self.facts, leg, ending, clock, now) for leg in self._legs)
+        return join_rows(rows, self.answered_leg.index if self.answered_leg is not None else None)
+
+    def _usage(self, settlement: Settlement, now: float) -> UsageEntry:
+        assert self.admission is not None
+        assert self.admission.price.account_id is not None
+        return UsageEntry(
+            account_id=self.admission.price.account_id,
+            call_id=self.id,
+            leg=0,
+            amount_micros=-settlement.charge.total_micros,
+            at_ms=self.board.clock.ms(now),
+        )
+
+    def _closing_puts(self) -> list[Put]:
+        puts: list[Put] = [(OPEN_KEY + self.id, None)]
+        if self.caller_leg.is_acknowledged:
+            puts.append((ACKNOWLEDGED_KEY + self.id, None))
+        hangup = dialogs_to_hang_up(self)
+        if hangup is not None:
+            puts.append((HANGUP_KEY + self.id, hangup))
+        return puts
+
+    # Small steps
+
+    def _fields_back(self, leg: CalleeLeg, fields: Fields) -> Fields:
+        """Unknown headers of a callee's answer pass between lines; a trunk's stay at the border."""
+        return fields if leg.trunk is None and self.caller_leg.trunk is None else []
+
+    def _cancel_active(self, now: float, outcome: LegOutcome) -> None:
+        for leg in self._active:
+            leg.cancel(now, "", outcome)
+        self._active = []
+
+    def _count(self, step: int) -> None:
+        """Both lines, the paying account and the trunks count this call as live."""
+        board = self.board
+        assert self.admission is not None
+        if isinstance(self.caller, LineCaller):
+            board.of_line[self.caller.line.user] += step
+            if self.caller.account is not None:
+                board.of_account[self.caller.account.id] += step
+        else:
+            board.of_trunk[self.caller.trunk.name] += step
+        if self.admission.route.line is not None:
+            board.of_line[self.admission.route.line.user] += step
+        if step < 0:
+            for leg in self._legs:
+                if leg.trunk is not None:
+                    board.of_trunk[leg.trunk.name] -= 1
+
+    def _note_emergency(self, now: float) -> None:
+        board = self.board
+        board.counts.emergency_calls += 1
+        line = self.caller.line.user if isinstance(self.caller, LineCaller) else ""
+        flow = self.caller_leg.flow
+        note = EmergencyCall(
+            self.id, line, self.attempt.caller_id.network_number, self.attempt.dialled, board.clock.ms(now),
+            f"{flow.remote_host}:{flow.remote_port}",
+        )  # fmt: skip
+        board.record([], [note], is_urgent=True)
+
+    def _stop_ringing_timers(self) -> None:
+        self._stop_stage_timer()
+        self._stop(self._no_answer_timer)
+        self._no_answer_timer = None
+
+    def _stop_stage_timer(self) -> None:
+        self._stop(self._stage_timer)
+        self._stage_timer = None
+
+    @staticmethod
+    def _stop(timer: Timer | None) -> None:
+        if timer is not None:
+            timer.cancel()

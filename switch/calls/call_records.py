@@ -1,0 +1,63 @@
+"""What a call writes into the journal's state while it lives: the open record, and the dialogs that need a BYE."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from switch.calls.cdr import STILL_OPEN, callee_row, caller_row, join_rows
+from switch.calls.leg import LegState
+from switch.calls.open_call import OPEN_KEY, Hangup, OpenCall, OpenPrice
+from switch.calls.switchboard import Put
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def opened_state(call: "Call", now: float) -> Put:
+    """The attempt, before its first INVITE goes out: a crash leaves its CDRs, and nothing to charge."""
+    return _put(call, None, now)
+
+
+def answered_state(call: "Call", now: float) -> Put:
+    """All that a valid BYE and a fair settlement need. Written before the answer is passed on."""
+    answered_at = call.caller_leg.answered_at
+    return _put(call, now if answered_at is None else answered_at, now)
+
+
+def dialogs_to_hang_up(call: "Call") -> bytes | None:
+    """The dialogs whose BYE is on its way, or None when none is left."""
+    legs = (call.caller_leg, *call.callee_legs)
+    dialogs = [leg.dialog.state() for leg in legs if leg.state is LegState.ENDING and leg.dialog is not None]
+    return _encode(Hangup(dialogs)) if dialogs else None
+
+
+def _put(call: "Call", answered_mono: float | None, now: float) -> Put:
+    clock = call.board.clock
+    rows = [caller_row(call.facts, call.caller_leg, STILL_OPEN, None, clock, now)]
+    rows.extend(callee_row(call.facts, leg, STILL_OPEN, clock, now) for leg in call.callee_legs)
+    answered = call.answered_leg
+    join_rows(rows, answered.index if answered is not None else None)
+    dialogs = []
+    if answered is not None and answered.dialog is not None and call.caller_leg.dialog is not None:
+        dialogs = [call.caller_leg.dialog.state(), answered.dialog.state()]
+    return OPEN_KEY + call.id, _encode(OpenCall(call.id, answered_mono, _price(call), rows, dialogs))
+
+
+def _price(call: "Call") -> OpenPrice | None:
+    price = call.admission.price if call.admission is not None else None
+    if price is None or price.rate is None or price.account_id is None or call.granted_s is None:
+        return None
+    rate = price.rate
+    return OpenPrice(
+        account_id=price.account_id,
+        prefix=rate.prefix,
+        destination=rate.destination,
+        connect_fee_micros=rate.connect_fee_micros,
+        per_minute_micros=rate.per_minute_micros,
+        initial_s=rate.initial_s,
+        next_s=rate.next_s,
+        granted_s=call.granted_s,
+        vat=None if rate.vat is None else rate.vat.value,
+    )

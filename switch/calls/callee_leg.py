@@ -1,0 +1,201 @@
+"""A callee's leg: we are the UAC of its INVITE (RFC 3261 13.2).
+
+One attempt at one target, a binding of a line or a trunk. It reports ringing, answered or refused to its call, answers
+a carrier's challenge, and cleans up after itself: an answer that nobody wants any more is acknowledged and hung up.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from switch.calls.invitation import Invitation
+from switch.calls.leg import Leg, LegState
+from switch.calls.passing import NO_BODY, Body, body_of, passed_fields, put_body
+from switch.calls.q850 import RECOVERY_ON_TIMER_EXPIRY, cause_of_status, format_reason, read_reason
+from switch.calls.stray_answer import hang_up_stray
+from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
+from switch.calls.target import Target, TrunkTarget
+from switch.sip.dialog import Dialog
+from switch.sip.headers import Headers
+from switch.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+    from switch.sip.stack import ClientTransaction
+
+
+class LegOutcome(msgspec.Struct):
+    """How an attempt failed. `is_ours` when no answer came from the peer: time-out or no way to reach it."""
+
+    status: int
+    q850_cause: int
+    words: str
+    is_ours: bool = False
+
+
+class CalleeLeg(Leg):
+    """One target being tried."""
+
+    __slots__ = (
+        "_ack_body",
+        "_invitation",
+        "_invite_cseq",
+        "_transaction",
+        "is_cancelled",
+        "is_ringing",
+        "local_tag",
+        "outcome",
+        "sip_call_id",
+        "target",
+    )
+
+    def __init__(self, board: Switchboard, call: "Call", *, index: int, target: Target, now: float) -> None:
+        trunk = target.trunk if isinstance(target, TrunkTarget) else None
+        super().__init__(board, call, index=index, flow=target.flow, trunk=trunk, now=now)
+        self.target = target
+        self.is_cancelled = False
+        self.is_ringing = False
+        self.outcome: LegOutcome | None = None
+        self.local_tag = board.tokens.tag()
+        self.sip_call_id = board.new_leg_call_id()
+        self._invitation: Invitation | None = None
+        self._invite_cseq = 1
+        self._ack_body: Body | None = None
+        self._transaction: ClientTransaction | None = None
+
+    @property
+    def has_offer(self) -> bool:
+        """Whether our INVITE carried an SDP offer; if not, the ACK must carry the answer."""
+        return self._invitation is not None and bool(self._invitation.body)
+
+    def offer(self, invitation: Invitation, now: float) -> None:
+        self._invitation = invitation
+        self.board.legs[(self.sip_call_id, self.local_tag)] = self
+        self._send_invite(now)
+
+    def cancel(self, now: float, reason: str, outcome: LegOutcome) -> None:
+        """Stop ringing; `reason` is a Reason header value or "". A 200 may cross the CANCEL: the leg stays for it."""
+        if self.is_cancelled or self.state is not LegState.SETTING_UP or self._transaction is None:
+            return
+        self.is_cancelled = True
+        self.ended_at = now
+        if self.outcome is None:
+            self.outcome = outcome
+        reason = reason or format_reason(outcome.q850_cause, outcome.words)
+        self.board.stack.cancel(self._transaction, now, [("reason", reason)])
+
+    def acknowledge(self, body: Body) -> None:
+        """ACK for the 2xx; with a late offer the body is the caller's answer."""
+        assert self.dialog is not None
+        self._ack_body = body
+        ack = self.dialog.create_ack(self._invite_cseq)
+        put_body(ack, body)
+        self.board.stack.send_ack(ack, self.flow)
+
+    def hang_up(self, now: float, *, cause: int, words: str) -> None:
+        """A callee that still waits for the answer to its late offer gets an empty ACK before the BYE."""
+        if self.state is LegState.UP and self._ack_body is None:
+            self.acknowledge(NO_BODY)
+        super().hang_up(now, cause=cause, words=words)
+
+    def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
+        if response.status < 200:
+            self._on_provisional(response, now)
+        elif response.status < 300:
+            self._on_2xx(transaction, response, now)
+        elif not self._answered_challenge(response, now):
+            cause = read_reason(response.headers.values("reason")) or cause_of_status(response.status)
+            self._fail(LegOutcome(response.status, cause, response.reason), now)
+
+    def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
+        self._fail(LegOutcome(408, RECOVERY_ON_TIMER_EXPIRY, "no answer to our INVITE", is_ours=True), now)
+
+    def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
+        self._fail(LegOutcome(503, 41, "the address cannot be reached", is_ours=True), now)
+
+    def _send_invite(self, now: float, credentials: tuple[str, str] | None = None) -> None:
+        assert self._invitation is not None
+        request = self._invite(self._invitation)
+        if credentials is not None:
+            request.headers.add(*credentials)
+        self._transaction = self.board.stack.send_request(request, self.flow, self, now)
+
+    def _invite(self, invitation: Invitation) -> Request:
+        headers = Headers()
+        add = headers.add
+        add("max-forwards", str(invitation.max_forwards))
+        add("from", f"{invitation.from_};tag={self.local_tag}")
+        add("to", invitation.to)
+        add("call-id", self.sip_call_id)
+        add("cseq", f"{self._invite_cseq} INVITE")
+        add("contact", self.contact)
+        add("allow", ALLOW)
+        add("user-agent", USER_AGENT)
+        for name, value in invitation.fields:
+            add(name, value)
+        request = Request("INVITE", invitation.request_uri, headers, b"")
+        put_body(request, invitation.body)
+        return request
+
+    def _on_provisional(self, response: Response, now: float) -> None:
+        if self.state is not LegState.SETTING_UP or self.is_cancelled:
+            return
+        if response.status > 100:
+            self.is_ringing = True
+            if self.ringing_at is None:
+                self.ringing_at = now
+            self._note_user_agent(response)
+            body, fields = body_of(response), passed_fields(response)
+            self.call.on_ringing(self, response.status, response.reason, body, fields, now)
+
+    def _on_2xx(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
+        if self.dialog is not None:
+            if self.dialog.remote_tag == response.to_tag:
+                if self._ack_body is not None:
+                    self.acknowledge(self._ack_body)
+            else:
+                # A second answer from behind a forking proxy: nobody waits for it (RFC 3261 13.2.2.4).
+                hang_up_stray(self.board, response, self.flow, now)
+            return
+        if self.state is LegState.GONE:
+            hang_up_stray(self.board, response, self.flow, now)
+            return
+        self.dialog = Dialog.from_response(transaction.request, response, self.flow)
+        self.state = LegState.UP
+        self._note_user_agent(response)
+        if self.is_cancelled:
+            # The answer crossed our CANCEL (RFC 3261 9.1): take it and hang up at once.
+            self.acknowledge(NO_BODY)
+            self.hang_up(now, cause=16, words="the call was given up before the answer")
+            return
+        self.answered_at = now
+        self.call.on_answered(self, body_of(response), passed_fields(response), now)
+
+    def _answered_challenge(self, response: Response, now: float) -> bool:
+        if self.is_cancelled or self._invitation is None:
+            return False
+        credentials = self.challenge.answer(response, "INVITE", self._invitation.request_uri)
+        if credentials is None:
+            return False
+        self._invite_cseq += 1
+        self._send_invite(now, credentials)
+        return True
+
+    def _fail(self, outcome: LegOutcome, now: float) -> None:
+        if self.state is not LegState.SETTING_UP:
+            return
+        was_cancelled = self.is_cancelled
+        if self.outcome is None:
+            self.outcome = outcome
+        self.ended_at = self.ended_at or now
+        self.board.legs.pop((self.sip_call_id, self.local_tag), None)
+        self.state = LegState.GONE
+        if was_cancelled:
+            self.call.on_leg_gone(self, now)
+        else:
+            self.call.on_refused(self, outcome, now)
+
+    def _note_user_agent(self, response: Response) -> None:
+        if not self.peer_user_agent:
+            headers = response.headers
+            self.peer_user_agent = headers.get("user-agent") or headers.get("server") or ""

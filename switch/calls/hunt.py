@@ -1,0 +1,67 @@
+"""Whom to ring, in what order, and what a failed attempt means (RFC 3261 16.7, without the proxy).
+
+A hunt is a list of stages. The targets of one stage ring together and the first answer wins; the next stage begins when
+the one before it has failed in a way that allows it. A line is one stage with all its phones; a route over several
+trunks is one stage a trunk. Pure: it decides, the call acts.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from switch.calls.callee_leg import LegOutcome
+from switch.calls.target import Target, TrunkTarget
+from switch.config import Trunk
+
+GLOBAL_FAILURE = 600
+UNREACHABLE = LegOutcome(480, 20, "no phone of the line could be reached", is_ours=True)
+_PREFERENCE = (486, 480, 603)  # within 4xx: busy tells a caller more than unreachable does
+
+
+class Hunt:
+    """The stages still to be tried."""
+
+    __slots__ = ("_next", "_stages")
+
+    def __init__(self, stages: Sequence[Sequence[Target]]) -> None:
+        self._stages = stages
+        self._next = 0
+
+    def next_stage(self) -> Sequence[Target] | None:
+        """The next targets to ring together, or None when nothing is left."""
+        if self._next >= len(self._stages):
+            return None
+        stage = self._stages[self._next]
+        self._next += 1
+        return stage
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether the present stage has one target, so that its early media may be passed on."""
+        return len(self._stages[self._next - 1]) == 1
+
+
+def may_fail_over(target: Target, outcome: LegOutcome, *, has_rung: bool) -> bool:
+    """Whether the next trunk may be tried: by the trunk's own codes, never after its first 18x."""
+    if has_rung or not isinstance(target, TrunkTarget):
+        return False
+    return outcome.is_ours or fails_over(target.trunk, outcome.status)
+
+
+def fails_over(trunk: Trunk, status: int) -> bool:
+    return status in trunk.failover_codes
+
+
+def best_outcome(outcomes: Sequence[LegOutcome]) -> LegOutcome:
+    """What the caller is told when every attempt failed: a 6xx first, then the lowest class (16.7 step 6).
+
+    A peer's own answer goes before our time-outs, so that "busy" from one phone is not lost behind a dead one.
+    """
+    return min(outcomes, key=_rank, default=UNREACHABLE)
+
+
+def _rank(outcome: LegOutcome) -> tuple[int, int, int]:
+    if outcome.status >= GLOBAL_FAILURE:
+        return (0, 0, outcome.status)
+    preference = _PREFERENCE.index(outcome.status) if outcome.status in _PREFERENCE else len(_PREFERENCE)
+    return (2 if outcome.is_ours else 1, outcome.status // 100, preference)

@@ -1,0 +1,161 @@
+"""Who is calling: what the network vouches for, what may be shown, and whether it is withheld.
+
+The *network number* is ours to assert: the line's own number, or what a carrier asserted. The *presentation number*
+is what the callee is shown: a number that the line claimed in From counts only if the line owns it (Ofcom GC C6).
+Withheld (RFC 3323, RFC 3325; 141 and 1470 per call) hides both from the callee, never from an emergency service and
+never from the CDR.
+"""
+
+import msgspec
+
+from provisioning.model import Account, Line
+from switch.books import Books
+from switch.calls.number_plan import (
+    E164,
+    NumberFormat,
+    NumberPlan,
+    format_number,
+    read_dialled,
+    read_trunk_number,
+)
+from switch.calls.passing import Fields
+from switch.config import IdentityHeader, Trunk
+from switch.sip.errors import SipParseError
+from switch.sip.message import Request
+from switch.sip.uri import NameAddr, SipUri, TelUri, parse_name_addr
+
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+WITHHOLDING = frozenset({"id", "user", "header", "full"})
+
+
+class LineCaller(msgspec.Struct):
+    """An authenticated line, or the flow of its live binding in an emergency."""
+
+    line: Line
+    account: Account | None
+
+
+class TrunkCaller(msgspec.Struct):
+    """A carrier, known by its address."""
+
+    trunk: Trunk
+
+
+Caller = LineCaller | TrunkCaller
+
+
+class CallerId(msgspec.Struct, frozen=True):
+    """Both numbers are E.164 or "". `display` is a name that the callee may be shown."""
+
+    network_number: str
+    presentation_number: str
+    is_withheld: bool
+    display: str = ""
+
+
+def line_caller_id(
+    request: Request, line: Line, books: Books, plan: NumberPlan, *, withhold: bool | None
+) -> CallerId:
+    """The identity of a call from a line. `withhold` is what 141 (True) or 1470 (False) asked for."""
+    network = books.network_number_of(line)
+    sender = request.from_
+    claimed = _number_in(sender, plan)
+    presentation = claimed if claimed and books.may_present(line, claimed) else network
+    if withhold is None:
+        withhold = line.withholds_cli or _asks_privacy(request) or _is_anonymous(sender)
+    return CallerId(network, presentation, withhold, sender.display)
+
+
+def trunk_caller_id(request: Request, trunk: Trunk, plan: NumberPlan) -> CallerId:
+    """The identity that a carrier asserts: PAI (or Remote-Party-ID) is the network number, From the presentation."""
+    headers = request.headers
+    withhold = _asks_privacy(request) or _is_anonymous(request.from_)
+    network = ""
+    for asserted in headers.values("p-asserted-identity"):
+        network = network or _trunk_number(asserted, trunk, plan)
+    if not network and (party := headers.first_value("remote-party-id")) is not None:
+        network = _trunk_number(party, trunk, plan)
+        withhold = withhold or "privacy=full" in party.lower()
+    presentation = _number_of_user(_user_of(request.from_), trunk.inbound_number_format, plan)
+    return CallerId(network or presentation, presentation or ("" if withhold else network), withhold)
+
+
+def from_towards_line(caller_id: CallerId, *, user: str, domain: str, shows_name: bool) -> str:
+    """The From name-addr (without tag) that a called line sees. `user` stands in where there is no number."""
+    if caller_id.is_withheld:
+        return ANONYMOUS
+    shown = caller_id.presentation_number or user
+    if not shown:
+        return f"<sip:unavailable@{domain}>"
+    display = f"{_quoted(caller_id.display)} " if shows_name and caller_id.display else ""
+    return f"{display}<sip:{shown}@{domain}>"
+
+
+def identity_towards_trunk(caller_id: CallerId, trunk: Trunk, domain: str) -> tuple[str, Fields]:
+    """From and the asserted identity in the form the trunk asks for."""
+    presentation = format_number(caller_id.presentation_number, trunk.number_format)
+    network = format_number(caller_id.network_number, trunk.number_format)
+    sender = f"<sip:{presentation}@{domain}>" if presentation else f"<sip:unavailable@{domain}>"
+    if caller_id.is_withheld:
+        sender = ANONYMOUS
+    fields: Fields = []
+    if network and trunk.identity is IdentityHeader.PAI:
+        fields.append(("P-Asserted-Identity", f"<sip:{network}@{domain}>"))
+    elif network and trunk.identity is IdentityHeader.RPID:
+        privacy = "full" if caller_id.is_withheld else "off"
+        fields.append(
+            ("Remote-Party-ID", f"<sip:{network}@{domain}>;party=calling;screen=yes;privacy={privacy}")
+        )
+    if caller_id.is_withheld:
+        fields.append(("Privacy", "id"))
+    return sender, fields
+
+
+def emergency_identity(number: str, trunk: Trunk, domain: str) -> tuple[str, Fields]:
+    """The full network number and no Privacy, whatever was asked for (PECR 2003 reg. 16)."""
+    shown = CallerId(number, number, is_withheld=False)
+    return identity_towards_trunk(shown, trunk, domain)
+
+
+def _asks_privacy(request: Request) -> bool:
+    value = request.headers.get("privacy")
+    return value is not None and not WITHHOLDING.isdisjoint(
+        value.lower().replace(",", ";").replace(" ", "").split(";")
+    )
+
+
+def _is_anonymous(sender: NameAddr) -> bool:
+    user = _user_of(sender).lower()
+    return user == "anonymous" or "@anonymous.invalid" in sender.uri.lower()
+
+
+def _user_of(sender: NameAddr) -> str:
+    uri = sender.parsed_uri
+    if isinstance(uri, SipUri):
+        return uri.unescaped_user or ""
+    if isinstance(uri, TelUri):
+        return uri.number
+    return ""
+
+
+def _number_in(sender: NameAddr, plan: NumberPlan) -> str:
+    user = _user_of(sender)
+    if not user or not (user[0] == "+" or user[0].isdigit()):
+        return ""
+    dialled = read_dialled(user, plan).destination
+    return dialled.number if isinstance(dialled, E164) else ""
+
+
+def _trunk_number(field: str, trunk: Trunk, plan: NumberPlan) -> str:
+    try:
+        return _number_of_user(_user_of(parse_name_addr(field)), trunk.inbound_number_format, plan)
+    except SipParseError:
+        return ""
+
+
+def _number_of_user(user: str, number_format: NumberFormat, plan: NumberPlan) -> str:
+    return read_trunk_number(user, number_format, plan) or ""
+
+
+def _quoted(display: str) -> str:
+    return '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'

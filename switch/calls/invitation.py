@@ -1,0 +1,107 @@
+"""What the INVITE to a target says: where to, from whom, with which of the caller's headers.
+
+The caller's identity is written anew here for each kind of target: a line sees the presentation number or nothing, a
+trunk gets both numbers in its own format, an emergency service gets the full network number whatever was asked.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from switch.calls.identity import (
+    Caller,
+    LineCaller,
+    emergency_identity,
+    from_towards_line,
+    identity_towards_trunk,
+)
+from switch.calls.number_plan import NumberFormat, format_number
+from switch.calls.passing import Body, Fields, body_of, only_listed, passed_fields
+from switch.calls.target import LineTarget, Target, TrunkTarget
+
+if TYPE_CHECKING:
+    from switch.calls.admission import Admission
+    from switch.calls.caller_leg import CallerLeg
+    from switch.calls.switchboard import Switchboard
+
+MAX_FORWARDS = 70  # RFC 3261 8.1.1.6, for a request that came without one
+
+
+class Invitation(msgspec.Struct):
+    """Decided by the call, formatted by the leg."""
+
+    request_uri: str
+    from_: str
+    to: str
+    fields: Fields
+    body: Body
+    max_forwards: int
+
+
+def invitation_for(
+    admission: "Admission", caller_leg: "CallerLeg", target: Target, caller: Caller, board: "Switchboard"
+) -> Invitation:
+    """The INVITE for one target."""
+    request = caller_leg.request
+    hops = request.max_forwards
+    max_forwards = (MAX_FORWARDS if hops is None else hops) - 1
+    passed = passed_fields(request)
+    body = body_of(request)
+    if isinstance(target, LineTarget):
+        return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    return _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+
+
+def _to_line(
+    admission: "Admission",
+    target: LineTarget,
+    caller: Caller,
+    passed: Fields,
+    body: Body,
+    max_forwards: int,
+    board: "Switchboard",
+) -> Invitation:
+    domain = board.domain
+    calling_user = caller.line.user if isinstance(caller, LineCaller) else ""
+    same_account = isinstance(caller, LineCaller) and caller.line.account_id == target.line.account_id
+    sender = from_towards_line(admission.caller_id, user=calling_user, domain=domain, shows_name=same_account)
+    called = admission.route.number or target.line.user
+    return Invitation(target.binding.contact, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
+
+
+def _to_trunk(
+    admission: "Admission",
+    target: TrunkTarget,
+    caller: Caller,
+    passed: Fields,
+    body: Body,
+    max_forwards: int,
+    board: "Switchboard",
+) -> Invitation:
+    trunk = target.trunk
+    domain = trunk.from_domain or board.domain
+    if admission.route.is_emergency:
+        sender, identity = emergency_identity(_emergency_number(caller, admission), trunk, domain)
+        user = admission.route.number
+    else:
+        sender, identity = identity_towards_trunk(admission.caller_id, trunk, domain)
+        user = _dialled_towards_trunk(admission, trunk.number_format)
+    host = f"{target.flow.remote_host}:{target.flow.remote_port}"
+    suffix = "" if target.flow.transport == "UDP" else f";transport={target.flow.transport.lower()}"
+    fields = [*identity, *only_listed(passed, trunk.pass_headers)]
+    return Invitation(
+        f"sip:{user}@{host}{suffix}", sender, f"<sip:{user}@{host}>", fields, body, max_forwards
+    )
+
+
+def _dialled_towards_trunk(admission: "Admission", number_format: NumberFormat) -> str:
+    if admission.route.relay_prefix:
+        return admission.route.relay_prefix + format_number(admission.route.number, NumberFormat.NATIONAL)
+    return format_number(admission.route.number, number_format)
+
+
+def _emergency_number(caller: Caller, admission: "Admission") -> str:
+    """The number that the emergency service shall call back: the line's registered one, else its network number."""
+    if isinstance(caller, LineCaller) and caller.line.emergency_number:
+        return caller.line.emergency_number
+    return admission.caller_id.network_number

@@ -1,0 +1,80 @@
+"""What of a message crosses from one leg to the other, and what stays at the border.
+
+Between lines every header that is not ours to write passes, in order, known or not. Towards a trunk only those on
+the trunk's list do. Identity headers are never passed: they are read at the border and written anew (RFC 3325).
+Media headers travel with their body.
+"""
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from switch.sip.message import Request, Response
+
+OURS = frozenset(
+    {
+        # the dialog and the transaction are each leg's own
+        "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "max-forwards", "path",
+        "service-route", "timestamp", "date", "expires", "content-length", "max-breadth",
+        # authentication is between one peer and us
+        "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
+        "authentication-info", "proxy-authentication-info",
+        # what a peer can do concerns us; what we can do is written by us
+        "supported", "require", "proxy-require", "unsupported", "allow", "session-expires", "min-se", "rseq",
+        "rack", "replaces", "join", "refer-to", "referred-by", "refer-sub", "target-dialog", "retry-after",
+        "user-agent", "server", "reason", "priv-answer-mode", "in-reply-to", "warning",
+        # identity: consumed and written anew
+        "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info", "privacy",
+        "identity", "identity-info", "p-charging-vector", "p-charging-function-addresses",
+        "p-access-network-info", "p-visited-network-id", "resource-priority", "geolocation",
+        "geolocation-routing", "p-called-party-id", "p-served-user",
+        # these travel with the body
+        "content-type", "content-encoding", "content-disposition", "content-language", "mime-version",
+    }
+)  # fmt: skip
+BODY_HEADERS = ("content-type", "content-encoding", "content-disposition", "content-language", "mime-version")
+
+
+class Body(msgspec.Struct):
+    """A message body with the header fields that describe it. Empty content means no body."""
+
+    content: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.content)
+
+
+NO_BODY = Body()
+Fields = list[tuple[str, str]]
+
+
+def body_of(message: Request | Response) -> Body:
+    """The body and its describing fields."""
+    if not message.body:
+        return NO_BODY
+    headers = message.headers
+    fields = tuple((name, value) for name in BODY_HEADERS if (value := headers.get(name)) is not None)
+    return Body(message.body, fields)
+
+
+def put_body(message: Request | Response, body: Body) -> None:
+    """Give a message of ours a body that came from the other leg."""
+    message.body = body.content
+    for name, value in body.headers:
+        message.headers.add(name, value)
+
+
+def passed_fields(message: Request | Response) -> Fields:
+    """The fields that may cross to another line, as (name as written, value), in order."""
+    keys = message.headers.keys()
+    if OURS.issuperset(keys):
+        return []
+    return [field for key, field in zip(keys, message.headers.items(), strict=True) if key not in OURS]
+
+
+def only_listed(fields: Iterable[tuple[str, str]], names: Collection[str]) -> Fields:
+    """What of those a trunk wants. `names` are lower-case."""
+    if not names:
+        return []
+    return [(name, value) for name, value in fields if name.lower() in names]

@@ -1,0 +1,155 @@
+"""After a crash: end what was up, on record and in fairness.
+
+From the journal's state comes every call that was open. One that had been answered is charged to the last durable
+heartbeat, never for more than was reserved, and nothing if the caller had not acknowledged the answer; both its legs
+get their BYE. One that was ringing leaves its records and no charge. Pure: state in, end records and dialogs out; run
+again after another crash it comes to the same, because the end record replaces the open one in one atomic step.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from rating.charge import NOTHING_CHARGED, charge_within
+from rating.money import VatMode
+from rating.records import Cdr, OutboxRecord, UsageEntry
+from rating.tariff import Rate
+from switch.calls.open_call import ACKNOWLEDGED_KEY, HANGUP_KEY, OPEN_KEY, Hangup, OpenCall, OpenPrice
+from switch.calls.switchboard import Put
+from switch.sip.dialog import DialogState
+
+HEARTBEAT_KEY = "heartbeat"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_open = msgspec.msgpack.Decoder(OpenCall).decode
+_decode_hangup = msgspec.msgpack.Decoder(Hangup).decode
+
+
+class Heartbeat(msgspec.Struct, array_like=True):
+    """One row a second: the process was alive then, on its monotonic clock and in UTC."""
+
+    mono: float
+    utc_ms: int
+
+
+class EndedCall(msgspec.Struct):
+    """One call that a crash cut: what to journal, and which dialogs to send BYE in."""
+
+    call_id: str
+    puts: list[Put]
+    outbox: list[OutboxRecord]
+    dialogs: list[DialogState]
+
+
+_decode_heartbeat = msgspec.msgpack.Decoder(Heartbeat).decode
+
+
+def encode_heartbeat(now: float, utc_ms: int) -> bytes:
+    return _encode(Heartbeat(now, utc_ms))
+
+
+def recover(state: Mapping[str, bytes], debit: Callable[[int, int], int | None]) -> list[EndedCall]:
+    """Every call that needs an end or a BYE. `debit(account_id, micros)` takes a charge and returns the balance."""
+    raw = state.get(HEARTBEAT_KEY)
+    heartbeat = _decode_heartbeat(raw) if raw is not None else None
+    ended = [
+        _end(
+            _decode_open(value),
+            heartbeat,
+            is_acknowledged=ACKNOWLEDGED_KEY + key[len(OPEN_KEY) :] in state,
+            debit=debit,
+        )
+        for key, value in state.items()
+        if key.startswith(OPEN_KEY)
+    ]
+    for key, value in state.items():
+        if key.startswith(HANGUP_KEY):
+            ended.append(EndedCall(key[len(HANGUP_KEY) :], [], [], _decode_hangup(value).dialogs))
+    return ended
+
+
+def _end(
+    call: OpenCall,
+    heartbeat: Heartbeat | None,
+    *,
+    is_acknowledged: bool,
+    debit: Callable[[int, int], int | None],
+) -> EndedCall:
+    duration_ms = _duration_ms(call, heartbeat)
+    charged = NOTHING_CHARGED
+    outbox: list[OutboxRecord] = [*call.drafts]
+    caller = call.drafts[0]
+    _complete(call, heartbeat, duration_ms)
+    if call.price is not None and call.answered_mono is not None and is_acknowledged:
+        charged = charge_within(_rate(call.price), duration_ms, granted_s=call.price.granted_s)
+        caller.billed_s = charged.billed_s
+        caller.connect_fee_micros = charged.connect_fee_micros
+        caller.usage_micros = charged.usage_micros
+        caller.cost_micros = charged.total_micros
+        caller.balance_after_micros = debit(call.price.account_id, charged.total_micros)
+        if charged.total_micros:
+            outbox.append(
+                UsageEntry(call.price.account_id, call.call_id, 0, -charged.total_micros, caller.ended_at_ms)
+            )
+    puts: list[Put] = [(OPEN_KEY + call.call_id, None)]
+    if is_acknowledged:
+        puts.append((ACKNOWLEDGED_KEY + call.call_id, None))
+    if call.dialogs:
+        puts.append((HANGUP_KEY + call.call_id, _encode(Hangup(call.dialogs))))
+    return EndedCall(call.call_id, puts, outbox, call.dialogs)
+
+
+def _duration_ms(call: OpenCall, heartbeat: Heartbeat | None) -> int:
+    """Answer to the last sign of life of the process, both on its own clock; 0 if it died before the next one."""
+    if call.answered_mono is None or heartbeat is None:
+        return 0
+    return max(0, int((heartbeat.mono - call.answered_mono) * 1000))
+
+
+def _complete(call: OpenCall, heartbeat: Heartbeat | None, duration_ms: int) -> None:
+    """Turn the drafts into records."""
+    answered = call.answered_mono is not None
+    for row in call.drafts:
+        row.is_recovered = True
+        row.ended_by = "exchange"
+        if answered and row.leg == 0 and row.answered_at_ms is None:
+            # The answer was durable but not passed on; the draft was made just before.
+            row.answered_at_ms = _answer_time(call)
+        if row.answered_at_ms is not None:
+            row.duration_ms = duration_ms
+            row.ended_at_ms = row.answered_at_ms + duration_ms
+            _say(
+                row,
+                "answered",
+                200,
+                "the exchange restarted during the call; charged to its last sign of life",
+            )
+        elif row.sip_status == 0:
+            row.ended_at_ms = max(row.setup_at_ms, heartbeat.utc_ms if heartbeat is not None else 0)
+            _say(row, "interrupted", 500, "the exchange restarted before an answer")
+
+
+def _answer_time(call: OpenCall) -> int | None:
+    times = [row.answered_at_ms for row in call.drafts if row.answered_at_ms is not None]
+    return times[0] if times else None
+
+
+def _say(row: Cdr, outcome: str, status: int, words: str) -> None:
+    row.outcome = outcome
+    row.sip_status = status
+    row.q850_cause = 41
+    row.reason = words
+
+
+def _rate(price: OpenPrice) -> Rate:
+    return Rate(
+        prefix=price.prefix,
+        destination=price.destination,
+        connect_fee_micros=price.connect_fee_micros,
+        per_minute_micros=price.per_minute_micros,
+        initial_s=price.initial_s,
+        next_s=price.next_s,
+        valid_from_ms=0,
+        valid_until_ms=None,
+        vat=None if price.vat is None else VatMode(price.vat),
+    )

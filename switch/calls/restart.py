@@ -1,0 +1,75 @@
+"""The first turn of a new process: what the journal still had open is ended and hung up, before the first INVITE.
+
+Also the key by which a process recognises Call-IDs that an earlier one made: without it a phone that answers while the
+exchange is down would talk to nobody.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+
+from switch.calls.bye import Bye
+from switch.calls.carrier_challenge import CarrierChallenge
+from switch.calls.open_call import HANGUP_KEY
+from switch.calls.q850 import format_reason
+from switch.calls.recovery import recover
+from switch.calls.switchboard import Put, Switchboard
+from switch.sip.dialog import Dialog
+
+SIGNING_KEY = "signing-key"
+SIGNATURE_BYTES = 6  # 48 bits: enough that a stranger's 200 is not taken for an answer to us
+
+
+def signing_key(
+    state: Mapping[str, bytes], random_bytes: Callable[[int], bytes]
+) -> tuple[Callable[[str], str], list[Put]]:
+    """The signature of Call-IDs, and what the journal must keep if the key is new."""
+    key = state.get(SIGNING_KEY)
+    puts: list[Put] = []
+    if key is None:
+        key = random_bytes(32)
+        puts = [(SIGNING_KEY, key)]
+
+    def sign(token: str) -> str:
+        data = token.encode("utf-8", "surrogateescape")
+        return blake2b(data, key=key, digest_size=SIGNATURE_BYTES).hexdigest()
+
+    return sign, puts
+
+
+def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float) -> None:
+    """Settle and record what was open, and send BYE to both sides of what was up."""
+
+    def debit(account_id: int, amount_micros: int) -> int | None:
+        totals = board.engine.totals(account_id)
+        if totals is None:
+            return None
+        board.engine.debit_usage(account_id, amount_micros)
+        return totals.balance_micros - amount_micros
+
+    for ended in recover(state, debit):
+        board.counts.recovered_calls += 1
+        if ended.puts:
+            board.record(ended.puts, ended.outbox)
+        dialogs = [Dialog.from_state(dialog) for dialog in ended.dialogs]
+        pending = _Pending(board, ended.call_id, len(dialogs))
+        for dialog in dialogs:
+            flow = dialog.flow
+            trunk = board.conf.trunk_of(flow.remote_host, flow.remote_port)
+            bye = Bye(board.stack, dialog, CarrierChallenge(trunk, board.tokens), pending.one_done)
+            bye.send(now, format_reason(41, "the exchange restarted"))
+
+
+class _Pending:
+    """The BYEs of one call; when the last is done the journal may forget the dialogs."""
+
+    __slots__ = ("_board", "_call_id", "_left")
+
+    def __init__(self, board: Switchboard, call_id: str, count: int) -> None:
+        self._board = board
+        self._call_id = call_id
+        self._left = count
+
+    def one_done(self, now: float) -> None:  # noqa: ARG002 - the shape of Bye's callback
+        self._left -= 1
+        if self._left == 0:
+            self._board.record([(HANGUP_KEY + self._call_id, None)])

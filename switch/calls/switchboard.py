@@ -1,0 +1,174 @@
+"""The live calls and what they work with: one owner for every table that calls share.
+
+A call and its legs reach the stack, the rating engine, the journal and each other's counts only through here. Nothing
+in it touches a socket or reads a clock: `now` is the monotonic second that a datagram or a timer brought, and UTC is
+`now` plus an offset that the process keeps up to date.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from rating.engine import Engine
+from rating.records import OutboxRecord
+from switch.books import Books
+from switch.config import Conf
+from switch.registrar.bindings import Binding, Bindings
+from switch.sip.dialog import Dialog
+from switch.sip.flow import Flow
+from switch.sip.message import Request
+from switch.sip.stack import Stack
+from switch.sip.timers import TimerQueue
+from switch.sip.tokens import Tokens
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+    from switch.calls.leg import Leg
+    from switch.calls.counts import CallCounts
+
+Put = tuple[str, bytes | None]
+_encode = msgspec.msgpack.Encoder().encode
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER"
+USER_AGENT = "Offhook"
+
+
+class Journal(Protocol):
+    """The durable log, as calls see it. `append` never waits; durability comes back as an event."""
+
+    @property
+    def is_failed(self) -> bool:
+        """True from a failed commit until one succeeds: no billable call meanwhile."""
+
+    def append(self, puts: list[Put], outbox: list[bytes], *, is_urgent: bool) -> int:
+        """Queue one atomic record and return its sequence number."""
+
+
+class Failpoints(Protocol):
+    """Named points of a call where a test may kill the process."""
+
+    def reached(self, name: str) -> None: ...
+
+
+class WallClock:
+    """UTC milliseconds for a monotonic second. The process sets the offset once a second."""
+
+    __slots__ = ("offset_s",)
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        self.offset_s = offset_s
+
+    def ms(self, now: float) -> int:
+        return int((now + self.offset_s) * 1000)
+
+
+class Switchboard:
+    """Collaborators and live tables. One per process; only the exchange and its calls write here."""
+
+    __slots__ = (
+        "_awaiting",
+        "binding_failed",
+        "bindings",
+        "books",
+        "call_counts",
+        "calls",
+        "clock",
+        "conf",
+        "contact_of",
+        "counts",
+        "domain",
+        "engine",
+        "failpoints",
+        "flow_to",
+        "is_draining",
+        "is_here",
+        "journal",
+        "legs",
+        "of_account",
+        "of_line",
+        "of_trunk",
+        "sign",
+        "stack",
+        "timers",
+        "tokens",
+    )
+
+    def __init__(
+        self,
+        *,
+        conf: Conf,
+        books: Books,
+        bindings: Bindings,
+        engine: Engine,
+        journal: Journal,
+        stack: Stack,
+        timers: TimerQueue,
+        tokens: Tokens,
+        clock: WallClock,
+        counts: "CallCounts",
+        failpoints: Failpoints,
+        domain: str,
+        is_here: Callable[[str], bool],
+        contact_of: Callable[[Flow], str],
+        flow_to: Callable[[str, str, int], Flow],
+        sign: Callable[[str], str],
+        binding_failed: Callable[[Binding, float], None],
+    ) -> None:
+        self.conf = conf
+        self.books = books
+        self.bindings = bindings
+        self.engine = engine
+        self.journal = journal
+        self.stack = stack
+        self.timers = timers
+        self.tokens = tokens
+        self.clock = clock
+        self.counts = counts
+        self.failpoints = failpoints
+        self.domain = domain
+        self.is_here = is_here
+        self.contact_of = contact_of
+        self.flow_to = flow_to
+        self.sign = sign
+        self.binding_failed = binding_failed
+        self.is_draining = False
+        self.calls: dict[str, Call] = {}
+        self.legs: dict[tuple[str, str], Leg] = {}
+        self.of_line: Counter[str] = Counter()
+        self.of_account: Counter[int] = Counter()
+        self.of_trunk: Counter[str] = Counter()
+        self._awaiting: deque[tuple[int, Call]] = deque()
+
+    def leg_of(self, request: Request) -> "Leg | None":
+        """The leg whose dialog an in-dialog request belongs to: all three of its ids must match (12.2.2)."""
+        leg = self.legs.get((request.call_id, request.to_tag or ""))
+        if leg is None or leg.dialog is None or leg.dialog.remote_tag != (request.from_tag or ""):
+            return None
+        return leg
+
+    def dialog_leg(self, dialog: Dialog) -> "Leg | None":
+        return self.legs.get((dialog.call_id, dialog.local_tag))
+
+    def new_leg_call_id(self) -> str:
+        """A Call-ID that a later process can recognise as ours: random, then a keyed check of it."""
+        token = self.tokens.call_id()
+        return f"{token}-{self.sign(token)}"
+
+    def is_our_call_id(self, call_id: str) -> bool:
+        token, _, check = call_id.rpartition("-")
+        return bool(token) and check == self.sign(token)
+
+    def record(self, puts: list[Put], outbox: Iterable[OutboxRecord] = (), *, is_urgent: bool = False) -> int:
+        """Journal state and outbox records as one atomic step."""
+        return self.journal.append(puts, [_encode(record) for record in outbox], is_urgent=is_urgent)
+
+    def await_durable(self, seq: int, call: "Call") -> None:
+        """The call hears `on_durable` when the journal has `seq`. Sequence numbers only grow, so a queue will do."""
+        self._awaiting.append((seq, call))
+
+    def on_durable(self, seq: int, now: float) -> None:
+        awaiting = self._awaiting
+        while awaiting and awaiting[0][0] <= seq:
+            awaiting.popleft()[1].on_durable(now)

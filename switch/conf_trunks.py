@@ -1,0 +1,136 @@
+"""trunks.toml and trunk_secrets.toml: the carriers, how to speak to each, and our passwords there.
+
+A trunk is known by its addresses (with their port) and its source rules; two trunks cannot share one. A
+user name needs a password and a password a trunk. Trunks known by registration or by host name are not
+here yet.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from switch.calls.number_plan import NumberFormat
+from switch.calls.trunk_sources import Source, TrunkSources, ipv4_bits
+from switch.conf_files import ConfFile, nearest, shown
+from switch.conf_reader import note_unknown_key, read_named_tables, read_struct
+from switch.conf_values import (
+    HeaderNames,
+    HiddenText,
+    OptionalHost,
+    PeerAddresses,
+    PlainText,
+    Secret,
+    Sources,
+    StatusCodes,
+    Transport,
+)
+
+NO_SECRET = Secret("")
+
+
+class IdentityHeader(enum.Enum):
+    """Which header carries the network number to a trunk. The From is always written."""
+
+    PAI = "pai"
+    RPID = "rpid"
+    NONE = "none"
+
+
+class Trunk(Struct, frozen=True):
+    """[trunk.NAME]: one carrier. `password` comes from trunk_secrets.toml; `pass_headers` are lower-case.
+
+    `answer_timeout_s` is the time to a first response; then the next trunk is tried.
+    """
+
+    name: str = ""
+    password: Secret = NO_SECRET
+    addresses: PeerAddresses = ()
+    transport: Transport = Transport.UDP
+    sources: Sources = ()
+    username: PlainText = ""
+    realm: PlainText = ""
+    from_domain: OptionalHost = ""
+    number_format: NumberFormat = NumberFormat.E164_PLUS
+    inbound_number_format: NumberFormat = NumberFormat.E164_PLUS
+    identity: IdentityHeader = IdentityHeader.PAI
+    pass_headers: HeaderNames = frozenset()
+    failover_codes: StatusCodes = frozenset((408, *range(500, 600)))
+    answer_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
+    calls_max: Annotated[int, Meta(ge=1, le=100_000)] = 100
+
+
+class _Login(Struct, frozen=True):
+    """[trunk.NAME] in trunk_secrets.toml."""
+
+    password: HiddenText = NO_SECRET
+
+
+def read_passwords(secrets_file: ConfFile) -> dict[str, Secret]:
+    """Trunk name -> password."""
+    for key in secrets_file.table.keys() - {"trunk"}:
+        note_unknown_key(secrets_file, (key,), ["trunk"])
+    tables = read_named_tables(secrets_file, secrets_file.table.get("trunk", {}), ("trunk",))
+    logins = {
+        name: read_struct(secrets_file, _Login, table, ("trunk", name)) for name, table in tables.items()
+    }
+    return {name: login.password for name, login in logins.items() if login.password}
+
+
+def read_trunks(file: ConfFile, passwords: Mapping[str, Secret], secrets_file: ConfFile) -> dict[str, Trunk]:
+    """Every [trunk.NAME], in the order of the file."""
+    for key in file.table.keys() - {"trunk"}:
+        note_unknown_key(file, (key,), ["trunk"])
+    tables = read_named_tables(file, file.table.get("trunk", {}), ("trunk",))
+    trunks = {name: _read_trunk(file, name, table, passwords) for name, table in tables.items()}
+    for name in passwords.keys() - trunks.keys():
+        close = nearest(name, list(trunks))
+        expected = f"perhaps {close}" if close else f"the name of a trunk in {file.name}"
+        secrets_file.warn(
+            ("trunk", name), found=f"a password for the unknown trunk {shown(name)}", expected=expected
+        )
+    return trunks
+
+
+def _read_trunk(
+    file: ConfFile, name: str, table: Mapping[str, object], passwords: Mapping[str, Secret]
+) -> Trunk:
+    path = ("trunk", name)
+    if "password" in table:
+        # Before the general word about unknown keys: this one is likely, and the value must not be shown.
+        file.note(
+            (*path, "password"), found="a password", expected="it in trunk_secrets.toml, which has mode 0600"
+        )
+        table = {key: value for key, value in table.items() if key != "password"}
+    password = passwords.get(name, NO_SECRET)
+    trunk = read_struct(file, Trunk, table, path, name=name, password=password)
+    if "addresses" not in table or table["addresses"] == []:
+        file.note((*path, "addresses"), found="no address", expected='at least one, like "203.0.113.7:5060"')
+    if trunk.username and not password:
+        expected = f"a password in trunk_secrets.toml under [trunk.{name}]"
+        file.note((*path, "username"), found="a user name without a password", expected=expected)
+    if password and not trunk.username:
+        file.note(
+            (*path, "username"),
+            found="a password without a user name",
+            expected="the user name it belongs to",
+        )
+    return trunk
+
+
+def read_trunk_sources(file: ConfFile, trunks: Mapping[str, Trunk]) -> TrunkSources:
+    """Where each trunk's calls come from. One source cannot belong to two trunks."""
+    owners: dict[Source, str] = {}
+    for name, trunk in trunks.items():
+        for source in _sources_of(trunk):
+            owner = owners.setdefault(source, name)
+            if owner != name:
+                expected = f"a source that is not also trunk {owner}'s"
+                file.note(("trunk", name), found=str(source), expected=expected)
+    return TrunkSources(owners.items())
+
+
+def _sources_of(trunk: Trunk) -> tuple[Source, ...]:
+    own = (Source(ipv4_bits(address.host) or 0, 32, address.port) for address in trunk.addresses)
+    return (*own, *trunk.sources)

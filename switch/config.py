@@ -1,0 +1,254 @@
+"""The operator's files in conf/, read as a whole into frozen values.
+
+`load_conf(folder)` returns a `Conf` or raises `ConfProblems` with every problem found: file, line, key,
+found, expected. What is legal but unwise (emergency calls without a trunk) stands in `Conf.warnings`.
+The structs are the schema: a key of a file is a field here, its range is the field's type, its default
+the field's default. Trunk passwords are in trunk_secrets.toml (mode 0600), which is never kept as a
+version. Nothing here opens a socket or reads a clock.
+"""
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from msgspec import Meta, Struct
+
+from rating.tariff import Tariff, tariff_version
+from switch.calls.number_plan import NumberFormat
+from switch.calls.routing import Routing
+from switch.calls.trunk_sources import TrunkSources
+from switch.conf_files import (
+    ConfFile,
+    ConfProblem,
+    ConfProblems,
+    Fingerprint,
+    conf_fingerprint,
+    open_conf_file,
+    open_secrets_file,
+)
+from switch.conf_reader import note_unknown_key, read_struct
+from switch.conf_routing import read_routing
+from switch.conf_tariffs import read_tariffs
+from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
+from switch.conf_values import (
+    Address,
+    Addresses,
+    Dsn,
+    Hosts,
+    OptionalAddress,
+    OptionalHost,
+    Realm,
+    Secret,
+    Transport,
+)
+
+__all__ = [
+    "Address",
+    "CallLimits",
+    "Conf",
+    "ConfProblem",
+    "ConfProblems",
+    "ConfText",
+    "Database",
+    "DigestSettings",
+    "Exchange",
+    "Fingerprint",
+    "IdentityHeader",
+    "Listen",
+    "NumberFormat",
+    "Prepaid",
+    "RegistrarSettings",
+    "Secret",
+    "Transport",
+    "Trunk",
+    "conf_fingerprint",
+    "load_conf",
+    "settings_needing_restart",
+]
+
+MAIN_FILE = "offhook.toml"
+TRUNKS_FILE = "trunks.toml"
+ROUTING_FILE = "routing.toml"
+SECRETS_FILE = "trunk_secrets.toml"
+
+S = TypeVar("S", bound=Struct)
+Limit = Annotated[int, Meta(ge=1, le=100_000)]
+
+
+class Exchange(Struct, frozen=True):
+    """[exchange]: who we are. An empty `advertised_host` means the local address of the flow in use."""
+
+    domains: Hosts = ()
+    advertised_host: OptionalHost = ""
+
+
+class Listen(Struct, frozen=True):
+    """[listen]: sockets. `metrics` is None when switched off with ""."""
+
+    udp: Addresses = (Address("0.0.0.0", 5060),)  # noqa: S104 - phones come from everywhere
+    tcp: Addresses = (Address("0.0.0.0", 5060),)  # noqa: S104
+    metrics: OptionalAddress = Address("127.0.0.1", 9464)
+
+
+class Database(Struct, frozen=True):
+    """[database]: an empty `dsn` is the embedded PostgreSQL."""
+
+    dsn: Dsn = Secret("")
+
+
+class RegistrarSettings(Struct, frozen=True):
+    """[registrar]: how long phones stay registered, and how they are kept reachable behind NAT."""
+
+    min_expires_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    max_expires_s: Annotated[int, Meta(ge=60, le=604_800)] = 3600
+    bindings_per_aor_max: Annotated[int, Meta(ge=1, le=100)] = 10
+    ping_interval_s: Annotated[int, Meta(ge=5, le=600)] = 30
+    ping_rate_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    ping_failures_max: Annotated[int, Meta(ge=1, le=20)] = 3
+
+
+class CallLimits(Struct, frozen=True):
+    """[calls]: times and numbers of calls. The `_per_` limits hold where a line or account has none."""
+
+    no_answer_timeout_s: Annotated[int, Meta(ge=5, le=600)] = 120
+    answer_gate_ms: Annotated[int, Meta(ge=10, le=2000)] = 250
+    call_duration_max_s: Annotated[int, Meta(ge=60, le=86_400)] = 14_400
+    calls_max: Limit = 5000
+    calls_per_account_max: Limit = 1000
+    calls_per_line_max: Limit = 20
+
+
+class Prepaid(Struct, frozen=True):
+    """[prepaid]: how far ahead a call is paid for."""
+
+    reserve_ahead_s: Annotated[int, Meta(ge=10, le=3600)] = 60
+    renew_before_s: Annotated[int, Meta(ge=2, le=600)] = 20
+
+
+class DigestSettings(Struct, frozen=True):
+    """[digest]. Passwords are stored hashed with the realm: changing it locks every line out."""
+
+    realm: Realm = "offhook"
+    nonce_lifetime_s: Annotated[int, Meta(ge=30, le=86_400)] = 300
+
+
+class ConfText(Struct, frozen=True):
+    """One file as loaded, for the books. `kind` is trunks, routing or tariff; `version` 16 hex of SHA-256."""
+
+    kind: str
+    name: str
+    version: str
+    content: str
+
+
+class Conf(Struct, frozen=True):
+    """Everything in conf/, valid as a whole."""
+
+    exchange: Exchange
+    listen: Listen
+    database: Database
+    registrar: RegistrarSettings
+    calls: CallLimits
+    prepaid: Prepaid
+    digest: DigestSettings
+    trunks: dict[str, Trunk]
+    routing: Routing
+    tariffs: dict[str, Tariff]
+    versions: list[ConfText]
+    warnings: list[ConfProblem]
+    trunk_sources: TrunkSources
+
+    @property
+    def metrics(self) -> Address | None:
+        """Where Prometheus may fetch, or None."""
+        return self.listen.metrics
+
+    def trunk_of(self, host: str, port: int) -> Trunk | None:
+        """The trunk that a source address belongs to, or None."""
+        name = self.trunk_sources.find(host, port)
+        return self.trunks[name] if name is not None else None
+
+
+def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
+    """The keys that differ and that a running exchange cannot take over."""
+    pairs = {
+        "listen": (running.listen, loaded.listen),
+        "database.dsn": (running.database.dsn, loaded.database.dsn),
+        "digest.realm": (running.digest.realm, loaded.digest.realm),
+    }
+    return [key for key, (before, after) in pairs.items() if before != after]
+
+
+def load_conf(folder: Path) -> Conf:
+    """Read and check everything in the folder. Raises ConfProblems with all that is wrong."""
+    main = open_conf_file(folder, MAIN_FILE)
+    trunks_file = open_conf_file(folder, TRUNKS_FILE)
+    routing_file = open_conf_file(folder, ROUTING_FILE)
+    secrets_file = open_secrets_file(folder, SECRETS_FILE)
+    files = (main, trunks_file, routing_file, secrets_file)
+
+    for name in main.table.keys() - _SECTIONS:
+        note_unknown_key(main, (name,), sorted(_SECTIONS))
+    trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
+    tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
+    conf = Conf(
+        exchange=_section(main, "exchange", Exchange),
+        listen=_checked_listen(main),
+        database=_section(main, "database", Database),
+        registrar=_checked_registrar(main),
+        calls=_section(main, "calls", CallLimits),
+        prepaid=_checked_prepaid(main),
+        digest=_section(main, "digest", DigestSettings),
+        trunks=trunks,
+        routing=read_routing(routing_file, trunks.keys()),
+        tariffs=tariffs,
+        versions=[
+            ConfText("trunks", "trunks", tariff_version(trunks_file.text), trunks_file.text),
+            ConfText("routing", "routing", tariff_version(routing_file.text), routing_file.text),
+            *(ConfText("tariff", name, tariffs[name].version, text) for name, text in tariff_texts.items()),
+        ],
+        warnings=[],
+        trunk_sources=read_trunk_sources(trunks_file, trunks),
+    )
+    problems = [problem for file in files for problem in file.problems] + tariff_problems
+    if problems:
+        raise ConfProblems(problems)
+    conf.warnings.extend(warning for file in files for warning in file.warnings)
+    return conf
+
+
+_SECTIONS = frozenset(
+    {"exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "tariffs"}
+)
+
+
+def _section(main: ConfFile, name: str, struct: type[S]) -> S:
+    return read_struct(main, struct, main.table.get(name, {}), (name,))
+
+
+def _checked_listen(main: ConfFile) -> Listen:
+    listen = _section(main, "listen", Listen)
+    if not listen.udp and not listen.tcp:
+        main.note(("listen",), found="no listener", expected="an address in udp or tcp")
+    if listen.metrics is not None and listen.metrics in listen.tcp:
+        main.note(("listen", "metrics"), found=str(listen.metrics), expected="another port than SIP over TCP")
+    return listen
+
+
+def _checked_registrar(main: ConfFile) -> RegistrarSettings:
+    registrar = _section(main, "registrar", RegistrarSettings)
+    if registrar.min_expires_s > registrar.max_expires_s:
+        found, most = str(registrar.min_expires_s), registrar.max_expires_s
+        main.note(
+            ("registrar", "min_expires_s"), found=found, expected=f"at most max_expires_s, which is {most}"
+        )
+    return registrar
+
+
+def _checked_prepaid(main: ConfFile) -> Prepaid:
+    prepaid = _section(main, "prepaid", Prepaid)
+    if prepaid.renew_before_s >= prepaid.reserve_ahead_s:
+        found, most = str(prepaid.renew_before_s), prepaid.reserve_ahead_s
+        main.note(
+            ("prepaid", "renew_before_s"), found=found, expected=f"less than reserve_ahead_s, which is {most}"
+        )
+    return prepaid

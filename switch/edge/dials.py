@@ -1,0 +1,38 @@
+"""Connections that the switch wants and that are still being opened, with what waits to be sent on them.
+
+Pure.
+"""
+
+from switch.edge.limits import DIAL_QUEUE_BYTES_MAX, DIALS_MAX
+from switch.sip.flow import Flow
+
+Remote = tuple[str, int]
+
+
+class Dials:
+    """One dial a remote address, however many messages ask for it meanwhile."""
+
+    __slots__ = ("_bytes", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: dict[Remote, list[tuple[Flow, bytes]]] = {}
+        self._bytes: dict[Remote, int] = {}
+
+    def add(self, remote: Remote, flow: Flow, data: bytes) -> str | None:
+        """Queues a message. A text instead of None: why not."""
+        if remote not in self._waiting and len(self._waiting) >= DIALS_MAX:
+            return "too many connections are being opened"
+        size = self._bytes.get(remote, 0) + len(data)
+        if size > DIAL_QUEUE_BYTES_MAX:
+            return "too much waits for this connection"
+        self._waiting.setdefault(remote, []).append((flow, data))
+        self._bytes[remote] = size
+        return None
+
+    def is_dialling(self, remote: Remote) -> bool:
+        return remote in self._waiting
+
+    def finish(self, remote: Remote) -> list[tuple[Flow, bytes]]:
+        """What waited for it, in order. The dial is over, one way or the other."""
+        self._bytes.pop(remote, None)
+        return self._waiting.pop(remote, [])

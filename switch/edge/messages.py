@@ -1,0 +1,141 @@
+"""What the edge and the switch say to each other over their Unix socket, and how it is framed.
+
+A frame is a four-byte big-endian length and a MessagePack array of messages: everything of one turn of the
+event loop travels, and is decoded, at once. Pure; both ends use it. Every struct is array-like: a field may
+be appended with a default, never moved, so that an edge which outlives an upgrade of the switch is still
+understood.
+"""
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from switch.sip.flow import Flow
+
+LENGTH_BYTES = 4
+# So many messages go into one frame; with the stream limit of 256 KiB a message it bounds a frame.
+FRAME_MESSAGES_MAX = 256
+FRAME_BYTES_MAX = 80 * 1024 * 1024
+
+
+class Hello(msgspec.Struct, array_like=True, tag="hello"):
+    """The first message after each connect.
+
+    Another `epoch` than before: the edge is new, old connections are gone.
+    """
+
+    epoch: str
+
+
+class Received(msgspec.Struct, array_like=True, tag="received"):
+    """One whole SIP message came in."""
+
+    flow: Flow
+    data: bytes
+
+
+class Closed(msgspec.Struct, array_like=True, tag="closed"):
+    """This connection is gone; nothing can be sent on it any more."""
+
+    flow: Flow
+
+
+class Failed(msgspec.Struct, array_like=True, tag="failed"):
+    """A message for this flow was not sent."""
+
+    flow: Flow
+    reason: str
+
+
+class EdgeCounts(msgspec.Struct, array_like=True, tag="counts"):
+    """Running totals since the edge started, and the connections now. Sent every few seconds."""
+
+    connections: int = 0
+    accepted: int = 0
+    opened: int = 0
+    refused_total_limit: int = 0
+    refused_source_limit: int = 0
+    closed_broken_stream: int = 0
+    closed_half_message: int = 0
+    closed_silent: int = 0
+    closed_idle: int = 0
+    closed_not_reading: int = 0
+    dials_failed: int = 0
+    pings: int = 0
+    messages_in: int = 0
+    messages_out: int = 0
+    messages_dropped: int = 0
+
+
+class Send(msgspec.Struct, array_like=True, tag="send"):
+    """Send this. An empty `flow.connection`: reuse a connection to the remote address, or open one."""
+
+    flow: Flow
+    data: bytes
+
+
+class CloseConnection(msgspec.Struct, array_like=True, tag="close"):
+    """The switch is done with this connection."""
+
+    flow: Flow
+
+
+FromEdge = Hello | Received | Closed | Failed | EdgeCounts
+FromSwitch = Send | CloseConnection
+Message = TypeVar("Message")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class FrameError(Exception):
+    """The other end does not speak this protocol; the link is closed and opened again."""
+
+
+def encode_frames(messages: list[FromEdge] | list[FromSwitch]) -> bytes:
+    """All messages in order, in as few frames as the limit allows."""
+    frames = bytearray()
+    for start in range(0, len(messages), FRAME_MESSAGES_MAX):
+        payload = _encoder.encode(messages[start : start + FRAME_MESSAGES_MAX])
+        frames += len(payload).to_bytes(LENGTH_BYTES, "big")
+        frames += payload
+    return bytes(frames)
+
+
+class FrameReader(Generic[Message]):
+    """Turns the bytes of the socket into messages, however they are cut."""
+
+    __slots__ = ("_buffer", "_decoder")
+
+    def __init__(self, decoder: msgspec.msgpack.Decoder[list[Message]]) -> None:
+        self._decoder = decoder
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that are whole now. Raises FrameError on anything that is not this protocol."""
+        buffer = self._buffer
+        buffer += data
+        messages: list[Message] = []
+        start = 0
+        while len(buffer) - start >= LENGTH_BYTES:
+            length = int.from_bytes(buffer[start : start + LENGTH_BYTES], "big")
+            if length > FRAME_BYTES_MAX:
+                raise FrameError(f"a frame of {length} bytes; at most {FRAME_BYTES_MAX} are possible")
+            end = start + LENGTH_BYTES + length
+            if len(buffer) < end:
+                break
+            try:
+                messages += self._decoder.decode(buffer[start + LENGTH_BYTES : end])
+            except msgspec.MsgspecError as problem:
+                raise FrameError(str(problem)) from None
+            start = end
+        if start:
+            del buffer[:start]
+        return messages
+
+
+def reader_of_edge() -> FrameReader[FromEdge]:
+    return FrameReader(msgspec.msgpack.Decoder(list[FromEdge]))
+
+
+def reader_of_switch() -> FrameReader[FromSwitch]:
+    return FrameReader(msgspec.msgpack.Decoder(list[FromSwitch]))

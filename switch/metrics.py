@@ -1,0 +1,219 @@
+"""Every Prometheus name of the switch, in one table, read from the plain counters when somebody asks.
+
+Counting costs the call path an integer; names, labels and text are made here. Labels come from our own tables, so
+nothing from the wire can grow a series. /healthz says that the process turns; /readyz that it can take calls.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from switch.calls.counts import Histogram
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from switch.process import SwitchProcess
+
+MICROS_PER_POUND = 1_000_000
+
+
+class SwitchCollector(Collector):
+    """Reads one running switch. It is called from the metrics thread and only reads."""
+
+    def __init__(self, process: "SwitchProcess") -> None:
+        self._process = process
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._calls()
+        yield from self._sip()
+        yield from self._money()
+        yield from self._records()
+        yield from self._loop()
+
+    def _calls(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        counts = exchange.counts
+        yield _counters("offhook_calls_ended", "Calls that ended, by outcome", "outcome", counts.outcomes)
+        yield _counters(
+            "offhook_calls_refused", "Calls refused before ringing, by reason", "reason", counts.refusals
+        )
+        yield _gauge("offhook_calls_live", "Calls ringing or up", len(exchange.board.calls))
+        yield _gauge("offhook_legs", "Dialogs of calls", len(exchange.board.legs))
+        yield _counter("offhook_emergency_calls", "Emergency calls", counts.emergency_calls)
+        yield _counter("offhook_calls_recovered", "Calls ended after a restart", counts.recovered_calls)
+        yield _counter(
+            "offhook_answers_not_recorded",
+            "Answers that the journal did not take in time",
+            counts.gate_closed,
+        )
+        yield _counter("offhook_stray_answers", "Answers nobody waited for, hung up", counts.stray_answers)
+        yield _counter("offhook_talk_seconds", "Seconds between answer and end", counts.talk_ms / 1000)
+        yield _histogram("offhook_trying_delay_seconds", "INVITE received to 100 sent", counts.trying_delay)
+        yield _histogram(
+            "offhook_post_dial_delay_seconds",
+            "INVITE received to first 18x passed on",
+            counts.post_dial_delay,
+        )
+        yield _histogram(
+            "offhook_answer_delay_seconds", "INVITE received to 200 passed on", counts.answer_delay
+        )
+
+    def _sip(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        sip = exchange.sip_counts
+        received = CounterMetricFamily(
+            "offhook_sip_received", "First copies and repeats of SIP messages received", labels=["kind"]
+        )
+        sent = CounterMetricFamily("offhook_sip_sent", "SIP messages sent, repeats apart", labels=["kind"])
+        _add_all(received, sip.received_requests, sip.received_responses)
+        _add_all(sent, sip.sent_requests, sip.sent_responses)
+        yield received
+        yield sent
+        yield _counter("offhook_sip_retransmissions_received", "Repeats absorbed", sip.retransmissions_in)
+        yield _counter("offhook_sip_retransmissions_sent", "Repeats sent", sip.retransmissions_out)
+        yield _counters(
+            "offhook_sip_refused_at_door", "Messages that could not be parsed", "reason", sip.parse_errors
+        )
+        yield _counters("offhook_sip_dropped", "Messages dropped", "reason", sip.dropped)
+        yield _gauge(
+            "offhook_sip_transactions", "Transactions that have not ended", exchange.stack.transactions_count
+        )
+        yield _gauge("offhook_timers", "Timers running", len(exchange.timers))
+        yield _gauge("offhook_registrations", "Bindings", exchange.bindings.count)
+        yield _counters("offhook_registers", "REGISTER by status", "status", exchange.counts.registrations)
+        yield _counters("offhook_logins", "Credentials checked, by result", "result", exchange.counts.logins)
+        yield _counters(
+            "offhook_unidentified_requests",
+            "Requests without an identity",
+            "method",
+            exchange.counts.unidentified,
+        )
+        yield _counter("offhook_pings_sent", "OPTIONS sent to phones behind NAT", exchange.keepalive.sent)
+        yield _counter(
+            "offhook_pings_failed", "OPTIONS or INVITE without any answer", exchange.keepalive.failures
+        )
+        for listener in self._process.udp_listeners:
+            yield _counter(
+                "offhook_udp_send_errors", "Datagrams the kernel refused", listener.counts.send_errors
+            )
+            break
+
+    def _money(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        engine = exchange.engine
+        yield _gauge("offhook_reservations", "Reservations of credit", engine.reservations_count)
+        charged = exchange.counts.charged_micros / MICROS_PER_POUND
+        yield _counter("offhook_charged_pounds", "Charged for calls since start", charged)
+        yield _counter("offhook_settlements", "Reservations settled", engine.counts.settled)
+        yield _counter(
+            "offhook_settlements_overrun", "Calls cut later than allowed", engine.counts.overrun_settlements
+        )
+        yield _counter(
+            "offhook_credit_gaps", "Credits that left a gap in their sequence", engine.counts.credit_gaps
+        )
+        shortages = {reason.value: count for reason, count in engine.shortages.items()}
+        yield _counters("offhook_reservations_refused", "Reservations refused", "reason", shortages)
+
+    def _records(self) -> Iterator[Metric]:
+        process = self._process
+        journal = process.journal
+        yield _gauge("offhook_journal_pending_frames", "Records not yet durable", journal.pending_frames)
+        yield _gauge(
+            "offhook_journal_commit_seconds", "Last measured flush to durable", journal.commit_latency_s
+        )
+        yield _gauge("offhook_journal_up", "1 while the journal commits", int(journal.is_ready))
+        yield _gauge(
+            "offhook_database_up", "1 while PostgreSQL can be reached", int(process.books_state.is_up)
+        )
+        yield _gauge(
+            "offhook_unshipped_batches", "Journal batches not yet in PostgreSQL", process.unshipped_batches
+        )
+        yield _counter(
+            "offhook_records_shipped", "Records shipped to PostgreSQL", process.books_state.records_shipped
+        )
+        yield _counter("offhook_records_quarantined", "Records set aside", process.books_state.quarantined)
+        yield _counter(
+            "offhook_conf_reload_failures", "Changed configuration refused", process.reload_failures
+        )
+
+    def _loop(self) -> Iterator[Metric]:
+        process = self._process
+        yield _histogram("offhook_event_loop_lag_seconds", "How late a 100 ms timer fired", process.loop_lag)
+        yield _counter(
+            "offhook_bugs", "Exceptions caught at a border: report them", process.exchange.counts.bugs
+        )
+
+
+def serve_metrics(process: "SwitchProcess", host: str, port: int) -> WSGIServer:
+    """Serve /metrics, /healthz and /readyz from a thread. Raises OSError when the address is taken."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SwitchCollector(process))
+    metrics_app = make_wsgi_app(registry)
+
+    def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        match environ.get("PATH_INFO"):
+            case "/metrics":
+                result: Iterable[bytes] = metrics_app(environ, start_response)
+                return result
+            case "/healthz":
+                return _plain(start_response, "200 OK", "ok")
+            case "/readyz":
+                reason = process.not_ready_reason()
+                return _plain(
+                    start_response, "503 Service Unavailable" if reason else "200 OK", reason or "ready"
+                )
+            case _:
+                return _plain(start_response, "404 Not Found", "there is /metrics, /healthz and /readyz")
+
+    server = make_server(host, port, app, handler_class=_QuietHandler)
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server
+
+
+class _QuietHandler(WSGIRequestHandler):
+    timeout = 5  # a client that says nothing must not hold the one thread
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        pass
+
+
+def _plain(start_response: "StartResponse", status: str, text: str) -> list[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [text.encode() + b"\n"]
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, value in list(values.items()):
+        family.add_metric([key], value)
+    return family
+
+
+def _add_all(family: CounterMetricFamily, requests: Mapping[str, int], responses: Mapping[int, int]) -> None:
+    for method, count in list(requests.items()):
+        family.add_metric([method], count)
+    for status, count in list(responses.items()):
+        family.add_metric([str(status)], count)
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
+    total = 0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], list(histogram.buckets), strict=True):
+        total += count
+        buckets.append((bound, total))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.sum)

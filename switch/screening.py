@@ -1,0 +1,134 @@
+"""Who sent a request, asked before anything is kept of it: trunk by address, line by digest, or a challenge.
+
+A request without credentials gets one stateless response: no transaction, no record, one counter. Wrong passwords and
+unknown users get the same answer at the same cost. An emergency call is let through from the flow of a live binding
+too, because a phone that cannot authenticate just then must still reach 999.
+"""
+
+import msgspec
+
+from provisioning.model import DigestPolicy, Line
+from switch.calls.counts import CallCounts
+from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.admission import dialled_text
+from switch.calls.number_plan import Emergency, read_dialled
+from switch.calls.switchboard import ALLOW, Switchboard
+from switch.sip.counts import METHODS, OTHER_METHOD
+from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
+from switch.sip.errors import SipParseError
+from switch.sip.flow import Flow
+from switch.sip.message import Request, Response, make_response
+from switch.sip.uri import SipUri
+
+OFFERS = {DigestPolicy.MD5: OFFER_MD5, DigestPolicy.BOTH: OFFER_BOTH, DigestPolicy.SHA256: OFFER_SHA_256}
+IN_DIALOG_ONLY = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
+
+
+class Identified(msgspec.Struct):
+    """The request may go on, as this caller's."""
+
+    caller: Caller
+
+
+class Screening:
+    """The door behind the parser. One a process."""
+
+    __slots__ = ("_board", "_digest")
+
+    def __init__(self, board: Switchboard, digest: DigestAuthority) -> None:
+        self._board = board
+        self._digest = digest
+
+    @property
+    def _counts(self) -> CallCounts:
+        return self._board.counts
+
+    def screen(self, request: Request, flow: Flow, now: float) -> Response | Identified:
+        """Judge a request outside a dialog."""
+        unsupported = [*request.headers.tokens("require"), *request.headers.tokens("proxy-require")]
+        if unsupported:
+            response = make_response(request, 420)
+            response.headers.add("unsupported", ", ".join(unsupported))
+            return response
+        match request.method:
+            case "INVITE":
+                return self._screen_invite(request, flow, now)
+            case "REGISTER":
+                return self._screen_login(request, now, header="authorization", status=401)
+            case "OPTIONS":
+                return _answer_options(request)
+            case method if method in IN_DIALOG_ONLY:
+                return make_response(request, 481)
+            case method:
+                self._counts.unidentified[method if method in METHODS else OTHER_METHOD] += 1
+                response = make_response(request, 405 if method in METHODS else 501)
+                response.headers.add("allow", ALLOW)
+                return response
+
+    def _screen_invite(self, request: Request, flow: Flow, now: float) -> Response | Identified:
+        trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
+        if trunk is not None:
+            return Identified(TrunkCaller(trunk))
+        verdict = self._screen_login(request, now, header="proxy-authorization", status=407)
+        if isinstance(verdict, Response):
+            line = self._emergency_line(request, flow, now)
+            if line is not None:
+                return Identified(LineCaller(line, self._board.books.account_of(line)))
+        return verdict
+
+    def _screen_login(
+        self, request: Request, now: float, *, header: str, status: int
+    ) -> Response | Identified:
+        values = request.headers.get_all(header)
+        if not values:
+            self._counts.unidentified[request.method] += 1
+            return self._challenge(request, now, status=status)
+        verdict = self._digest.verify(request, values, now, self._ha1s_of)
+        self._counts.logins[verdict.outcome.value] += 1
+        if verdict.outcome is Outcome.OK:
+            line = self._board.books.lines[verdict.user]
+            return Identified(LineCaller(line, self._board.books.account_of(line)))
+        if verdict.outcome is Outcome.MALFORMED:
+            return make_response(request, 400, verdict.reason)
+        is_stale = verdict.outcome in (Outcome.STALE, Outcome.REPLAYED)
+        return self._challenge(request, now, status=status, stale=is_stale)
+
+    def _challenge(self, request: Request, now: float, *, status: int, stale: bool = False) -> Response:
+        """401 or 407 in the algorithms of the line that the request claims to be from; a stranger gets the default."""
+        line = self._claimed_line(request)
+        offer = OFFERS[line.digest] if line is not None else OFFER_MD5
+        response = make_response(request, status)
+        name = "proxy-authenticate" if status == 407 else "www-authenticate"
+        for challenge in self._digest.challenges(now, offer, stale=stale):
+            response.headers.add(name, challenge)
+        return response
+
+    def _claimed_line(self, request: Request) -> Line | None:
+        try:
+            uri = (request.to if request.method == "REGISTER" else request.from_).parsed_uri
+        except SipParseError:
+            return None
+        return self._board.books.lines.get(uri.unescaped_user) if isinstance(uri, SipUri) else None
+
+    def _emergency_line(self, request: Request, flow: Flow, now: float) -> Line | None:
+        """The line that this flow is registered for, if the call is to an emergency service."""
+        claimed = self._claimed_line(request)
+        user = self._board.bindings.user_at(flow, claimed.user if claimed is not None else "", now)
+        if user is None:
+            return None
+        line = self._board.books.lines.get(user)
+        dialled = read_dialled(dialled_text(request), self._board.conf.routing.plan)
+        return line if isinstance(dialled.destination, Emergency) else None
+
+    def _ha1s_of(self, user: str) -> Ha1s | None:
+        line = self._board.books.lines.get(user)
+        if line is None or line.realm != self._digest.realm:
+            return None
+        return Ha1s(line.ha1_md5, line.ha1_sha256, OFFERS[line.digest])
+
+
+def _answer_options(request: Request) -> Response:
+    response = make_response(request, 200)
+    response.headers.add("allow", ALLOW)
+    response.headers.add("accept", "application/sdp")
+    return response

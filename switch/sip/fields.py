@@ -1,0 +1,159 @@
+"""Header fields with a shape of their own: Via, CSeq, Content-Length, delta-seconds (RFC 3261 20, RFC 3581).
+
+Each has parse and format, inverse to each other. From, To, Contact, Route and Record-Route are name-addrs
+(uri.py); digest parameters belong to digest.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from switch.sip.errors import SipParseError, malformed
+from switch.sip.grammar import (
+    HOST,
+    IPV4_OR_HOST,
+    TOKEN_CHARACTER,
+    WSP,
+    format_params,
+    is_method,
+    is_sound_host,
+    parse_digits,
+    parse_params,
+    parse_port,
+)
+
+# 8.1.1.5: the sequence number MUST be less than 2**31.
+CSEQ_MAX = 2**31 - 1
+# 20.22: an integer in the range 0-255.
+MAX_FORWARDS_MAX = 255
+# 25.1: delta-seconds are unsigned 32-bit; larger ones mean "as long as you like" and are cut to this.
+DELTA_SECONDS_MAX = 2**32 - 1
+# More than any length limit of ours, so that "too large" is told apart from "no number".
+CONTENT_LENGTH_MAX = 2**32 - 1
+
+_TRANSPORTS = frozenset({"UDP", "TCP", "TLS", "WS", "WSS", "SCTP"})
+
+_via = re.compile(
+    r"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+"
+    rf"({TOKEN_CHARACTER}++)[ \t]++{IPV4_OR_HOST}[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
+    re.DOTALL | re.IGNORECASE,
+).fullmatch
+_via_loosely = re.compile(
+    rf"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+({TOKEN_CHARACTER}++)[ \t]++({HOST})(?::([0-9]{{1,5}}))?",
+    re.IGNORECASE,
+).match
+_branch_loosely = re.compile(rf";[ \t]*+branch[ \t]*+=[ \t]*+({TOKEN_CHARACTER}++)", re.IGNORECASE).search
+
+
+class Via(msgspec.Struct, frozen=True):
+    """via-parm (20.42): where the sender wants its responses. `transport` in upper case, `port` None if
+    unwritten.
+    """
+
+    transport: str
+    host: str
+    port: int | None
+    params: dict[str, str | None]
+
+    @property
+    def branch(self) -> str | None:
+        return self.params.get("branch")
+
+    @property
+    def received(self) -> str | None:
+        return self.params.get("received")
+
+    @property
+    def rport(self) -> str | None:
+        """RFC 3581: None when absent, "" when the sender asks for it, digits when it was filled in."""
+        if "rport" not in self.params:
+            return None
+        return self.params["rport"] or ""
+
+    @property
+    def sent_by(self) -> str:
+        """host[:port] in lower case: part of the transaction key (17.2.3)."""
+        host = self.host.lower()
+        return host if self.port is None else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return format_via(self)
+
+
+def parse_via(text: str) -> Via:
+    """One via-parm, without surrounding white space. Raises SipParseError."""
+    match = _via(text)
+    if match is None:
+        raise malformed("Via", text)
+    transport, ipv4, host, port, params = match.groups()
+    if ipv4 is None and not is_sound_host(host):
+        raise malformed("Via", text)
+    return Via(
+        transport if transport in _TRANSPORTS else transport.upper(),
+        ipv4 or host,
+        None if port is None else parse_port(port),
+        {} if params is None else parse_params(params),
+    )
+
+
+def salvage_via(text: str) -> Via | None:
+    """What a broken Via still says, so that its sender can be told: sent-by, and the branch if there is
+    one.
+    """
+    match = _via_loosely(text)
+    if match is None or not is_sound_host(match.group(2)):
+        return None
+    port = int(match.group(3) or "0")
+    branch = _branch_loosely(text, match.end())
+    params: dict[str, str | None] = {} if branch is None else {"branch": branch.group(1)}
+    return Via(match.group(1).upper(), match.group(2), port if 0 < port < 65536 else None, params)
+
+
+def format_via(via: Via) -> str:
+    port = "" if via.port is None else f":{via.port}"
+    return f"SIP/2.0/{via.transport} {via.host}{port}{format_params(via.params)}"
+
+
+class CSeq(NamedTuple):
+    """20.16"""
+
+    number: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+def parse_cseq(text: str) -> CSeq:
+    number, _, method = (text.replace("\t", " ") if "\t" in text else text).partition(" ")
+    method = method.strip(WSP)
+    if not is_method(method):
+        raise malformed("CSeq", text)
+    return CSeq(parse_digits(number, maximum=CSEQ_MAX, what="CSeq"), method)
+
+
+def parse_max_forwards(text: str) -> int:
+    return parse_digits(text, maximum=MAX_FORWARDS_MAX, what="Max-Forwards")
+
+
+def parse_delta_seconds(text: str) -> int:
+    """Expires, Min-Expires, Session-Expires and the like: 1*DIGIT, cut to 2**32-1. Raises SipParseError."""
+    if text.isascii() and text.isdigit():
+        significant = text.lstrip("0") or "0"
+        return min(int(significant), DELTA_SECONDS_MAX) if len(significant) <= 10 else DELTA_SECONDS_MAX
+    raise malformed("delta-seconds", text)
+
+
+def parse_content_length(values: Sequence[str]) -> int:
+    """Of all Content-Length fields of one message. Two that differ are refused: a peer may believe the
+    other one.
+    """
+    length = parse_digits(values[0], maximum=CONTENT_LENGTH_MAX, what="Content-Length")
+    for value in values[1:]:
+        if parse_digits(value, maximum=CONTENT_LENGTH_MAX, what="Content-Length") != length:
+            raise SipParseError(400, "Content-Length Fields Differ", found=", ".join(values))
+    return length

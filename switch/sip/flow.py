@@ -1,0 +1,25 @@
+"""Where a message came from and where one goes: RFC 3261 18, RFC 5626's word for it.
+
+A UDP flow is a local listener and a remote address. A stream flow also names the connection; an empty
+connection asks the edge to open one (or reuse one) to the remote address.
+"""
+
+from typing import NamedTuple
+
+UDP = "UDP"
+TCP = "TCP"
+
+
+class Flow(NamedTuple):
+    """A path to a peer. Hashable and compared by value, so it can key a table."""
+
+    transport: str
+    remote_host: str
+    remote_port: int
+    local_host: str
+    local_port: int
+    connection: str = ""
+
+    @property
+    def is_reliable(self) -> bool:
+        return self.transport != UDP

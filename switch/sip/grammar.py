@@ -1,0 +1,227 @@
+"""The ABNF of RFC 3261 section 25 as small pieces, each named after its production.
+
+Every pattern is linear in its input: repetitions are possessive and no two alternatives start alike. Nothing
+here uses str.split(), str.strip() or int() without saying which characters: Python's own ideas of white space
+and digits include characters that SIP does not know, and each of those is a way to smuggle a header past a
+peer.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv6Address
+
+from switch.sip.errors import malformed
+
+# SP and HTAB: the only white space inside an unfolded line (LWS after unfolding).
+WSP = " \t"
+
+# A delta-seconds or CSeq in the field has at most 10 digits (2**32-1); leading zeros are legal (RFC 4475
+# 3.1.1.1 has some), so a few more are read. Beyond that int() itself would become the attack.
+DIGITS_MAX = 20
+
+TOKEN_CHARACTER = r"[A-Za-z0-9\-.!%*_+`'~]"  # noqa: S105 - RFC 3261's word, no secret
+# host, hostname: a label may contain "_" because container networks name hosts so and phones repeat it.
+_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
+HOST = rf"(?:\[[0-9A-Fa-f:.]{{2,45}}\]|{_LABEL}(?:\.{_LABEL})*+\.?)"
+# As two groups: an IPv4 address, which is then known to be sound, or any other host, for is_sound_host to
+# look at.
+IPV4_OR_HOST = rf"(?:({_IPV4})(?![A-Za-z0-9_.\-])|({HOST}))"
+
+_token = re.compile(rf"{TOKEN_CHARACTER}++").fullmatch
+# gen-value = token / host / quoted-string. Wider than token: tags and branches with "=", "/" or "@" are in
+# the field, and no character here can end a parameter.
+_value = re.compile(r"[!#-+\--:=?-\[\]-~]++").fullmatch
+_plain_params = re.compile(r";[!#-+\--;=?-\[\]-~]*+").fullmatch
+_quoted = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# What a separator can hide in. An unterminated one runs to the end of the text, so that no later position is
+# tried again: with a plain failure, a line of quotes would take quadratic time.
+_comma_or_shelter = re.compile(r',|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|<[^>]*+(?:>|\Z)', re.DOTALL)
+_semicolon_or_shelter = re.compile(r';|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_host = re.compile(HOST).fullmatch
+_ipv4 = re.compile(_IPV4).fullmatch
+_quoted_pair = re.compile(r"\\(.)", re.DOTALL)
+_needs_quoted_pair = re.compile(r'[\x00-\x08\x0a-\x1f\x7f"\\]')
+
+# Parameter names met in nearly every message: known to be tokens, so the pattern need not run.
+_KNOWN_PARAMETERS = frozenset(
+    {"branch", "expires", "handling", "lr", "maddr", "ob", "q", "received"}
+    | {"refresher", "rport", "tag", "transport", "ttl", "user"}
+)
+
+
+KNOWN_METHODS = frozenset(
+    {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH"}
+    | {"REFER", "REGISTER", "SUBSCRIBE", "UPDATE"}
+)
+
+
+def is_method(text: str) -> bool:
+    """Method: any token."""
+    return text in KNOWN_METHODS or _token(text) is not None
+
+
+def is_token(text: str) -> bool:
+    return _token(text) is not None
+
+
+def is_param_value(text: str) -> bool:
+    """gen-value without the quoted-string form."""
+    return _value(text) is not None
+
+
+def parse_digits(text: str, *, maximum: int, what: str) -> int:
+    """1*DIGIT, ASCII only. int() alone would take "+1", "1_0", " 1", and the digits of every script."""
+    if not (text.isascii() and text.isdigit()) or len(text) > DIGITS_MAX:
+        raise malformed(what, text)
+    number = int(text)
+    if number > maximum:
+        raise malformed(what, text)
+    return number
+
+
+def parse_port(text: str) -> int:
+    """For text that matched 1*5DIGIT."""
+    port = int(text)
+    if not 0 < port <= 65535:
+        raise malformed("port", text)
+    return port
+
+
+def is_host(text: str) -> bool:
+    """hostname / IPv4address / IPv6reference."""
+    return _host(text) is not None and is_sound_host(text)
+
+
+def is_sound_host(host: str) -> bool:
+    """For text that matched HOST: an all-numeric last label must be an IPv4 address, brackets an IPv6 one."""
+    if host[0] == "[":
+        return is_ipv6(host[1:-1])
+    if host[-1] not in "0123456789." or _ipv4(host):
+        return True
+    return not host[host.rfind(".", 0, -1) + 1 :].rstrip(".").isdigit()
+
+
+def is_ipv4(text: str) -> bool:
+    return _ipv4(text) is not None
+
+
+def is_ipv6(text: str) -> bool:
+    """IPv6address without brackets. Zone ids are refused: they mean nothing beyond the sender's own
+    machine.
+    """
+    if "%" in text or not text.isascii():
+        return False
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
+def split_commas(text: str) -> list[str]:
+    """The elements of a comma-separated field (7.3.1). Commas in quotes and in <> do not count."""
+    if "," not in text:
+        return [text] if text else []
+    if '"' not in text and "<" not in text:
+        return [piece.strip(WSP) for piece in text.split(",")]
+    return _split(text, ",", _comma_or_shelter)
+
+
+def first_comma(text: str) -> int:
+    """Where the first element of a comma-separated field ends, or -1 when it is the only one."""
+    at = text.find(",")
+    if at < 0 or ('"' not in text and "<" not in text):
+        return at
+    for match in _comma_or_shelter.finditer(text):
+        if match.group() == ",":
+            return match.start()
+    return -1
+
+
+def _split(text: str, separator: str, separator_or_shelter: re.Pattern[str]) -> list[str]:
+    pieces = []
+    start = 0
+    for match in separator_or_shelter.finditer(text):
+        if match.group() == separator:
+            pieces.append(text[start : match.start()].strip(WSP))
+            start = match.end()
+    pieces.append(text[start:].strip(WSP))
+    return pieces
+
+
+def parse_params(text: str) -> dict[str, str | None]:
+    """*( SEMI generic-param ): names in lower case, values as written (quotes kept), None where there is no
+    "=".
+
+    A name given twice with one value is taken once; with two values it is refused, because our peer and we
+    might each believe a different one (7.3.1 forbids both).
+    """
+    if _plain_params(text):
+        return _read_plain_params(text)
+    pieces = _split(text, ";", _semicolon_or_shelter)
+    if pieces[0]:
+        raise malformed("parameters", text)
+    params: dict[str, str | None] = {}
+    for piece in pieces[1:]:
+        name, equals, value = piece.partition("=")
+        value = value.strip(WSP)
+        if equals and not (_value(value) or _quoted.fullmatch(value)):
+            raise malformed("parameter value", piece)
+        _add_param(params, name.rstrip(WSP), value if equals else None)
+    return params
+
+
+def _read_plain_params(text: str) -> dict[str, str | None]:
+    """The usual form, without white space and quotes: every character is known to be one of a token or a
+    value.
+    """
+    params: dict[str, str | None] = {}
+    for piece in text[1:].split(";"):
+        name, equals, value = piece.partition("=")
+        if equals and not value:
+            raise malformed("parameter value", piece)
+        _add_param(params, name, value if equals else None)
+    return params
+
+
+def _add_param(params: dict[str, str | None], name: str, value: str | None) -> None:
+    if name not in _KNOWN_PARAMETERS:
+        if not _token(name):
+            raise malformed("parameter name", name)
+        name = name.lower()
+    if name in params and params[name] != value:
+        raise malformed("parameters, one name with two values", name)
+    params[name] = value
+
+
+def format_params(params: dict[str, str | None]) -> str:
+    return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params.items())
+
+
+def read_quoted(text: str) -> tuple[str, int]:
+    """A quoted-string at the start of the text: what it says, and where it ends."""
+    end = text.find('"', 1)
+    if end > 0 and "\\" not in text:
+        return text[1:end], end + 1
+    match = _quoted.match(text)
+    if match is None:
+        raise malformed("quoted string", text)
+    return unquote(match.group()), match.end()
+
+
+def unquote(text: str) -> str:
+    """quoted-string -> what it says. Text without quotes is returned as it is."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    inner = text[1:-1]
+    return _quoted_pair.sub(r"\1", inner) if "\\" in inner else inner
+
+
+def quote(text: str) -> str:
+    """Text -> quoted-string. A line end cannot be written in one (25.1), so it becomes a space."""
+    if "\r" in text or "\n" in text:
+        text = text.replace("\r", " ").replace("\n", " ")
+    return '"' + _needs_quoted_pair.sub(r"\\\g<0>", text) + '"'

@@ -1,0 +1,336 @@
+"""The header fields of one message: ordered, names case-blind, compact forms known (RFC 3261 7.3).
+
+A field is kept as the line it came in; its value is cut out when somebody asks. In this interface a name is
+the lower-case long form: "call-id", "via". A peer's spelling of a name is kept on output; names that we add
+are written as the RFC writes them. Left out: what the values mean (fields.py, uri.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import cast
+
+from switch.sip.errors import malformed
+from switch.sip.grammar import WSP, first_comma, is_token, split_commas
+
+# 7.3.3 and the registry of SIP parameters
+COMPACT_FORMS = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+
+_CANONICAL_NAMES = (  # noqa: SIM905 - one name a line would be two screens
+    "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode "
+    "Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding "
+    "Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event Expires Flow-Timer "
+    "From Geolocation History-Info Identity Identity-Info In-Reply-To Info-Package Join Max-Breadth "
+    "Max-Forwards MIME-Version Min-Expires Min-SE Organization P-Access-Network-Info P-Asserted-Identity "
+    "P-Associated-URI P-Charging-Vector P-Early-Media P-Preferred-Identity Path Priority Privacy "
+    "Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Record-Route Recv-Info Refer-Sub "
+    "Refer-To Referred-By Reject-Contact Remote-Party-ID Replaces Reply-To Request-Disposition Require "
+    "Retry-After Route RSeq Server Service-Route Session-Expires Session-ID SIP-ETag SIP-If-Match Subject "
+    "Subscription-State Supported Target-Dialog Timestamp To Unsupported User-Agent Via Warning "
+    "WWW-Authenticate"
+).split(" ")
+
+_CANONICAL = {name.lower(): name for name in _CANONICAL_NAMES}
+
+
+def _spellings() -> dict[str, str]:
+    """As written -> key, for the spellings of nearly every message; any other goes through key_of_line.
+
+    Each key is one object, so that comparing keys is mostly comparing pointers.
+    """
+    keys = {key: key for key in _CANONICAL}
+    spellings = dict(keys)
+    for key, name in _CANONICAL.items():
+        spellings |= dict.fromkeys((name, name.upper(), name.title()), keys[key])
+    for compact, key in COMPACT_FORMS.items():
+        spellings |= dict.fromkeys((compact, compact.upper()), keys[key])
+    return spellings
+
+
+_KEYS = _spellings()
+# "Via:" and so on: what stands before the first space of nearly every line. A line without a colon cannot
+# match.
+_KEYS_WITH_COLON = {f"{spelling}:": key for spelling, key in _KEYS.items()}
+
+
+def key_of(name: str) -> str:
+    """Any spelling of a field name -> its lower-case long form."""
+    key = _KEYS.get(name)
+    if key is not None:
+        return key
+    lowered = name.lower()
+    return COMPACT_FORMS.get(lowered, lowered)
+
+
+def canonical_name(key: str) -> str:
+    """The spelling for a name that we write: "call-id" -> "Call-ID", "x-own" -> "X-Own"."""
+    return _CANONICAL.get(key) or "-".join(part.capitalize() for part in key.split("-"))
+
+
+def key_of_line(line: str) -> str | None:
+    """The key of a header line, or None when the line has no field name before a colon."""
+    colon = line.find(":")
+    key = _KEYS.get(line[:colon]) if colon > 0 else None
+    if key is not None:
+        return key
+    # HCOLON allows white space before the colon. Nothing but a token may stand before that: str.lower() turns
+    # some letters beyond ASCII into ASCII ones.
+    name = line[:colon].rstrip(WSP) if colon > 0 else ""
+    return key_of(name) if is_token(name) else None
+
+
+def unfold(lines: list[str]) -> list[str]:
+    """7.3.1: a line that begins with white space continues the one before; the fold is one space."""
+    if not any(line.startswith((" ", "\t")) for line in lines):
+        return lines
+    unfolded: list[list[str]] = []
+    for line in lines:
+        if not line.startswith((" ", "\t")):
+            unfolded.append([line])
+        elif unfolded:
+            unfolded[-1].append(line.strip(WSP))
+        else:
+            raise malformed("header field", line)
+    return [" ".join(pieces) for pieces in unfolded]
+
+
+def _value_of(line: str) -> str:
+    return line[line.index(":") + 1 :].strip(WSP)
+
+
+class Headers:
+    """Ordered header fields. Names passed in are lower-case long forms; `add` and `set` take any spelling."""
+
+    __slots__ = ("_first", "_keys", "_lines")
+
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._keys: list[str] = []
+        self._lines: list[str] = []
+        # key -> its first line; built when first asked for, dropped by every change
+        self._first: dict[str, str] | None = None
+        for name, value in fields:
+            self.add(name, value)
+
+    @classmethod
+    def from_lines(cls, lines: list[str]) -> Headers:
+        """From unfolded header lines. The list is kept. Raises SipParseError."""
+        headers = cls()
+        known = _KEYS_WITH_COLON.get
+        keys = [known(line.partition(" ")[0]) for line in lines]
+        if None in keys:
+            lines = unfold(lines)
+            keys = [key_of_line(line) for line in lines]
+            if None in keys:
+                raise malformed("header field", lines[keys.index(None)])
+        headers._keys = cast("list[str]", keys)
+        headers._lines = lines
+        return headers
+
+    def _index(self) -> dict[str, str]:
+        first = self._first
+        if first is None:
+            first = dict(zip(self._keys, self._lines))  # noqa: B905 - equally long; strict= costs time here
+            if len(first) != len(self._keys):
+                # From the last to the first, so that the first field of a name is the one that stays.
+                first = dict(zip(reversed(self._keys), reversed(self._lines), strict=True))
+            self._first = first
+        return first
+
+    def get(self, name: str) -> str | None:
+        """The value of the first field of that name, whole and unsplit."""
+        line = (self._first or self._index()).get(name)
+        if line is None:
+            assert name == key_of(name), name
+            return None
+        return line[line.index(":") + 1 :].strip(WSP)
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of every field of that name, each whole: right for credentials and challenges."""
+        first = self._first or self._index()
+        if name not in first:
+            return []
+        if len(first) == len(self._keys):
+            return [_value_of(first[name])]
+        return [_value_of(line) for key, line in zip(self._keys, self._lines, strict=True) if key == name]
+
+    def values(self, name: str) -> list[str]:
+        """The elements of all fields of that name, comma lists split (7.3.1), quotes and <> respected."""
+        values = self.get_all(name)
+        if len(values) == 1:
+            return split_commas(values[0])
+        return [element for value in values for element in split_commas(value)]
+
+    def tokens(self, name: str) -> list[str]:
+        """Option tags, methods and the like: the elements without empty ones."""
+        return [element for element in self.values(name) if element]
+
+    def first_value(self, name: str) -> str | None:
+        """The first element of the first field of that name."""
+        value = self.get(name)
+        if value is None or "," not in value:
+            return value
+        comma = first_comma(value)
+        return value if comma < 0 else value[:comma].rstrip(WSP)
+
+    def count(self, name: str) -> int:
+        """How many fields (not elements) of that name there are."""
+        return self._keys.count(name)
+
+    def has_repeats(self) -> bool:
+        """Whether any name occurs twice. Cheap; the answer is no for most messages."""
+        return len(self._first or self._index()) != len(self._keys)
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field."""
+        key = key_of(name)
+        self._keys.append(key)
+        self._lines.append(f"{_written(name, key)}: {value}")
+        self._first = None
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a field before all others: a Via of our own."""
+        key = key_of(name)
+        self._keys.insert(0, key)
+        self._lines.insert(0, f"{_written(name, key)}: {value}")
+        self._first = None
+
+    def set(self, name: str, value: str) -> None:
+        """One field of that name, at the place of the first one there was, or at the end."""
+        key = key_of(name)
+        if key not in self._keys:
+            self.add(name, value)
+            return
+        at = self._keys.index(key)
+        if self._keys.count(key) > 1:
+            self.remove(key)
+            self._keys.insert(at, key)
+            self._lines.insert(at, "")
+        self._lines[at] = f"{_written(name, key)}: {value}"
+        self._first = None
+
+    def set_first_value(self, name: str, value: str) -> None:
+        """Replace the first element of the first field: the top Via, the top Route."""
+        at = self._keys.index(name)
+        line = self._lines[at]
+        colon = line.index(":")
+        whole = line[colon + 1 :].strip(WSP)
+        comma = first_comma(whole)
+        rest = whole[comma:] if comma >= 0 else ""
+        self._lines[at] = f"{line[:colon]}: {value}{rest}"
+        self._first = None
+
+    def remove_first_value(self, name: str) -> None:
+        """Take the first element of the first field away, and the field with it when it was the only one."""
+        at = self._keys.index(name)
+        line = self._lines[at]
+        colon = line.index(":")
+        whole = line[colon + 1 :].strip(WSP)
+        comma = first_comma(whole)
+        if comma >= 0:
+            self._lines[at] = f"{line[:colon]}: {whole[comma + 1 :].strip(WSP)}"
+            self._first = None
+            return
+        self.remove_first_field(name)
+
+    def remove_first_field(self, name: str) -> None:
+        """Take the first field of that name away, with all its elements."""
+        at = self._keys.index(name)
+        del self._lines[at], self._keys[at]
+        self._first = None
+
+    def remove(self, name: str) -> None:
+        """Take every field of that name away; nothing happens when there is none."""
+        if name not in self._index():
+            return
+        kept = [n for n, key in enumerate(self._keys) if key != name]
+        self._lines = [self._lines[n] for n in kept]
+        self._keys = [self._keys[n] for n in kept]
+        self._first = None
+
+    def select(self, names: Collection[str]) -> Headers:
+        """A new Headers with only the fields of these names, in their order and spelling."""
+        chosen = Headers()
+        keys, lines = chosen._keys, chosen._lines
+        for key, line in zip(self._keys, self._lines, strict=True):
+            if key in names:
+                keys.append(key)
+                lines.append(line)
+        return chosen
+
+    def copy(self) -> Headers:
+        copied = Headers()
+        copied._keys = self._keys.copy()
+        copied._lines = self._lines.copy()
+        return copied
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """(name as written, value) in order."""
+        for line in self._lines:
+            name, _, value = line.partition(":")
+            yield name.rstrip(WSP), value.strip(WSP)
+
+    def keys(self) -> list[str]:
+        """The key of every field, in order, repeats included."""
+        return self._keys.copy()
+
+    def lines(self) -> list[str]:
+        """The fields as they go on the wire, without line ends. A copy."""
+        return self._lines.copy()
+
+    def wire_lines(self, content_length: int) -> list[str]:
+        """The lines with exactly one Content-Length, and that one true (20.14)."""
+        count = self._keys.count("content-length")
+        if count == 0:
+            return [*self._lines, f"Content-Length: {content_length}"]
+        if count == 1 and self.get("content-length") == str(content_length):
+            return self._lines
+        exact = self.copy()
+        exact.set("content-length", str(content_length))
+        return exact._lines
+
+    def __contains__(self, name: str) -> bool:
+        return name in (self._first or self._index())
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __eq__(self, other: object) -> bool:
+        """Same names (case-blind), same values, same order."""
+        if not isinstance(other, Headers):
+            return NotImplemented
+        if self._keys != other._keys:
+            return False
+        return [*map(_value_of, self._lines)] == [*map(_value_of, other._lines)]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.items())!r})"
+
+
+def _written(name: str, key: str) -> str:
+    """A name given as its key is written canonically; a name in another spelling stays as its sender wrote
+    it.
+    """
+    return canonical_name(key) if name == key else name

@@ -1,0 +1,341 @@
+"""The transaction layer at its border: bytes and `now` in, calls to the TU and bytes out (RFC 3261 17).
+
+`receive` parses, lets the door refuse, finds the transaction or makes one. What is stateless is here too:
+refusals, challenges (the TU's `screen`), 481 to a stray CANCEL, 482 to a merged request, 503 when full. The
+machines have a file each. Left out: sockets, DNS, the choice of transport by size (18.1.1), Timer C (the
+TU's).
+
+The shell owns the clock and the sockets:
+
+    stack.receive(data, flow, now)              for each datagram or frame
+    timers.run(now)                             when timers.next_deadline() has come
+    for flow, data in stack.outgoing: ...       after each turn, then stack.outgoing.clear()
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
+from switch.sip.counts import SipCounts
+from switch.sip.errors import SipParseError
+from switch.sip.flow import Flow
+from switch.sip.invite_client import InviteClientTransaction
+from switch.sip.invite_server import InviteServerTransaction
+from switch.sip.layer import TransactionLayer
+from switch.sip.matching import ServerKey, ack_key, client_key, is_legacy_key, merge_key, server_key
+from switch.sip.message import Request, Response, format_message, make_response
+from switch.sip.non_invite_client import NonInviteClientTransaction
+from switch.sip.non_invite_server import NonInviteServerTransaction
+from switch.sip.parser import is_keepalive, parse_message
+from switch.sip.response_route import response_flow, stamp_source
+from switch.sip.timers import TimerQueue
+from switch.sip.tokens import Tokens
+from switch.sip.user import ClientUser, TransactionUser
+from switch.sip.validate import DoorRefusal, door_refusal, response_problem
+
+__all__ = (
+    "TRANSACTIONS_HARD_MAX",
+    "TRANSACTIONS_MAX",
+    "ClientTransaction",
+    "ClientUser",
+    "ServerTransaction",
+    "SipCounts",
+    "Stack",
+    "TransactionUser",
+)
+
+ClientTransaction: TypeAlias = InviteClientTransaction | NonInviteClientTransaction
+ServerTransaction: TypeAlias = InviteServerTransaction | NonInviteServerTransaction
+
+# Each call leaves five transactions behind for up to 32 s, so this is some 600 new calls a second; at 3 kB
+# each it is 300 MB of the gigabyte that the switch may take. Beyond it new calls get 503, while those that
+# are up go on.
+TRANSACTIONS_MAX: Final = 100_000
+# Beyond this also what belongs to a dialog, or claims to, gets 503: an attacker can write a To tag, too.
+TRANSACTIONS_HARD_MAX: Final = 150_000
+# Refused callers come back spread over so many seconds and not all at once.
+RETRY_AFTER_MIN_S: Final = 5
+RETRY_AFTER_SPREAD_S: Final = 6
+STATELESS_TAG_BYTES: Final = 8
+STATELESS_KEY_BYTES: Final = 16
+
+
+class Stack:
+    """All transactions of one process.
+
+    `sent_by(flow)` is the host[:port] for our Via on that flow. `stateless_key` makes the To tags of
+    stateless responses; without one it is drawn from `tokens`.
+    """
+
+    __slots__ = ("_layer", "_sent_by", "_stateless_key", "_tokens", "_tu", "counts", "outgoing", "timers")
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        timers: TimerQueue,
+        tu: TransactionUser,
+        *,
+        sent_by: Callable[[Flow], str],
+        counts: SipCounts,
+        stateless_key: bytes | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._tu = tu
+        self._sent_by = sent_by
+        self._stateless_key = stateless_key or tokens.secret(STATELESS_KEY_BYTES)
+        self._layer = TransactionLayer(timers, tu, counts)
+        self.counts = counts
+        self.timers = timers
+        # What the shell is to send, in order. It is the same list for ever: drain it and clear() it.
+        self.outgoing: list[tuple[Flow, bytes]] = self._layer.outgoing
+
+    @property
+    def transactions_count(self) -> int:
+        """Client and server transactions that have not ended."""
+        return len(self._layer.clients) + len(self._layer.servers)
+
+    def transactions(self) -> Iterator[ClientTransaction | ServerTransaction]:
+        """All of them, for the operator and for tests."""
+        yield from self._layer.clients.values()
+        yield from self._layer.servers.values()
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One datagram, or one frame of a stream. The peer's faults are answered or dropped, and counted.
+
+        What it raises comes from the TU, whose unanswered request has then been answered 500.
+        """
+        try:
+            message = parse_message(data)
+            if isinstance(message, Request):
+                self._receive_request(message, flow, now)
+            else:
+                self._receive_response(message, flow, now)
+        except SipParseError as error:
+            self._receive_nonsense(error, data, flow)
+
+    def send_request(self, request: Request, flow: Flow, user: ClientUser, now: float) -> ClientTransaction:
+        """Send a request that has all its fields but Via, and report to `user` what becomes of it.
+
+        A Via that it has from being sent before is replaced, so a challenged request can go again.
+        """
+        key = (self._add_via(request, flow), request.method)
+        self.counts.request_sent(request.method)
+        if request.method == "INVITE":
+            return InviteClientTransaction(self._layer, key, request, flow, user=user, now=now)
+        return NonInviteClientTransaction(self._layer, key, request, flow, user=user, now=now)
+
+    def cancel(
+        self, transaction: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Cancel an INVITE (9.1), once there is a provisional; `headers` may hold a Reason.
+
+        The INVITE still ends as it ends: by its final response (487, or a 2xx that crossed), or by
+        `on_timeout`.
+        """
+        if isinstance(transaction, InviteClientTransaction):
+            transaction.cancel(now, headers)
+
+    def send_ack(self, request: Request, flow: Flow) -> None:
+        """Send the ACK of a 2xx: once, with a branch of its own. The user sends it again for each repeated
+        2xx.
+        """
+        self._add_via(request, flow)
+        self.counts.request_sent("ACK")
+        self.outgoing.append((flow, format_message(request)))
+
+    def respond_statelessly(self, request: Request, response: Response, flow: Flow) -> None:
+        """Answer and forget. A final response without a To tag gets `stateless_tag`."""
+        if response.status > 100 and response.to_tag is None:
+            to = response.headers.get("to") or ""
+            response.headers.set("to", f"{to};tag={self.stateless_tag(request)}")
+            response.forget()
+        self.counts.response_sent(response.status)
+        self.outgoing.append((response_flow(request.top_via, flow), format_message(response)))
+
+    def stateless_tag(self, request: Request) -> str:
+        """The To tag of a stateless response: the same for every copy of the request, and nobody else can
+        make it.
+        """
+        text = f"{request.top_via.branch}\0{request.call_id}"
+        data = text.encode("utf-8", "surrogateescape")
+        return blake2b(data, digest_size=STATELESS_TAG_BYTES, key=self._stateless_key).hexdigest()
+
+    def handle_transport_error(self, flow: Flow, now: float) -> None:
+        """The flow broke: client transactions on it that wait for a response fail at once.
+
+        It looks at every client transaction, as errors are rare and an index by flow would cost every call.
+        """
+        for transaction in list(self._layer.clients.values()):
+            if _is_same_path(transaction.flow, flow):
+                transaction.fail(now)
+
+    def _add_via(self, request: Request, flow: Flow) -> str:
+        headers = request.headers
+        if "via" in headers:
+            headers.remove("via")
+            request.forget()
+        branch = self._tokens.branch()
+        headers.prepend("via", f"SIP/2.0/{flow.transport} {self._sent_by(flow)};rport;branch={branch}")
+        return branch
+
+    def _receive_nonsense(self, error: SipParseError, data: bytes, flow: Flow) -> None:
+        if error.request is None:
+            if is_keepalive(data):
+                self.counts.drop("keepalive")
+            else:
+                self.counts.parse_failed(error.reason)
+            return
+        self.counts.parse_failed(error.reason)
+        self._refuse(error.request, error.status, flow, reason=error.reason)
+
+    def _refuse(
+        self,
+        request: Request,
+        status: int,
+        flow: Flow,
+        *,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """A stateless final response of our own."""
+        stamp_source(request, flow)
+        response = make_response(request, status, reason, to_tag=self.stateless_tag(request))
+        for name, value in headers:
+            response.headers.add(name, value)
+        self.counts.response_sent(status)
+        self.outgoing.append((response_flow(request.top_via, flow), format_message(response)))
+
+    def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
+        counts = self.counts
+        counts.response_received(response.status)
+        if response_problem(response) is not None:
+            counts.parse_failed("Malformed response")
+            return
+        if response.headers.count("via") != 1:
+            counts.drop("response with more than our Via")  # 8.1.3.3: it was meant for somebody else
+            return
+        transaction = self._layer.clients.get(client_key(response))
+        if transaction is None:
+            self._tu.on_stray_response(response, flow, now)
+        else:
+            transaction.receive(response, now)
+
+    def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
+        method = request.method
+        self.counts.request_received(method)
+        refusal = door_refusal(request)
+        if refusal is not None:
+            self._refuse_at_door(request, refusal, flow)
+        elif method == "ACK":
+            self._receive_ack(request, flow, now)
+        else:
+            key = server_key(request, method)
+            transaction = self._layer.servers.get(key)
+            if transaction is not None:
+                transaction.receive_repeat(now)
+            elif method == "CANCEL":
+                self._receive_cancel(request, key, flow, now)
+            else:
+                self._receive_new(request, key, flow, now)
+
+    def _refuse_at_door(self, request: Request, refusal: DoorRefusal, flow: Flow) -> None:
+        self.counts.parse_failed(refusal.reason)
+        if request.method != "ACK":
+            self._refuse(request, refusal.status, flow, reason=refusal.reason, headers=refusal.headers)
+
+    def _receive_ack(self, request: Request, flow: Flow, now: float) -> None:
+        """17.2.3 for the ACK of a non-2xx, the dialog for that of a 2xx, the tag alone for that of a
+        stateless one.
+        """
+        layer = self._layer
+        key = server_key(request, "INVITE")
+        transaction = layer.servers.get(key)
+        if (
+            isinstance(transaction, InviteServerTransaction)
+            and not transaction.is_accepted
+            and (not is_legacy_key(key) or request.to_tag == transaction.to_tag)
+        ):
+            transaction.receive_ack(now)
+            return
+        accepted = layer.awaiting_ack.get(ack_key(request, request.to_tag))
+        if accepted is None:
+            if request.to_tag != self.stateless_tag(request):
+                self.counts.drop("stray ACK")
+        elif accepted.acknowledge():
+            self._tu.on_ack(request, flow, now)
+        else:
+            self.counts.retransmissions_in += 1
+
+    def _receive_cancel(self, request: Request, key: ServerKey, flow: Flow, now: float) -> None:
+        """9.2: answered at once, whatever the TU makes of it.
+
+        A CANCEL from another host than the INVITE's is answered as if there were none: whoever has overheard
+        a branch cannot end the call with it.
+        """
+        layer = self._layer
+        invite = layer.servers.get(server_key(request, "INVITE"))
+        if not isinstance(invite, InviteServerTransaction) or invite.flow.remote_host != flow.remote_host:
+            self._refuse(request, 481, flow)
+            return
+        stamp_source(request, flow)
+        route = response_flow(request.top_via, flow)
+        transaction = NonInviteServerTransaction(
+            layer, key, request, flow, response_flow=route, merge_key=None
+        )
+        to_tag = invite.to_tag or self._tokens.tag()
+        transaction.respond(make_response(request, 200, to_tag=to_tag), now)
+        if not invite.is_final:
+            self._tu.on_cancel(invite, request, now)
+
+    def _receive_new(self, request: Request, key: ServerKey, flow: Flow, now: float) -> None:
+        layer = self._layer
+        stamp_source(request, flow)
+        merging = merge_key(request) if request.to_tag is None else None
+        if merging is not None and merging in layer.merged:
+            self.counts.drop("merged request")
+            self._refuse(request, 482, flow)  # 8.2.2.2
+            return
+        response = self._tu.screen(request, flow, now)
+        if response is not None:
+            self.respond_statelessly(request, response, flow)
+            return
+        if self._is_full(request):
+            self.counts.drop("transactions max")
+            self._refuse(request, 503, flow, headers=(("Retry-After", self._retry_after(request)),))
+            return
+        route = response_flow(request.top_via, flow)
+        make = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
+        transaction = make(layer, key, request, flow, response_flow=route, merge_key=merging)
+        self._start(transaction, request, flow, now)
+
+    def _start(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        try:
+            self._tu.on_request(transaction, request, flow, now)
+        except SipParseError as error:
+            self.counts.parse_failed(error.reason)
+            _answer_if_silent(transaction, error.status, now)
+        except Exception:
+            _answer_if_silent(transaction, 500, now)  # without this the transaction would stay for ever
+            raise
+        transaction.await_answer(now)
+
+    def _is_full(self, request: Request) -> bool:
+        count = self.transactions_count
+        if count < TRANSACTIONS_MAX:
+            return False
+        return count >= TRANSACTIONS_HARD_MAX or (request.method == "INVITE" and request.to_tag is None)
+
+    def _retry_after(self, request: Request) -> str:
+        return str(RETRY_AFTER_MIN_S + int(self.stateless_tag(request), 16) % RETRY_AFTER_SPREAD_S)
+
+
+def _answer_if_silent(transaction: ServerTransaction, status: int, now: float) -> None:
+    if not transaction.is_final:
+        transaction.respond(make_response(transaction.request, status), now)
+
+
+def _is_same_path(used: Flow, broken: Flow) -> bool:
+    """Equal, or the same peer over a stream where one side leaves the connection to the edge."""
+    if used == broken:
+        return True
+    return used.is_reliable and used[:3] == broken[:3] and not (used.connection and broken.connection)

@@ -1,0 +1,106 @@
+"""What the door refuses before a request reaches a transaction: RFC 3261 8.2.2, 16.3, 20; RFC 7332.
+
+Order: version (505), fields that every request has (400), URI scheme (416), Max-Forwards (483). After it,
+every property of the request that it forces can be read without surprise. Left out: methods (405, 501) and
+extensions (420), which the TU knows; message size (513) and line syntax, which parser.py knows.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from switch.sip.errors import SipParseError
+from switch.sip.fields import parse_delta_seconds
+from switch.sip.message import SIP_VERSION, Request, Response
+from switch.sip.uri import OtherUri, SipUri, parse_name_addr
+
+# Requests that end here whatever their Max-Forwards says (11, 10.3): they are answered, not passed on.
+ENDS_HERE = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
+# urn:service:sos (RFC 5031) is how newer phones dial 999.
+_OTHER_SCHEMES = frozenset({"urn"})
+# Requests whose Contact becomes a remote target or a binding (12.1.1, 10.3).
+_CONTACT_MATTERS = frozenset({"INVITE", "NOTIFY", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
+_ROUTING_FIELDS = ("route", "record-route", "path")
+# RFC 2543's form of Expires, which old phones may still send and nobody here obeys.
+_sip_date = re.compile(
+    r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+).fullmatch
+
+
+class DoorRefusal(msgspec.Struct, frozen=True):
+    """The final response that ends the matter. An ACK is dropped instead of answered."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def door_refusal(request: Request, *, ends_here: frozenset[str] = ENDS_HERE) -> DoorRefusal | None:
+    """None when the request may enter. `ends_here`: methods that are answered here even with no hops left."""
+    if request.version != SIP_VERSION:
+        return DoorRefusal(505, "Version Not Supported")
+    try:
+        _check_fields(request)
+        return _check_request_uri(request) or _check_hops(request, ends_here)
+    except SipParseError as error:
+        return DoorRefusal(error.status, error.reason)
+
+
+def response_problem(response: Response) -> str | None:
+    """Why a response is to be dropped (18.1.2, 8.1.3.1: no answer is ever sent to one), or None when it is
+    sound.
+    """
+    try:
+        _ = response.top_via, response.call_id, response.cseq, response.from_, response.to
+        if response.cseq.method in _CONTACT_MATTERS:
+            _check_addresses(response)
+    except SipParseError as error:
+        return str(error)
+    return None
+
+
+def _check_fields(request: Request) -> None:
+    """8.1.1: the six fields of every request (Max-Forwards may be missing: RFC 2543 had none), then those
+    in use.
+    """
+    _ = request.top_via, request.call_id, request.from_, request.to
+    if request.to_tag is None:
+        # Who calls and who is called is asked at the start of a dialog; inside one, only the tags are.
+        _ = request.from_.parsed_uri, request.to.parsed_uri
+    if request.cseq.method != request.method:
+        raise SipParseError(400, "CSeq Method Differs From Request Method", found=request.cseq.method)
+    if request.method in _CONTACT_MATTERS:
+        _check_addresses(request)
+    expires = request.headers.get("expires")
+    if expires is not None and not _sip_date(expires):
+        parse_delta_seconds(expires)
+
+
+def _check_addresses(message: Request | Response) -> None:
+    for contact in message.contacts:
+        _ = contact.parsed_uri
+    for name in _ROUTING_FIELDS:
+        if name in message.headers:
+            for value in message.headers.values(name):
+                _ = parse_name_addr(value).parsed_uri
+
+
+def _check_request_uri(request: Request) -> DoorRefusal | None:
+    uri = request.request_uri
+    if isinstance(uri, OtherUri) and uri.scheme not in _OTHER_SCHEMES:
+        return DoorRefusal(416, "Unsupported URI Scheme")
+    if isinstance(uri, SipUri) and uri.headers:
+        # 19.1.1 and RFC 4475 3.1.2.11: header components have no place in a Request-URI.
+        return DoorRefusal(400, "Header Components in Request-URI")
+    return None
+
+
+def _check_hops(request: Request, ends_here: frozenset[str]) -> DoorRefusal | None:
+    """A request inside a dialog ends here too, at the leg: only what would be sent on is refused (RFC
+    7332).
+    """
+    if request.max_forwards == 0 and request.method not in ends_here and request.to_tag is None:
+        return DoorRefusal(483, "Too Many Hops")
+    return None

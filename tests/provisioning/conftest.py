@@ -1,0 +1,18 @@
+"""The database of these tests: one server a session, one fresh database a test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.postgres import PostgresServer, server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def dsn(postgres: PostgresServer) -> str:
+    return postgres.new_database()
