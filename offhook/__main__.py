@@ -13,7 +13,7 @@ from offhook.output import print_error
 
 app = typer.Typer(
     name="offhook",
-    help="A SIP softswitch: phones register, call each other and the world, and every call is charged exactly.",
+    help="A SIP softswitch: phones register and call, and every call is charged exactly.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -32,6 +32,10 @@ def _moment(value: Any) -> str:
     return format_moment(int(value)) if isinstance(value, (int, float)) else ""
 
 
+def _yes(value: Any) -> str:
+    return "yes" if value else "no"
+
+
 class Field(msgspec.Struct, frozen=True):
     """One column: the key in the switch's row, the heading, how the value is written."""
 
@@ -48,19 +52,22 @@ UNIT_ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
 )
 
 CALL_FIELDS: tuple[Field, ...] = (
-    Field("id", "id"),
+    Field("call_id", "id"),
     Field("state", "state"),
     Field("caller", "from"),
+    Field("cli", "cli"),
     Field("destination", "to"),
-    Field("account", "account"),
-    Field("talked_s", "talked", _duration, is_right=True),
+    Field("duration_s", "talked", _duration, is_right=True),
     Field("cost_micros", "cost", _pounds, is_right=True),
+    Field("granted_s", "paid for", _duration, is_right=True),
 )
 REGISTRATION_FIELDS: tuple[Field, ...] = (
     Field("user", "user"),
     Field("contact", "contact"),
     Field("source", "from"),
-    Field("expires_s", "expires", _duration, is_right=True),
+    Field("expires_in_s", "expires in", _duration, is_right=True),
+    Field("is_behind_nat", "behind nat", _yes),
+    Field("is_dead", "silent", _yes),
     Field("user_agent", "phone"),
 )
 

@@ -19,25 +19,21 @@ AGO_DIGITS_MAX = 6
 _AGO = re.compile(rf"([0-9]{{1,{AGO_DIGITS_MAX}}})([mhd])")
 
 
-def parse_moment(text: str, *, now: datetime, option: str) -> int:
-    """UTC milliseconds. `now` carries the local zone."""
+def parse_moment(text: str, *, now: datetime, option: str) -> datetime:
+    """An aware time. `now` carries the local zone."""
     typed = text.strip().lower()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if typed == "today":
-        return to_ms(midnight)
+        return midnight
     if typed == "yesterday":
-        return to_ms(midnight - timedelta(days=1))
+        return midnight - timedelta(days=1)
     try:
         if ago := _AGO.fullmatch(typed):
-            return to_ms(now - timedelta(seconds=int(ago[1]) * UNIT_SECONDS[ago[2]]))
+            return now - timedelta(seconds=int(ago[1]) * UNIT_SECONDS[ago[2]])
         moment = datetime.fromisoformat(text.strip())
-        return to_ms(moment if moment.tzinfo is not None else moment.replace(tzinfo=now.tzinfo))
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=now.tzinfo)
     except (ValueError, OverflowError):
         raise CommandError(f"{option} {shorten(text)!r}: expected {EXPECTED}", ExitCode.INVALID) from None
-
-
-def to_ms(moment: datetime) -> int:
-    return (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def format_moment(at_ms: int | None) -> str:

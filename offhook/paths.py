@@ -70,6 +70,11 @@ class DataDir:
     def control_socket(self) -> Path:
         return self.root / "control.sock"
 
+    @property
+    def checkpoint(self) -> Path:
+        """The switch's copy of the books; where it exists, a start does not have to wait for PostgreSQL."""
+        return self.root / "journal" / "checkpoint"
+
     def make(self) -> None:
         """Creates the directory and its `run`, readable by the owner only. Leaves what exists as it is."""
         self.root.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ import msgspec
 
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.text import shorten
-from provisioning.model import AccountKind, VatMode
+from provisioning.model import AccountKind
+from rating.money import VatMode
 
 USUAL_VAT = {AccountKind.PREPAID: VatMode.INC_VAT, AccountKind.POSTPAID: VatMode.EX_VAT}
 VAT_WORDS = {VatMode.INC_VAT: "including VAT", VatMode.EX_VAT: "excluding VAT"}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
-from provisioning.model import Account, AccountBalance, AccountKind, DigestPolicy, Line, Number
+from provisioning.model import Account, AccountBalance, AccountKind, CreditRow, DigestPolicy, Line, Number
 from provisioning.utc import ms_from_time
 from provisioning.views import AccountView, LineView, Movement, NumberView
 from rating.money import VatMode
@@ -63,6 +63,53 @@ def balance_from_row(row: asyncpg.Record) -> AccountBalance:
     return AccountBalance(
         account_id=row["account_id"], balance_micros=row["balance_micros"], credit_seq=row["credit_seq"]
     )
+
+
+# --- what the exchange keeps in memory: all rows, or those of some keys
+
+
+async def load_accounts(db: asyncpg.Connection, ids: Sequence[int] | None = None) -> list[Account]:
+    some = "" if ids is None else " WHERE a.id = ANY ($1::integer[])"
+    rows = await db.fetch(
+        f"SELECT {ACCOUNT_COLUMNS} FROM accounts a{some} ORDER BY a.id", *([] if ids is None else [ids])
+    )
+    return [account_from_row(row) for row in rows]
+
+
+async def load_balances(db: asyncpg.Connection) -> list[AccountBalance]:
+    rows = await db.fetch(
+        "SELECT account_id, balance_micros, credit_seq FROM account_balances ORDER BY account_id"
+    )
+    return [balance_from_row(row) for row in rows]
+
+
+async def load_lines(db: asyncpg.Connection, users: Sequence[str] | None = None) -> list[Line]:
+    some = "" if users is None else " WHERE l.user_part = ANY ($1::text[])"
+    rows = await db.fetch(f"SELECT {LINE_COLUMNS} FROM lines l{some}", *([] if users is None else [users]))
+    return [line_from_row(row) for row in rows]
+
+
+async def load_numbers(db: asyncpg.Connection, e164s: Sequence[str] | None = None) -> list[Number]:
+    """In the order of assignment: a line without a CLI of its own presents its first number."""
+    some = "" if e164s is None else " WHERE e164 = ANY ($1::text[])"
+    rows = await db.fetch(
+        f"SELECT e164, line FROM numbers{some} ORDER BY {NUMBER_ORDER}", *([] if e164s is None else [e164s])
+    )
+    return [number_from_row(row) for row in rows]
+
+
+async def load_credits(
+    db: asyncpg.Connection, account_ids: Sequence[int], known_seqs: Sequence[int]
+) -> list[CreditRow]:
+    """The movements by people of these accounts above the credit_seq that is known of each, in order."""
+    rows = await db.fetch(
+        "SELECT l.account_id, l.credit_seq, l.amount_micros FROM ledger l"
+        " JOIN unnest($1::integer[], $2::bigint[]) AS k(account_id, known) ON l.account_id = k.account_id"
+        " WHERE l.kind <> 'usage' AND l.credit_seq > k.known ORDER BY l.account_id, l.credit_seq",
+        account_ids,
+        known_seqs,
+    )
+    return [CreditRow(row["account_id"], row["credit_seq"], row["amount_micros"]) for row in rows]
 
 
 # --- accounts

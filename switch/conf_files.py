@@ -77,6 +77,10 @@ class ConfFile:
         """Remember a problem at a key of this file."""
         self.problems.append(ConfProblem(self.name, self.line_of(path), dotted(path), found, expected))
 
+    def in_order(self) -> list[ConfProblem]:
+        """The problems as they follow each other in the file."""
+        return sorted(self.problems, key=lambda problem: problem.line)
+
     def warn(self, path: KeyPath, *, found: str, expected: str) -> None:
         """Remember something that is legal but unwise."""
         self.warnings.append(ConfProblem(self.name, self.line_of(path), dotted(path), found, expected))
@@ -184,7 +188,7 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 3] + "..."
 
 
-def nearest(name: str, names: list[str]) -> str:
+def nearest(name: str, names: Sequence[str]) -> str:
     """The name that was probably meant, or ""."""
     close = get_close_matches(name[:SHOWN_CHARS_MAX], names, n=1, cutoff=0.6)
     return close[0] if close else ""

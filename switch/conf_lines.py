@@ -29,7 +29,8 @@ class KeyLines:
             if self._text[self._at] == "[":
                 self._at += 2 if self._text.startswith("[[", self._at) else 1
                 table = self._key()
-                lines.setdefault(table, line)
+                for end in range(1, len(table) + 1):
+                    lines.setdefault(table[:end], line)
                 self._skip_line()
             else:
                 path = table + self._key()

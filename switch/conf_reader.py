@@ -6,7 +6,7 @@ can still be checked.
 """
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -57,9 +57,6 @@ def read_entries(
         except Expected as problem:
             file.note((*path, key), found=shown(key), expected=problem.expected)
             continue
-        if name in entries:
-            file.note((*path, key), found=f"{shown(key)} twice", expected="each entry once")
-            continue
         try:
             entries[name] = read_value(value)
         except Expected as problem:
@@ -92,7 +89,14 @@ def as_table(file: ConfFile, value: object, path: KeyPath) -> dict[str, Any]:
     return {}
 
 
-def note_unknown_key(file: ConfFile, path: KeyPath, known: list[str]) -> None:
+def note_unknown_tables(file: ConfFile, known: Sequence[str]) -> None:
+    """Everything at the top of the file that it should not have."""
+    for name in file.table:
+        if name not in known:
+            note_unknown_key(file, (name,), known)
+
+
+def note_unknown_key(file: ConfFile, path: KeyPath, known: Sequence[str]) -> None:
     """A key that nobody reads is refused: a mistyped limit would otherwise be no limit."""
     close = nearest(path[-1], known)
     expected = f"perhaps {close}" if close else f"one of {', '.join(known)}" if known else "no key here"
@@ -111,15 +115,12 @@ def read_field(field: FieldInfo, value: object) -> object:
 
 
 def _describe(field: FieldInfo) -> str:
-    """What a field takes, in words."""
+    """What a field without a reader of its own takes, in words: one of an Enum, or a number with a range."""
     kind, meta = field.type, Meta()
     if get_origin(kind) is Annotated:
         kind, meta = get_args(kind)[:2]
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "one of " + ", ".join(f'"{member.value}"' for member in kind)
-    if kind is bool:
-        return "true or false"
-    if kind is int:
-        unit = _UNITS.get(field.name[field.name.rfind("_") :], "")
-        return f"a whole number{unit} from {meta.ge} to {meta.le}"
-    return f"a text in quotes of {meta.min_length or 0} to {meta.max_length} characters"
+    assert kind is int, f"{field.name} needs a reader that says what is expected"
+    unit = _UNITS.get(field.name[field.name.rfind("_") :], "")
+    return f"a whole number{unit} from {meta.ge} to {meta.le}"

@@ -15,13 +15,13 @@ from switch.calls.number_plan import NumberClass, NumberPlan
 from switch.calls.routing import Routing
 from switch.calls.uk_ranges import EMERGENCY_NUMBERS, uk_ranges
 from switch.conf_files import ConfFile, nearest
-from switch.conf_reader import note_unknown_key, read_entries, read_struct
+from switch.conf_reader import note_unknown_tables, read_entries, read_struct
 from switch.conf_values import Expected, OptionalAreaCode, ShortCodes, list_reader
 
 # What users dial by habit (911, 9999) is short; a longer one would be an ordinary number.
 EMERGENCY_DIGITS_MIN, EMERGENCY_DIGITS_MAX = 3, 6
 
-_TABLES = ["plan", "ranges", "emergency", "extra_emergency_numbers", "routes"]
+_TABLES = ("plan", "ranges", "emergency", "extra_emergency_numbers", "routes")
 _CLASSES = {number_class.value: number_class for number_class in NumberClass}
 
 
@@ -35,8 +35,7 @@ class _Plan(Struct, frozen=True):
 def read_routing(file: ConfFile, trunk_names: Collection[str]) -> Routing:
     """The whole file. Problems and warnings are noted in it."""
     tables = file.table
-    for key in tables.keys() - set(_TABLES):
-        note_unknown_key(file, (key,), _TABLES)
+    note_unknown_tables(file, _TABLES)
     read_trunks = list_reader(_trunk_reader(trunk_names))
     plan = read_struct(file, _Plan, tables.get("plan", {}), ("plan",))
     extra_table = tables.get("extra_emergency_numbers", {})

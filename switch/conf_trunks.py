@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from switch.calls.number_plan import NumberFormat
 from switch.calls.trunk_sources import Source, TrunkSources, ipv4_bits
 from switch.conf_files import ConfFile, nearest, shown
-from switch.conf_reader import note_unknown_key, read_named_tables, read_struct
+from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
     HeaderNames,
     HiddenText,
@@ -27,6 +27,7 @@ from switch.conf_values import (
     Transport,
 )
 
+_TABLES = ("trunk",)
 NO_SECRET = Secret("")
 
 
@@ -69,8 +70,7 @@ class _Login(Struct, frozen=True):
 
 def read_passwords(secrets_file: ConfFile) -> dict[str, Secret]:
     """Trunk name -> password."""
-    for key in secrets_file.table.keys() - {"trunk"}:
-        note_unknown_key(secrets_file, (key,), ["trunk"])
+    note_unknown_tables(secrets_file, _TABLES)
     tables = read_named_tables(secrets_file, secrets_file.table.get("trunk", {}), ("trunk",))
     logins = {
         name: read_struct(secrets_file, _Login, table, ("trunk", name)) for name, table in tables.items()
@@ -80,8 +80,7 @@ def read_passwords(secrets_file: ConfFile) -> dict[str, Secret]:
 
 def read_trunks(file: ConfFile, passwords: Mapping[str, Secret], secrets_file: ConfFile) -> dict[str, Trunk]:
     """Every [trunk.NAME], in the order of the file."""
-    for key in file.table.keys() - {"trunk"}:
-        note_unknown_key(file, (key,), ["trunk"])
+    note_unknown_tables(file, _TABLES)
     tables = read_named_tables(file, file.table.get("trunk", {}), ("trunk",))
     trunks = {name: _read_trunk(file, name, table, passwords) for name, table in tables.items()}
     for name in passwords.keys() - trunks.keys():

@@ -25,7 +25,7 @@ from switch.conf_files import (
     open_conf_file,
     open_secrets_file,
 )
-from switch.conf_reader import note_unknown_key, read_struct
+from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
 from switch.conf_tariffs import read_tariffs
 from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
@@ -186,8 +186,7 @@ def load_conf(folder: Path) -> Conf:
     secrets_file = open_secrets_file(folder, SECRETS_FILE)
     files = (main, trunks_file, routing_file, secrets_file)
 
-    for name in main.table.keys() - _SECTIONS:
-        note_unknown_key(main, (name,), sorted(_SECTIONS))
+    note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
     conf = Conf(
@@ -209,16 +208,14 @@ def load_conf(folder: Path) -> Conf:
         warnings=[],
         trunk_sources=read_trunk_sources(trunks_file, trunks),
     )
-    problems = [problem for file in files for problem in file.problems] + tariff_problems
+    problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
         raise ConfProblems(problems)
     conf.warnings.extend(warning for file in files for warning in file.warnings)
     return conf
 
 
-_SECTIONS = frozenset(
-    {"exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "tariffs"}
-)
+_SECTIONS = ("exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "tariffs")
 
 
 def _section(main: ConfFile, name: str, struct: type[S]) -> S:

@@ -1,4 +1,4 @@
-"""A user agent of few words on top of a real stack: calls, answers, refuses, hangs up, and remembers what it saw."""
+"""Users of a stack for tests: `Recorder` writes down what it is told, `Agent` is a user agent of few words."""
 
 from random import Random
 
@@ -28,6 +28,53 @@ def make_request(
     if contact:
         headers.add("contact", f"<{contact}>")
     return Request(method, uri, headers)
+
+
+def sent_by(flow: Flow) -> str:
+    return f"{flow.local_host}:{flow.local_port}"
+
+
+class Recorder:
+    """Both kinds of user. It answers nothing by itself: tests do."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.server_transactions: list[ServerTransaction] = []
+        self.refuse_with: Response | None = None  # what `screen` says
+
+    def screen(self, request: Request, flow: Flow, now: float) -> Response | None:
+        return self.refuse_with
+
+    def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        self.told.append(request.method)
+        self.server_transactions.append(transaction)
+
+    def on_ack(self, request: Request, flow: Flow, now: float) -> None:
+        self.told.append("ACK")
+
+    def on_cancel(self, transaction: InviteServerTransaction, cancel_request: Request, now: float) -> None:
+        self.told.append("CANCEL")
+
+    def on_ack_missing(self, transaction: InviteServerTransaction, now: float) -> None:
+        self.told.append("ack-missing")
+
+    def on_stray_response(self, response: Response, flow: Flow, now: float) -> None:
+        self.told.append(f"stray-{response.status}")
+
+    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        repeat = "again-" if transaction.is_repeat(response) else ""
+        self.told.append(f"{repeat}{response.status}")
+
+    def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
+        self.told.append("timeout")
+
+    def on_transport_error(self, transaction: ClientTransaction, now: float) -> None:
+        self.told.append("transport-error")
+
+    def take(self) -> str:
+        """What it was told since the last time, joined by commas."""
+        told, self.told = ",".join(self.told), []
+        return told
 
 
 class Agent:

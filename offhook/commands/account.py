@@ -24,28 +24,33 @@ from offhook.output import columns, print_facts, print_json, print_line, print_t
 from offhook.paths import DataDir
 from offhook.tariff_choice import VAT_WORDS, TariffChoice, choose_tariff
 from provisioning import service
-from provisioning.model import AccountKind, VatMode
+from provisioning.model import AccountKind
 from provisioning.views import AccountDetails, AccountView, TopUp
-from rating.money import format_pounds
+from rating.money import VatMode, format_pounds
 
 app = typer.Typer(help="Who pays: prepaid and postpaid accounts.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
 NO_LIMIT = "as configured"
+NO_ACCOUNT = "There is no account yet: `offhook account add NAME`."
 
 
 @app.command()
 def add(
     name: NameArgument,
+    *,
     is_postpaid: Annotated[bool, typer.Option("--postpaid/--prepaid", help="Pays later, or ahead.")] = False,
     credit: Annotated[str, typer.Option("--credit", help="Opening credit in pounds, such as 10.00.")] = "0",
     credit_limit: Annotated[
         str, typer.Option("--credit-limit", help="How far a postpaid account may go below zero, in pounds.")
     ] = "0",
     has_vat: Annotated[
-        bool | None, typer.Option("--inc-vat/--ex-vat", help="Whether its prices contain VAT [as its tariff].")
+        bool | None,
+        typer.Option("--inc-vat/--ex-vat", help="Prices with or without VAT (default: as its tariff)."),
     ] = None,
-    tariff: Annotated[str | None, typer.Option("--tariff", help="Its price list [the only one that fits].")] = None,
+    tariff: Annotated[
+        str | None, typer.Option("--tariff", help="Its price list (default: the only one that fits).")
+    ] = None,
     calls_max: Annotated[
         int, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
     ] = 0,
@@ -90,15 +95,17 @@ def list_(data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = Fa
         print_json(views)
         return
     heads = columns("name", "kind", "tariff", ">balance", ">credit limit", ">lines", ">numbers", "state")
-    print_table(heads, [_row(view) for view in views], empty="There is no account yet: `offhook account add NAME`.")
+    print_table(heads, [_row(view) for view in views], empty=NO_ACCOUNT)
 
 
 @app.command()
-def show(name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+def show(
+    name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
     """Show an account: its balance, its lines and numbers, its latest movements."""
     place = data_dir(data)
     details = run_on_books(find_dsn(place, given=dsn), lambda db: service.show_account(db, name))
-    live = _live(place, name)
+    live = _live(place, details.view.account.id)
     if as_json:
         print_json({**msgspec.to_builtins(details), "live": live})
         return
@@ -112,44 +119,14 @@ def show(name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_js
         print_table(columns("time", "kind", ">amount", "for"), rows, empty="")
 
 
-@app.command("set")
-def set_(
-    name: NameArgument,
-    tariff: Annotated[str | None, typer.Option("--tariff", help="Its price list from now on.")] = None,
-    credit_limit: Annotated[
-        str | None, typer.Option("--credit-limit", help="How far it may go below zero, in pounds.")
-    ] = None,
-    calls_max: Annotated[
-        int | None, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
-    ] = None,
-    data: DataOption = None,
-    conf: ConfOption = None,
-    dsn: DsnOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Change an account. What is not named stays."""
-    limit_micros = None if credit_limit is None else pounds(credit_limit, "--credit-limit")
-    place = data_dir(data)
-    address = find_dsn(place, given=dsn)
-    if tariff is not None:
-        account = run_on_books(address, lambda db: service.show_account(db, name)).view.account
-        _choose(conf_dir(place, conf), kind=account.kind, vat=account.vat, tariff=tariff)
-    view = run_on_books(
-        address,
-        lambda db: service.set_account(
-            db, name, tariff=tariff, credit_limit_micros=limit_micros, calls_max=calls_max
-        ),
-    )
-    _print_view(view, as_json=as_json)
-
-
 @app.command()
 def topup(
     name: NameArgument,
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="In pounds, such as 10.00.")],
+    *,
     memo: Annotated[str, typer.Option("--memo", help="What it was for.")] = "",
     key: Annotated[
-        str | None, typer.Option("--key", help="An id of this payment: repeated with it, nothing is added twice.")
+        str | None, typer.Option("--key", help="An id of this payment: a repeat with it adds nothing.")
     ] = None,
     data: DataOption = None,
     dsn: DsnOption = "",
@@ -170,24 +147,26 @@ def topup(
 
 
 @app.command()
-def suspend(name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+def suspend(
+    name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
     """Stop new calls, except emergency ones. Calls that are up go on."""
     view = run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.suspend_account(db, name))
     _print_view(view, as_json=as_json)
 
 
 @app.command()
-def resume(name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+def resume(
+    name: NameArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
     """Let a suspended account call again."""
     view = run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.resume_account(db, name))
     _print_view(view, as_json=as_json)
 
 
-def _choose(
-    directory: Path, *, kind: AccountKind, vat: VatMode | None, tariff: str | None
-) -> TariffChoice:
+def _choose(directory: Path, *, kind: AccountKind, vat: VatMode | None, tariff: str | None) -> TariffChoice:
     conf = load_conf_or_fail(directory)
-    known = {name: VatMode(found.vat.value) for name, found in conf.tariffs.items()}
+    known = {name: found.vat for name, found in conf.tariffs.items()}
     return choose_tariff(known, kind=kind, vat=vat, named=tariff)
 
 
@@ -236,17 +215,22 @@ def _owned_facts(details: AccountDetails) -> list[tuple[str, str]]:
     return [*facts, ("since", format_moment(details.view.created_at_ms))]
 
 
-def _live(place: DataDir, name: str) -> dict[str, object] | None:
+def _live(place: DataDir, account_id: int) -> dict[str, object] | None:
     """What the running switch knows beyond the books: usage not shipped yet, and what live calls hold."""
     try:
-        live = ask(place, "account", name=name)
+        live = ask(place, "account", account_id=account_id)
     except CommandError:
         return None  # the books have answered; without the exchange there is nothing live
     return live if isinstance(live, dict) else None
 
 
 def _live_facts(live: dict[str, object] | None) -> list[tuple[str, str]]:
-    names = (("balance_micros", "live balance"), ("reserved_micros", "held by calls"))
+    names = (
+        ("balance_micros", "live balance"),
+        ("reserved_micros", "held by calls"),
+        ("available_micros", "available"),
+    )
     if live is None:
         return []
-    return [(title, format_pounds(live[key])) for key, title in names if isinstance(live.get(key), int)]  # type: ignore[arg-type]
+    amounts = ((title, live.get(key)) for key, title in names)
+    return [(title, format_pounds(amount)) for title, amount in amounts if isinstance(amount, int)]

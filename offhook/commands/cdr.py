@@ -21,15 +21,18 @@ LIMIT_MAX = 100_000
 
 @app.command("list")
 def list_(
+    *,
     since: Annotated[
-        str, typer.Option("--since", help='From this time on: "2026-11-22 09:30" (local), today, 90m, 12h, 7d.')
+        str, typer.Option("--since", help='From then on: "2026-11-22 09:30" (local), today, 90m, 7d.')
     ] = "",
     until: Annotated[str, typer.Option("--until", help="Before this time.")] = "",
     account: Annotated[str, typer.Option("--account", help="Only this account's calls.")] = "",
     cli: Annotated[str, typer.Option("--cli", help="Only calls from this number.")] = "",
     called: Annotated[str, typer.Option("--called", help="Only calls to this number.")] = "",
     call_id: Annotated[str, typer.Option("--call-id", help="Only the legs of this call.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=LIMIT_MAX, help="At most so many.")] = LIMIT_DEFAULT,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=LIMIT_MAX, help="At most so many.")
+    ] = LIMIT_DEFAULT,
     data: DataOption = None,
     dsn: DsnOption = "",
     as_json: JsonOption = False,
@@ -37,8 +40,8 @@ def list_(
     """List calls, one row for every leg; --json has all of every record."""
     now = local_now()
     query = CdrQuery(
-        since_ms=parse_moment(since, now=now, option="--since") if since else None,
-        until_ms=parse_moment(until, now=now, option="--until") if until else None,
+        since=parse_moment(since, now=now, option="--since") if since else None,
+        until=parse_moment(until, now=now, option="--until") if until else None,
         account=account,
         cli=cli,
         called=called,
@@ -50,7 +53,16 @@ def list_(
         print_json([_full(view) for view in views])
         return
     heads = columns(
-        f"setup ({now.tzname()})", "call", ">leg", "from", "to", "account", ">talked", ">cost", "outcome", "reason"
+        f"setup ({now.tzname()})",
+        "call",
+        ">leg",
+        "from",
+        "to",
+        "account",
+        ">talked",
+        ">cost",
+        "outcome",
+        "reason",
     )
     print_table(heads, [_row(view) for view in views], empty="No call is on record.")
 

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import msgspec
 
-from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, conf_dir, data_dir, problem_text
+from offhook.commands.options import (
+    ConfOption,
+    DataOption,
+    DsnOption,
+    JsonOption,
+    conf_dir,
+    data_dir,
+    problem_text,
+)
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error, print_json, print_line
@@ -31,7 +39,9 @@ class Findings(msgspec.Struct):
     is_database_checked: bool
 
 
-def check(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+def check(
+    data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
     """Check the configuration: every problem with file, line and key. Exit code 2 when it cannot be used."""
     place = data_dir(data)
     directory = _directory(place, conf)

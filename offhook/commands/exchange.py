@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
+from offhook.commands.backup import backup, restore
 from offhook.commands.check import check
-from offhook.commands.options import ConfOption, DataOption, JsonOption, data_dir
+from offhook.commands.options import DataOption, JsonOption, data_dir, warn
 from offhook.control_client import ask
+from offhook.exit_codes import CommandError, ExitCode
 from offhook.live_view import CALL_FIELDS, REGISTRATION_FIELDS, fact_rows, table_of
 from offhook.output import print_facts, print_json, print_line, print_table
 
@@ -20,6 +22,8 @@ def add_to(app: typer.Typer) -> None:
     app.command()(reload)
     app.add_typer(calls_app, name="calls")
     app.command()(registrations)
+    app.command()(backup)
+    app.command()(restore)
 
 
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -31,13 +35,22 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
         print_facts(fact_rows(result))
 
 
-def reload(data: DataOption = None, conf: ConfOption = None, as_json: JsonOption = False) -> None:  # noqa: ARG001
+def reload(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Take over changed configuration files now. Invalid ones are refused, and the old ones stay in force."""
     result = ask(data_dir(data), "reload")
+    is_loaded = bool(result.get("loaded"))
     if as_json:
         print_json(result)
-    else:
+    elif is_loaded:
+        for warning in result.get("warnings", []):
+            warn(warning)
         print_line("The configuration is in force.")
+        if needing := result.get("needs_restart"):
+            print_line(f"These take effect at the next start: {', '.join(needing)}.")
+    if not is_loaded:
+        problems = "\n".join(result.get("problems", []))
+        text = f"the configuration is not valid, and the old one stays in force:\n{problems}"
+        raise CommandError(text, ExitCode.INVALID)
 
 
 @calls_app.callback()
@@ -60,7 +73,7 @@ def end(
     as_json: JsonOption = False,
 ) -> None:
     """Hang up a call on both sides; it is charged up to now."""
-    result = ask(data_dir(data), "end_call", id=call_id)
+    result = ask(data_dir(data), "end_call", call_id=call_id)
     if as_json:
         print_json(result)
     else:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import msgspec
 import typer
 
@@ -30,7 +31,7 @@ app = typer.Typer(help="What registers: lines of an account.", no_args_is_help=T
 PASSWORD_BYTES_MAX = 1024
 IMPORT_BYTES_MAX = 64 * 1024 * 1024
 
-UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user part of its address, such as 1001.")]
+UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Its user part, such as 1001.")]
 PasswordStdinOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read its password from standard input (one line).")
 ]
@@ -39,19 +40,24 @@ PasswordStdinOption = Annotated[
 @app.command()
 def add(
     user: UserArgument,
+    *,
     account: Annotated[str, typer.Option("--account", help="Who pays.")],
     has_password: PasswordStdinOption = False,
     digest: Annotated[
         DigestPolicy, typer.Option("--digest", help="Which challenges it gets; some phones know only md5.")
     ] = DigestPolicy.MD5,
-    cli: Annotated[str, typer.Option("--cli", help="The number it presents [its first number].")] = "",
+    cli: Annotated[
+        str, typer.Option("--cli", help="The number it presents (default: its first number).")
+    ] = "",
     emergency_number: Annotated[
         str, typer.Option("--emergency-number", help="The number an emergency centre calls back.")
     ] = "",
     emergency_address: Annotated[
         str, typer.Option("--emergency-address", help="Where the line is installed.")
     ] = "",
-    calls_max: Annotated[int, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")] = 0,
+    calls_max: Annotated[
+        int, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+    ] = 0,
     withholds_cli: Annotated[
         bool, typer.Option("--withhold-cli/--present-cli", help="Whether it hides its number.")
     ] = False,
@@ -66,7 +72,7 @@ def add(
     realm = load_conf_or_fail(conf_dir(place, conf)).digest.realm
     password = _password_from_stdin() if has_password else None
 
-    async def work(db: service.asyncpg.Pool) -> tuple[LineView, str | None]:
+    async def work(db: asyncpg.Pool) -> tuple[LineView, str | None]:
         added = await service.add_line(
             db,
             user,
@@ -89,12 +95,15 @@ def add(
 @app.command("set")
 def set_(
     user: UserArgument,
+    *,
     has_password: PasswordStdinOption = False,
     is_generated: Annotated[
         bool, typer.Option("--new-password", help="Make a new password and show it this once.")
     ] = False,
     digest: Annotated[DigestPolicy | None, typer.Option("--digest", help="Which challenges it gets.")] = None,
-    cli: Annotated[str | None, typer.Option("--cli", help='The number it presents; "" for its first one.')] = None,
+    cli: Annotated[
+        str | None, typer.Option("--cli", help='The number it presents; "" for its first one.')
+    ] = None,
     emergency_number: Annotated[
         str | None, typer.Option("--emergency-number", help="The number an emergency centre calls back.")
     ] = None,
@@ -115,7 +124,7 @@ def set_(
     address = find_dsn(data_dir(data), given=dsn)
     password = _password_from_stdin() if has_password else None
 
-    async def work(db: service.asyncpg.Pool) -> tuple[LineView, str | None]:
+    async def work(db: asyncpg.Pool) -> tuple[LineView, str | None]:
         changed = await service.set_line(
             db,
             user,
@@ -148,14 +157,23 @@ def list_(
         return
     heads = columns("user", "account", "digest", "cli", "numbers", "emergency number")
     rows = [
-        [view.user, view.account, view.digest.value, view.cli, _numbers(view), view.emergency_number or "missing"]
+        [
+            view.user,
+            view.account,
+            view.digest.value,
+            view.cli,
+            _numbers(view),
+            view.emergency_number or "missing",
+        ]
         for view in views
     ]
     print_table(heads, rows, empty="There is no line yet: `offhook line add USER --account NAME`.")
 
 
 @app.command()
-def show(user: UserArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+def show(
+    user: UserArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
     """Show a line."""
     view = run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.show_line(db, user))
     if as_json:
@@ -165,7 +183,9 @@ def show(user: UserArgument, data: DataOption = None, dsn: DsnOption = "", as_js
 
 
 @app.command()
-def remove(user: UserArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False) -> None:
+def remove(
+    user: UserArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
+) -> None:
     """Remove a line. Its numbers must be unassigned before."""
     run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.remove_line(db, user))
     if as_json:
@@ -176,7 +196,9 @@ def remove(user: UserArgument, data: DataOption = None, dsn: DsnOption = "", as_
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="user, account, password or blank, numbers.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="Columns: user, account, password, numbers.")
+    ],
     data: DataOption = None,
     conf: ConfOption = None,
     dsn: DsnOption = "",
@@ -188,7 +210,7 @@ def import_(
     realm = load_conf_or_fail(conf_dir(place, conf)).digest.realm
     text = _read_import(file)
     try:
-        added = run_on_books(address, lambda db: service.import_lines(db, text, realm))
+        added = run_on_books(address, lambda db: service.import_lines(db, text, realm=realm))
     except CommandError as problem:
         raise CommandError(_with_file(file, str(problem)), problem.code) from None
     generated = [(line.line.user, line.generated_password) for line in added if line.generated_password]
@@ -206,7 +228,7 @@ def _read_import(file: Path) -> str:
         if file.stat().st_size > IMPORT_BYTES_MAX:
             text = f"{file} has more than {IMPORT_BYTES_MAX // 1024 // 1024} MiB: split it"
             raise CommandError(text, ExitCode.INVALID)
-        return file.read_text(encoding="utf-8-sig", newline="")
+        return file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as problem:
         line = problem.object[: problem.start].count(b"\n") + 1
         text = f"{file}:{line}: found the byte 0x{problem.object[problem.start]:02x}, expected UTF-8 text"

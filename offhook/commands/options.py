@@ -19,7 +19,10 @@ DataOption = Annotated[
 ConfOption = Annotated[
     Path | None,
     typer.Option(
-        "--conf", envvar="OFFHOOK_CONF", help="The configuration directory [DATA/conf].", show_default=False
+        "--conf",
+        envvar="OFFHOOK_CONF",
+        help="The configuration directory (default: DATA/conf).",
+        show_default=False,
     ),
 ]
 DsnOption = Annotated[
@@ -27,7 +30,7 @@ DsnOption = Annotated[
     typer.Option(
         "--dsn",
         envvar="OFFHOOK_DSN",
-        help="A PostgreSQL of your own, as postgresql://user@host/database [the embedded one].",
+        help="A PostgreSQL of your own, as postgresql://user@host/database (default: the embedded one).",
         show_default=False,
         show_envvar=True,
     ),

@@ -11,10 +11,8 @@ from offhook.paths import DataDir
 from offhook.supervisor.conf_home import conf_dir_for
 from offhook.supervisor.exchange import UpPlan, run_exchange
 from offhook.supervisor.lock import ExchangeLock
+from offhook.supervisor.plans import PRIVATE_UMASK
 from offhook.supervisor.start_text import start_text
-
-# Everything an exchange writes is its own: journals, sockets, the copied configuration with its secrets.
-PRIVATE_UMASK = 0o077
 
 
 def up(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "") -> None:

@@ -83,6 +83,8 @@ class EmbeddedPostgres:
         if self._user.is_other:
             open_passage(self._socket_dir, self._user)
         self._write("postgresql.conf", settings.SERVER_SETTINGS)
+        if not (self._files / settings.OPERATOR_FILE).exists():
+            self._write(settings.OPERATOR_FILE, settings.OPERATOR_FILE_START)
         self._write("pg_hba.conf", settings.HOST_BASED_ACCESS)
         self._write("pg_ident.conf", settings.identity_map(pwd.getpwuid(os.geteuid()).pw_name))
         self._stop_leftover()

@@ -13,8 +13,11 @@ ROLE = "offhook"
 DATABASE = "offhook"
 USER_MAP = "offhook"
 
+OPERATOR_FILE = "operator.conf"
+OPERATOR_FILE_START = "# Your own settings for the embedded PostgreSQL; offhook never changes this file.\n"
+
 SERVER_SETTINGS = f"""\
-# Written by offhook at every start; put your own settings into operator.conf in this directory.
+# Written by offhook at every start; put your own settings into {OPERATOR_FILE} in this directory.
 max_connections = {CONNECTIONS_MAX}
 shared_buffers = 64MB
 fsync = on
@@ -31,7 +34,7 @@ logging_collector = off
 log_line_prefix = ''
 log_checkpoints = off
 log_min_messages = warning
-include_if_exists = 'operator.conf'
+include_if_exists = '{OPERATOR_FILE}'
 """
 
 # Peer: the kernel says which user of this machine is asking. No password exists that could leak.

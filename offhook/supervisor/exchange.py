@@ -9,34 +9,31 @@ checkpoint.
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 
 from offhook.control_client import ask
-from offhook.database import external_dsn_problem, prepare_schema, without_password
+from offhook.database import RETRY_S, SAY_EVERY_S, external_dsn_problem, prepare_schema, reason
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir, write_secret
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import Part, PartPlan
+from offhook.supervisor.plans import edge_plan, postgres_plan, switch_plan
+from provisioning.service import UNREACHABLE
 from switch.config import Conf
 
 # A checkpoint is at most 60 s old, so a restart does well without PostgreSQL; a moment's wait avoids even
 # that.
 PATIENCE_S = 10.0
-# The switch ends its calls and ships their records; with PostgreSQL gone it gives up shipping before this.
-SWITCH_STOP_S = 60.0
-EDGE_STOP_S = 5.0
-# A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
-# start.
-POSTGRES_STOP_S = 60.0
 READY_POLL_S = 0.1
-CHECKPOINT_PATTERN = "*checkpoint*"
+# One Ctrl-C or one `timeout` often arrives twice at the same moment; a person's second thought comes later.
+IMPATIENT_AFTER_S = 1.0
 
 log = structlog.get_logger("offhook.supervisor")
 
@@ -53,7 +50,7 @@ class UpPlan(msgspec.Struct, frozen=True):
 class Exchange:
     """The parts of one exchange and their order. Built, run once, done."""
 
-    __slots__ = ("_embedded", "_on_ready", "_parts", "_plan", "_tasks")
+    __slots__ = ("_embedded", "_ended", "_on_ready", "_parts", "_plan", "_tasks")
 
     def __init__(self, plan: UpPlan, *, on_ready: Callable[[], None]) -> None:
         self._plan = plan
@@ -61,17 +58,19 @@ class Exchange:
         self._embedded = None if plan.dsn else EmbeddedPostgres(plan.data)
         self._parts: dict[str, Part] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._ended: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns after a clean stop. Raises CommandError when the exchange cannot start or go on."""
-        start = asyncio.create_task(self._start(), name="start")
-        self._tasks.append(start)
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        stopping.add_done_callback(self._ended.put_nowait)
+        self._watch(self._start(), name="start")
         try:
-            await self._until_stop_or_failure(stopping)
+            while not stopping.done():
+                task = await self._ended.get()
+                task.result()  # raises what ended it
         finally:
             stopping.cancel()
-            start.cancel()
             await self._stop_in_order()
 
     def kill(self) -> None:
@@ -80,132 +79,104 @@ class Exchange:
             if name in self._parts:
                 self._parts[name].kill()
 
-    async def _until_stop_or_failure(self, stopping: "asyncio.Task[bool]") -> None:
-        while not stopping.done():
-            watched = [task for task in self._tasks if not task.done()]
-            await asyncio.wait([stopping, *watched], return_when=asyncio.FIRST_COMPLETED)
-            for task in [task for task in self._tasks if task.done()]:
-                self._tasks.remove(task)
-                task.result()  # raises what ended it
+    def _watch(self, work: Coroutine[Any, Any, None], *, name: str) -> "asyncio.Task[None]":
+        """Starts a task whose end `run` hears of, and whose failure ends the exchange."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended.put_nowait)
+        self._tasks.append(task)
+        return task
 
     async def _start(self) -> None:
         plan = self._plan
-        has_run_before = any(plan.data.root.glob(CHECKPOINT_PATTERN))
         if self._embedded is not None:
             await asyncio.to_thread(self._embedded.prepare)
-            self._launch(self._postgres_plan(self._embedded))
+            self._launch(postgres_plan(self._embedded))
         dsn = plan.dsn or (self._embedded.dsn if self._embedded is not None else "")
         write_secret(plan.data.dsn_file, dsn)
         write_secret(plan.data.conf_file, str(plan.conf_dir))
-        database = asyncio.create_task(self._prepare_database(dsn), name="database")
-        self._tasks.append(database)
-        await asyncio.wait([database], timeout=PATIENCE_S if has_run_before else None)
+        database = self._watch(self._prepare_database(dsn), name="database")
+        has_checkpoint = plan.data.checkpoint.exists()
+        await asyncio.wait([database], timeout=PATIENCE_S if has_checkpoint else None)
         if not database.done():
             log.warning("starting_without_database", waited_s=PATIENCE_S)
         elif database.exception() is not None:
             return  # run() raises it
         if plan.conf.listen.tcp:
-            self._launch(self._edge_plan())
-        self._launch(self._switch_plan(dsn))
+            self._launch(edge_plan(plan.data, plan.conf.listen.tcp))
+        has_edge = bool(plan.conf.listen.tcp)
+        self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn, has_edge=has_edge))
         await self._wait_for_switch()
-        self._parts["switch"].mark_served()
-        if "edge" in self._parts:
-            self._parts["edge"].mark_served()
         self._on_ready()
 
     async def _prepare_database(self, dsn: str) -> None:
         """PostgreSQL up, our role and database there, the schema current."""
         if self._embedded is not None:
-            await self._embedded.wait_until_ready()
-            await self._embedded.ensure_database()
-            self._parts["postgres"].mark_served()
+            await self._prepare_embedded(self._embedded)
         await prepare_schema(dsn)
 
-    async def _wait_for_switch(self) -> None:
+    async def _prepare_embedded(self, embedded: EmbeddedPostgres) -> None:
         while True:
+            await embedded.wait_until_ready()
             try:
-                await asyncio.to_thread(ask, self._plan.data, "status")
-            except CommandError as problem:
-                if problem.code is not ExitCode.UNREACHABLE:
-                    return  # it answers; what it thinks of the question does not matter here
+                await embedded.ensure_database()
+            except UNREACHABLE as problem:  # it ended again; its part starts it again, or gives up
+                log.warning("postgres_unreachable", problem=reason(problem))
+                await asyncio.sleep(RETRY_S)
             else:
+                self._parts["postgres"].mark_served()
                 return
+
+    async def _wait_for_switch(self) -> None:
+        """Until it serves. Says every few seconds what it is waiting for."""
+        said = time.monotonic()
+        while (missing := await asyncio.to_thread(switch_lacks, self._plan.data)) is not None:
+            if missing:
+                self._mark_served("switch", "edge")
+            if time.monotonic() - said >= SAY_EVERY_S:
+                said = time.monotonic()
+                log.warning("switch_not_ready", reason=missing or "it does not answer yet")
             await asyncio.sleep(READY_POLL_S)
+        self._mark_served("switch", "edge")
+
+    def _mark_served(self, *names: str) -> None:
+        for name in names:
+            if name in self._parts:
+                self._parts[name].mark_served()
 
     def _launch(self, plan: PartPlan) -> None:
         part = Part(plan)
         self._parts[plan.name] = part
-        self._tasks.append(asyncio.create_task(part.run(), name=plan.name))
+        self._watch(part.run(), name=plan.name)
 
     async def _stop_in_order(self) -> None:
+        """Nothing may start any more; then each part in turn, the next one when the last has ended."""
+        for task in self._tasks:
+            if task.get_name() in ("start", "database"):
+                task.cancel()
         for name in ("switch", "edge", "postgres"):
             if name in self._parts:
                 await self._parts[name].stop()
-        for task in self._tasks:
-            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan.data.dsn_file.unlink(missing_ok=True)
 
-    def _postgres_plan(self, embedded: EmbeddedPostgres) -> PartPlan:
-        user = embedded.user
-        return PartPlan(
-            name="postgres",
-            command=embedded.command(),
-            environment=embedded.environment(),
-            directory="/",
-            stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, writes a checkpoint
-            stop_wait_s=POSTGRES_STOP_S,
-            last_resort_signal=signal.SIGQUIT,  # immediate shutdown: recovers at the next start
-            uid=user.uid if user.is_other else None,
-            gid=user.gid if user.is_other else None,
-            logs_stderr=True,
-        )
-
-    def _edge_plan(self) -> PartPlan:
-        data = self._plan.data
-        command = [*_python("switch.edge"), "--socket", str(data.edge_socket)]
-        for address in self._plan.conf.listen.tcp:
-            command += ["--tcp", str(address)]
-        return PartPlan(
-            name="edge",
-            command=command,
-            environment=_environment(),
-            directory=str(data.root),
-            stop_wait_s=EDGE_STOP_S,
-        )
-
-    def _switch_plan(self, dsn: str) -> PartPlan:
-        """The password goes by the environment, which only this user can read; a command line is public."""
-        plan = self._plan
-        public_dsn, password = without_password(dsn)
-        environment = _environment()
-        if password:
-            environment["PGPASSWORD"] = password
-        command = [*_python("switch"), "--data", str(plan.data.root), "--conf", str(plan.conf_dir)]
-        command += ["--dsn", public_dsn]
-        if plan.conf.listen.tcp:
-            command += ["--edge-socket", str(plan.data.edge_socket)]
-        return PartPlan(
-            name="switch",
-            command=command,
-            environment=environment,
-            directory=str(plan.data.root),
-            stop_wait_s=SWITCH_STOP_S,
-        )
-
 
 async def run_exchange(plan: UpPlan, *, on_ready: Callable[[], None]) -> None:
-    """Runs until SIGTERM or SIGINT. A second one stops waiting for calls to end."""
+    """Runs until SIGTERM or SIGINT. A second one, later, stops waiting for calls to end."""
     if plan.dsn and (problem := external_dsn_problem(plan.dsn)):
         raise CommandError(problem, ExitCode.INVALID)
     exchange = Exchange(plan, on_ready=on_ready)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    first_asked = 0.0
 
     def on_signal() -> None:
-        if stop.is_set():
+        nonlocal first_asked
+        now = time.monotonic()
+        if not stop.is_set():
+            first_asked = now
+            stop.set()
+        elif now - first_asked >= IMPATIENT_AFTER_S:
             exchange.kill()
-        stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
@@ -215,10 +186,11 @@ async def run_exchange(plan: UpPlan, *, on_ready: Callable[[], None]) -> None:
         await exchange.run(stop)
 
 
-def _python(module: str) -> list[str]:
-    """-P: a directory named `switch` where the operator happens to stand must not be imported instead."""
-    return [sys.executable, "-P", "-m", module]
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+def switch_lacks(data: DataDir) -> str | None:
+    """None: the switch serves. Else what it is waiting for, or "" when it does not answer."""
+    try:
+        status = ask(data, "status")
+    except CommandError:
+        return ""
+    ready = status.get("ready") if isinstance(status, dict) else None
+    return None if ready in (None, "yes") else str(ready)

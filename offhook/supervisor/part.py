@@ -9,6 +9,7 @@ stop: see exchange.py.
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import time
@@ -26,6 +27,14 @@ LINE_BYTES_MAX = 64 * 1024
 # A part that has never served and died this often will not get better by itself: a port in use, a broken
 # file.
 FAILURES_BEFORE_GIVING_UP = 5
+
+# PostgreSQL's words for how bad it is; what is not here (LOG, DETAIL, HINT) is information.
+SEVERITY_LEVELS = {
+    "WARNING": logging.WARNING,
+    "ERROR": logging.WARNING,  # one statement's, told to its client as well
+    "FATAL": logging.ERROR,
+    "PANIC": logging.ERROR,
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -183,4 +192,5 @@ async def _log_lines(part: str, stream: asyncio.StreamReader) -> None:
             return
         text = line.decode("utf-8", "replace").rstrip("\n")
         if text:
-            log.info("part_says", part=part, text=text)
+            severity = text.partition(":")[0]
+            log.log(SEVERITY_LEVELS.get(severity, logging.INFO), "part_says", part=part, text=text)

@@ -215,6 +215,11 @@ def serve(switch: socket.socket, path: Path) -> int:
 def _serve_file(switch: socket.socket, path: Path) -> int:
     try:
         store = Store.open(path)
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        if is_corruption(error):
+            raise locate_damage(path, error) from error
+        raise
+    try:
         code = JournalProcess(switch, store).run()
     except sqlite3.DatabaseError as error:
         if is_corruption(error):

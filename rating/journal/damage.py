@@ -34,6 +34,10 @@ class JournalDamagedError(Exception):
     """The file contradicts itself. The message names the file, the place and what was expected there."""
 
 
+def epoch_checksum(epoch: str) -> int:
+    return zlib.crc32(epoch.encode())
+
+
 def state_checksum(key: str, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(key.encode()))
 
@@ -181,21 +185,28 @@ def _find(path: Path, needle: bytes) -> int | None:
 
 def damaged_page(path: Path, finding: str, *, page_bytes: int = _PAGE_BYTES_DEFAULT) -> JournalDamagedError:
     """The error for what SQLite's own check found; it names pages, an operator looks for bytes."""
-    page = re.search(r"\bpage (\d+)", finding)
+    page = re.search(r"\b[Pp]age (\d+)", finding)
     where = f"byte {(int(page[1]) - 1) * page_bytes}: " if page else ""
     return JournalDamagedError(f"{path}: {where}{' '.join(finding.split())}")
 
 
-def is_corruption(error: sqlite3.Error) -> bool:
-    primary_code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return primary_code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+def is_corruption(error: Exception) -> bool:
+    """Whether the file's content is to blame, not its disk.
+
+    A schema that was hit shows as a missing column; a flipped bit may also give a column another type or
+    make its text undecodable before SQLite objects.
+    """
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, (TypeError, ValueError))
+    primary_code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return primary_code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
-def locate_damage(path: Path, error: sqlite3.Error) -> JournalDamagedError:
-    """SQLite said that the file is malformed; ask it where. It reads the whole file: nothing waits for us."""
+def locate_damage(path: Path, error: Exception) -> JournalDamagedError:
+    """Reading failed on a malformed file; ask SQLite where. It reads the whole file: nothing waits for us."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             findings = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):
         findings = []
     return damaged_page(path, next((line for line in findings if line != "ok"), str(error)))

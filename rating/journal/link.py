@@ -105,8 +105,12 @@ class JournalLink:
         return self._is_ready and not self._is_failing
 
     @property
+    def is_failed(self) -> bool:
+        """Take no new billable call: a commit failed and none has succeeded since, or too much waits."""
+        return self._is_failing or self.is_stalled
+
+    @property
     def is_stalled(self) -> bool:
-        """Too much waits: take no new billable call."""
         return self._pending_bytes >= BACKLOG_STALLED_BYTES
 
     @property
@@ -282,6 +286,7 @@ class JournalLink:
                 case _:
                     assert_never(frame)
         if durable:
+            self._restart_s = 0.0
             self._acknowledge(durable.seq, durable.batch)
         if not data:
             self._lose()
@@ -299,8 +304,7 @@ class JournalLink:
             self._abandon(ready)
             return
         self._is_ready = True
-        if ready.last_seq > self.durable_seq:
-            self._acknowledge(ready.last_seq, ready.last_batch)
+        self._acknowledge(ready.last_seq, ready.last_batch)
         self._send_again()
 
     def _abandon(self, ready: Ready) -> None:
@@ -330,7 +334,6 @@ class JournalLink:
         self.durable_seq = seq
         self.last_batch = batch
         self._is_failing = False
-        self._restart_s = 0.0
         self._on_durable(seq)
 
     def _fail(self, reason: str) -> None:

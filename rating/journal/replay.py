@@ -85,7 +85,7 @@ def read_journal(path: Path, *, epoch_mark: tuple[str, int] | None) -> JournalCo
         try:
             connection.execute("BEGIN")
             return _read(connection, path, epoch_mark)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, TypeError, ValueError) as error:
             if is_corruption(error):
                 raise locate_damage(path, error) from error
             raise

@@ -13,7 +13,13 @@ import sqlite3
 from pathlib import Path
 from typing import Final, Self
 
-from rating.journal.damage import batch_checksum, check_write_ahead_log, state_checksum
+from rating.journal.damage import (
+    JournalDamagedError,
+    batch_checksum,
+    check_write_ahead_log,
+    epoch_checksum,
+    state_checksum,
+)
 from rating.journal.frames import pack_records
 from rating.journal.group_commit import Batch
 
@@ -39,7 +45,7 @@ _DISK_FULL: Final = {
 }
 
 _SCHEMA: Final = (
-    "CREATE TABLE meta (schema_version INTEGER NOT NULL, epoch TEXT NOT NULL)",
+    "CREATE TABLE meta (schema_version INTEGER NOT NULL, epoch TEXT NOT NULL, checksum INTEGER NOT NULL)",
     "CREATE TABLE marks (last_seq INTEGER NOT NULL)",
     "CREATE TABLE state (key TEXT NOT NULL PRIMARY KEY, checksum INTEGER NOT NULL, value BLOB NOT NULL)",
     "CREATE TABLE outbox (batch INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
@@ -123,7 +129,8 @@ class Store:
             self._connection.executemany(_PUT, kept)
         if deleted:
             self._connection.executemany(_DELETE, deleted)
-        return 2 * len(puts)  # a leaf of the table and one of its index
+        # A leaf of the table and one of its index, and what does not fit on a leaf.
+        return 2 * len(puts) + sum(len(value) // PAGE_BYTES for _, _, value in kept)
 
     def _undo(self, error: sqlite3.Error) -> None:
         """Leave nothing half done if the disk is full. After any other error nothing is safe to do."""
@@ -197,17 +204,21 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for statement in _SCHEMA:
         connection.execute(statement)
-    connection.execute("INSERT INTO meta VALUES (?, ?)", (SCHEMA_VERSION, secrets.token_hex(EPOCH_BYTES)))
+    epoch = secrets.token_hex(EPOCH_BYTES)
+    connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (SCHEMA_VERSION, epoch, epoch_checksum(epoch)))
     connection.execute("INSERT INTO marks VALUES (0)")
     connection.execute("COMMIT")
 
 
 def read_epoch(connection: sqlite3.Connection, path: Path) -> str:
-    version, epoch = connection.execute("SELECT schema_version, epoch FROM meta").fetchone()
+    row = connection.execute("SELECT schema_version, epoch, checksum FROM meta").fetchone()
+    version, epoch, checksum = row
     if version != SCHEMA_VERSION:
         raise StoreUnusableError(
             f"{path}: made by schema version {version}, this program knows {SCHEMA_VERSION}"
         )
+    if epoch_checksum(str(epoch)) != checksum:  # under another epoch the books would take every record again
+        raise JournalDamagedError(f"{path}: the epoch {epoch!r} does not match its checksum")
     return str(epoch)
 
 

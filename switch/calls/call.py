@@ -348,6 +348,7 @@ class Call:
         self._gate_timer = None
         if self.state is CallState.AWAITING_JOURNAL:
             self.board.counts.gate_closed += 1
+            self.board.journal.answer_lost()
             self.caller_leg.refuse(503, now, cause=41, words="the answer could not be recorded")
             self._end(
                 Ending("gate_closed", 503, 41, "the answer could not be recorded in time", "exchange"), now

@@ -46,6 +46,10 @@ class Journal(Protocol):
         """Queue one atomic record and return its sequence number."""
 
 
+    def answer_lost(self) -> None:
+        """An answer could not be made durable in time: failed until a commit succeeds."""
+
+
 class Failpoints(Protocol):
     """Named points of a call where a test may kill the process."""
 

@@ -130,13 +130,21 @@ class Edge:
         for closed in (flow, *connection.asked):
             self.link.send(Closed(flow=closed))
 
+    def connections(self) -> list[Connection]:
+        """Those that are open now."""
+        return list(self._by_id.values())
+
+    def waiting(self) -> int:
+        """How many deadlines run; with no connection there is none."""
+        return len(self._silent) + len(self._half) + len(self._idle)
+
     async def close(self) -> None:
         """Ends everything: the process is about to exit."""
         self._sweep_timer.cancel()
         for task in list(self._dial_tasks):
             task.cancel()
         await asyncio.gather(*self._dial_tasks, return_exceptions=True)
-        for connection in list(self._by_id.values()):
+        for connection in self.connections():
             connection.close()
         self.link.close()
 

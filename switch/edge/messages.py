@@ -6,6 +6,7 @@ be appended with a default, never moved, so that an edge which outlives an upgra
 understood.
 """
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -91,7 +92,7 @@ class FrameError(Exception):
     """The other end does not speak this protocol; the link is closed and opened again."""
 
 
-def encode_frames(messages: list[FromEdge] | list[FromSwitch]) -> bytes:
+def encode_frames(messages: Sequence[FromEdge] | Sequence[FromSwitch]) -> bytes:
     """All messages in order, in as few frames as the limit allows."""
     frames = bytearray()
     for start in range(0, len(messages), FRAME_MESSAGES_MAX):

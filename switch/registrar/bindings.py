@@ -85,6 +85,10 @@ class Bindings:
     def aors_count(self) -> int:
         return len(self._aors)
 
+    @property
+    def flows_count(self) -> int:
+        return len(self._by_flow)
+
     def __iter__(self) -> Iterator[Binding]:
         """Every binding, the expired ones not yet forgotten included."""
         for aor in self._aors.values():

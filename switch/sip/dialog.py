@@ -202,18 +202,17 @@ class Dialog:
 
     def _request(self, method: str, cseq_number: int, contact: str | None, max_forwards: int) -> Request:
         uri, routes = self._target_and_routes()
-        headers = Headers()
-        add = headers.add
-        for route in routes:
-            add("route", route)
-        add("max-forwards", str(max_forwards))
-        add("from", f"{self.local};tag={self.local_tag}")
-        add("to", self.remote if self.remote_tag is None else f"{self.remote};tag={self.remote_tag}")
-        add("call-id", self.call_id)
-        add("cseq", f"{cseq_number} {method}")
+        lines = [f"Route: {route}" for route in routes]
+        lines += (
+            f"Max-Forwards: {max_forwards}",
+            f"From: {self.local};tag={self.local_tag}",
+            f"To: {self.remote}" if self.remote_tag is None else f"To: {self.remote};tag={self.remote_tag}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq_number} {method}",
+        )
         if contact is not None:
-            add("contact", contact)
-        return Request(method, uri, headers)
+            lines.append(f"Contact: {contact}")
+        return Request(method, uri, Headers.from_lines(lines))
 
     def _target_and_routes(self) -> tuple[str, list[str]]:
         """12.2.1.1: a strict router (a first route without `lr`) wants itself in the Request-URI."""

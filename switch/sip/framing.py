@@ -16,7 +16,7 @@ import msgspec
 from switch.sip.errors import SipParseError
 from switch.sip.fields import parse_content_length
 from switch.sip.grammar import WSP
-from switch.sip.headers import key_of_line, unfold
+from switch.sip.headers import key_of, split_field, unfold
 from switch.sip.parser import MESSAGE_BYTES_MAX, split_head
 
 # A head is as large as a whole datagram may be; with 256 fields that is 256 octets a field.
@@ -162,11 +162,8 @@ def _body_size(head: bytes) -> int:
     """
     try:
         lines = split_head(head.decode("utf-8", "surrogateescape"))
-        values = [
-            line[line.index(":") + 1 :].strip(WSP)
-            for line in unfold(lines)[1:]
-            if key_of_line(line) == "content-length"
-        ]
+        fields = [field for line in unfold(lines[1:]) if (field := split_field(line))]
+        values = [value.lstrip(WSP) for name, value in fields if key_of(name) == "content-length"]
         if values:
             return parse_content_length(values)
     except SipParseError as error:

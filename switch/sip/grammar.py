@@ -181,9 +181,12 @@ def _read_plain_params(text: str) -> dict[str, str | None]:
     params: dict[str, str | None] = {}
     for piece in text[1:].split(";"):
         name, equals, value = piece.partition("=")
-        if equals and not value:
+        if name in _KNOWN_PARAMETERS and value and name not in params:
+            params[name] = value
+        elif equals and not value:
             raise malformed("parameter value", piece)
-        _add_param(params, name, value if equals else None)
+        else:
+            _add_param(params, name, value if equals else None)
     return params
 
 

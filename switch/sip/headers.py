@@ -1,8 +1,8 @@
 """The header fields of one message: ordered, names case-blind, compact forms known (RFC 3261 7.3).
 
-A field is kept as the line it came in; its value is cut out when somebody asks. In this interface a name is
-the lower-case long form: "call-id", "via". A peer's spelling of a name is kept on output; names that we add
-are written as the RFC writes them. Left out: what the values mean (fields.py, uri.py).
+A field is kept as its name and its value, and nobody looks into the value until somebody asks. In this
+interface a name is the lower-case long form: "call-id", "via". A peer's spelling of a name is kept on output;
+names that we add are written as the RFC writes them. Left out: what the values mean (fields.py, uri.py).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _CANONICAL = {name.lower(): name for name in _CANONICAL_NAMES}
 
 
 def _spellings() -> dict[str, str]:
-    """As written -> key, for the spellings of nearly every message; any other goes through key_of_line.
+    """As written -> key, for the spellings of nearly every message; any other goes through key_of.
 
     Each key is one object, so that comparing keys is mostly comparing pointers.
     """
@@ -69,9 +69,6 @@ def _spellings() -> dict[str, str]:
 
 
 _KEYS = _spellings()
-# "Via:" and so on: what stands before the first space of nearly every line. A line without a colon cannot
-# match.
-_KEYS_WITH_COLON = {f"{spelling}:": key for spelling, key in _KEYS.items()}
 
 
 def key_of(name: str) -> str:
@@ -79,6 +76,8 @@ def key_of(name: str) -> str:
     key = _KEYS.get(name)
     if key is not None:
         return key
+    if not is_token(name):
+        raise ValueError(f"no field name: {name!r}")
     lowered = name.lower()
     return COMPACT_FORMS.get(lowered, lowered)
 
@@ -86,18 +85,6 @@ def key_of(name: str) -> str:
 def canonical_name(key: str) -> str:
     """The spelling for a name that we write: "call-id" -> "Call-ID", "x-own" -> "X-Own"."""
     return _CANONICAL.get(key) or "-".join(part.capitalize() for part in key.split("-"))
-
-
-def key_of_line(line: str) -> str | None:
-    """The key of a header line, or None when the line has no field name before a colon."""
-    colon = line.find(":")
-    key = _KEYS.get(line[:colon]) if colon > 0 else None
-    if key is not None:
-        return key
-    # HCOLON allows white space before the colon. Nothing but a token may stand before that: str.lower() turns
-    # some letters beyond ASCII into ASCII ones.
-    name = line[:colon].rstrip(WSP) if colon > 0 else ""
-    return key_of(name) if is_token(name) else None
 
 
 def unfold(lines: list[str]) -> list[str]:
@@ -115,55 +102,65 @@ def unfold(lines: list[str]) -> list[str]:
     return [" ".join(pieces) for pieces in unfolded]
 
 
-def _value_of(line: str) -> str:
-    return line[line.index(":") + 1 :].strip(WSP)
+def split_field(line: str) -> list[str] | None:
+    """An unfolded line -> [name, space and value], or None when it has no field name before a colon.
+
+    HCOLON allows white space before the colon. Nothing but a token may stand before that: str.lower() turns
+    some letters beyond ASCII into ASCII ones.
+    """
+    name, colon, value = line.partition(":")
+    name = name.rstrip(WSP)
+    return [name, " " + value.strip(WSP)] if colon and is_token(name) else None
 
 
 class Headers:
     """Ordered header fields. Names passed in are lower-case long forms; `add` and `set` take any spelling."""
 
-    __slots__ = ("_first", "_keys", "_lines")
+    __slots__ = ("_fields", "_first", "_keys")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._keys: list[str] = []
-        self._lines: list[str] = []
-        # key -> its first line; built when first asked for, dropped by every change
-        self._first: dict[str, str] | None = None
+        # [name as written, what follows the colon]: one for each key; never changed, only replaced
+        self._fields: list[list[str]] = []
+        # key -> its first field; built when first asked for, dropped by every change
+        self._first: dict[str, list[str]] | None = None
         for name, value in fields:
             self.add(name, value)
 
     @classmethod
     def from_lines(cls, lines: list[str]) -> Headers:
-        """From unfolded header lines. The list is kept. Raises SipParseError."""
+        """From header lines as received. Raises SipParseError."""
         headers = cls()
-        known = _KEYS_WITH_COLON.get
-        keys = [known(line.partition(" ")[0]) for line in lines]
+        known = _KEYS.get
+        try:
+            fields = [line.split(":", 1) for line in lines]
+            keys = [known(name) for name, _ in fields]
+        except ValueError:  # a line without a colon: half of a folded field, or nonsense
+            keys = [None]
         if None in keys:
-            lines = unfold(lines)
-            keys = [key_of_line(line) for line in lines]
-            if None in keys:
-                raise malformed("header field", lines[keys.index(None)])
+            fields = [_split_field_strictly(line) for line in unfold(lines)]
+            keys = [key_of(name) for name, _ in fields]
+        headers._fields = fields
         headers._keys = cast("list[str]", keys)
-        headers._lines = lines
         return headers
 
-    def _index(self) -> dict[str, str]:
+    def _index(self) -> dict[str, list[str]]:
         first = self._first
         if first is None:
-            first = dict(zip(self._keys, self._lines))  # noqa: B905 - equally long; strict= costs time here
+            first = dict(zip(self._keys, self._fields))  # noqa: B905 - equally long; strict= costs time here
             if len(first) != len(self._keys):
                 # From the last to the first, so that the first field of a name is the one that stays.
-                first = dict(zip(reversed(self._keys), reversed(self._lines), strict=True))
+                first = dict(zip(reversed(self._keys), reversed(self._fields), strict=True))
             self._first = first
         return first
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name, whole and unsplit."""
-        line = (self._first or self._index()).get(name)
-        if line is None:
+        field = (self._first or self._index()).get(name)
+        if field is None:
             assert name == key_of(name), name
             return None
-        return line[line.index(":") + 1 :].strip(WSP)
+        return field[1].strip(WSP)
 
     def get_all(self, name: str) -> list[str]:
         """The values of every field of that name, each whole: right for credentials and challenges."""
@@ -171,8 +168,10 @@ class Headers:
         if name not in first:
             return []
         if len(first) == len(self._keys):
-            return [_value_of(first[name])]
-        return [_value_of(line) for key, line in zip(self._keys, self._lines, strict=True) if key == name]
+            return [first[name][1].strip(WSP)]
+        return [
+            field[1].strip(WSP) for key, field in zip(self._keys, self._fields, strict=True) if key == name
+        ]
 
     def values(self, name: str) -> list[str]:
         """The elements of all fields of that name, comma lists split (7.3.1), quotes and <> respected."""
@@ -205,14 +204,14 @@ class Headers:
         """Append a field."""
         key = key_of(name)
         self._keys.append(key)
-        self._lines.append(f"{_written(name, key)}: {value}")
+        self._fields.append([_written(name, key), _spaced(value)])
         self._first = None
 
     def prepend(self, name: str, value: str) -> None:
         """Put a field before all others: a Via of our own."""
         key = key_of(name)
         self._keys.insert(0, key)
-        self._lines.insert(0, f"{_written(name, key)}: {value}")
+        self._fields.insert(0, [_written(name, key), _spaced(value)])
         self._first = None
 
     def set(self, name: str, value: str) -> None:
@@ -225,89 +224,86 @@ class Headers:
         if self._keys.count(key) > 1:
             self.remove(key)
             self._keys.insert(at, key)
-            self._lines.insert(at, "")
-        self._lines[at] = f"{_written(name, key)}: {value}"
+            self._fields.insert(at, [])
+        self._fields[at] = [_written(name, key), _spaced(value)]
+        self._first = None
+
+    def extend_value(self, name: str, addition: str) -> None:
+        """Append to the value of the first field: a tag, a parameter."""
+        at = self._keys.index(name)
+        written, value = self._fields[at]
+        self._fields[at] = [written, value + _clean(addition)]
         self._first = None
 
     def set_first_value(self, name: str, value: str) -> None:
         """Replace the first element of the first field: the top Via, the top Route."""
         at = self._keys.index(name)
-        line = self._lines[at]
-        colon = line.index(":")
-        whole = line[colon + 1 :].strip(WSP)
+        written, whole = self._fields[at]
         comma = first_comma(whole)
-        rest = whole[comma:] if comma >= 0 else ""
-        self._lines[at] = f"{line[:colon]}: {value}{rest}"
+        self._fields[at] = [written, _spaced(value) if comma < 0 else _spaced(value) + whole[comma:]]
         self._first = None
 
     def remove_first_value(self, name: str) -> None:
         """Take the first element of the first field away, and the field with it when it was the only one."""
         at = self._keys.index(name)
-        line = self._lines[at]
-        colon = line.index(":")
-        whole = line[colon + 1 :].strip(WSP)
+        written, whole = self._fields[at]
         comma = first_comma(whole)
-        if comma >= 0:
-            self._lines[at] = f"{line[:colon]}: {whole[comma + 1 :].strip(WSP)}"
-            self._first = None
+        if comma < 0:
+            self.remove_first_field(name)
             return
-        self.remove_first_field(name)
+        self._fields[at] = [written, " " + whole[comma + 1 :].strip(WSP)]
+        self._first = None
 
     def remove_first_field(self, name: str) -> None:
         """Take the first field of that name away, with all its elements."""
         at = self._keys.index(name)
-        del self._lines[at], self._keys[at]
+        del self._fields[at], self._keys[at]
         self._first = None
 
     def remove(self, name: str) -> None:
         """Take every field of that name away; nothing happens when there is none."""
-        if name not in self._index():
+        if name not in self._keys:
             return
         kept = [n for n, key in enumerate(self._keys) if key != name]
-        self._lines = [self._lines[n] for n in kept]
+        self._fields = [self._fields[n] for n in kept]
         self._keys = [self._keys[n] for n in kept]
         self._first = None
 
     def select(self, names: Collection[str]) -> Headers:
         """A new Headers with only the fields of these names, in their order and spelling."""
         chosen = Headers()
-        keys, lines = chosen._keys, chosen._lines
-        for key, line in zip(self._keys, self._lines, strict=True):
+        keys, fields = chosen._keys, chosen._fields
+        for key, field in zip(self._keys, self._fields):  # noqa: B905 - equally long; strict= costs time here
             if key in names:
                 keys.append(key)
-                lines.append(line)
+                fields.append(field)
         return chosen
 
     def copy(self) -> Headers:
         copied = Headers()
         copied._keys = self._keys.copy()
-        copied._lines = self._lines.copy()
+        copied._fields = self._fields.copy()
         return copied
 
     def items(self) -> Iterator[tuple[str, str]]:
         """(name as written, value) in order."""
-        for line in self._lines:
-            name, _, value = line.partition(":")
-            yield name.rstrip(WSP), value.strip(WSP)
+        for name, value in self._fields:
+            yield name, value.strip(WSP)
 
     def keys(self) -> list[str]:
         """The key of every field, in order, repeats included."""
         return self._keys.copy()
 
-    def lines(self) -> list[str]:
-        """The fields as they go on the wire, without line ends. A copy."""
-        return self._lines.copy()
-
-    def wire_lines(self, content_length: int) -> list[str]:
-        """The lines with exactly one Content-Length, and that one true (20.14)."""
+    def to_text(self, *, content_length: int) -> str:
+        """The fields as they go on the wire, with exactly one Content-Length, and that one true (20.14)."""
         count = self._keys.count("content-length")
-        if count == 0:
-            return [*self._lines, f"Content-Length: {content_length}"]
         if count == 1 and self.get("content-length") == str(content_length):
-            return self._lines
+            return "\r\n".join(map(":".join, self._fields))
+        if count == 0:
+            return "\r\n".join([*map(":".join, self._fields), f"Content-Length: {content_length}"])
         exact = self.copy()
         exact.set("content-length", str(content_length))
-        return exact._lines
+        return exact.to_text(content_length=content_length)
 
     def __contains__(self, name: str) -> bool:
         return name in (self._first or self._index())
@@ -321,12 +317,32 @@ class Headers:
             return NotImplemented
         if self._keys != other._keys:
             return False
-        return [*map(_value_of, self._lines)] == [*map(_value_of, other._lines)]
+        return [value for _, value in self.items()] == [value for _, value in other.items()]
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Headers({list(self.items())!r})"
+
+
+def _spaced(value: str) -> str:
+    return " " + _clean(value)
+
+
+def _clean(value: str) -> str:
+    """A line end in a value would be a second header field on the wire, written by whoever supplied the
+    value.
+    """
+    if "\r" in value or "\n" in value:
+        raise ValueError(f"a line end in a header value: {value!r}")
+    return value
+
+
+def _split_field_strictly(line: str) -> list[str]:
+    field = split_field(line)
+    if field is None:
+        raise malformed("header field", line)
+    return field
 
 
 def _written(name: str, key: str) -> str:

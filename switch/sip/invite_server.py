@@ -57,6 +57,7 @@ class InviteServerTransaction:
         "_lifetime",
         "_merge_key",
         "_repeat",
+        "_to_tag",
         "flow",
         "key",
         "request",
@@ -83,7 +84,8 @@ class InviteServerTransaction:
         self.state = State.PROCEEDING
         self.user_data: object = None
         self._data = b""
-        self._last_response: Response | None = None
+        self._last_response: Response | None = None  # read for its To tag when somebody asks
+        self._to_tag: str | None = None  # of the 2xx, which is too large to keep for Timer L
         self._accepted: AcceptedResponse | None = None
         self._interval_s = TIMER_G_S
         self._repeat: Timer | None = None
@@ -110,7 +112,7 @@ class InviteServerTransaction:
     @property
     def to_tag(self) -> str | None:
         """The To tag of the latest response, for the answer to a CANCEL (9.2) and an RFC 2543 peer's ACK."""
-        return None if self._last_response is None else self._last_response.to_tag
+        return self._to_tag if self._last_response is None else self._last_response.to_tag
 
     def trying(self, now: float) -> None:
         """Send 100 now, unless something was sent already."""
@@ -130,7 +132,9 @@ class InviteServerTransaction:
             self._data = data
         elif status < 300:
             self.state = State.ACCEPTED
-            key = ack_key(self.request, response.to_tag)
+            self._last_response = None
+            self._to_tag = response.to_tag
+            key = ack_key(self.request, self._to_tag)
             self._accepted = AcceptedResponse(layer, key, data, self.response_flow, now)
             self._data = b""  # the INVITE's repeats get no answer of their own any more
             self._lifetime = layer.timers.start(now, TIMER_L_S, self._on_timer_l)

@@ -133,16 +133,12 @@ class Message:
         """Drop what was parsed: to be called after a change through `headers` of a field read before."""
         self._call_id = self._cseq = self._from = self._to = self._top_via = self._contacts = None
 
-    def _required(self, name: str, shown_name: str) -> str:
-        value = self.headers.get(name)
-        if not value:
-            raise SipParseError(400, f"Missing {shown_name}")
-        return value
-
     @property
     def call_id(self) -> str:
         if self._call_id is None:
-            value = self._required("call-id", "Call-ID")
+            value = self.headers.get("call-id")
+            if not value:
+                raise SipParseError(400, "Missing Call-ID")
             if " " in value or "\t" in value:
                 raise malformed("Call-ID", value)
             self._call_id = value
@@ -151,19 +147,28 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         if self._cseq is None:
-            self._cseq = parse_cseq(self._required("cseq", "CSeq"))
+            value = self.headers.get("cseq")
+            if not value:
+                raise SipParseError(400, "Missing CSeq")
+            self._cseq = parse_cseq(value)
         return self._cseq
 
     @property
     def from_(self) -> NameAddr:
         if self._from is None:
-            self._from = parse_name_addr(self._required("from", "From"))
+            value = self.headers.get("from")
+            if not value:
+                raise SipParseError(400, "Missing From")
+            self._from = parse_name_addr(value)
         return self._from
 
     @property
     def to(self) -> NameAddr:
         if self._to is None:
-            self._to = parse_name_addr(self._required("to", "To"))
+            value = self.headers.get("to")
+            if not value:
+                raise SipParseError(400, "Missing To")
+            self._to = parse_name_addr(value)
         return self._to
 
     @property
@@ -232,6 +237,10 @@ class Request(Message):
             self._request_uri = parse_uri(self.uri)
         return self._request_uri
 
+    @property
+    def start_line(self) -> str:
+        return f"{self.method} {self.uri} {SIP_VERSION}"
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.uri}>"
 
@@ -258,6 +267,10 @@ class Response(Message):
     def is_success(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def start_line(self) -> str:
+        return f"{SIP_VERSION} {self.status} {self.reason}"
+
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason}>"
 
@@ -281,10 +294,8 @@ def make_response(
     else:
         copied = _COPIED
     headers = request.headers.select(copied)
-    if to_tag is not None and not _has_to_tag(request):
-        to = headers.get("to")
-        if to:
-            headers.set("to", f"{to};tag={to_tag}")
+    if to_tag is not None and "to" in request.headers and not _has_to_tag(request):
+        headers.extend_value("to", f";tag={to_tag}")
     return Response(status, reason or reason_phrase(status), headers)
 
 
@@ -296,24 +307,17 @@ def _has_to_tag(request: Request) -> bool:
         return True
 
 
-def format_message(message: Message) -> bytes:
+def format_message(message: Request | Response) -> bytes:
     """The message on the wire. Content-Length is written from the body, whatever the headers say.
 
-    Raises ValueError when any part holds a line end: that is our mistake, and sent it would be a second
-    header field or a second message, written by whoever supplied the text.
+    Raises ValueError when the start line holds a line end: that is our mistake, and sent it would be a second
+    header field or a second message, written by whoever supplied the text. (Headers refuse them on entry.)
     """
-    match message:
-        case Request():
-            start = f"{message.method} {message.uri} {SIP_VERSION}"
-        case Response():
-            start = f"{SIP_VERSION} {message.status} {message.reason}"
-        case _:
-            raise TypeError(message)
-    lines = message.headers.wire_lines(len(message.body))
-    head = start + "\r\n" + "\r\n".join(lines) + "\r\n\r\n"
-    line_ends = len(lines) + 2
-    if head.count("\n") != line_ends or head.count("\r") != line_ends:
-        raise ValueError(f"a line end inside the head of {message!r}")
+    start = message.start_line
+    if "\r" in start or "\n" in start:
+        raise ValueError(f"a line end in the start line {start!r}")
+    fields = message.headers.to_text(content_length=len(message.body))
+    head = f"{start}\r\n{fields}\r\n\r\n"
     return head.encode("utf-8", "surrogateescape") + message.body
 
 

@@ -13,8 +13,8 @@ import re
 
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.fields import format_via, parse_content_length, salvage_via
-from switch.sip.grammar import is_method
-from switch.sip.headers import Headers, key_of_line
+from switch.sip.grammar import WSP, is_method
+from switch.sip.headers import Headers, key_of, split_field
 from switch.sip.message import SIP_VERSION, Request, Response
 
 # The most a UDP datagram can hold.
@@ -169,7 +169,7 @@ def _answerable(lines: list[str]) -> Request | None:
     method = words[0]
     if not is_method(method) or method == "ACK":
         return None
-    headers = Headers.from_lines(_echoable(lines[1:]))
+    headers = Headers(_echoable(lines[1:]))
     via = salvage_via(headers.first_value("via") or "")
     if via is None or not all(name in headers for name in ("from", "to", "call-id", "cseq")):
         return None
@@ -182,20 +182,19 @@ def _answerable(lines: list[str]) -> Request | None:
     return request
 
 
-def _echoable(lines: list[str]) -> list[str]:
+def _echoable(lines: list[str]) -> list[tuple[str, str]]:
     """The first of each field that a response copies, and every Via up to the limit; nothing that hides a
     line end.
     """
-    chosen = []
-    seen: set[str] = set()
-    vias = 0
-    for line in lines:
-        key = key_of_line(line)
-        if key not in _ECHOED or "\n" in line or "\r" in line or "\0" in line:
+    chosen: list[tuple[str, str]] = []
+    room = dict.fromkeys(_ECHOED, 1) | {"via": VIAS_MAX}
+    for line in lines[:HEADER_FIELDS_MAX]:
+        field = split_field(line) if len(line) <= HEADER_LINE_CHARS_MAX else None
+        if field is None or "\n" in line or "\r" in line or "\0" in line:
             continue
-        if len(line) > HEADER_LINE_CHARS_MAX or (key in seen and key != "via") or vias == VIAS_MAX:
-            continue
-        vias += key == "via"
-        seen.add(key)
-        chosen.append(line)
+        name, value = field
+        key = key_of(name)
+        if room.get(key, 0) > 0:
+            room[key] -= 1
+            chosen.append((name, value.lstrip(WSP)))
     return chosen

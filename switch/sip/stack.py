@@ -208,7 +208,8 @@ class Stack:
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         counts = self.counts
         counts.response_received(response.status)
-        if response_problem(response) is not None:
+        # A 100 only stops repeats; the user of anything else may read whatever it wants without surprise.
+        if response.status > 100 and response_problem(response) is not None:
             counts.parse_failed("Malformed response")
             return
         if response.headers.count("via") != 1:

@@ -49,8 +49,9 @@ PROTOCOL_DELAYS_S: Final = (
     NON_INVITE_EXPIRY_S,
 )
 
-# One turn of the event loop fires at most so many timers, so that ten thousand calls ending together cannot
-# keep datagrams waiting for more than some 20 ms. What remains is due at once, in the next turn.
+# One turn of the event loop fires at most so many timers of lanes, and as many of the heap, so that ten
+# thousand calls ending together cannot keep datagrams waiting for more than some 20 ms. What remains is due
+# at once, in the next turn.
 CALLBACKS_PER_RUN_MAX: Final = 500
 
 # A heap this long is searched for cancelled timers before it grows further; without this, a no-answer timer
@@ -109,24 +110,10 @@ class TimerQueue:
         An exception of a callback passes through; the timer is already taken out, so the next run goes on
         behind it.
         """
-        budget = CALLBACKS_PER_RUN_MAX
-        for place, lane in enumerate(tuple(self._order)):
-            while lane:
-                timer = lane[0]
-                callback = timer.callback
-                if callback is None:
-                    lane.popleft()
-                elif timer.deadline > now:
-                    break
-                elif budget == 0:
-                    self._order.rotate(-place)  # so that no lane can starve the others
-                    return True
-                else:
-                    budget -= 1
-                    lane.popleft()
-                    timer.callback = None
-                    callback(now)
-        return self._run_heap(now, budget)
+        self._run_lanes(now)
+        self._run_heap(now)
+        deadline = self.next_deadline()
+        return deadline is not None and deadline <= now
 
     def next_deadline(self) -> float | None:
         """When `run` is next wanted; None when no timer runs."""
@@ -161,19 +148,32 @@ class TimerQueue:
         self._sequence += 1  # equal deadlines fire in the order of their start
         heappush(heap, (timer.deadline, self._sequence, timer))
 
-    def _run_heap(self, now: float, budget: int) -> bool:
+    def _run_lanes(self, now: float) -> None:
+        budget = CALLBACKS_PER_RUN_MAX
+        for place, lane in enumerate(tuple(self._order)):
+            while lane:
+                timer = lane[0]
+                callback = timer.callback
+                if callback is None:
+                    lane.popleft()
+                    continue
+                if timer.deadline > now:
+                    break
+                lane.popleft()
+                timer.callback = None
+                callback(now)
+                budget -= 1
+                if budget == 0:
+                    self._order.rotate(-place - 1)  # the next lane begins the next run, so that none starves
+                    return
+
+    def _run_heap(self, now: float) -> None:
         heap = self._heap
-        while heap:
-            deadline, _, timer = heap[0]
+        budget = CALLBACKS_PER_RUN_MAX  # of its own: crowded lanes must not hold up the TU's timers
+        while heap and heap[0][0] <= now and budget:
+            timer = heappop(heap)[2]
             callback = timer.callback
             if callback is not None:
-                if deadline > now:
-                    return False
-                if budget == 0:
-                    return True
-                budget -= 1
                 timer.callback = None
-            heappop(heap)
-            if callback is not None:
                 callback(now)
-        return False
+                budget -= 1

@@ -60,6 +60,7 @@ def balance(engine: Engine) -> int:
     cases("""
         # rate     budget ahead_s -> granted_s reserved
         per_second    100      60 ->        60       60
+        per_second    100       0 ->         1        1
         per_second     60      60 ->        60       60
         per_second     59      60 ->        59       59
         per_second      1      60 ->         1        1

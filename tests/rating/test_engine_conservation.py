@@ -81,6 +81,7 @@ class Money(RuleBasedStateMachine):
         if isinstance(result, Shortage):
             assert self.engine.available(account_id) == before
             return
+        assert result.granted_s >= rate.initial_s
         assert self.engine.available(account_id) >= 0
         assert self.engine.available(account_id) == before - result.reserved_micros
         self.live[call_id] = (account_id, rate, result.granted_s)

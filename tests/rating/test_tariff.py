@@ -134,7 +134,7 @@ def dated_rates(draw: st.DrawFn) -> list[Rate]:
 
 
 @given(dated_rates())
-def test_overlaps_are_found_exactly_when_an_instant_has_two_rates(rates: list[Rate]) -> None:
+def test_each_rate_that_begins_while_another_holds_is_found(rates: list[Rate]) -> None:
     doubled = {
         (prefix, at_ms)
         for prefix in ("+1", "+12")
@@ -143,6 +143,17 @@ def test_overlaps_are_found_exactly_when_an_instant_has_two_rates(rates: list[Ra
     }
     pairs = list(overlapping_rates(rates))
     assert bool(pairs) == bool(doubled)
+    late = {
+        index
+        for index, rate in enumerate(rates)
+        if any(
+            other.prefix == rate.prefix
+            and (other.valid_from_ms, place) < (rate.valid_from_ms, index)
+            and other.is_valid_at(rate.valid_from_ms)
+            for place, other in enumerate(rates)
+        )
+    }
+    assert {after for _, after in pairs} == late
     for before, after in pairs:
         assert rates[before].prefix == rates[after].prefix
         assert rates[before].is_valid_at(rates[after].valid_from_ms)

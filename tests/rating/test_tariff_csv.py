@@ -56,7 +56,7 @@ def test_the_vat_mode_is_compared_as_enum_or_as_its_word() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"\ufeff{HEADER}\r\n{GOOD}\r\n",
+        f"\ufeff{HEADER}\r\n\r\n{GOOD}\r\n\r\n",
         f"{HEADER}\n{GOOD}",
         f'# pounds, VAT included\n\n{HEADER}\n# United Kingdom, "all\n{GOOD}\n,,,,,,,\n   \n',
         f'{HEADER}\n"+44", United Kingdom ,"0.00",0.012\t,60,6,2026-01-01,\n',

@@ -29,15 +29,17 @@ from switch.config import (
     Conf,
     Database,
     DigestSettings,
-    Exchange as ExchangeConf,
     Listen,
     Prepaid,
     RegistrarSettings,
 )
+from switch.config import (
+    Exchange as ExchangeConf,
+)
 from switch.exchange import Exchange
+from switch.sip.dialog import Dialog
 from switch.sip.digest import answer_challenge
 from switch.sip.digest_values import MD5, SHA_256, ha1
-from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.headers import Headers
 from switch.sip.invite_server import InviteServerTransaction
@@ -87,6 +89,9 @@ class MemoryJournal:
                 self.state[key] = value
         self.records.extend(RECORDS.decode(item) for item in outbox)
         return self.seq
+
+    def answer_lost(self) -> None:
+        self.is_failed = True
 
     def tell(self) -> None:
         """Everything appended so far is durable now."""
@@ -256,8 +261,7 @@ class House:
         )
         self.journal.on_durable = lambda seq: self.exchange.board.on_durable(seq, self.clock.now)
         self.link.attach(_Door(self), self.exchange.timers, EXCHANGE)
-        if state is not None:
-            self.exchange.restore(dict(state), self.clock.now)
+        self.exchange.restore(dict(state or {}), self.clock.now)
 
     def phone(self, user: str, host: str, **settings: object) -> "Phone":
         return Phone(self, user, (host, 5060), **settings)
@@ -332,6 +336,7 @@ class Phone:
         self.requests: list[Request] = []
         self.acks: list[Request] = []
         self.dialogs: list[Dialog] = []
+        self.invites: list[ClientTransaction] = []
         self._ringing: list[InviteServerTransaction] = []
         self._registered = 0
 
@@ -355,7 +360,12 @@ class Phone:
         request = Request("INVITE", uri, headers, body)
         if body:
             headers.add("content-type", "application/sdp")
-        return self.stack.send_request(request, self.flow, self, self.house.clock.now)
+        return self._send_invite(request, self.house.clock.now)
+
+    def _send_invite(self, request: Request, now: float) -> ClientTransaction:
+        transaction = self.stack.send_request(request, self.flow, self, now)
+        self.invites.append(transaction)
+        return transaction
 
     def hang_up(self) -> None:
         dialog = self.dialogs.pop()
@@ -410,7 +420,10 @@ class Phone:
         request.headers.add("proxy-authorization" if proxy else "authorization", answer)
         request.forget()
         self._registered += request.method == "REGISTER"
-        self.stack.send_request(request, self.flow, self, now)
+        if request.method == "INVITE":
+            self._send_invite(request, now)
+        else:
+            self.stack.send_request(request, self.flow, self, now)
         return True
 
     def on_timeout(self, transaction: ClientTransaction, now: float) -> None:

@@ -1,0 +1,78 @@
+"""The command line, environment and manners of stopping of each part of an exchange. Pure."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from offhook.database import without_password
+from offhook.paths import DataDir
+from offhook.postgres.embedded import EmbeddedPostgres
+from offhook.supervisor.part import PartPlan
+
+# Everything an exchange writes is its own: journals, sockets, the copied configuration with its secrets.
+PRIVATE_UMASK = 0o077
+
+# The switch ends its calls and ships their records; with PostgreSQL gone it gives up shipping before this.
+SWITCH_STOP_S = 60.0
+EDGE_STOP_S = 5.0
+# A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
+# start.
+POSTGRES_STOP_S = 60.0
+
+
+def postgres_plan(embedded: EmbeddedPostgres) -> PartPlan:
+    user = embedded.user
+    return PartPlan(
+        name="postgres",
+        command=embedded.command(),
+        environment=embedded.environment(),
+        directory="/",
+        stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, writes a checkpoint
+        stop_wait_s=POSTGRES_STOP_S,
+        last_resort_signal=signal.SIGQUIT,  # immediate shutdown: recovers at the next start
+        uid=user.uid if user.is_other else None,
+        gid=user.gid if user.is_other else None,
+        logs_stderr=True,
+    )
+
+
+def edge_plan(data: DataDir, tcp: Sequence[object]) -> PartPlan:
+    command = [*_python("switch.edge"), "--socket", str(data.edge_socket)]
+    for address in tcp:
+        command += ["--tcp", str(address)]
+    return PartPlan(
+        name="edge",
+        command=command,
+        environment=_environment(),
+        directory=str(data.root),
+        stop_wait_s=EDGE_STOP_S,
+    )
+
+
+def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str, has_edge: bool) -> PartPlan:
+    """The password goes by the environment, which only this user can read; a command line is public."""
+    public_dsn, password = without_password(dsn)
+    environment = _environment()
+    if password:
+        environment["PGPASSWORD"] = password
+    command = [*_python("switch"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
+    if has_edge:
+        command += ["--edge-socket", str(data.edge_socket)]
+    return PartPlan(
+        name="switch",
+        command=command,
+        environment=environment,
+        directory=str(data.root),
+        stop_wait_s=SWITCH_STOP_S,
+    )
+
+
+def _python(module: str) -> list[str]:
+    """-P: a directory named `switch` where the operator happens to stand must not be imported instead."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}

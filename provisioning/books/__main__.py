@@ -1,0 +1,77 @@
+"""The books process: PostgreSQL on one side, the switch that started it on the other. Wiring only.
+
+It ends by the end of its stream (the switch is gone) or by Stop, not by the signals of a terminal or a
+supervisor, which reach the whole group: at a stop the switch still has calls to settle and records to ship. A
+password for PostgreSQL comes in the environment (PGPASSWORD) or in .pgpass, never on the command line that
+everybody can read.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+import uvloop
+from structlog.typing import EventDict, WrappedLogger
+
+from provisioning.books.channel import Channel
+from provisioning.books.keeper import Keeper
+from provisioning.books.outbox import Outbox
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="provisioning.books", description="The books' process; the switch starts it."
+    )
+    parser.add_argument("--fd", type=int, required=True, help="the socket to the switch")
+    parser.add_argument("--dsn", required=True, help="PostgreSQL, as a URL")
+    parser.add_argument("--journal", type=Path, required=True, help="the journal's SQLite file")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="the books' copy for a start without PostgreSQL"
+    )
+    arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)  # the checkpoint holds what logs phones in
+    _configure_logs()
+    uvloop.run(_serve(arguments))
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    channel = await Channel.open(arguments.fd)
+    outbox = Outbox(arguments.journal)
+    try:
+        await Keeper(arguments.dsn, outbox=outbox, checkpoint=arguments.checkpoint, channel=channel).run()
+    finally:
+        outbox.close()
+        await channel.close()
+
+
+def _configure_logs() -> None:
+    """Facts with keys on stderr, which is the switch's."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _escape_values,
+            structlog.processors.LogfmtRenderer(
+                key_order=["timestamp", "level", "event"], bool_as_flag=False
+            ),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Without this, a line feed in a peer's text, quoted in PostgreSQL's error, could forge a log line."""
+    return {
+        key: ascii(value)[1:-1] if isinstance(value, str) and not value.isprintable() else value
+        for key, value in event.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

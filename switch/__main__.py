@@ -1,0 +1,68 @@
+"""`python -m switch`: run one switch until SIGTERM. Usually started by `offhook up`."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from rating.journal.link import JournalRefusedError
+from switch.config import ConfProblems, load_conf
+from switch.process import SwitchPaths, SwitchProcess
+
+EXIT_INVALID = 2
+EXIT_UNREACHABLE = 3
+
+log = structlog.get_logger("switch")
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    try:
+        conf = load_conf(arguments.conf)
+    except ConfProblems as problems:
+        for problem in problems.problems:
+            sys.stderr.write(f"{problem}\n")
+        return EXIT_INVALID
+    paths = SwitchPaths(arguments.data, arguments.conf, arguments.edge_socket)
+    try:
+        uvloop.run(_run(SwitchProcess(paths, conf, arguments.dsn)))
+    except JournalRefusedError as refusal:
+        sys.stderr.write(f"switch: {refusal}\n")
+        return EXIT_UNREACHABLE
+    except OSError as problem:
+        sys.stderr.write(f"switch: {problem}\n")
+        return EXIT_UNREACHABLE
+    return 0
+
+
+async def _run(process: SwitchProcess) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    start = asyncio.create_task(process.start(), name="start")
+    stop = asyncio.create_task(stopping.wait(), name="stop")
+    await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if not start.done():
+        start.cancel()
+    elif not stopping.is_set():
+        await start
+        await stop
+    await process.stop()
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m switch", description="One SIP switch of Offhook.")
+    parser.add_argument("--data", type=Path, required=True, help="the exchange's data directory")
+    parser.add_argument("--conf", type=Path, required=True, help="the operator's configuration directory")
+    parser.add_argument("--dsn", default="", help="PostgreSQL, for the books process")
+    parser.add_argument("--edge-socket", type=Path, default=None, help="the edge's Unix socket, if there is one")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

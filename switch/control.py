@@ -1,0 +1,189 @@
+"""The control socket: what a running switch shows and does for the operator, one JSON object a line.
+
+    {"command": "calls"}  ->  {"ok": true, "result": [...]}  or  {"ok": false, "error": "..."}
+
+The socket is 0600 in the data directory: whoever may open it is the operator. Questions are answered from memory.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rating.charge import charge_within
+from switch.calls.call import Call, CallState
+from switch.calls.identity import LineCaller
+from switch.edge.socket_path import short_socket_path
+
+if TYPE_CHECKING:
+    from switch.process import SwitchProcess
+
+REQUEST_BYTES_MAX = 64 * 1024
+CLIENTS_MAX = 16  # people and scripts; more is a leak
+IDLE_S = 30.0
+
+
+class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """One question. Which of the arguments count depends on the command."""
+
+    command: str
+    call_id: str = ""
+    name: str = ""
+    user: str = ""
+
+
+class ControlRefusal(Exception):
+    """The operator's question cannot be answered; the text says why."""
+
+
+class LiveCall(msgspec.Struct):
+    """A row of `offhook calls`. `cost_micros` is what it would cost if it ended now."""
+
+    call_id: str
+    state: str
+    started_at_ms: int
+    caller: str
+    cli: str
+    dialled: str
+    destination: str
+    account_id: int | None
+    duration_s: int
+    cost_micros: int
+    granted_s: int | None
+    is_emergency: bool
+
+
+class Registration(msgspec.Struct):
+    """A row of `offhook registrations`."""
+
+    user: str
+    contact: str
+    source: str
+    expires_in_s: int
+    user_agent: str
+    is_behind_nat: bool
+    is_dead: bool
+
+
+class Control:
+    """Serves the control socket."""
+
+    def __init__(self, process: "SwitchProcess") -> None:
+        self._process = process
+        self._server: asyncio.Server | None = None
+        self._clients = 0
+        self._commands: dict[str, Callable[[ControlRequest], Any]] = {
+            "status": lambda request: self._process.status(),
+            "calls": self._calls,
+            "end_call": self._end_call,
+            "registrations": self._registrations,
+            "account": self._account,
+        }
+
+    async def start(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        with short_socket_path(path) as short:
+            self._server = await asyncio.start_unix_server(self._serve, short, limit=REQUEST_BYTES_MAX)
+        path.chmod(0o600)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.wait_closed(), 1.0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            if self._clients <= CLIENTS_MAX:
+                await self._converse(reader, writer)
+        except (OSError, ValueError, TimeoutError):
+            pass  # the client went away, sent too long a line, or fell asleep
+        finally:
+            self._clients -= 1
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await asyncio.wait_for(reader.readline(), IDLE_S):
+            writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
+            await writer.drain()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = msgspec.json.decode(line, type=ControlRequest)
+            if request.command == "reload":
+                return {"ok": True, "result": await self._process.reload()}
+            command = self._commands.get(request.command)
+            if command is None:
+                raise ControlRefusal(f"unknown command {request.command!r}: expected reload, {', '.join(self._commands)}")
+            return {"ok": True, "result": command(request)}
+        except (ControlRefusal, msgspec.MsgspecError) as problem:
+            return {"ok": False, "error": str(problem)}
+
+    def _calls(self, request: ControlRequest) -> list[LiveCall]:
+        now = self._process.now()
+        return [self._live_call(call, now) for call in self._process.exchange.board.calls.values()]
+
+    def _live_call(self, call: Call, now: float) -> LiveCall:
+        leg = call.caller_leg
+        caller = call.caller
+        answered_at = leg.answered_at
+        duration_ms = 0 if answered_at is None else round((now - answered_at) * 1000)
+        cost_micros = 0
+        if call.reservation is not None and call.granted_s is not None:
+            cost = charge_within(call.reservation.rate, duration_ms, granted_s=call.granted_s)
+            cost_micros = cost.total_micros
+        return LiveCall(
+            call_id=call.id,
+            state=call.state.value,
+            started_at_ms=self._process.exchange.board.clock.ms(leg.setup_at),
+            caller=caller.line.user if isinstance(caller, LineCaller) else caller.trunk.name,
+            cli=call.attempt.caller_id.network_number,
+            dialled=call.attempt.dialled[:128],
+            destination=call.destination[:128],
+            account_id=call.admission.price.account_id if call.admission is not None else None,
+            duration_s=duration_ms // 1000,
+            cost_micros=cost_micros,
+            granted_s=call.granted_s,
+            is_emergency=call.admission is not None and call.admission.route.is_emergency,
+        )
+
+    def _end_call(self, request: ControlRequest) -> str:
+        call = self._process.exchange.board.calls.get(request.call_id)
+        if call is None or call.state is CallState.ENDED:
+            raise ControlRefusal(f"no live call {request.call_id!r}: `offhook calls` lists them")
+        self._process.turn(lambda now: call.hang_up(now, words="the operator ended the call", ended_by="operator"))
+        return call.id
+
+    def _registrations(self, request: ControlRequest) -> list[Registration]:
+        now = self._process.now()
+        return [
+            Registration(
+                user=binding.user,
+                contact=binding.contact,
+                source=f"{binding.flow.transport.lower()}:{binding.flow.remote_host}:{binding.flow.remote_port}",
+                expires_in_s=int(binding.expires_at - now),
+                user_agent=binding.user_agent,
+                is_behind_nat=binding.is_behind_nat,
+                is_dead=binding.is_dead,
+            )
+            for binding in self._process.exchange.bindings
+            if binding.expires_at > now and request.user in ("", binding.user)
+        ]
+
+    def _account(self, request: ControlRequest) -> dict[str, int]:
+        exchange = self._process.exchange
+        account = next((known for known in exchange.books.accounts.values() if known.name == request.name), None)
+        totals = exchange.engine.totals(account.id) if account is not None else None
+        if account is None or totals is None:
+            raise ControlRefusal(f"the switch knows no account {request.name!r}")
+        return {
+            "balance_micros": totals.balance_micros,
+            "reserved_micros": totals.reserved_micros,
+            "available_micros": totals.available_micros,
+            "credit_seq": totals.credit_seq,
+            "live_calls": exchange.board.of_account[account.id],
+        }

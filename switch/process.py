@@ -1,0 +1,473 @@
+"""The switch as a process: sockets, clock, journal and books round the exchange. Wiring and turns, no decisions.
+
+A turn is one thing that happened (a batch of datagrams, a timer, an acknowledgement of the journal, an operator's
+command) and everything it caused. At its end the journal is flushed first and only then are the messages sent: so
+nothing is on the wire that a restarted process would not know of.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from provisioning.books.link import BooksLink
+from provisioning.books.messages import (
+    Changes,
+    Checkpointed,
+    CreditMark,
+    DatabaseDown,
+    DatabaseUp,
+    FromBooks,
+    Resume,
+    Shipped,
+    SnapshotReady,
+)
+from provisioning.model import Snapshot
+from rating.journal.link import JournalLink, JournalOverflowError
+from rating.journal.replay import read_journal
+from switch.calls.counts import Histogram
+from switch.calls.switchboard import Put, WallClock
+from switch.config import Conf, ConfProblems, conf_fingerprint, load_conf, settings_needing_restart
+from switch.control import Control
+from switch.exchange import CREDIT_KEY, Exchange
+from switch.failpoints import failpoint_from_environment
+from switch.metrics import serve_metrics
+from switch.network import LocalNetwork
+from switch.sip.flow import UDP, Flow
+from switch.transport.edge_link import EdgeLink
+from switch.transport.udp import UdpListener
+
+DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
+BOOKS_WAIT_S = 0.05
+LAG_PROBE_S = 0.1
+BEAT_S = 1.0
+TIMER_SLACK_S = 0.001
+KEEP_SHIPPED_BATCHES = 50_000  # shipped batches kept in the journal for re-shipping after a database restore
+
+log = structlog.get_logger("switch")
+
+
+class SwitchPaths(msgspec.Struct, frozen=True):
+    """Where this switch keeps and finds things."""
+
+    data: Path
+    conf: Path
+    edge_socket: Path | None
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal" / "journal.db"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.data / "journal" / "checkpoint"
+
+    @property
+    def control(self) -> Path:
+        return self.data / "control.sock"
+
+
+class BooksState(msgspec.Struct):
+    """What the books process last said."""
+
+    is_up: bool = False
+    reason: str = "not connected yet"
+    shipped_batch: int = 0
+    records_shipped: int = 0
+    quarantined: int = 0
+
+
+class JournalDesk:
+    """The journal as calls see it: failed from a lost answer or a failed commit until one succeeds."""
+
+    __slots__ = ("_is_failing", "_link")
+
+    def __init__(self, link: JournalLink) -> None:
+        self._link = link
+        self._is_failing = False
+
+    @property
+    def is_failed(self) -> bool:
+        return self._is_failing or self._link.is_stalled
+
+    def append(self, puts: list[Put], outbox: list[bytes], *, is_urgent: bool) -> int:
+        return self._link.append(puts, outbox, is_urgent=is_urgent)
+
+    def answer_lost(self) -> None:
+        self._is_failing = True
+
+    def failed(self) -> None:
+        self._is_failing = True
+
+    def committed(self) -> None:
+        self._is_failing = False
+
+
+class SwitchProcess:
+    """One running switch. `start`, then `run` until stopped, then `stop`."""
+
+    def __init__(self, paths: SwitchPaths, conf: Conf, dsn: str) -> None:
+        self.paths = paths
+        self.conf = conf
+        self.books_state = BooksState()
+        self.reload_failures = 0
+        self.loop_lag = Histogram()
+        self.udp_listeners: list[UdpListener] = []
+        self.journal = JournalLink(
+            paths.journal,
+            on_durable=self._on_durable,
+            on_failed=self._on_journal_failed,
+            on_lost=self._on_journal_lost,
+        )
+        self._desk = JournalDesk(self.journal)
+        self.books = BooksLink(
+            dsn=dsn,
+            journal=paths.journal,
+            checkpoint=paths.checkpoint,
+            on_message=self._on_books,
+            resume=self._resume,
+        )
+        self.exchange: Exchange
+        self._clock = WallClock(time.time() - time.monotonic())
+        self._loop: asyncio.AbstractEventLoop
+        self._listener_of: dict[tuple[str, int], UdpListener] = {}
+        self._edge: EdgeLink | None = None
+        self._edge_task: asyncio.Task[None] | None = None
+        self._control = Control(self)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._beat: asyncio.TimerHandle | None = None
+        self._probe: asyncio.TimerHandle | None = None
+        self._snapshot: asyncio.Future[Path] | None = None
+        self._early_changes: list[Changes] = []
+        self._fingerprint = conf_fingerprint(paths.conf)
+        self._is_reloading = False
+        self._is_serving = False
+        self._credit_marks: dict[int, int] = {}
+
+    @staticmethod
+    def now() -> float:
+        """Monotonic seconds; the only clock of calls."""
+        return time.monotonic()
+
+    @property
+    def unshipped_batches(self) -> int:
+        return max(0, self.journal.last_batch - self.books_state.shipped_batch)
+
+    def not_ready_reason(self) -> str:
+        """Why no new call can be taken, or ""."""
+        if not self._is_serving:
+            return "starting"
+        if self.exchange.board.is_draining:
+            return "closing down"
+        return "the journal does not commit" if self._desk.is_failed else ""
+
+    # Starting
+
+    async def start(self) -> None:
+        """Everything up to the first datagram. Raises JournalRefusedError, OSError for a port in use."""
+        self._loop = asyncio.get_running_loop()
+        self.paths.journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self.journal.start()
+        snapshot = await self._first_snapshot()
+        mark = (snapshot.journal_epoch, snapshot.journal_batch)
+        contents = read_journal(self.paths.journal, epoch_mark=mark if snapshot.journal_epoch else None)
+        self._bind_udp()
+        self.exchange = self._make_exchange(contents.state)
+        usage = {account_id: -amount for account_id, amount in contents.usage_after_mark.items()}
+        self.exchange.load_books(snapshot, usage, _credits_in(contents.state))
+        for balance in snapshot.balances:
+            self._credit_marks[balance.account_id] = balance.credit_seq
+        now = self.now()
+        self.exchange.restore(contents.state, now)
+        self.exchange.record_conf(now)
+        await self._connect_edge()
+        self._is_serving = True
+        self._finish_turn()
+        early, self._early_changes = self._early_changes, []
+        for changes in early:
+            self._apply(changes)
+        for listener in self.udp_listeners:
+            listener.start(self._loop)
+        await self._control.start(self.paths.control)
+        if self.conf.metrics is not None:
+            serve_metrics(self, self.conf.metrics.host, self.conf.metrics.port)
+        self._on_beat()
+        self._probe_lag(self.now())
+        log.info(
+            "switch_ready",
+            udp=[f"{listener.host}:{listener.port}" for listener in self.udp_listeners],
+            lines=len(self.exchange.books.lines),
+            bindings=self.exchange.bindings.count,
+            recovered_calls=self.exchange.counts.recovered_calls,
+        )
+
+    async def _first_snapshot(self) -> Snapshot:
+        """The books, from PostgreSQL or from the last checkpoint; waits as long as there is neither."""
+        self._snapshot = self._loop.create_future()
+        self.books.start()
+        path = await self._snapshot
+        return msgspec.msgpack.decode(path.read_bytes(), type=Snapshot)
+
+    def _make_exchange(self, state: dict[str, bytes]) -> Exchange:
+        udp = [(listener.host, listener.port) for listener in self.udp_listeners]
+        return Exchange(
+            conf=self.conf,
+            network=LocalNetwork(self.conf, udp=udp, tcp=list(self.conf.listen.tcp)),
+            journal=self._desk,
+            clock=self._clock,
+            random_bytes=os.urandom,
+            failpoints=failpoint_from_environment(),
+            state=state,
+        )
+
+    def _bind_udp(self) -> None:
+        for address in self.conf.listen.udp:
+            listener = UdpListener(
+                address.host, address.port, received=self._received, turn_over=self._finish_turn
+            )
+            self.udp_listeners.append(listener)
+            self._listener_of[(listener.host, listener.port)] = listener
+
+    async def _connect_edge(self) -> None:
+        if self.paths.edge_socket is None:
+            return
+        self._edge = EdgeLink(
+            self.paths.edge_socket,
+            received=self._received_by_edge,
+            closed=self._flow_lost,
+            failed=self._flow_lost,
+            edge_restarted=self._edge_restarted,
+        )
+        self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
+
+    # Turns
+
+    def turn(self, step: Callable[[float], object]) -> None:
+        """Do one thing to the exchange, and everything it causes."""
+        try:
+            step(self.now())
+        finally:
+            self._finish_turn()
+
+    def _finish_turn(self) -> None:
+        """Journal first, then the wire, then the timer for what comes next."""
+        self.journal.flush()
+        self._send()
+        self._arm()
+
+    def _send(self) -> None:
+        outgoing = self.exchange.outgoing
+        if not outgoing:
+            return
+        messages = outgoing.copy()
+        outgoing.clear()
+        for flow, data in messages:
+            if flow.transport != UDP:
+                if self._edge is not None:
+                    self._edge.send(flow, data)
+                continue
+            listener = self._listener_of.get((flow.local_host, flow.local_port)) or self.udp_listeners[0]
+            if not listener.send(data, flow.remote_host, flow.remote_port) and not data.startswith(b"SIP/2.0 "):
+                self._loop.call_soon(self._flow_lost, flow)
+
+    def _arm(self) -> None:
+        deadline = self.exchange.timers.next_deadline()
+        if deadline is None or deadline >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(max(deadline - self.now(), 0.0) + TIMER_SLACK_S, self._run_timers)
+
+    def _run_timers(self) -> None:
+        self._timer = None
+        self._timer_at = float("inf")
+        more = self.exchange.run_timers(self.now())
+        self._finish_turn()
+        if more:
+            self._loop.call_soon(self._run_timers)
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        self.exchange.receive(data, flow, self.now())
+
+    def _received_by_edge(self, data: bytes, flow: Flow) -> None:
+        self.turn(lambda now: self.exchange.receive(data, flow, now))
+
+    def _flow_lost(self, flow: Flow) -> None:
+        self.turn(lambda now: self.exchange.on_flow_lost(flow, now))
+
+    def _edge_restarted(self) -> None:
+        """Every stream flow from before is gone; phones come back by registering again."""
+        lost = {binding.flow for binding in self.exchange.bindings if binding.flow.is_reliable}
+        for flow in lost:
+            self._flow_lost(flow)
+
+    # Once a second
+
+    def _on_beat(self) -> None:
+        self._beat = self._loop.call_later(BEAT_S, self._on_beat)
+        self._clock.offset_s = time.time() - time.monotonic()
+        self.turn(self.exchange.on_second)
+        fingerprint = conf_fingerprint(self.paths.conf)
+        if fingerprint != self._fingerprint and not self._is_reloading:
+            self._fingerprint = fingerprint
+            self._loop.create_task(self.reload(), name="reload")
+
+    def _probe_lag(self, due: float) -> None:
+        now = self.now()
+        self.loop_lag.observe(max(0.0, now - due))
+        self._probe = self._loop.call_later(LAG_PROBE_S, self._probe_lag, now + LAG_PROBE_S)
+
+    # The journal
+
+    def _on_durable(self, seq: int) -> None:
+        self._desk.committed()
+        if self._is_serving:
+            self.turn(lambda now: self.exchange.board.on_durable(seq, now))
+        self.books.durable(self.journal.last_batch)
+
+    def _on_journal_failed(self, reason: str) -> None:
+        self._desk.failed()
+        log.error("journal_failed", reason=reason)
+
+    def _on_journal_lost(self) -> None:
+        log.error("journal_process_lost", pending=self.journal.pending_frames)
+
+    # The books
+
+    def _on_books(self, message: FromBooks) -> None:
+        state = self.books_state
+        match message:
+            case SnapshotReady(path=path, is_old=is_old):
+                if is_old:
+                    log.warning("starting_from_checkpoint", reason=state.reason)
+                if self._snapshot is not None and not self._snapshot.done():
+                    self._snapshot.set_result(Path(path))
+            case Changes():
+                if self._is_serving:
+                    self._apply(message)
+                else:
+                    self._early_changes.append(message)
+            case Shipped(batch=batch, records=records, quarantined=quarantined):
+                state.shipped_batch = batch
+                state.records_shipped += records
+                state.quarantined += quarantined
+                if quarantined:
+                    log.error("records_quarantined", count=quarantined, batch=batch)
+            case Checkpointed(epoch=epoch, batch=batch):
+                if epoch == self.journal.epoch:
+                    self.journal.forget(max(0, batch - KEEP_SHIPPED_BATCHES))
+            case DatabaseUp():
+                state.is_up = True
+                state.reason = ""
+                log.info("database_up")
+            case DatabaseDown(reason=reason):
+                state.is_up = False
+                state.reason = reason
+                log.warning("database_down", reason=reason)
+
+    def _apply(self, changes: Changes) -> None:
+        self.turn(lambda now: self.exchange.apply_changes(changes.changes, now))
+        self.exchange.books.change_seq = changes.seq
+
+    def _resume(self) -> Resume | None:
+        """Where we stand, for a books process that was started anew; None while we wait for the first snapshot."""
+        if not self._is_serving:
+            return None
+        marks = [
+            CreditMark(account_id, totals.credit_seq)
+            for account_id in self.exchange.books.accounts
+            if (totals := self.exchange.engine.totals(account_id)) is not None
+        ]
+        return Resume(self.exchange.books.change_seq, marks)
+
+    # The operator
+
+    async def reload(self) -> dict[str, object]:
+        """Take over conf/ if it is valid as a whole; otherwise the old one stays and the problems are told."""
+        if self._is_reloading:
+            return {"loaded": False, "problems": ["a reload is under way"]}
+        self._is_reloading = True
+        try:
+            self._fingerprint = conf_fingerprint(self.paths.conf)
+            conf = await asyncio.to_thread(load_conf, self.paths.conf)
+        except ConfProblems as problems:
+            self.reload_failures += 1
+            texts = [str(problem) for problem in problems.problems]
+            log.error("conf_refused", problems=texts)
+            return {"loaded": False, "problems": texts}
+        finally:
+            self._is_reloading = False
+        needing_restart = settings_needing_restart(self.conf, conf)
+        self.conf = conf
+        self.turn(lambda now: self.exchange.take_over(conf, now))
+        warnings = [str(warning) for warning in conf.warnings]
+        log.info("conf_loaded", needs_restart=needing_restart, warnings=warnings)
+        return {"loaded": True, "needs_restart": needing_restart, "warnings": warnings}
+
+    def status(self) -> dict[str, object]:
+        """What `offhook status` prints."""
+        exchange = self.exchange
+        board = exchange.board
+        return {
+            "ready": self.not_ready_reason() or "yes",
+            "udp": [f"{listener.host}:{listener.port}" for listener in self.udp_listeners],
+            "domain": board.domain,
+            "lines": len(exchange.books.lines),
+            "accounts": len(exchange.books.accounts),
+            "registrations": exchange.bindings.count,
+            "live_calls": len(board.calls),
+            "reservations": exchange.engine.reservations_count,
+            "transactions": exchange.stack.transactions_count,
+            "journal": "failing" if self._desk.is_failed else "ok",
+            "journal_epoch": self.journal.epoch,
+            "unshipped_batches": self.unshipped_batches,
+            "database": "up" if self.books_state.is_up else f"down: {self.books_state.reason}",
+            "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
+            "trunks": {name: board.of_trunk[name] for name in self.conf.trunks},
+            "recovered_calls": exchange.counts.recovered_calls,
+            "bugs": exchange.counts.bugs,
+        }
+
+    # Stopping
+
+    async def stop(self) -> None:
+        """No new calls; end and settle the live ones; journal; books; in this order."""
+        if self._is_serving:
+            await self._drain()
+        for handle in (self._beat, self._probe, self._timer):
+            if handle is not None:
+                handle.cancel()
+        await self._control.stop()
+        if self._edge_task is not None:
+            self._edge_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._edge_task
+        self._is_serving = False
+        for listener in self.udp_listeners:
+            listener.close()
+        all_durable = await self.journal.stop()
+        await self.books.stop(is_flushed=True)
+        log.info("switch_stopped", all_durable=all_durable, unshipped_batches=self.unshipped_batches)
+
+    async def _drain(self) -> None:
+        self.turn(self.exchange.drain)
+        deadline = self.now() + DRAIN_S
+        while self.exchange.board.legs and self.now() < deadline:
+            await asyncio.sleep(BOOKS_WAIT_S)
+
+
+def _credits_in(state: dict[str, bytes]) -> dict[int, list[tuple[int, int]]]:
+    """Credits that were applied while the switch ran, as the journal remembers them: account -> (seq, micros)."""
+    credits: dict[int, list[tuple[int, int]]] = {}
+    for key, value in state.items():
+        if key.startswith(CREDIT_KEY):
+            account_id, _, credit_seq = key[len(CREDIT_KEY) :].partition("/")
+            credits.setdefault(int(account_id), []).append((int(credit_seq), int(value)))
+    return credits

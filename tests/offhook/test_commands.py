@@ -1,0 +1,140 @@
+"""The commands without an exchange: what they refuse, what they check, and their exit codes."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from offhook import __main__ as command
+from offhook.supervisor.conf_home import packaged_conf
+
+
+class Ran:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+class Offhook:
+    """Runs the command in this process, as `main` of the console script does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> Ran:
+        self._monkeypatch.setattr(sys, "argv", ["offhook", *[str(argument) for argument in arguments]])
+        code = 0
+        try:
+            command.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        captured = self._capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+
+@pytest.fixture
+def offhook(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Offhook]:
+    for name in ("OFFHOOK_DATA", "OFFHOOK_CONF", "OFFHOOK_DSN"):
+        monkeypatch.delenv(name, raising=False)
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield Offhook(monkeypatch, capsys)
+    os.umask(umask)  # `up` makes it private for its own process
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(packaged_conf(), tmp_path / "conf"))
+
+
+def test_without_an_exchange_every_command_says_so_and_exits_3(
+    offhook: Offhook, tmp_path: Path, conf: Path
+) -> None:
+    commands = (
+        ["status"], ["reload"], ["calls"], ["calls", "end", "x"], ["registrations"], ["account", "list"],
+        ["account", "show", "anna"], ["account", "topup", "anna", "10.00"], ["account", "suspend", "anna"],
+        ["account", "add", "anna", "--conf", conf], ["line", "list"], ["line", "show", "1001"],
+        ["line", "add", "1001", "--account", "anna", "--conf", conf], ["number", "list"],
+        ["number", "assign", "01632 960001", "--line", "1001"], ["cdr", "list"], 
+        ["backup", tmp_path / "file"],
+    )  # fmt: skip
+    for arguments in commands:
+        ran = offhook(*arguments, "--data", tmp_path / "none")
+        assert ran.code == 3, arguments
+        assert "offhook up" in ran.err, arguments
+        assert not ran.out, arguments
+
+
+def test_a_valid_configuration_is_said_to_be_valid(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
+    ran = offhook("check", "--conf", conf, "--data", tmp_path)
+    assert ran.code == 0
+    assert f"The configuration in {conf} is valid." in ran.out
+
+
+def test_check_names_file_line_key_found_and_expected_of_every_problem(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
+    with (conf / "trunks.toml").open("a") as file:
+        file.write('\n[trunk.north]\naddresses = ["nowhere"]\ncolour = "red"\n')
+    ran = offhook("check", "--conf", conf, "--data", tmp_path)
+    assert ran.code == 2
+    lines = (conf / "trunks.toml").read_text().split("\n")
+    address_line = lines.index('addresses = ["nowhere"]') + 1
+    colour_line = lines.index('colour = "red"') + 1
+    assert f"{conf}/trunks.toml:{address_line}: trunk.north.addresses" in ran.err
+    assert f"{conf}/trunks.toml:{colour_line}: trunk.north.colour" in ran.err
+    assert "expected" in ran.err
+    assert "is not valid: " in ran.out
+
+
+def test_check_as_json_holds_the_same_findings(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
+    (conf / "offhook.toml").write_text("[listen]\nudp = 5060\n")
+    ran = offhook("check", "--conf", conf, "--data", tmp_path, "--json")
+    assert ran.code == 2
+    findings = json.loads(ran.out)
+    assert findings["problems"][0]["file"] == "offhook.toml"
+    assert findings["problems"][0]["line"] == 2
+    assert findings["is_database_checked"] is False
+
+
+def test_up_refuses_an_invalid_configuration_before_it_starts_anything(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
+    (conf / "offhook.toml").write_text("[listen]\nudp = 5060\n")
+    ran = offhook("up", "--conf", conf, "--data", tmp_path / "data")
+    assert ran.code == 2
+    assert "offhook.toml:2: listen.udp" in ran.err
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
+@pytest.mark.parametrize("amount", ["ten", "1e3", "1_000", "1.0000001", "", "\u0661\u0660"])
+def test_what_is_no_money_is_a_usage_error(offhook: Offhook, tmp_path: Path, amount: str) -> None:
+    ran = offhook("account", "topup", "anna", amount, "--data", tmp_path)
+    assert ran.code == 2
+    assert "expected an amount in pounds" in ran.err
+
+
+def test_a_password_can_not_be_given_as_an_argument(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("line", "add", "1001", "--account", "a", "--password", "secret", "--data", tmp_path)
+    assert ran.code == 2
+    assert "No such option" in ran.err
+
+
+def test_backup_does_not_overwrite(offhook: Offhook, tmp_path: Path) -> None:
+    (tmp_path / "books").write_text("precious")
+    ran = offhook("backup", tmp_path / "books", "--data", tmp_path)
+    assert ran.code == 1
+    assert (tmp_path / "books").read_text() == "precious"
+
+
+def test_restore_refuses_a_file_that_is_no_backup(offhook: Offhook, tmp_path: Path) -> None:
+    (tmp_path / "books").write_text("not an archive")
+    ran = offhook("restore", tmp_path / "books", "--data", tmp_path / "data")
+    assert ran.code == 2
+    assert "no file that `offhook backup` wrote" in ran.err
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,115 @@
+"""Reading the journal back at a start: state, and what the books do not know yet."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rating.journal.damage import JournalDamagedError
+from rating.journal.group_commit import Batch
+from rating.journal.replay import JournalMismatchError, open_reader, read_batches, read_journal
+from rating.journal.store import Store
+from rating.records import EmergencyCall, OutboxRecord
+from tests.rating.journal.files import usage
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+def write(path: Path, *batches: list[bytes]) -> str:
+    """One batch of records each; returns the epoch."""
+    store = Store.open(path)
+    for records in batches:
+        store.commit(Batch(1, store.last_seq + 1, {"key": b"value"}, records), at_ms=5)
+    store.close()
+    return store.epoch
+
+
+def emergency() -> bytes:
+    record: OutboxRecord = EmergencyCall("c9", "alice", "+442079460001", "999", 1, "192.0.2.1:5060")
+    return msgspec.msgpack.encode(record)
+
+
+def test_a_new_journal_is_empty(path: Path) -> None:
+    epoch = write(path)
+    contents = read_journal(path, epoch_mark=None)
+    assert (contents.epoch, contents.last_seq, contents.last_batch) == (epoch, 0, 0)
+    assert contents.state == {}
+    assert contents.usage_after_mark == {}
+
+
+def test_usage_above_the_mark_is_summed_by_account(path: Path) -> None:
+    epoch = write(
+        path, [usage(1, -100), usage(2, -7)], [usage(1, -20), emergency()], [usage(1, -3), usage(3, -1)]
+    )
+    # mark of the books          -> usage by account
+    table: list[tuple[tuple[str, int] | None, dict[int, int]]] = [
+        (None, {1: -123, 2: -7, 3: -1}),
+        ((epoch, 0), {1: -123, 2: -7, 3: -1}),
+        ((epoch, 1), {1: -23, 3: -1}),
+        ((epoch, 2), {1: -3, 3: -1}),
+        ((epoch, 3), {}),
+        (("0123456789abcdef", 3), {1: -123, 2: -7, 3: -1}),  # the mark of another journal
+    ]
+    for mark, expected in table:
+        assert read_journal(path, epoch_mark=mark).usage_after_mark == expected
+
+
+def test_a_mark_beyond_the_end_shows_that_the_file_is_an_old_copy(path: Path) -> None:
+    epoch = write(path, [usage(1, -1)])
+    with pytest.raises(JournalMismatchError, match=r"contain batch 2 .* ends at 1"):
+        read_journal(path, epoch_mark=(epoch, 2))
+
+
+def test_batches_deleted_above_the_mark_are_a_mismatch(path: Path) -> None:
+    epoch = write(path, *([usage(1, -1)] for _ in range(5)))
+    store = Store.open(path)
+    store.forget(3)
+    store.close()
+    assert read_journal(path, epoch_mark=(epoch, 3)).usage_after_mark == {1: -2}
+    with pytest.raises(JournalMismatchError, match="batches 2 to 3 are missing"):
+        read_journal(path, epoch_mark=(epoch, 1))
+
+
+def test_records_of_a_newer_program_are_passed_over_but_its_usage_counts(path: Path) -> None:
+    newer = msgspec.msgpack.encode(["voicemail", "c1", 5])
+    longer_usage = msgspec.msgpack.encode(
+        ["usage", 1, "c1", 1, -40, 1_700_000_000_000, "a field added later"]
+    )
+    write(path, [newer, usage(1, -2), longer_usage])
+    assert read_journal(path, epoch_mark=None).usage_after_mark == {1: -42}
+
+
+@pytest.mark.parametrize("bad", [b"\xc1", b"\x91\xa5usage", b"\x80", b"\x90"])
+def test_a_record_that_cannot_be_read_is_refused_with_its_place(path: Path, bad: bytes) -> None:
+    write(path, [usage(1, -2)], [usage(1, -2), bad])
+    with pytest.raises(JournalDamagedError, match=r"outbox batch 2: (record 1|its array)"):
+        read_journal(path, epoch_mark=None)
+
+
+def test_there_must_be_a_journal(path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no journal"):
+        read_journal(path, epoch_mark=None)
+
+
+def test_the_shipper_reads_on_from_its_last_batch(path: Path) -> None:
+    write(path, *([usage(1, -amount)] for amount in range(1, 6)))
+    reader = open_reader(path)
+    first = read_batches(reader, path, after=0, limit=3)
+    rest = read_batches(reader, path, after=first[-1].batch, limit=3)
+    none = read_batches(reader, path, after=rest[-1].batch, limit=3)
+    reader.close()
+    assert [stored.batch for stored in first] == [1, 2, 3]
+    assert [stored.batch for stored in rest] == [4, 5]
+    assert none == []
+    assert rest[0].packed == msgspec.msgpack.encode([msgspec.Raw(usage(1, -4))])
+
+
+def test_a_reader_cannot_write(path: Path) -> None:
+    write(path, [usage(1, -1)])
+    reader = open_reader(path)
+    with pytest.raises(Exception, match="readonly"):
+        reader.execute("DELETE FROM outbox")
+    reader.close()

@@ -1,0 +1,346 @@
+"""Calls to and from carriers: failover, identities, numbers, credentials, and what may not cross the border."""
+
+import pytest
+
+from switch.conf_trunks import Trunk
+from switch.conf_values import Secret
+from switch.config import IdentityHeader
+from switch.calls.number_plan import NumberFormat
+from switch.sip.digest import DigestAuthority, Ha1s, Outcome
+from switch.sip.digest_values import MD5, ha1
+from switch.sip.message import Request, make_response
+from tests.switch.house import ANSWER, DOMAIN, House, Phone, make_conf, make_line, make_trunk
+
+FIRST, SECOND = "192.0.2.50", "192.0.2.51"
+
+
+def make_house(*trunks: Trunk, **line: object) -> House:
+    return House(
+        conf=make_conf(trunks=list(trunks) or [make_trunk("one", FIRST), make_trunk("two", SECOND)]),
+        lines=[make_line("alice", **line)],
+        numbers={"+441632960001": "alice", "+441632960009": "alice"},
+    )
+
+
+def phones(house: House) -> tuple[Phone, Phone, Phone]:
+    alice, one, two = (
+        house.phone("alice", "192.0.2.10"),
+        house.phone("one", FIRST),
+        house.phone("two", SECOND),
+    )
+    alice.register()
+    alice.statuses.clear()
+    return alice, one, two
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+def test_the_next_trunk_is_tried_on_a_failover_code(status: int) -> None:
+    house = make_house()
+    alice, one, two = phones(house)
+    one.ring_status, one.answer = 0, status
+    alice.invite("01632960123")
+    house.run(5)
+    assert two.requests_of("INVITE")
+    assert alice.statuses[-1] == 200
+    alice.hang_up()
+    house.run(40)
+    assert [row.trunk for row in house.journal.cdrs()] == ["", "one", "two"]
+    assert [row.sip_status for row in house.journal.cdrs()] == [200, status, 200]
+    house.assert_clean()
+
+
+@pytest.mark.parametrize("status", [486, 404, 603])
+def test_a_final_word_of_the_first_trunk_is_final(status: int) -> None:
+    house = make_house()
+    alice, one, two = phones(house)
+    one.answer = status
+    alice.invite("01632960123")
+    house.run(40)
+    assert alice.statuses[-1] == status
+    assert two.requests == []
+    house.assert_clean()
+
+
+def test_no_failover_after_the_first_18x() -> None:
+    house = make_house()
+    alice, one, two = phones(house)
+    one.ring_status, one.answer = 180, 503
+    alice.invite("01632960123")
+    house.run(40)
+    assert alice.statuses[-1] == 503
+    assert two.requests == []
+
+
+def test_a_silent_trunk_is_left_after_its_time() -> None:
+    house = make_house(make_trunk("one", FIRST, answer_timeout_s=4), make_trunk("two", SECOND))
+    alice, one, two = phones(house)
+    house.link.detach(one.address)
+    alice.invite("01632960123")
+    house.run(10)
+    assert alice.statuses[-1] == 200
+    invited = next(d for d in house.link.sent if d.destination[0] == SECOND)
+    first = next(d for d in house.link.sent if d.destination[0] == FIRST)
+    assert invited.sent_at - first.sent_at == pytest.approx(4.0, abs=0.1)
+    alice.hang_up()
+    house.run(80)
+    house.assert_clean()
+
+
+def test_unreachable_trunks_end_in_a_clear_answer() -> None:
+    house = make_house()
+    alice, one, two = phones(house)
+    house.link.detach(one.address)
+    house.link.detach(two.address)
+    alice.invite("01632960123")
+    house.run(90)
+    assert alice.statuses[-1] == 408
+    assert house.journal.cdrs()[0].outcome == "no_answer"
+    house.assert_clean()
+
+
+def test_early_media_of_a_trunk_passes() -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    one.ring_status, one.ring_body = 183, ANSWER
+    alice.invite("01632960123")
+    house.run(0.4)
+    assert (alice.statuses[-1], alice.responses[-1].body) == (183, ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("number_format", "dialled", "caller"),
+    [
+        (NumberFormat.E164_PLUS, "+441632960123", "+441632960001"),
+        (NumberFormat.E164, "441632960123", "441632960001"),
+        (NumberFormat.NATIONAL, "01632960123", "01632960001"),
+        (NumberFormat.INTERNATIONAL_00, "00441632960123", "00441632960001"),
+    ],
+)
+def test_numbers_go_out_as_the_trunk_wants_them(number_format: NumberFormat, dialled: str, caller: str) -> None:
+    house = make_house(make_trunk("one", FIRST, number_format=number_format))
+    alice, one, _ = phones(house)
+    alice.invite("01632960123")
+    house.run(2)
+    request = one.requests_of("INVITE")[0]
+    assert request.uri == f"sip:{dialled}@{FIRST}:5060"
+    assert request.from_.uri == f"sip:{caller}@{DOMAIN}"
+    assert request.headers.get("p-asserted-identity") == f"<sip:{caller}@{DOMAIN}>"
+
+
+def test_a_line_presents_only_what_it_owns() -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    alice.invite("01632960123", from_='"Police" <sip:+441632960999@example.com>')
+    house.run(2)
+    assert one.requests_of("INVITE")[0].from_.uri == f"sip:+441632960001@{DOMAIN}"
+    assert one.requests_of("INVITE")[0].from_.display == ""
+    alice.invite("01632960123", from_="<sip:01632960009@example.com>")
+    house.run(2)
+    second = one.requests_of("INVITE")[-1]
+    assert second.from_.uri == f"sip:+441632960009@{DOMAIN}"
+    assert second.headers.get("p-asserted-identity") == f"<sip:+441632960001@{DOMAIN}>"
+
+
+@pytest.mark.parametrize(
+    ("dialled", "extra", "from_"),
+    [
+        ("14101632960123", [], ""),
+        ("01632960123", [("Privacy", "id")], ""),
+        ("01632960123", [("Privacy", "user;id;critical")], ""),
+        ("01632960123", [], '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+    ],
+)
+def test_a_withheld_number_is_anonymous_and_asserted(dialled: str, extra: list[tuple[str, str]], from_: str) -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    alice.invite(dialled, extra=extra, from_=from_)
+    house.run(2)
+    request = one.requests_of("INVITE")[0]
+    assert request.uri.startswith("sip:+441632960123@")
+    assert request.from_.uri == "sip:anonymous@anonymous.invalid"
+    assert request.headers.get("privacy") == "id"
+    assert request.headers.get("p-asserted-identity") == f"<sip:+441632960001@{DOMAIN}>"
+    alice.hang_up()
+    house.run(40)
+    row = house.journal.cdrs()[0]
+    assert (row.privacy, row.network_number) == ("id", "+441632960001")
+
+
+def test_1470_releases_the_number_of_a_line_that_withholds() -> None:
+    house = make_house(withholds_cli=True)
+    alice, one, _ = phones(house)
+    alice.invite("01632960123")
+    house.run(2)
+    alice.invite("147001632960123")
+    house.run(2)
+    first, second = one.requests_of("INVITE")
+    assert first.headers.get("privacy") == "id"
+    assert second.headers.get("privacy") is None
+    assert second.from_.uri == f"sip:+441632960001@{DOMAIN}"
+
+
+def test_remote_party_id_and_no_identity() -> None:
+    house = make_house(make_trunk("one", FIRST, identity=IdentityHeader.RPID))
+    alice, one, _ = phones(house)
+    alice.invite("01632960123")
+    house.run(2)
+    value = one.requests_of("INVITE")[0].headers.get("remote-party-id") or ""
+    assert value.startswith(f"<sip:+441632960001@{DOMAIN}>")
+    assert "privacy=off" in value
+
+
+def test_only_listed_headers_go_to_a_trunk() -> None:
+    house = make_house(make_trunk("one", FIRST, pass_headers=frozenset({"user-to-user"})))
+    alice, one, _ = phones(house)
+    alice.invite("01632960123", extra=[("X-Colour", "blue"), ("User-to-User", "abc"), ("Diversion", "<sip:1@x>")])
+    house.run(2)
+    headers = one.requests_of("INVITE")[0].headers
+    assert headers.get("user-to-user") == "abc"
+    assert headers.get("x-colour") is None
+    assert headers.get("diversion") is None
+
+
+def test_a_carrier_reaches_a_number_assigned_here() -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    one.user = "carrier"
+    identity = [("P-Asserted-Identity", "<sip:+441632960777@one.example>")]
+    one.invite("+441632960001", extra=identity, from_="<sip:+441632960888@one.example>")
+    house.run(3)
+    assert one.statuses[-1] == 200
+    invite = alice.requests_of("INVITE")[0]
+    assert invite.from_.uri == f"sip:+441632960888@{DOMAIN}"
+    assert invite.headers.get("p-asserted-identity") is None
+    one.hang_up()
+    house.run(40)
+    caller, callee = house.journal.cdrs()
+    assert (caller.trunk, caller.ddi, caller.network_number, caller.presentation_number) == (
+        "one",
+        "+441632960001",
+        "+441632960777",
+        "+441632960888",
+    )
+    assert (caller.account_id, callee.line, callee.account_id) == (None, "alice", 1)
+    assert caller.cost_micros == 0
+    house.assert_clean()
+
+
+def test_a_withheld_call_from_a_carrier_shows_no_number() -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    one.invite(
+        "+441632960001",
+        extra=[("P-Asserted-Identity", "<sip:+441632960777@one.example>"), ("Privacy", "id")],
+        from_="<sip:+441632960888@one.example>",
+    )
+    house.run(3)
+    text = "".join(value for _, value in alice.requests_of("INVITE")[0].headers.items())
+    assert "1632960777" not in text
+    assert "1632960888" not in text
+
+
+@pytest.mark.parametrize(("dialled", "outcome"), [("+441632960123", "trunk_to_trunk"), ("999", "trunk_to_trunk")])
+def test_a_carrier_never_reaches_another_carrier(dialled: str, outcome: str) -> None:
+    house = make_house()
+    _, one, two = phones(house)
+    one.invite(dialled)
+    house.run(40)
+    assert one.statuses[-1] == 403 or one.statuses[-1] == 404
+    assert two.requests == []
+    assert house.journal.cdrs()[0].outcome in (outcome, "number_not_assigned")
+
+
+def test_a_line_calling_an_own_number_stays_on_net() -> None:
+    house = House(
+        conf=make_conf(trunks=[make_trunk("one", FIRST)]),
+        lines=[make_line("alice"), make_line("bob")],
+        numbers={"+441632960002": "bob"},
+    )
+    alice, bob, one = house.phone("alice", "192.0.2.10"), house.phone("bob", "192.0.2.11"), house.phone("one", FIRST)
+    alice.register()
+    bob.register()
+    alice.invite("01632960002")
+    house.run(3)
+    assert bob.requests_of("INVITE")
+    assert one.requests == []
+
+
+class ChallengingCarrier(Phone):
+    """Wants credentials for every INVITE and BYE; `for_ever` is never content."""
+
+    for_ever = False
+
+    def __init__(self, house: House, host: str) -> None:
+        super().__init__(house, "carrier", (host, 5060))
+        self.authority = DigestAuthority("carrier.example", b"k" * 32, nonce_lifetime_s=60)
+        self.users: list[str] = []
+
+    def on_request(self, transaction, request: Request, flow, now: float) -> None:
+        if request.method in ("INVITE", "BYE"):
+            values = request.headers.get_all("proxy-authorization")
+            verdict = self.authority.verify(
+                request, values, now, lambda user: Ha1s(ha1(user, "carrier.example", "open sesame", MD5), "")
+            )
+            if self.for_ever or verdict.outcome is not Outcome.OK:
+                response = make_response(request, 407, to_tag="challenge")
+                response.headers.add("proxy-authenticate", self.authority.challenges(now, (MD5,))[0])
+                self.requests.append(request)
+                transaction.respond(response, now)
+                return
+            self.users.append(verdict.user)
+        super().on_request(transaction, request, flow, now)
+
+
+def test_a_carriers_challenge_is_answered_with_the_trunks_credentials() -> None:
+    trunk = make_trunk("one", FIRST, username="offhook", password=Secret("open sesame"))
+    house = make_house(trunk)
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    carrier = ChallengingCarrier(house, FIRST)
+    alice.invite("01632960123")
+    house.run(3)
+    assert alice.statuses[-1] == 200
+    alice.hang_up()
+    house.run(40)
+    assert carrier.users == ["offhook", "offhook"]
+    assert [request.cseq.number for request in carrier.requests_of("INVITE")] == [1, 2]
+    house.assert_clean()
+
+
+def test_a_carrier_that_challenges_for_ever_fails_the_call() -> None:
+    trunk = make_trunk("one", FIRST, username="offhook", password=Secret("open sesame"))
+    house = make_house(trunk)
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    carrier = ChallengingCarrier(house, FIRST)
+    carrier.for_ever = True
+    alice.invite("01632960123")
+    house.run(40)
+    assert len(carrier.requests_of("INVITE")) == 3
+    assert alice.statuses[-1] == 407 or alice.statuses[-1] >= 400
+    house.assert_clean()
+
+
+def test_our_own_invite_coming_back_is_a_loop() -> None:
+    house = make_house(make_trunk("one", FIRST))
+    alice, one, _ = phones(house)
+    one.answer_after_s = None
+    alice.invite("01632960123")
+    house.run(1)
+    mine = one.requests_of("INVITE")[0]
+    again = Request("INVITE", f"sip:+441632960123@{DOMAIN}", mine.headers.copy(), mine.body)
+    again.headers.remove("via")
+    one.stack.send_request(again, one.flow, one, house.clock.now)
+    house.run(1)
+    assert one.statuses[-1] == 482
+
+
+def test_the_trunks_limit_of_calls_at_once() -> None:
+    house = make_house(make_trunk("one", FIRST, calls_max=1))
+    alice, one, _ = phones(house)
+    alice.invite("01632960123")
+    house.run(2)
+    alice.invite("01632960124")
+    house.run(2)
+    assert alice.statuses[-1] == 503
+    assert len(one.requests_of("INVITE")) == 1
