@@ -7,10 +7,9 @@ algorithm (RFC 7616 3.4.2), which is bound to the realm: another realm needs a n
 import hashlib
 import secrets
 
-# Without 0 O o, 1 I l, 2 Z z, 5 S s, 8 B, u v: the password is read out over the telephone and typed on a
-# handset.
-ALPHABET = "abcdefghijkmnpqrtwxyACDEFGHJKLMNPQRTUVWXY34679"
-GENERATED_CHARS = 20  # of 46 letters: 110 bits, beyond any guessing from captured digests
+# Without 0 O o, 1 I l, 2 Z z, 5 S s, 8 B, u v U V: it is read out over the telephone and typed on a handset.
+ALPHABET = "abcdefghijkmnpqrtwxyACDEFGHJKLMNPQRTWXY34679"
+GENERATED_CHARS = 20  # of 44 letters: 109 bits, beyond any guessing from captured digests
 
 
 def generate_password() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from provisioning.model import AccountKind
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue
+from rating.money import format_pounds
 
 ACCOUNT_NAME_CHARS_MAX = 64
 USER_CHARS_MAX = 64  # phones store it in fields of 64
@@ -82,17 +83,17 @@ def check_calls_max(calls_max: int) -> int:
 def check_credit_limit(credit_limit_micros: int, kind: AccountKind) -> int:
     if kind is AccountKind.PREPAID and credit_limit_micros != 0:
         raise InvalidValue(
-            "credit limit", _micros(credit_limit_micros), "none: a prepaid account stops at zero"
+            "credit limit", format_pounds(credit_limit_micros), "none: a prepaid account stops at zero"
         )
     if not 0 <= credit_limit_micros <= CREDIT_MICROS_MAX:
-        raise InvalidValue("credit limit", _micros(credit_limit_micros), f"0 to {_micros(CREDIT_MICROS_MAX)}")
+        raise InvalidValue("credit limit", format_pounds(credit_limit_micros), f"0 to {format_pounds(CREDIT_MICROS_MAX)}")
     return credit_limit_micros
 
 
 def check_credit(amount_micros: int) -> int:
     if not 0 < amount_micros <= CREDIT_MICROS_MAX:
         raise InvalidValue(
-            "credit", _micros(amount_micros), f"more than zero, at most {_micros(CREDIT_MICROS_MAX)}"
+            "credit", format_pounds(amount_micros), f"more than zero, at most {format_pounds(CREDIT_MICROS_MAX)}"
         )
     return amount_micros
 
@@ -124,8 +125,3 @@ def _is_neat(text: str, chars_max: int) -> bool:
 
 def _is_user(text: str) -> bool:
     return 0 < len(text) <= USER_CHARS_MAX and USER_ALPHABET.issuperset(text) and text[0] not in "._-"
-
-
-def _micros(amount_micros: int) -> str:
-    pounds, micros = divmod(abs(amount_micros), 1_000_000)
-    return f"{'-' if amount_micros < 0 else ''}{pounds}.{micros:06} pounds"

@@ -404,7 +404,7 @@ async def _problems_with_books(
             problems.append(ImportProblem(row.line, "user", row.user, "a line that does not exist yet"))
         problems += [
             ImportProblem(
-                row.line, "numbers", number, f"a number that is free; it rings line {taken[number]}"
+                row.line, "numbers", number, f"a number that is free; it rings line {shown(taken[number])}"
             )
             for number in row.numbers
             if number in taken

@@ -90,8 +90,7 @@ class Screening:
             return Identified(LineCaller(line, self._board.books.account_of(line)))
         if verdict.outcome is Outcome.MALFORMED:
             return make_response(request, 400, verdict.reason)
-        is_stale = verdict.outcome in (Outcome.STALE, Outcome.REPLAYED)
-        return self._challenge(request, now, status=status, stale=is_stale)
+        return self._challenge(request, now, status=status, stale=verdict.outcome is Outcome.STALE)
 
     def _challenge(self, request: Request, now: float, *, status: int, stale: bool = False) -> Response:
         """401 or 407 in the algorithms of the line that the request claims to be from; a stranger gets the default."""

@@ -1,4 +1,4 @@
-"""Users of a stack for tests: `Recorder` writes down what it is told, `Agent` is a user agent of few words."""
+"""Users of a stack: `Recorder` writes down what it is told, `Agent` is a user agent of few words."""
 
 from random import Random
 
@@ -40,10 +40,10 @@ class Recorder:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.server_transactions: list[ServerTransaction] = []
-        self.refuse_with: Response | None = None  # what `screen` says
+        self.screen_status = 0  # with which `screen` refuses
 
     def screen(self, request: Request, flow: Flow, now: float) -> Response | None:
-        return self.refuse_with
+        return make_response(request, self.screen_status) if self.screen_status else None
 
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
         self.told.append(request.method)

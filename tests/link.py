@@ -1,8 +1,8 @@
 """Stacks joined by a link that can lose, double, reorder and delay datagrams, the same for the same seed.
 
-Each end is anything with `receive(data, flow, now)` and a list `outgoing` of (flow, data), with its timers. The link
-owns the clock: it moves it to the next delivery or timer and never sleeps. Streams (TCP flows) are delayed and never
-lose anything. Datagrams to nobody vanish.
+Each end is anything with `receive(data, flow, now)` and a list `outgoing` of (flow, data), with its timers.
+The link owns the clock: it moves it to the next delivery or timer and never sleeps. Streams (TCP flows) are
+delayed and never lose anything. Datagrams to nobody vanish.
 """
 
 from collections.abc import Callable
@@ -60,6 +60,7 @@ class Link:
         self.duplication = duplication
         self.reorder = reorder
         self.delay_s = delay_s
+        self.copies = 2  # of a datagram that is doubled
         self.is_lost: Callable[[Datagram], bool] = lambda datagram: (
             False
         )  # a test's own loss, beside the random one
@@ -138,7 +139,8 @@ class Link:
             return
         self._put(flow, data)
         if not flow.is_reliable and self._random.random() < self.duplication:
-            self._put(flow, data)
+            for _ in range(self.copies - 1):
+                self._put(flow, data)
 
     def _put(self, flow: Flow, data: bytes) -> None:
         delay_s = self.delay_s

@@ -42,7 +42,7 @@ class Shipper:
         self.is_behind = False  # the last chunk was full: more is waiting
 
     async def ship_next(self) -> Shipped | None:
-        """Ship one chunk; None if there is nothing. Raises MarkMovedError, and PostgreSQL's and SQLite's errors."""
+        """Ship one chunk; None if there is nothing. Raises MarkMovedError and both databases' errors."""
         if not self.epoch and not await self._find_mark():
             return None
         batches = self._outbox.read(self.mark)

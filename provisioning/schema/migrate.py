@@ -20,12 +20,12 @@ LOCK_TIMEOUT_S = (
 CONNECT_TIMEOUT_S = 10
 
 
-class SchemaTooNew(Exception):  # noqa: N818 - the database is right, this release is old
+class SchemaTooNewError(Exception):
     """The database was migrated by a newer release than this one."""
 
 
 def migrate(dsn: str) -> list[str]:
-    """Apply what is missing; the names of what was applied. Raises SchemaTooNew and psycopg.Error."""
+    """Apply what is missing; the names of what was applied. Raises SchemaTooNewError and psycopg.Error."""
     with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as guard:
         guard.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
         guard.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
@@ -58,7 +58,7 @@ def _apply_missing(backend: yoyo.backends.DatabaseBackend) -> list[str]:
 def _refuse_newer(backend: yoyo.backends.DatabaseBackend, known: set[str]) -> None:
     unknown = [applied for applied in backend.get_applied_migration_hashes() if applied not in known]
     if unknown:
-        raise SchemaTooNew(
+        raise SchemaTooNewError(
             f"the database has {len(unknown)} schema change(s) that this release does not know: "
             "it was used by a newer release, so run that one or a still newer one"
         )

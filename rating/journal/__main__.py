@@ -85,7 +85,7 @@ class JournalProcess:
         store = self._store
         _send(self._socket, Ready(store.epoch, store.last_seq, store.last_batch))
         while not (self._is_closing and self._pacing.is_empty):
-            if time.monotonic() > self._give_up_at:
+            if self._is_failing and time.monotonic() > self._give_up_at:
                 sys.stderr.write("journal: gave up: the disk is full and the switch is gone\n")
                 return EXIT_NOT_FLUSHED
             self._turn()
@@ -245,7 +245,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)  # call records are nobody else's business
-    with socket.socket(fileno=arguments.fd) as switch:
+    descriptor = os.dup(arguments.fd)  # the lowest number that is free: select takes none above 1023
+    os.close(arguments.fd)
+    with socket.socket(fileno=descriptor) as switch:
         code = serve(switch, arguments.file)
     if code in (EXIT_UNUSABLE, EXIT_DISK_ERROR):
         os._exit(code)  # an orderly end would let SQLite write and sync once more

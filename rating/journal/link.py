@@ -43,6 +43,7 @@ RESTART_MAX_S: Final = 2.0
 # A process that has closed its socket but does not end is stuck in the disk; it holds the lock, so wait for
 # it.
 REAP_POLL_S: Final = 0.05
+ENDED_EARLY: Final = "the journal process ended before it was ready"
 
 
 class JournalRefusedError(Exception):
@@ -132,7 +133,11 @@ class JournalLink:
         self._spawn()
         try:
             return await asyncio.wait_for(self._ready, READY_TIMEOUT_S)
-        except (TimeoutError, asyncio.CancelledError):
+        except TimeoutError:
+            self._disconnect()
+            self._kill()
+            raise JournalRefusedError(f"the journal was not ready within {READY_TIMEOUT_S:.0f} s") from None
+        except asyncio.CancelledError:
             self._disconnect()
             self._kill()
             raise
@@ -143,6 +148,7 @@ class JournalLink:
         """Keep one indivisible step for the journal; returns its seq. Nothing is sent before `flush`."""
         if self._pending_bytes >= BACKLOG_BYTES_MAX:
             raise JournalOverflowError(f"{self._pending_bytes} bytes wait for the journal {self._path}")
+        assert self.epoch, "append before start: the sequence is not known yet"
         seq = self.last_seq + 1
         frame = encode_frame(Append(seq, is_urgent, puts, outbox))
         self.last_seq = seq
@@ -222,9 +228,7 @@ class JournalLink:
         was_ready = self._is_ready
         self._disconnect()
         if self._ready and not self._ready.done():
-            self._ready.set_exception(
-                JournalRefusedError(self._refusal or "the journal process ended before it was ready")
-            )
+            self._ready.set_exception(JournalRefusedError(self._refusal or ENDED_EARLY))
             self._kill()
             return
         if self._stopped and (not self._pending or self._is_beyond_repair):
@@ -233,8 +237,8 @@ class JournalLink:
             return
         if was_ready:
             self._on_lost()
-        if self._refusal:
-            self._fail(self._refusal)
+        else:
+            self._fail(self._refusal or ENDED_EARLY)
         if not self._is_beyond_repair:
             self._restart_s = min(self._restart_s * 2, RESTART_MAX_S) if self._restart_s else RESTART_FIRST_S
             self._restart_timer = self._loop.call_later(self._restart_s, self._restart)
@@ -271,12 +275,12 @@ class JournalLink:
             return
         except ConnectionResetError:
             data = b""
-        durable: Durable | None = None
         for payload in self._splitter.feed(data):
             frame = decode_from_journal(payload)
             match frame:
                 case Durable():
-                    durable = frame  # cumulative: the last one says all
+                    self._restart_s = 0.0
+                    self._acknowledge(frame.seq, frame.batch)
                 case Ready():
                     self._begin(frame)
                 case Failed():
@@ -285,9 +289,6 @@ class JournalLink:
                         self._fail(frame.reason)
                 case _:
                     assert_never(frame)
-        if durable:
-            self._restart_s = 0.0
-            self._acknowledge(durable.seq, durable.batch)
         if not data:
             self._lose()
 

@@ -1,4 +1,4 @@
-"""Reading the journal back: all of it for a switch that starts, batch by batch for the shipper. Read-only.
+"""Reading the journal back when a switch starts: state, and the usage the books do not know yet. Read-only.
 
 A switch reads after its journal process has said Ready: then the predecessor is gone and the file stands
 still. Every row that is used is verified; a row that does not match its checksum, a page that SQLite finds
@@ -31,24 +31,14 @@ BUSY_TIMEOUT_S: Final = 5.0
 USAGE_TAG: Final = "usage"
 
 _SELECT_BATCHES: Final = (
-    "SELECT batch, last_seq, at_ms, checksum, packed FROM outbox WHERE batch > ? ORDER BY batch LIMIT ?"
+    "SELECT batch, last_seq, at_ms, checksum, packed FROM outbox WHERE batch > ? ORDER BY batch"
 )
-_NO_LIMIT: Final = -1
 _outbox_records: Final = msgspec.msgpack.Decoder(list[OutboxRecord])
 _usage_entry: Final = msgspec.msgpack.Decoder(UsageEntry)
 
 
 class JournalMismatchError(Exception):
     """The journal and the books do not fit together: one of them is a copy from another time."""
-
-
-class StoredBatch(msgspec.Struct):
-    """One row of the outbox, verified. `packed` is a msgpack array; `unpack_records` cuts it."""
-
-    batch: int
-    last_seq: int
-    at_ms: int
-    packed: bytes
 
 
 class JournalContents(msgspec.Struct):
@@ -68,11 +58,6 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
     )
-
-
-def read_batches(connection: sqlite3.Connection, path: Path, *, after: int, limit: int) -> list[StoredBatch]:
-    """The next batches above `after`, without a gap. Raises JournalDamagedError, JournalMismatchError."""
-    return list(_batches(connection, path, after=after, limit=limit))
 
 
 def read_journal(path: Path, *, epoch_mark: tuple[str, int] | None) -> JournalContents:
@@ -102,9 +87,10 @@ def _read(connection: sqlite3.Connection, path: Path, epoch_mark: tuple[str, int
         )
     usage: dict[int, int] = {}
     newest = mark
-    for stored in _batches(connection, path, after=mark, limit=_NO_LIMIT):
-        _add_usage(usage, stored, path)
-        newest = stored.batch
+    for batch, packed in _batches(connection, path, after=mark):
+        for entry in _usage_of(batch, packed, path):
+            usage[entry.account_id] = usage.get(entry.account_id, 0) + entry.amount_micros
+        newest = batch
     if newest != last_batch:
         raise JournalMismatchError(f"{path}: batches {newest + 1} to {last_batch} are missing")
     return JournalContents(epoch, last_seq, last_batch, _read_state(connection, path), usage)
@@ -122,44 +108,38 @@ def _read_state(connection: sqlite3.Connection, path: Path) -> dict[str, bytes]:
     return state
 
 
-def _batches(connection: sqlite3.Connection, path: Path, *, after: int, limit: int) -> Iterator[StoredBatch]:
+def _batches(connection: sqlite3.Connection, path: Path, *, after: int) -> Iterator[tuple[int, bytes]]:
+    """Number and packed records of each batch above `after`, verified, without a gap."""
     expected = after + 1
-    for batch, last_seq, at_ms, checksum, packed in connection.execute(_SELECT_BATCHES, (after, limit)):
+    for batch, last_seq, at_ms, checksum, packed in connection.execute(_SELECT_BATCHES, (after,)):
         if batch != expected:
             raise JournalMismatchError(
                 f"{path}: batches {expected} to {batch - 1} are missing; the books have those up to {after}"
             )
         if batch_checksum(batch, last_seq, at_ms, packed) != checksum:
             raise damaged_row(path, f"outbox batch {batch}", packed)
-        yield StoredBatch(batch, last_seq, at_ms, packed)
+        yield batch, packed
         expected += 1
 
 
-def _add_usage(usage: dict[int, int], stored: StoredBatch, path: Path) -> None:
-    for entry in _usage_of(stored, path):
-        usage[entry.account_id] = usage.get(entry.account_id, 0) + entry.amount_micros
-
-
-def _usage_of(stored: StoredBatch, path: Path) -> list[UsageEntry]:
+def _usage_of(batch: int, packed: bytes, path: Path) -> list[UsageEntry]:
     try:
-        records = _outbox_records.decode(stored.packed)
+        records = _outbox_records.decode(packed)
     except msgspec.DecodeError:
-        return _usage_among_strangers(stored, path)
+        return _usage_among_strangers(batch, packed, path)
     return [record for record in records if isinstance(record, UsageEntry)]
 
 
-def _usage_among_strangers(stored: StoredBatch, path: Path) -> list[UsageEntry]:
+def _usage_among_strangers(batch: int, packed: bytes, path: Path) -> list[UsageEntry]:
     """A newer program may have written records that we do not know. Money among them must be readable."""
     entries = []
     place = "its array"
     try:
-        for index, record in enumerate(unpack_records(stored.packed)):
+        for index, record in enumerate(unpack_records(packed)):
             place = f"record {index}"
             fields: Any = msgspec.msgpack.decode(record)
             if fields[0] == USAGE_TAG:
                 entries.append(_usage_entry.decode(record))
     except (msgspec.DecodeError, TypeError, LookupError) as error:
-        raise JournalDamagedError(
-            f"{path}: outbox batch {stored.batch}: {place} cannot be read: {error}"
-        ) from error
+        raise JournalDamagedError(f"{path}: outbox batch {batch}: {place} cannot be read: {error}") from error
     return entries

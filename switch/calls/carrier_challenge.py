@@ -42,6 +42,7 @@ class CarrierChallenge:
             username=trunk.username,
             password=trunk.password,
             cnonce=self._tokens.tag(),
+            realm=trunk.realm or None,
         )
         return (
             None

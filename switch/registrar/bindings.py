@@ -17,7 +17,7 @@ from switch.sip.flow import Flow
 # An expired binding is passed over at once, but forgotten (and reported) only up to this much later.
 EXPIRY_SLOT_S = 2.0
 # AORs looked at in one expire() call, about 2 ms of work: after an outage many come due together.
-EXPIRY_BATCH = 1000
+EXPIRY_BATCH = 500
 
 
 class RegistrarLimits(msgspec.Struct, frozen=True):

@@ -6,12 +6,13 @@ Refusals come in this order: not the user's own AOR (403), absurdly many contact
 brief (423), out of order (400), over the limit (403).
 
 - TOO MANY: a binding over the limit replaces one of the same AOR, a dead one first, else the one refreshed
-  longest ago. Refusing the new one instead is what operators switch off first: it locks out the phone that
-  has just come back with another address, until its own old binding expires. Only a request that alone asks
-  for too many gets 403.
+  longest ago. Refusing the new one instead (Asterisk without remove_existing) locks out the phone that has
+  just come back with another address, until its own old binding expires. Only a request that alone asks for
+  too many gets 403.
 - SAME DEVICE: bindings are told apart by URI (19.1.4). A phone that names its instance also replaces what
   that same instance had registered before, or each change of its address would leave a ghost that rings
   nowhere.
+- OUT OF ORDER is 400, where the RFC only says that it fails: a 5xx would send the phone to another server.
 - A malformed expiry counts as 3600 (20.10, 20.19), a malformed q as none.
 """
 
@@ -49,10 +50,9 @@ _q_value = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 
 
 class RegisterResult(NamedTuple):
-    """`headers` go into the response as they are. `changed`: the AOR's bindings are to be written to the
-    journal.
+    """`headers` go into the response as they are.
 
-    `evicted` is how many bindings had to make room for this one.
+    `changed`: the AOR's bindings are to be written to the journal. `evicted`: how many had to make room.
     """
 
     status: int
@@ -63,8 +63,7 @@ class RegisterResult(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """One Contact: the binding it asks for, and the one of that URI if there is one. 0 seconds takes it
-    away."""
+    """One Contact: the binding it asks for (0 seconds: no more), and the one of that URI if there is one."""
 
     binding: Binding
     uri: Uri

@@ -16,6 +16,7 @@ from switch.sip.errors import SipParseError, malformed
 from switch.sip.grammar import (
     HOST,
     IPV4_OR_HOST,
+    PARAM_VALUE,
     TOKEN_CHARACTER,
     WSP,
     format_params,
@@ -35,18 +36,20 @@ DELTA_SECONDS_MAX = 2**32 - 1
 # More than any length limit of ours, so that "too large" is told apart from "no number".
 CONTENT_LENGTH_MAX = 2**32 - 1
 
+# re.ASCII: without it, letters beyond ASCII (U+017F, U+212A) would match "s" and "k" when case is ignored.
+_ANY_CASE = re.IGNORECASE | re.ASCII
 _TRANSPORTS = frozenset({"UDP", "TCP", "TLS", "WS", "WSS", "SCTP"})
 
 _via = re.compile(
     r"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+"
     rf"({TOKEN_CHARACTER}++)[ \t]++{IPV4_OR_HOST}[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
-    re.DOTALL | re.IGNORECASE,
+    re.DOTALL | _ANY_CASE,
 ).fullmatch
 _via_loosely = re.compile(
     rf"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+({TOKEN_CHARACTER}++)[ \t]++({HOST})(?::([0-9]{{1,5}}))?",
-    re.IGNORECASE,
+    _ANY_CASE,
 ).match
-_branch_loosely = re.compile(rf";[ \t]*+branch[ \t]*+=[ \t]*+({TOKEN_CHARACTER}++)", re.IGNORECASE).search
+_branch_loosely = re.compile(rf";[ \t]*+branch[ \t]*+=[ \t]*+({PARAM_VALUE})", _ANY_CASE).search
 
 
 class Via(msgspec.Struct, frozen=True):

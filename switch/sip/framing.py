@@ -15,7 +15,6 @@ import msgspec
 
 from switch.sip.errors import SipParseError
 from switch.sip.fields import parse_content_length
-from switch.sip.grammar import WSP
 from switch.sip.headers import key_of, split_field, unfold
 from switch.sip.parser import MESSAGE_BYTES_MAX, split_head
 
@@ -56,7 +55,7 @@ class _Unframable(Exception):  # noqa: N818 - never leaves this file
 
 # SIP-Version at one end of the line: anything else is no SIP peer.
 _start_line = re.compile(
-    rb"SIP/[0-9]+\.[0-9]+ |[^ ]+ .*SIP/[0-9]+\.[0-9]+ *\Z", re.IGNORECASE | re.DOTALL
+    rb"SIP/[0-9]++\.[0-9]++ |[^ ]++ .*SIP/[0-9]++\.[0-9]++ *+\Z", re.IGNORECASE | re.DOTALL
 ).match
 _CRLF = b"\r\n"
 
@@ -78,8 +77,11 @@ class StreamFramer:
 
     @property
     def has_partial(self) -> bool:
-        """Whether a message has begun and not ended: what a deadline against slow senders looks at."""
-        return bool(self._buffer)
+        """Whether a message has begun and not ended: what a deadline against slow senders looks at.
+
+        A lone line end does not count: it may be a keep-alive.
+        """
+        return bytes(self._buffer[:1]) not in {b"", b"\r"}
 
     def feed(self, data: bytes) -> list[Frame]:
         """Raises StreamBroken, and again at every later call."""
@@ -163,7 +165,7 @@ def _body_size(head: bytes) -> int:
     try:
         lines = split_head(head.decode("utf-8", "surrogateescape"))
         fields = [field for line in unfold(lines[1:]) if (field := split_field(line))]
-        values = [value.lstrip(WSP) for name, value in fields if key_of(name) == "content-length"]
+        values = [value for name, _, value in fields if key_of(name) == "content-length"]
         if values:
             return parse_content_length(values)
     except SipParseError as error:

@@ -21,6 +21,9 @@ WSP = " \t"
 DIGITS_MAX = 20
 
 TOKEN_CHARACTER = r"[A-Za-z0-9\-.!%*_+`'~]"  # noqa: S105 - RFC 3261's word, no secret
+# gen-value = token / host / quoted-string, without the last. Wider than token: tags and branches with "=",
+# "/" or "@" are in the field, and no character here can end a parameter.
+PARAM_VALUE = r"[!#-+\--:=?-\[\]-~]++"
 # host, hostname: a label may contain "_" because container networks name hosts so and phones repeat it.
 _LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -31,9 +34,7 @@ HOST = rf"(?:\[[0-9A-Fa-f:.]{{2,45}}\]|{_LABEL}(?:\.{_LABEL})*+\.?)"
 IPV4_OR_HOST = rf"(?:({_IPV4})(?![A-Za-z0-9_.\-])|({HOST}))"
 
 _token = re.compile(rf"{TOKEN_CHARACTER}++").fullmatch
-# gen-value = token / host / quoted-string. Wider than token: tags and branches with "=", "/" or "@" are in
-# the field, and no character here can end a parameter.
-_value = re.compile(r"[!#-+\--:=?-\[\]-~]++").fullmatch
+_value = re.compile(PARAM_VALUE).fullmatch
 _plain_params = re.compile(r";[!#-+\--;=?-\[\]-~]*+").fullmatch
 _quoted = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 # What a separator can hide in. An unterminated one runs to the end of the text, so that no later position is
@@ -109,16 +110,21 @@ def is_ipv4(text: str) -> bool:
 
 
 def is_ipv6(text: str) -> bool:
-    """IPv6address without brackets. Zone ids are refused: they mean nothing beyond the sender's own
-    machine.
-    """
+    """IPv6address without brackets."""
+    return parse_ipv6(text) is not None
+
+
+def parse_ipv6(text: str) -> IPv6Address | None:
+    """None when it is no address. Zone ids are refused: they mean nothing beyond the sender's own machine."""
     if "%" in text or not text.isascii():
-        return False
+        return None
+    if ":::" in text and "." in text:
+        # RFC 5118 4.10: a slip in the grammar of 3261 allowed one colon too many before an IPv4 part.
+        text = text.replace(":::", "::", 1)
     try:
-        IPv6Address(text)
+        return IPv6Address(text)
     except AddressValueError:
-        return False
-    return True
+        return None
 
 
 def split_commas(text: str) -> list[str]:

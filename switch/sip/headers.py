@@ -102,15 +102,15 @@ def unfold(lines: list[str]) -> list[str]:
     return [" ".join(pieces) for pieces in unfolded]
 
 
-def split_field(line: str) -> list[str] | None:
-    """An unfolded line -> [name, space and value], or None when it has no field name before a colon.
+def split_field(line: str) -> tuple[str, str, str] | None:
+    """An unfolded line -> (name, ": ", value), or None when it has no field name before a colon.
 
     HCOLON allows white space before the colon. Nothing but a token may stand before that: str.lower() turns
     some letters beyond ASCII into ASCII ones.
     """
     name, colon, value = line.partition(":")
     name = name.rstrip(WSP)
-    return [name, " " + value.strip(WSP)] if colon and is_token(name) else None
+    return (name, ": ", value.strip(WSP)) if colon and is_token(name) else None
 
 
 class Headers:
@@ -120,31 +120,29 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._keys: list[str] = []
-        # [name as written, what follows the colon]: one for each key; never changed, only replaced
-        self._fields: list[list[str]] = []
+        # (name as written, ":", what follows) for each key: joined, they are the line on the wire
+        self._fields: list[tuple[str, str, str]] = []
         # key -> its first field; built when first asked for, dropped by every change
-        self._first: dict[str, list[str]] | None = None
+        self._first: dict[str, tuple[str, str, str]] | None = None
         for name, value in fields:
             self.add(name, value)
 
     @classmethod
     def from_lines(cls, lines: list[str]) -> Headers:
         """From header lines as received. Raises SipParseError."""
-        headers = cls()
+        headers = cls.__new__(cls)
         known = _KEYS.get
-        try:
-            fields = [line.split(":", 1) for line in lines]
-            keys = [known(name) for name, _ in fields]
-        except ValueError:  # a line without a colon: half of a folded field, or nonsense
-            keys = [None]
+        fields = [line.partition(":") for line in lines]
+        keys = [known(name) if colon else None for name, colon, _ in fields]
         if None in keys:
             fields = [_split_field_strictly(line) for line in unfold(lines)]
-            keys = [key_of(name) for name, _ in fields]
+            keys = [key_of(name) for name, _, _ in fields]
         headers._fields = fields
         headers._keys = cast("list[str]", keys)
+        headers._first = None
         return headers
 
-    def _index(self) -> dict[str, list[str]]:
+    def _index(self) -> dict[str, tuple[str, str, str]]:
         first = self._first
         if first is None:
             first = dict(zip(self._keys, self._fields))  # noqa: B905 - equally long; strict= costs time here
@@ -160,7 +158,7 @@ class Headers:
         if field is None:
             assert name == key_of(name), name
             return None
-        return field[1].strip(WSP)
+        return field[2].strip(WSP)
 
     def get_all(self, name: str) -> list[str]:
         """The values of every field of that name, each whole: right for credentials and challenges."""
@@ -168,9 +166,9 @@ class Headers:
         if name not in first:
             return []
         if len(first) == len(self._keys):
-            return [first[name][1].strip(WSP)]
+            return [first[name][2].strip(WSP)]
         return [
-            field[1].strip(WSP) for key, field in zip(self._keys, self._fields, strict=True) if key == name
+            field[2].strip(WSP) for key, field in zip(self._keys, self._fields, strict=True) if key == name
         ]
 
     def values(self, name: str) -> list[str]:
@@ -204,14 +202,14 @@ class Headers:
         """Append a field."""
         key = key_of(name)
         self._keys.append(key)
-        self._fields.append([_written(name, key), _spaced(value)])
+        self._fields.append((_written(name, key), ": ", _clean(value)))
         self._first = None
 
     def prepend(self, name: str, value: str) -> None:
         """Put a field before all others: a Via of our own."""
         key = key_of(name)
         self._keys.insert(0, key)
-        self._fields.insert(0, [_written(name, key), _spaced(value)])
+        self._fields.insert(0, (_written(name, key), ": ", _clean(value)))
         self._first = None
 
     def set(self, name: str, value: str) -> None:
@@ -224,34 +222,34 @@ class Headers:
         if self._keys.count(key) > 1:
             self.remove(key)
             self._keys.insert(at, key)
-            self._fields.insert(at, [])
-        self._fields[at] = [_written(name, key), _spaced(value)]
+            self._fields.insert(at, ("", "", ""))
+        self._fields[at] = (_written(name, key), ": ", _clean(value))
         self._first = None
 
     def extend_value(self, name: str, addition: str) -> None:
         """Append to the value of the first field: a tag, a parameter."""
         at = self._keys.index(name)
-        written, value = self._fields[at]
-        self._fields[at] = [written, value + _clean(addition)]
+        written, colon, value = self._fields[at]
+        self._fields[at] = (written, colon, value + _clean(addition))
         self._first = None
 
     def set_first_value(self, name: str, value: str) -> None:
         """Replace the first element of the first field: the top Via, the top Route."""
         at = self._keys.index(name)
-        written, whole = self._fields[at]
+        written, _, whole = self._fields[at]
         comma = first_comma(whole)
-        self._fields[at] = [written, _spaced(value) if comma < 0 else _spaced(value) + whole[comma:]]
+        self._fields[at] = (written, ": ", _clean(value) if comma < 0 else _clean(value) + whole[comma:])
         self._first = None
 
     def remove_first_value(self, name: str) -> None:
         """Take the first element of the first field away, and the field with it when it was the only one."""
         at = self._keys.index(name)
-        written, whole = self._fields[at]
+        written, _, whole = self._fields[at]
         comma = first_comma(whole)
         if comma < 0:
             self.remove_first_field(name)
             return
-        self._fields[at] = [written, " " + whole[comma + 1 :].strip(WSP)]
+        self._fields[at] = (written, ": ", whole[comma + 1 :].strip(WSP))
         self._first = None
 
     def remove_first_field(self, name: str) -> None:
@@ -287,7 +285,7 @@ class Headers:
 
     def items(self) -> Iterator[tuple[str, str]]:
         """(name as written, value) in order."""
-        for name, value in self._fields:
+        for name, _, value in self._fields:
             yield name, value.strip(WSP)
 
     def keys(self) -> list[str]:
@@ -298,9 +296,9 @@ class Headers:
         """The fields as they go on the wire, with exactly one Content-Length, and that one true (20.14)."""
         count = self._keys.count("content-length")
         if count == 1 and self.get("content-length") == str(content_length):
-            return "\r\n".join(map(":".join, self._fields))
+            return "\r\n".join(map("".join, self._fields))
         if count == 0:
-            return "\r\n".join([*map(":".join, self._fields), f"Content-Length: {content_length}"])
+            return "\r\n".join([*map("".join, self._fields), f"Content-Length: {content_length}"])
         exact = self.copy()
         exact.set("content-length", str(content_length))
         return exact.to_text(content_length=content_length)
@@ -325,10 +323,6 @@ class Headers:
         return f"Headers({list(self.items())!r})"
 
 
-def _spaced(value: str) -> str:
-    return " " + _clean(value)
-
-
 def _clean(value: str) -> str:
     """A line end in a value would be a second header field on the wire, written by whoever supplied the
     value.
@@ -338,7 +332,7 @@ def _clean(value: str) -> str:
     return value
 
 
-def _split_field_strictly(line: str) -> list[str]:
+def _split_field_strictly(line: str) -> tuple[str, str, str]:
     field = split_field(line)
     if field is None:
         raise malformed("header field", line)

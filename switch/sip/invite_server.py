@@ -11,7 +11,7 @@ from typing import Final
 
 from switch.sip.accepted import AcceptedResponse
 from switch.sip.flow import Flow
-from switch.sip.layer import TransactionLayer
+from switch.sip.layer import TransactionLayer, add_to_tag
 from switch.sip.matching import MergeKey, ServerKey, ack_key
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.timers import (
@@ -119,11 +119,13 @@ class InviteServerTransaction:
         self._expire(Input.TIMER_TRYING, now)
 
     def respond(self, response: Response, now: float) -> None:
-        """Send a response of the TU's. The final one is the last; another after it is a mistake of ours."""
+        """Send a response of the TU's; one without a To tag gets it. After the final one comes no other."""
         assert self.state is State.PROCEEDING, f"{response.status} after the final response"
         status = response.status
-        data = format_message(response)
         layer = self._layer
+        if status > 100 and self.request.to_tag is None and response.to_tag is None:
+            add_to_tag(response, self.to_tag or layer.tokens.tag())
+        data = format_message(response)
         layer.counts.response_sent(status)
         layer.outgoing.append((self.response_flow, data))
         self._last_response = response

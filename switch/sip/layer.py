@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from switch.sip.counts import SipCounts
 from switch.sip.flow import Flow
 from switch.sip.matching import AckKey, ClientKey, MergeKey, ServerKey
+from switch.sip.message import Response
 from switch.sip.timers import TimerQueue
+from switch.sip.tokens import Tokens
 from switch.sip.user import TransactionUser
 
 if TYPE_CHECKING:
@@ -20,9 +22,20 @@ if TYPE_CHECKING:
 class TransactionLayer:
     """The state shared by a stack and its transactions."""
 
-    __slots__ = ("awaiting_ack", "clients", "counts", "merged", "outgoing", "servers", "timers", "tu")
+    __slots__ = (
+        "awaiting_ack",
+        "clients",
+        "counts",
+        "merged",
+        "outgoing",
+        "servers",
+        "timers",
+        "tokens",
+        "tu",
+    )
 
-    def __init__(self, timers: TimerQueue, tu: TransactionUser, counts: SipCounts) -> None:
+    def __init__(self, tokens: Tokens, timers: TimerQueue, tu: TransactionUser, counts: SipCounts) -> None:
+        self.tokens = tokens
         self.timers = timers
         self.tu = tu
         self.counts = counts
@@ -37,3 +50,10 @@ class TransactionLayer:
         """Send a copy of something sent before."""
         self.counts.retransmissions_out += 1
         self.outgoing.append((flow, data))
+
+
+def add_to_tag(response: Response, tag: str) -> None:
+    """8.2.6.2: every response but 100 has a To tag; for one whose maker left it out."""
+    to = response.headers.get("to") or ""
+    response.headers.set("to", f"{to};tag={tag}")
+    response.forget()

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from switch.sip.flow import Flow
-from switch.sip.layer import TransactionLayer
+from switch.sip.layer import TransactionLayer, add_to_tag
 from switch.sip.matching import MergeKey, ServerKey
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.timers import NON_INVITE_EXPIRY_S, NON_INVITE_TRYING_DELAY_S, TIMER_J_S, Timer
@@ -86,7 +86,7 @@ class NonInviteServerTransaction:
         """Nothing: a 100 to a non-INVITE is sent late or not at all (RFC 4320 4.1)."""
 
     def respond(self, response: Response, now: float) -> None:
-        """Send a response of the TU's. The final one is the last; another after it is a mistake of ours.
+        """Send a response of the TU's; one without a To tag gets it. After the final one comes no other.
 
         Ignored are provisionals (RFC 4320 4.1) and an answer after the client's Timer F. A 408 ends the
         transaction without a word (RFC 4320 4.2).
@@ -130,6 +130,8 @@ class NonInviteServerTransaction:
         self._expire(Input.TIMER_J, now)
 
     def _send(self, response: Response) -> bytes:
+        if response.status > 100 and self.request.to_tag is None and response.to_tag is None:
+            add_to_tag(response, self._layer.tokens.tag())
         data = format_message(response)
         self._layer.counts.response_sent(response.status)
         self._layer.outgoing.append((self.response_flow, data))

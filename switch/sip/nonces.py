@@ -13,7 +13,7 @@ import hmac
 
 # How far below the highest count a fresh one may still come: UDP overtakes by a few messages, never by many.
 NONCE_COUNT_WINDOW = 32
-# Nonces remembered with their counts, about 28 MB: 400 challenged calls a second over a lifetime of 300 s.
+# Nonces remembered with their counts, about 16 MiB: 400 challenged calls a second over a lifetime of 300 s.
 USED_NONCES_MAX = 131_072
 # Used nonces are dropped in portions of the lifetime: no timer for each, and no long pause for all.
 SLOTS_PER_LIFETIME = 16

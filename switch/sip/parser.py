@@ -13,8 +13,8 @@ import re
 
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.fields import format_via, parse_content_length, salvage_via
-from switch.sip.grammar import WSP, is_method
-from switch.sip.headers import Headers, key_of, split_field
+from switch.sip.grammar import is_method
+from switch.sip.headers import Headers, key_of, split_field, unfold
 from switch.sip.message import SIP_VERSION, Request, Response
 
 # The most a UDP datagram can hold.
@@ -34,7 +34,7 @@ SINGLE_FIELDS = frozenset({"call-id", "content-type", "cseq", "from", "max-forwa
 # What a response copies (8.2.6.2): all that is kept of a broken request.
 _ECHOED = frozenset({"call-id", "cseq", "from", "timestamp", "to", "via"})
 
-_version = re.compile(r"SIP/[0-9]{1,5}\.[0-9]{1,5}", re.IGNORECASE).fullmatch
+_version = re.compile(r"SIP/[0-9]{1,5}\.[0-9]{1,5}", re.IGNORECASE | re.ASCII).fullmatch
 _unquoted_nul = re.compile(r"(?<!\\)\x00")
 
 
@@ -54,12 +54,15 @@ def parse_message(data: bytes) -> Request | Response:
         raise SipParseError(513, "Message Too Large")
     start = _start_of_message(data) if data[:1] == b"\r" else 0
     end = data.find(b"\r\n\r\n", start)
+    if end < 0 and data.endswith(b"\r\n"):
+        # A datagram that ends with its last header line: some peers forget the blank line (7).
+        end = size - 2
     head = data[start : end if end >= 0 else size].decode("utf-8", "surrogateescape")
     lines: list[str] = []
     try:
         lines = split_head(head)
         if end < 0:
-            raise SipParseError(400, "No Blank Line After Header Fields")
+            raise SipParseError(400, "Message Ends Inside Header Field")
         return _parse(lines, data, end + 4)
     except SipParseError as error:
         error.request = _answerable(lines or head.split("\r\n"))
@@ -94,7 +97,8 @@ def split_head(head: str) -> list[str]:
 def _parse(lines: list[str], data: bytes, body_start: int) -> Request | Response:
     first, fields = lines[0], lines[1:]
     message: Request | Response
-    if first[:4].upper() == "SIP/":
+    if first[3:4] == "/":
+        # "SIP/2.0 200 OK": no method has a "/".
         status, reason = _parse_status_line(first)
         message = Response(status, reason, Headers.from_lines(fields))
     else:
@@ -104,9 +108,12 @@ def _parse(lines: list[str], data: bytes, body_start: int) -> Request | Response
     if headers.has_repeats():
         _check_repeats(headers)
     message.body = _take_body(headers, data, body_start)
-    if "via" in headers:
+    via = headers.get("via")
+    if via is not None:
         # Every message is matched and answered by its top Via: refused here, it can surprise nobody later.
         _ = message.top_via
+        if ("," in via or headers.has_repeats()) and len(headers.values("via")) > VIAS_MAX:
+            raise SipParseError(400, "Too Many Vias")
     return message
 
 
@@ -145,8 +152,6 @@ def _check_repeats(headers: Headers) -> None:
             if key in seen:
                 raise SipParseError(400, "Header Field Occurs Twice", found=key)
             seen.add(key)
-    if headers.count("via") > VIAS_MAX:
-        raise SipParseError(400, "Too Many Vias")
 
 
 def _take_body(headers: Headers, data: bytes, start: int) -> bytes:
@@ -154,7 +159,7 @@ def _take_body(headers: Headers, data: bytes, start: int) -> bytes:
     if value is None:
         return data[start:]
     length = parse_content_length(headers.get_all("content-length") if headers.has_repeats() else (value,))
-    if length > len(data) - start:
+    if length > max(len(data) - start, 0):
         raise SipParseError(400, "Content-Length Exceeds Message", found=str(length))
     return data[start : start + length]
 
@@ -179,6 +184,10 @@ def _answerable(lines: list[str]) -> Request | None:
     except SipParseError:
         headers.remove_first_field("via")
         headers.prepend("via", format_via(via))
+    try:
+        _ = request.call_id
+    except SipParseError:
+        return None
     return request
 
 
@@ -188,13 +197,14 @@ def _echoable(lines: list[str]) -> list[tuple[str, str]]:
     """
     chosen: list[tuple[str, str]] = []
     room = dict.fromkeys(_ECHOED, 1) | {"via": VIAS_MAX}
-    for line in lines[:HEADER_FIELDS_MAX]:
+    first = next((n for n, line in enumerate(lines) if not line.startswith((" ", "\t"))), len(lines))
+    for line in unfold(lines[first : first + HEADER_FIELDS_MAX]):
         field = split_field(line) if len(line) <= HEADER_LINE_CHARS_MAX else None
         if field is None or "\n" in line or "\r" in line or "\0" in line:
             continue
-        name, value = field
+        name, _, value = field
         key = key_of(name)
         if room.get(key, 0) > 0:
             room[key] -= 1
-            chosen.append((name, value.lstrip(WSP)))
+            chosen.append((name, value))
     return chosen

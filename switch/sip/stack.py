@@ -21,7 +21,7 @@ from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
 from switch.sip.invite_client import InviteClientTransaction
 from switch.sip.invite_server import InviteServerTransaction
-from switch.sip.layer import TransactionLayer
+from switch.sip.layer import TransactionLayer, add_to_tag
 from switch.sip.matching import ServerKey, ack_key, client_key, is_legacy_key, merge_key, server_key
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.non_invite_client import NonInviteClientTransaction
@@ -83,7 +83,7 @@ class Stack:
         self._tu = tu
         self._sent_by = sent_by
         self._stateless_key = stateless_key or tokens.secret(STATELESS_KEY_BYTES)
-        self._layer = TransactionLayer(timers, tu, counts)
+        self._layer = TransactionLayer(tokens, timers, tu, counts)
         self.counts = counts
         self.timers = timers
         # What the shell is to send, in order. It is the same list for ever: drain it and clear() it.
@@ -146,9 +146,7 @@ class Stack:
     def respond_statelessly(self, request: Request, response: Response, flow: Flow) -> None:
         """Answer and forget. A final response without a To tag gets `stateless_tag`."""
         if response.status > 100 and response.to_tag is None:
-            to = response.headers.get("to") or ""
-            response.headers.set("to", f"{to};tag={self.stateless_tag(request)}")
-            response.forget()
+            add_to_tag(response, self.stateless_tag(request))
         self.counts.response_sent(response.status)
         self.outgoing.append((response_flow(request.top_via, flow), format_message(response)))
 

@@ -8,7 +8,6 @@ scheme-specific rules of anything else, and RFC 3986 relative references, which 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
 
 import msgspec
 
@@ -19,6 +18,7 @@ from switch.sip.grammar import (
     format_params,
     is_sound_host,
     is_token,
+    parse_ipv6,
     parse_params,
     parse_port,
     quote,
@@ -239,7 +239,7 @@ def _same_escapes(text: str | None) -> str | None:
 
 
 def _plain_host(host: str) -> str:
-    return IPv6Address(host[1:-1]).compressed if host[0] == "[" else host.lower().rstrip(".")
+    return str(parse_ipv6(host[1:-1])) if host[0] == "[" else host.lower().rstrip(".")
 
 
 def _lower_params(params: dict[str, str | None]) -> dict[str, str | None]:
@@ -269,19 +269,16 @@ def _plain_headers(headers: str) -> list[str]:
     return sorted(components)
 
 
-class NameAddr:
+class NameAddr(msgspec.Struct, eq=False):
     """name-addr or addr-spec with its header parameters (20.10): From, To, Contact, Route and their kin.
 
     `display` is the name without quotes and escapes, `uri` the text between <>, `params` those after it.
     """
 
-    __slots__ = ("_parsed_uri", "display", "params", "uri")
-
-    def __init__(self, display: str, uri: str, params: dict[str, str | None] | None = None) -> None:
-        self.display = display
-        self.uri = uri
-        self.params: dict[str, str | None] = {} if params is None else params
-        self._parsed_uri: Uri | None = None
+    display: str
+    uri: str
+    params: dict[str, str | None] = {}
+    _parsed_uri: Uri | None = None
 
     @property
     def parsed_uri(self) -> Uri:
@@ -300,9 +297,6 @@ class NameAddr:
         return (self.display, self.uri, self.params) == (other.display, other.uri, other.params)
 
     __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"NameAddr({self.display!r}, {self.uri!r}, {self.params!r})"
 
     def __str__(self) -> str:
         return format_name_addr(self)

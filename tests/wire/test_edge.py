@@ -93,7 +93,8 @@ class EdgeProcess:
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "switch.edge", "--socket", str(self.path), "--tcp", f"127.0.0.1:{self.port}",
+            sys.executable, "-m", "switch.edge", "--socket", str(self.path), "--tcp",
+            f"127.0.0.1:{self.port}",
             *self._options, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -385,7 +385,7 @@ def start_writer(path: Path) -> subprocess.Popen[bytes]:
 
 
 def last_acknowledged(writer: subprocess.Popen[bytes]) -> int:
-    """The highest number that a killed writer was told, 0 if none. Its journal holds the pipe to its own end."""
+    """The highest number that a killed writer was told, or 0. Its journal holds the pipe to its own end."""
     said = writer.communicate(timeout=PATIENCE_S)[0].decode().split("\n")
     return max((int(line) for line in said if line.isdigit()), default=0)
 

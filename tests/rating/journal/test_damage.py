@@ -168,7 +168,7 @@ def test_a_broken_page_is_refused_with_its_byte(tmp_path: Path) -> None:
 
 
 def test_no_flipped_bit_anywhere_changes_what_is_read_without_a_word(tmp_path: Path) -> None:
-    """Either the file reads as it was, or it is refused. (Free space and unused header fields do not matter.)"""
+    """Either the file reads as it was, or it is refused. (Free space and unused fields do not matter.)"""
     path = closed_journal(tmp_path)
     intact, original = path.read_bytes(), read_journal(path, epoch_mark=None)
     chance = random.Random(3)

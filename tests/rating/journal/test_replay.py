@@ -7,7 +7,7 @@ import pytest
 
 from rating.journal.damage import JournalDamagedError
 from rating.journal.group_commit import Batch
-from rating.journal.replay import JournalMismatchError, open_reader, read_batches, read_journal
+from rating.journal.replay import JournalMismatchError, open_reader, read_journal
 from rating.journal.store import Store
 from rating.records import EmergencyCall, OutboxRecord
 from tests.rating.journal.files import usage
@@ -92,19 +92,6 @@ def test_a_record_that_cannot_be_read_is_refused_with_its_place(path: Path, bad:
 def test_there_must_be_a_journal(path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no journal"):
         read_journal(path, epoch_mark=None)
-
-
-def test_the_shipper_reads_on_from_its_last_batch(path: Path) -> None:
-    write(path, *([usage(1, -amount)] for amount in range(1, 6)))
-    reader = open_reader(path)
-    first = read_batches(reader, path, after=0, limit=3)
-    rest = read_batches(reader, path, after=first[-1].batch, limit=3)
-    none = read_batches(reader, path, after=rest[-1].batch, limit=3)
-    reader.close()
-    assert [stored.batch for stored in first] == [1, 2, 3]
-    assert [stored.batch for stored in rest] == [4, 5]
-    assert none == []
-    assert rest[0].packed == msgspec.msgpack.encode([msgspec.Raw(usage(1, -4))])
 
 
 def test_a_reader_cannot_write(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rating.journal.group_commit import Batch
 from rating.journal.replay import read_journal
 from rating.journal.store import CHECKPOINT_PAGES, FORGET_ROWS_MAX, Store, StoreUnusableError
-from tests.rating.journal.files import commit_numbers, first_batch, number, numbers_in
+from tests.rating.journal.files import commit_numbers, crash_copy, first_batch, number, numbers_in
 
 
 @pytest.fixture
@@ -121,6 +121,19 @@ def test_a_file_that_was_removed_is_noticed_at_the_next_check_point(path: Path, 
         for _ in range(CHECKPOINT_PAGES):
             commit_numbers(store, 1)
             store.checkpoint_if_due()
+
+
+def test_what_was_recovered_is_in_the_file_itself_before_anybody_is_told(path: Path, tmp_path: Path) -> None:
+    """Its log pages may be in the kernel's memory only, if a failed sync ended the predecessor."""
+    store = Store.open(path)
+    commit_numbers(store, 5)
+    crashed = crash_copy(path, tmp_path / "crashed")
+    store.close()
+    recovered = Store.open(crashed)
+    alone = tmp_path / "alone.sqlite"
+    alone.write_bytes(crashed.read_bytes())
+    recovered.close()
+    assert numbers_in(alone) == [1, 2, 3, 4, 5]
 
 
 def test_every_commit_is_synced_in_full(store: Store) -> None:

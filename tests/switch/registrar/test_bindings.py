@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switch.registrar.bindings import (
+    EXPIRY_BATCH,
     EXPIRY_SLOT_S,
     Binding,
     Bindings,
@@ -115,11 +116,11 @@ def test_a_binding_that_is_shortened_expires_early() -> None:
 
 def test_a_crowd_that_expires_together_is_forgotten_in_portions() -> None:
     table = Bindings(LIMITS)
-    for number in range(2500):
+    for number in range(2 * EXPIRY_BATCH + 1):
         flow = Flow(UDP, "203.0.113.7", 1024 + number, "198.51.100.1", 5060)
         table.add(binding(user=f"u{number}", flow=flow, expires_at=60.0))
     sizes = [len(table.expire(70.0)) for _ in range(4)]
-    assert sizes == [1000, 1000, 500, 0]
+    assert sizes == [EXPIRY_BATCH, EXPIRY_BATCH, 1, 0]
     assert table.count == 0
 
 

@@ -1,11 +1,13 @@
 """The timer queue: order, cancelling, limits, lateness; the delays of RFC 3261 table 4."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from switch.sip import timers as t
-from switch.sip.timers import CALLBACKS_PER_RUN_MAX, HEAP_SWEEP_MIN, PROTOCOL_DELAYS_S, TimerQueue
+from switch.sip.timers import CALLBACKS_PER_RUN_MAX, HEAP_SWEEP_MIN, PROTOCOL_DELAYS_S, Timer, TimerQueue
 from tests.tables import cases
 
 
@@ -48,7 +50,8 @@ def test_no_protocol_timer_needs_the_heap() -> None:
 
 
 def test_a_timer_fires_once_at_its_deadline() -> None:
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
     queue.start(0.0, 0.5, fired.append)
     queue.run(0.499)
     assert fired == []
@@ -59,7 +62,8 @@ def test_a_timer_fires_once_at_its_deadline() -> None:
 
 
 def test_a_cancelled_timer_never_fires_and_keeps_nothing_alive() -> None:
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
     for delay_s in (0.5, 0.77):
         timer = queue.start(0.0, delay_s, fired.append)
         assert timer.is_running
@@ -72,7 +76,8 @@ def test_a_cancelled_timer_never_fires_and_keeps_nothing_alive() -> None:
 
 
 def test_a_fired_timer_may_be_cancelled() -> None:
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
     timer = queue.start(0.0, 0.5, fired.append)
     queue.run(1.0)
     timer.cancel()
@@ -94,7 +99,8 @@ def test_the_next_deadline_skips_cancelled_timers() -> None:
 
 def test_a_late_timer_is_told_the_true_time_and_restarts_from_it() -> None:
     """After a stopped process there is one repeat, not one for each interval that was missed."""
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
 
     def tick(now: float) -> None:
         fired.append(now)
@@ -108,8 +114,9 @@ def test_a_late_timer_is_told_the_true_time_and_restarts_from_it() -> None:
 
 
 def test_a_callback_may_start_and_cancel_timers_of_its_own_lane() -> None:
-    queue, fired = TimerQueue(), []
-    victims = []
+    queue = TimerQueue()
+    fired: list[str] = []
+    victims: list[Timer] = []
 
     def cut(now: float) -> None:
         fired.append("cut")
@@ -125,7 +132,8 @@ def test_a_callback_may_start_and_cancel_timers_of_its_own_lane() -> None:
 
 @pytest.mark.parametrize("delay_s", [0.5, 0.123])
 def test_one_run_fires_a_bounded_number_and_says_that_more_is_due(delay_s: float) -> None:
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
     for _ in range(CALLBACKS_PER_RUN_MAX + 3):
         queue.start(0.0, delay_s, fired.append)
     assert queue.run(1.0) is True
@@ -137,7 +145,8 @@ def test_one_run_fires_a_bounded_number_and_says_that_more_is_due(delay_s: float
 
 def test_a_crowded_lane_does_not_starve_the_others() -> None:
     """Here one lane always has more due than a run may fire."""
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
 
     def crowd(now: float) -> None:
         queue.start(now, 0.5, crowd)
@@ -153,7 +162,8 @@ def test_a_crowded_lane_does_not_starve_the_others() -> None:
 
 
 def test_an_exception_in_a_callback_loses_no_other_timer() -> None:
-    queue, fired = TimerQueue(), []
+    queue = TimerQueue()
+    fired: list[float] = []
 
     def fail(now: float) -> None:
         raise ZeroDivisionError
@@ -183,6 +193,10 @@ def test_a_tu_can_have_lanes_of_its_own() -> None:
     assert queue.next_deadline() == 120.0
 
 
+def _note(fired: list[int], number: int, now: float) -> None:
+    fired.append(number)
+
+
 @given(
     st.lists(
         st.tuples(
@@ -199,7 +213,7 @@ def test_the_queue_agrees_with_a_sorted_list(steps: list[tuple[float, float, int
     started = []
     now = 0.0
     for number, (delay_s, pause_s, choice) in enumerate(steps):
-        started.append(queue.start(now, delay_s, lambda _, number=number: fired.append(number)))
+        started.append(queue.start(now, delay_s, partial(_note, fired, number)))
         expected[number] = now + delay_s
         if choice < 3 and expected:
             victim = sorted(expected)[choice % len(expected)]

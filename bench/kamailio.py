@@ -1,0 +1,114 @@
+"""Kamailio doing the whole job, on the same PostgreSQL programs and settings as the exchange's.
+
+Its tables are those of its Debian package; kamailio.sql adds what charging needs. cnxcc keeps the credit, the CDR
+carries the charge. It leaves out what the exchange does besides (a second leg's record, a ledger with balances,
+records of refused calls, a journal that survives PostgreSQL): the comparison leans Kamailio's way.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from bench.accounting import CpuSeconds, Meter, metered
+from bench.program import BenchError, Program
+from bench.subject import PRICE_MICROS, Books
+from bench.sipp import LOOPBACK, Caller
+from offhook.paths import DataDir
+from offhook.postgres.embedded import PORT, EmbeddedPostgres
+
+HERE = Path(__file__).parent
+PACKAGE_SQL = Path("/usr/share/kamailio/postgres")
+PACKAGE_TABLES = ("standard", "acc", "auth_db", "usrloc")
+MODULE_PLACES = ("/usr/lib/x86_64-linux-gnu/kamailio/modules", "/usr/lib/aarch64-linux-gnu/kamailio/modules",
+                 "/usr/lib64/kamailio/modules", "/usr/lib/kamailio/modules")  # fmt: skip
+NEEDED_MODULES = ("db_postgres", "auth_db", "dialog", "acc", "cnxcc", "mtree", "usrloc", "registrar")
+PACKAGES = "kamailio kamailio-postgres-modules kamailio-extra-modules kamailio-cnxcc-modules"
+CHILDREN = 8  # each waits for PostgreSQL in turn; fewer would bound the rate by the disk's fsync
+SHARED_MEMORY_MB = 512
+PRIVATE_MEMORY_MB = 16
+START_S = 60.0
+CREDIT_POUNDS = "1000000"
+
+
+def missing_for_kamailio() -> str:
+    """What keeps Kamailio from being measured here, or ""."""
+    if shutil.which("kamailio") is None and not Path("/usr/sbin/kamailio").exists():
+        return f"kamailio is not installed (Debian: {PACKAGES})"
+    modules = _modules()
+    missing = [name for name in NEEDED_MODULES if modules is None or not (modules / f"{name}.so").exists()]
+    if missing:
+        return f"Kamailio's modules {', '.join(missing)} are not installed (Debian: {PACKAGES})"
+    if not (PACKAGE_SQL / "standard-create.sql").exists():
+        return f"Kamailio's tables are missing in {PACKAGE_SQL} (Debian: kamailio-postgres-modules)"
+    return ""
+
+
+class Kamailio:
+    """A running Kamailio with its PostgreSQL."""
+
+    name = "kamailio"
+
+    def __init__(self, *, port: int, dsn: str, meter: Meter) -> None:
+        self.port = port
+        self.meter = meter
+        self._dsn = dsn
+
+    def cpu(self) -> dict[str, CpuSeconds]:
+        return self.meter.read()
+
+    def books(self) -> Books:
+        with psycopg.connect(self._dsn) as db:
+            row = db.execute(
+                "SELECT count(*), coalesce(sum(cost_micros), 0)::bigint, "
+                "count(*) FILTER (WHERE account = '' OR caller = '' OR cost_micros <> %s) FROM acc_cdrs",
+                (PRICE_MICROS,),
+            ).fetchone()
+        assert row is not None
+        return Books(calls=row[0], charged_micros=row[1], wrong=row[2])
+
+    def is_idle(self) -> bool:
+        return True  # its dialogs end with their calls or not at all; nothing later depends on them
+
+
+@contextlib.contextmanager
+def running_kamailio(
+    directory: Path, *, port: int, trunk_port: int, callers: Sequence[Caller], account_of: dict[str, str],
+    has_transaction_rows: bool = False,
+) -> Iterator[Kamailio]:  # fmt: skip
+    """Sets up PostgreSQL and Kamailio under `directory`, and ends both."""
+    data = DataDir(directory)
+    data.make()
+    postgres = EmbeddedPostgres(data)
+    postgres.prepare()
+    user = postgres.user
+    with contextlib.ExitStack() as stack:
+        meter = stack.enter_context(metered("kamailio"))
+        server = stack.enter_context(
+            Program(
+                "postgres", postgres.command(), log=directory / "postgres.log", environment=postgres.environment(),
+                directory="/", uid=user.uid if user.is_other else None, gid=user.gid if user.is_other else None,
+                stop_signal=signal_fast_shutdown(),
+            )
+        )  # fmt: skip
+        server.wait_until(postgres.is_ready, timeout_s=START_S, what="ready")
+        asyncio.run(postgres.ensure_database())
+        _make_tables(postgres.dsn, callers, account_of)
+        meter.add("postgres", server.pid)
+        environment = {**os.environ, "PGHOST": str(postgres.socket_dir), "PGPORT": str(PORT)}
+        configuration = _write_configuration(
+            directory, port=port, trunk_port=trunk_port, has_transaction_rows=has_transaction_rows
+        )
+        program = stack.enter_context(
+            Program("kamailio", _command(configuration, directory), log=directory / "kamailio.log",
+                    environment=environment)
+        )  # fmt: skip
+        program.wait_until(lambda: (directory / "ctl.sock").exists(), timeout_s=START_S, what="ready")
+        meter.add("kamailio", program.pid)
+        yield Kamailio(port=port, dsn=postgres.dsn, meter=meter)
