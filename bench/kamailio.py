@@ -10,17 +10,19 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 
-from bench.accounting import CpuSeconds, Meter, metered
-from bench.program import BenchError, Program
-from bench.subject import PRICE_MICROS, Books
+from bench.accounting import CpuSeconds, Meter, metered, process_tree
+from bench.program import Program, until
 from bench.sipp import LOOPBACK, Caller
+from bench.subject import MINUTE_S, PREFIX, PRICE_MICROS, Books
 from offhook.paths import DataDir
+from offhook.postgres import settings
 from offhook.postgres.embedded import PORT, EmbeddedPostgres
 
 HERE = Path(__file__).parent
@@ -34,6 +36,7 @@ CHILDREN = 8  # each waits for PostgreSQL in turn; fewer would bound the rate by
 SHARED_MEMORY_MB = 512
 PRIVATE_MEMORY_MB = 16
 START_S = 60.0
+FORKED_AFTER_S = 1.0  # its timer processes follow its workers; there is no word of "all started"
 CREDIT_POUNDS = "1000000"
 
 
@@ -110,5 +113,62 @@ def running_kamailio(
                     environment=environment)
         )  # fmt: skip
         program.wait_until(lambda: (directory / "ctl.sock").exists(), timeout_s=START_S, what="ready")
+        until(lambda: len(process_tree(program.pid)) > CHILDREN, timeout_s=START_S)
+        time.sleep(FORKED_AFTER_S)
         meter.add("kamailio", program.pid)
         yield Kamailio(port=port, dsn=postgres.dsn, meter=meter)
+
+
+def signal_fast_shutdown() -> signal.Signals:
+    """What makes PostgreSQL end its sessions instead of waiting for them."""
+    return signal.SIGINT
+
+
+def _modules() -> Path | None:
+    return next((Path(place) for place in MODULE_PLACES if Path(place).is_dir()), None)
+
+
+def _command(configuration: Path, directory: Path) -> list[str]:
+    """In the foreground, with the fastest of its memory allocators for both kinds of memory."""
+    return [
+        shutil.which("kamailio") or "/usr/sbin/kamailio", "-f", str(configuration), "-DD", "-E",
+        "-x", "tlsf", "-X", "tlsf", "-m", str(SHARED_MEMORY_MB), "-M", str(PRIVATE_MEMORY_MB),
+        "-Y", str(directory), "-w", str(directory),
+    ]  # fmt: skip
+
+
+def _write_configuration(directory: Path, *, port: int, trunk_port: int, has_transaction_rows: bool) -> Path:
+    text = (HERE / "kamailio.cfg.template").read_text(encoding="ascii")
+    for name, value in {
+        "CHILDREN": str(CHILDREN),
+        "LISTEN": f"{LOOPBACK}:{port}",
+        "DOMAIN": f"{LOOPBACK}:{port}",
+        "MODULES": str(_modules()),
+        "RUN": str(directory),
+        "DB_URL": f"postgres://{settings.ROLE}@/{settings.DATABASE}",
+        "TRUNK": f"{LOOPBACK}:{trunk_port}",
+        "ACC_FLAG": "1" if has_transaction_rows else "0",
+    }.items():
+        text = text.replace(f"@{name}@", value)
+    path = directory / "kamailio.cfg"
+    path.write_text(text, encoding="ascii")
+    return path
+
+
+def _make_tables(dsn: str, callers: Sequence[Caller], account_of: dict[str, str]) -> None:
+    with psycopg.connect(dsn) as db:
+        for table in PACKAGE_TABLES:
+            db.execute((PACKAGE_SQL / f"{table}-create.sql").read_bytes())
+        db.execute((HERE / "kamailio.sql").read_bytes())
+        db.execute("INSERT INTO rates (tprefix, tvalue) VALUES (%s, %s)", (PREFIX, _price()))
+        with db.cursor().copy(
+            "COPY subscriber (username, domain, ha1, account, credit) FROM STDIN"
+        ) as rows:
+            for caller in callers:
+                ha1 = hashlib.md5(f"{caller.user}:{LOOPBACK}:{caller.password}".encode()).hexdigest()
+                rows.write_row((caller.user, LOOPBACK, ha1, account_of[caller.user], CREDIT_POUNDS))
+
+
+def _price() -> str:
+    """Micros a minute for the CDR, pounds a second for cnxcc."""
+    return f"{PRICE_MICROS}:{PRICE_MICROS / MINUTE_S / 1e6:.6f}"

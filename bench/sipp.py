@@ -40,6 +40,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     keys: dict[str, str]
     auth_uri: str = ""
+    talk_ms: int = 0
 
 
 class Delays(msgspec.Struct, frozen=True):
@@ -75,8 +76,13 @@ def find_sipp() -> str:
 
 
 def write_callers(path: Path, callers: Sequence[Caller]) -> None:
-    """The injection file: SIPp takes one line for each new call, in order, and begins again at the end."""
-    rows = [f"{caller.user};{caller.password};" for caller in callers]
+    """The injection file: SIPp takes one line for each new call, in order, and begins again at the end.
+
+    The whole authentication keyword is a field: SIPp fills in no field inside of it.
+    """
+    rows = [
+        f"{caller.user};[authentication username={caller.user} password={caller.password}];" for caller in callers
+    ]
     path.write_text("\n".join(["SEQUENTIAL", *rows, ""]), encoding="ascii")
 
 
@@ -88,7 +94,7 @@ def run_callers(load: Load, callers: Path, directory: Path) -> SippResult:
         "-inf", str(callers), "-m", str(load.total), "-r", f"{load.rate:g}",
         "-l", str(max(50, int(load.rate * LIVE_CALLS_PER_RATE))),
         "-recv_timeout", str(RECEIVE_TIMEOUT_MS), "-timer_resol", "1",
-        "-trace_rtt", "-rtt_freq", "1000",
+        "-trace_rtt", "-rtt_freq", "1000", "-d", str(load.talk_ms),
     ]  # fmt: skip
     for key, value in load.keys.items():
         command += ["-key", key, value]
@@ -128,16 +134,15 @@ def _read_result(place: Path, sipp: Program) -> SippResult:
         successful=int(last["SuccessfulCall(C)"]),
         failed=int(last["FailedCall(C)"]),
         retransmissions=int(last["Retransmissions(C)"]),
-        seconds=_seconds(last["ElapsedTime(C)"]),
+        seconds=_moment(last["CurrentTime"]) - _moment(last["StartTime"]),
         delays=_read_delays(place),
         unexpected=_unexpected(place),
     )
 
 
-def _seconds(text: str) -> float:
-    """ "00:00:15:123000", hours to microseconds."""
-    hours, minutes, seconds, micros = (int(part) for part in text.split(":"))
-    return hours * 3600 + minutes * 60 + seconds + micros / 1e6
+def _moment(text: str) -> float:
+    """The last of "date, time, seconds since 1970", which are separated by tabs."""
+    return float(text.rsplit("\t", maxsplit=1)[-1])
 
 
 def _read_delays(place: Path) -> dict[str, Delays]:

@@ -1,30 +1,22 @@
 """The way from a command to the books: which DSN, a connection, and clear words when there is none."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
-import psycopg
-import structlog
 
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
 from offhook.text import shorten
 from provisioning import service
 from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem
-from provisioning.schema.migrate import SchemaTooNew, migrate
 
 Result = TypeVar("Result")
 
 URL_SCHEMES = ("postgresql", "postgres")
-RETRY_S = 1.0
-SAY_EVERY_S = 5.0
 REASON_CHARS_MAX = 200
-
-log = structlog.get_logger("offhook.database")
 
 
 def without_password(dsn: str) -> tuple[str, str]:
@@ -42,28 +34,6 @@ def external_dsn_problem(dsn: str) -> str | None:
     if urlsplit(dsn).scheme not in URL_SCHEMES:
         return "the DSN is no PostgreSQL URL: expected postgresql://user@host:5432/database"
     return None
-
-
-async def prepare_schema(dsn: str) -> None:
-    """Brings the schema up to date. Waits without a limit for a database that is not there yet; says so."""
-    started = said = time.monotonic()
-    while True:
-        try:
-            applied = await asyncio.to_thread(migrate, dsn)
-        except psycopg.OperationalError as problem:
-            now = time.monotonic()
-            if said == started or now - said >= SAY_EVERY_S:
-                said = now
-                log.warning("database_unreachable", waited_s=round(now - started), problem=reason(problem))
-            await asyncio.sleep(RETRY_S)
-        except SchemaTooNew as problem:
-            raise CommandError(str(problem)) from None
-        except psycopg.Error as problem:
-            raise CommandError(f"the schema cannot be brought up to date: {problem}") from None
-        else:
-            for name in applied:
-                log.info("schema_changed", migration=name)
-            return
 
 
 def find_dsn(data: DataDir, *, given: str = "") -> str:

@@ -60,7 +60,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the exchange's data directory")
     parser.add_argument("--conf", type=Path, required=True, help="the operator's configuration directory")
     parser.add_argument("--dsn", default="", help="PostgreSQL, for the books process")
-    parser.add_argument("--edge-socket", type=Path, default=None, help="the edge's Unix socket, if there is one")
+    parser.add_argument(
+        "--edge-socket", type=Path, default=None, help="the edge's Unix socket, if there is one"
+    )
     return parser.parse_args()
 
 

@@ -118,7 +118,9 @@ class Control:
                 return {"ok": True, "result": await self._process.reload()}
             command = self._commands.get(request.command)
             if command is None:
-                raise ControlRefusal(f"unknown command {request.command!r}: expected reload, {', '.join(self._commands)}")
+                raise ControlRefusal(
+                    f"unknown command {request.command!r}: expected reload, {', '.join(self._commands)}"
+                )
             return {"ok": True, "result": command(request)}
         except (ControlRefusal, msgspec.MsgspecError) as problem:
             return {"ok": False, "error": str(problem)}
@@ -155,7 +157,9 @@ class Control:
         call = self._process.exchange.board.calls.get(request.call_id)
         if call is None or call.state is CallState.ENDED:
             raise ControlRefusal(f"no live call {request.call_id!r}: `offhook calls` lists them")
-        self._process.turn(lambda now: call.hang_up(now, words="the operator ended the call", ended_by="operator"))
+        self._process.turn(
+            lambda now: call.hang_up(now, words="the operator ended the call", ended_by="operator")
+        )
         return call.id
 
     def _registrations(self, request: ControlRequest) -> list[Registration]:
@@ -176,7 +180,9 @@ class Control:
 
     def _account(self, request: ControlRequest) -> dict[str, int]:
         exchange = self._process.exchange
-        account = next((known for known in exchange.books.accounts.values() if known.name == request.name), None)
+        account = next(
+            (known for known in exchange.books.accounts.values() if known.name == request.name), None
+        )
         totals = exchange.engine.totals(account.id) if account is not None else None
         if account is None or totals is None:
             raise ControlRefusal(f"the switch knows no account {request.name!r}")

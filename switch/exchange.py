@@ -28,10 +28,10 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.config import Conf
+from switch.keepalive import Keepalive
 from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
-from switch.keepalive import Keepalive
 from switch.screening import Screening
 from switch.sip.counts import SipCounts
 from switch.sip.digest import DigestAuthority
@@ -89,16 +89,10 @@ class Exchange:
         self.outgoing = self.stack.outgoing
         self.books = Books()
         self.engine = Engine()
-        registrar_conf = conf.registrar
-        limits = RegistrarLimits(
-            min_expires_s=registrar_conf.min_expires_s,
-            max_expires_s=registrar_conf.max_expires_s,
-            default_expires_s=registrar_conf.max_expires_s,
-            bindings_per_aor_max=registrar_conf.bindings_per_aor_max,
-        )
+        limits = _registrar_limits(conf)
         self.bindings = Bindings(limits)
         pings = PingSchedule(
-            PingLimits(registrar_conf.ping_interval_s, registrar_conf.ping_rate_max),
+            _ping_limits(conf),
             lambda: int.from_bytes(random_bytes(4)) / 2**32,
         )
         self.registrar = Registrar(self.bindings, limits, pings)
@@ -140,7 +134,9 @@ class Exchange:
             self.stack.receive(data, flow, now)
         except Exception:
             self.counts.bugs += 1
-            log.exception("bug_while_receiving", remote=f"{flow.remote_host}:{flow.remote_port}", size=len(data))
+            log.exception(
+                "bug_while_receiving", remote=f"{flow.remote_host}:{flow.remote_port}", size=len(data)
+            )
 
     def run_timers(self, now: float) -> bool:
         """Fire what is due; True if more is due at once. A bug in one timer does not stop the others."""
@@ -196,6 +192,8 @@ class Exchange:
     def take_over(self, conf: Conf, now: float) -> None:
         """A changed configuration, valid as a whole. Calls that are up keep the rate and route they began with."""
         self.board.conf = conf
+        self.bindings.limits = self.registrar.limits = _registrar_limits(conf)
+        self.keepalive.schedule.limits = _ping_limits(conf)
         self.record_conf(now)
 
     # What the books say
@@ -300,7 +298,7 @@ class Exchange:
         leg = CallerLeg(
             board, call, transaction=transaction, request=request, flow=flow, trunk=trunk, now=now
         )
-        call.caller_leg = leg
+        call.take(leg)
         transaction.user_data = leg
         admission = admit(request, attempt, board, now)
         if isinstance(admission, Refusal):
@@ -342,7 +340,8 @@ class Exchange:
 
     def on_second(self, now: float) -> None:
         """Once a second: the heartbeat that bounds what a crash can cost, expired bindings, keep-alive pings."""
-        puts: list[Put] = [(HEARTBEAT_KEY, encode_heartbeat(now, self.board.clock.ms(now)))]
+        silent = [call.id for call in self.board.calls.values() if call.is_unacknowledged]
+        puts: list[Put] = [(HEARTBEAT_KEY, encode_heartbeat(now, self.board.clock.ms(now), silent))]
         for user in self.bindings.expire(now):
             live = self.bindings.of(user, now)
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
@@ -361,3 +360,18 @@ class Exchange:
         self.board.is_draining = True
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
+
+
+def _registrar_limits(conf: Conf) -> RegistrarLimits:
+    settings = conf.registrar
+    return RegistrarLimits(
+        min_expires_s=settings.min_expires_s,
+        max_expires_s=settings.max_expires_s,
+        default_expires_s=settings.max_expires_s,
+        bindings_per_aor_max=settings.bindings_per_aor_max,
+    )
+
+
+def _ping_limits(conf: Conf) -> PingLimits:
+    settings = conf.registrar
+    return PingLimits(settings.ping_interval_s, settings.ping_rate_max, settings.ping_failures_max)

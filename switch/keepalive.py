@@ -49,7 +49,7 @@ class Keepalive:
     def answered(self, binding: Binding) -> None:
         self.schedule.answered(binding)
 
-    def failed(self, binding: Binding, now: float) -> None:  # noqa: ARG002 - also called for a lost INVITE
+    def failed(self, binding: Binding, now: float) -> None:
         self.failures += 1
         self.schedule.failed(binding)
 

@@ -28,7 +28,7 @@ from provisioning.books.messages import (
     SnapshotReady,
 )
 from provisioning.model import Snapshot
-from rating.journal.link import JournalLink, JournalOverflowError
+from rating.journal.link import JournalLink
 from rating.journal.replay import read_journal
 from switch.calls.counts import Histogram
 from switch.calls.switchboard import Put, WallClock
@@ -273,7 +273,9 @@ class SwitchProcess:
                     self._edge.send(flow, data)
                 continue
             listener = self._listener_of.get((flow.local_host, flow.local_port)) or self.udp_listeners[0]
-            if not listener.send(data, flow.remote_host, flow.remote_port) and not data.startswith(b"SIP/2.0 "):
+            if not listener.send(data, flow.remote_host, flow.remote_port) and not data.startswith(
+                b"SIP/2.0 "
+            ):
                 self._loop.call_soon(self._flow_lost, flow)
 
     def _arm(self) -> None:

@@ -8,9 +8,9 @@ too, because a phone that cannot authenticate just then must still reach 999.
 import msgspec
 
 from provisioning.model import DigestPolicy, Line
+from switch.calls.admission import dialled_text
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
-from switch.calls.admission import dialled_text
 from switch.calls.number_plan import Emergency, read_dialled
 from switch.calls.switchboard import ALLOW, Switchboard
 from switch.sip.counts import METHODS, OTHER_METHOD

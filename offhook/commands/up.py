@@ -9,14 +9,16 @@ from offhook.logs import configure_logs
 from offhook.output import print_line
 from offhook.paths import DataDir
 from offhook.supervisor.conf_home import conf_dir_for
-from offhook.supervisor.exchange import UpPlan, run_exchange
 from offhook.supervisor.lock import ExchangeLock
 from offhook.supervisor.plans import PRIVATE_UMASK
-from offhook.supervisor.start_text import start_text
 
 
 def up(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "") -> None:
     """Run the exchange: everything, in the foreground. SIGTERM or Ctrl-C ends it cleanly."""
+    # Only here: the migration library and its driver would double the time of every other command.
+    from offhook.supervisor.exchange import UpPlan, run_exchange  # noqa: PLC0415
+    from offhook.supervisor.start_text import start_text  # noqa: PLC0415
+
     os.umask(PRIVATE_UMASK)
     configure_logs()
     place = data_dir(data)

@@ -19,12 +19,13 @@ import msgspec
 import structlog
 
 from offhook.control_client import ask
-from offhook.database import RETRY_S, SAY_EVERY_S, external_dsn_problem, prepare_schema, reason
+from offhook.database import external_dsn_problem, reason
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir, write_secret
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import Part, PartPlan
 from offhook.supervisor.plans import edge_plan, postgres_plan, switch_plan
+from offhook.supervisor.schema import RETRY_S, SAY_EVERY_S, prepare_schema
 from provisioning.service import UNREACHABLE
 from switch.config import Conf
 

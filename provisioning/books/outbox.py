@@ -15,7 +15,7 @@ import msgspec
 from rating.journal.damage import batch_checksum
 
 # One transaction's worth: some thousand records. A single larger batch is still read, alone.
-CHUNK_BYTES_MAX = 2 * 1024 * 1024
+CHUNK_BYTES_MAX = 1024 * 1024
 CHUNK_BATCHES_MAX = 1024
 BUSY_TIMEOUT_S = 5.0  # only recovery after a crash ever keeps a reader waiting
 

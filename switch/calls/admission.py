@@ -9,13 +9,14 @@ from typing import assert_never
 
 import msgspec
 
+from provisioning.model import Line
 from rating.tariff import ON_NET, Rate, Tariff
 from switch.calls import refusal
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
 from switch.calls.number_plan import (
     E164,
-    DialProblem,
     Dialled,
+    DialProblem,
     Emergency,
     PrivacyChoice,
     ServiceCode,
@@ -29,7 +30,6 @@ from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
-from provisioning.model import Line
 
 
 class Route(msgspec.Struct):

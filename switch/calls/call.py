@@ -21,21 +21,23 @@ from switch.calls.call_records import (
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.cdr import (
-    CallFacts,
     Ending,
     callee_row,
     caller_row,
-    destination_of,
+    complete,
+    facts_of,
     join_rows,
     outcome_label,
+    set_charge,
+    set_price,
 )
 from switch.calls.credit_watch import CreditWatch
-from switch.calls.hunt import Hunt, best_outcome, fails_over, may_fail_over
+from switch.calls.hunt import Hunt, best_outcome, may_fail_over
 from switch.calls.identity import Caller, LineCaller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
-from switch.calls.open_call import ACKNOWLEDGED_KEY, HANGUP_KEY, OPEN_KEY
-from switch.calls.passing import NO_BODY, Body, Fields, body_of
+from switch.calls.open_call import HANGUP_KEY, OPEN_KEY
+from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.target import LineTarget, TrunkTarget
@@ -75,6 +77,7 @@ class Call:
         "facts",
         "id",
         "reservation",
+        "rows",
         "state",
     )
 
@@ -83,8 +86,9 @@ class Call:
         self.id = call_id
         self.attempt = attempt
         self.admission: Admission | None = None
-        self.facts = CallFacts(call_id, attempt, None, board.conf.routing.version)
+        self.facts = facts_of(call_id, attempt, board.conf.routing.version)
         self.caller_leg: CallerLeg
+        self.rows: list[Cdr] = []  # one a leg, by the leg's index; complete when the call ends
         self.answered_leg: CalleeLeg | None = None
         self.reservation: Reservation | None = None
         self.state = CallState.HUNTING
@@ -105,7 +109,12 @@ class Call:
 
     @property
     def destination(self) -> str:
-        return destination_of(self.attempt, self.admission)
+        return self.facts.destination
+
+    @property
+    def is_unacknowledged(self) -> bool:
+        """Answered, and the caller has not yet said that it heard it."""
+        return self.caller_leg.answered_at is not None and not self.caller_leg.is_acknowledged
 
     @property
     def callee_legs(self) -> Sequence[CalleeLeg]:
@@ -123,6 +132,11 @@ class Call:
 
     # The beginning
 
+    def take(self, caller_leg: CallerLeg) -> None:
+        """The leg that the call came in on."""
+        self.caller_leg = caller_leg
+        self.rows.append(caller_row(self.facts, caller_leg, self.board.clock))
+
     def refuse(self, refused: Refusal, now: float) -> None:
         """The ladder said no: the caller is told, and the attempt is on record."""
         extra = [("retry-after", str(refused.retry_after_s))] if refused.retry_after_s else []
@@ -136,7 +150,7 @@ class Call:
         """Reserve, make the attempt durable in the background, and ring the first target."""
         board = self.board
         self.admission = admission
-        self.facts.admission = admission
+        set_price(self.rows[0], admission)
         rate = admission.price.rate
         if rate is not None and not rate.is_free and admission.price.account_id is not None:
             reserved = board.engine.reserve(
@@ -168,10 +182,11 @@ class Call:
         for target in stage:
             leg = CalleeLeg(board, self, index=len(self._legs) + 1, target=target, now=now)
             self._legs.append(leg)
+            self.rows.append(callee_row(self.facts, leg, self.rows[0], board.clock))
             fresh.append(leg)
         self._active = fresh.copy()
         self._stage_outcomes = []
-        board.record([opened_state(self, now)])
+        board.record([opened_state(self)])
         first = stage[0]
         if isinstance(first, TrunkTarget):
             board.of_trunk[first.trunk.name] += 1
@@ -258,8 +273,6 @@ class Call:
         leg = self.answered_leg
         if leg is not None and not leg.has_offer and leg.state is LegState.UP:
             leg.acknowledge(body)
-        if self.reservation is not None:
-            self.board.record([(ACKNOWLEDGED_KEY + self.id, b"")])
 
     def on_ack_missing(self, now: float) -> None:
         """No ACK for 64*T1: without it nobody can say that the caller heard anything, so it costs nothing."""
@@ -422,8 +435,12 @@ class Call:
 
     def _rows(self, ending: Ending, settlement: Settlement | None, now: float) -> list[Cdr]:
         clock = self.board.clock
-        rows = [caller_row(self.facts, self.caller_leg, ending, settlement, clock, now)]
-        rows.extend(callee_row(self.facts, leg, ending, clock, now) for leg in self._legs)
+        rows = self.rows
+        complete(rows[0], self.caller_leg, ending, clock, now)
+        if settlement is not None:
+            set_charge(rows[0], settlement)
+        for leg in self._legs:
+            complete(rows[leg.index], leg, ending, clock, now)
         return join_rows(rows, self.answered_leg.index if self.answered_leg is not None else None)
 
     def _usage(self, settlement: Settlement, now: float) -> UsageEntry:
@@ -439,8 +456,6 @@ class Call:
 
     def _closing_puts(self) -> list[Put]:
         puts: list[Put] = [(OPEN_KEY + self.id, None)]
-        if self.caller_leg.is_acknowledged:
-            puts.append((ACKNOWLEDGED_KEY + self.id, None))
         hangup = dialogs_to_hang_up(self)
         if hangup is not None:
             puts.append((HANGUP_KEY + self.id, hangup))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from switch.calls.cdr import STILL_OPEN, callee_row, caller_row, join_rows
+from switch.calls.cdr import join_rows, stamp
 from switch.calls.leg import LegState
 from switch.calls.open_call import OPEN_KEY, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def opened_state(call: "Call", now: float) -> Put:
+def opened_state(call: "Call") -> Put:
     """The attempt, before its first INVITE goes out: a crash leaves its CDRs, and nothing to charge."""
-    return _put(call, None, now)
+    return _put(call, None)
 
 
 def answered_state(call: "Call", now: float) -> Put:
     """All that a valid BYE and a fair settlement need. Written before the answer is passed on."""
     answered_at = call.caller_leg.answered_at
-    return _put(call, now if answered_at is None else answered_at, now)
+    return _put(call, now if answered_at is None else answered_at)
 
 
 def dialogs_to_hang_up(call: "Call") -> bytes | None:
@@ -33,16 +33,16 @@ def dialogs_to_hang_up(call: "Call") -> bytes | None:
     return _encode(Hangup(dialogs)) if dialogs else None
 
 
-def _put(call: "Call", answered_mono: float | None, now: float) -> Put:
-    clock = call.board.clock
-    rows = [caller_row(call.facts, call.caller_leg, STILL_OPEN, None, clock, now)]
-    rows.extend(callee_row(call.facts, leg, STILL_OPEN, clock, now) for leg in call.callee_legs)
+def _put(call: "Call", answered_mono: float | None) -> Put:
     answered = call.answered_leg
-    join_rows(rows, answered.index if answered is not None else None)
     dialogs = []
     if answered is not None and answered.dialog is not None and call.caller_leg.dialog is not None:
+        clock = call.board.clock
+        stamp(call.rows[0], call.caller_leg, clock)
+        stamp(call.rows[answered.index], answered, clock)
+        join_rows(call.rows, answered.index)
         dialogs = [call.caller_leg.dialog.state(), answered.dialog.state()]
-    return OPEN_KEY + call.id, _encode(OpenCall(call.id, answered_mono, _price(call), rows, dialogs))
+    return OPEN_KEY + call.id, _encode(OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs))
 
 
 def _price(call: "Call") -> OpenPrice | None:

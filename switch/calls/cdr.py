@@ -31,33 +31,27 @@ class Ending(msgspec.Struct, frozen=True):
 TEXT_CHARS_MAX = 128
 CALL_ID_CHARS_MAX = 256
 
-STILL_OPEN = Ending("open", 0, 0, "in progress", "")
 
-
-class CallFacts(msgspec.Struct):
-    """What every row of one call shares."""
+class CallFacts(msgspec.Struct, frozen=True):
+    """What every row of one call shares. `destination` is E.164, a short code, or a line's user name."""
 
     call_id: str
     attempt: Attempt
-    admission: Admission | None
+    dialled: str
+    destination: str
     routing_version: str
 
 
-def caller_row(
-    facts: CallFacts,
-    leg: CallerLeg,
-    ending: Ending,
-    settlement: Settlement | None,
-    clock: WallClock,
-    now: float,
-) -> Cdr:
-    """Leg 0. Without a settlement nothing was charged."""
-    admission = facts.admission
-    price = admission.price if admission is not None else None
-    rate = price.rate if price is not None else None
-    charge = settlement.charge if settlement is not None else None
+def facts_of(call_id: str, attempt: Attempt, routing_version: str) -> CallFacts:
+    return CallFacts(
+        call_id, attempt, _clip(attempt.dialled), _clip(_destination_of(attempt)), routing_version
+    )
+
+
+def caller_row(facts: CallFacts, leg: CallerLeg, clock: WallClock) -> Cdr:
+    """Leg 0 as it begins: who calls, from where, and who will pay by which price."""
     caller = facts.attempt.caller
-    row = _row(facts, leg, "the caller's leg", ending, clock, now)
+    row = _row(facts, leg, "the caller's leg", clock)
     if isinstance(caller, LineCaller):
         row.line = caller.line.user
         row.account_id = caller.line.account_id
@@ -66,50 +60,91 @@ def caller_row(
     row.source_address = _remote(leg.flow)
     row.destination_address = _local(leg.flow)
     row.sip_call_id = leg.request.call_id[:CALL_ID_CHARS_MAX]
-    if price is not None:
-        row.payer_account_id = price.account_id
-        row.tariff = price.tariff
-        row.tariff_version = price.tariff_version
-    if rate is not None:
-        row.rate_prefix = rate.prefix
-        row.per_minute_micros = rate.per_minute_micros
-        row.destination_name = rate.destination
-    if charge is not None and settlement is not None:
-        row.billed_s = charge.billed_s
-        row.connect_fee_micros = charge.connect_fee_micros
-        row.usage_micros = charge.usage_micros
-        row.cost_micros = charge.total_micros
-        row.balance_after_micros = settlement.balance_after_micros
+    row.user_agent = _clip(leg.peer_user_agent)
     return row
 
 
-def callee_row(facts: CallFacts, leg: CalleeLeg, ending: Ending, clock: WallClock, now: float) -> Cdr:
-    """One target that was tried. A target that failed by itself says how; an answered one ends as the call did."""
-    outcome = leg.outcome
-    if outcome is not None:
-        ending = Ending(outcome_label(outcome.status, outcome.q850_cause), outcome.status, outcome.q850_cause,
-                        outcome.words, "exchange" if outcome.is_ours or leg.is_cancelled else "callee")  # fmt: skip
+def set_price(row: Cdr, admission: Admission) -> None:
+    """What the ladder decided, on the caller's row."""
+    price = admission.price
+    row.ddi = admission.route.ddi
+    row.is_emergency = admission.route.is_emergency
+    row.payer_account_id = price.account_id
+    row.tariff = price.tariff
+    row.tariff_version = price.tariff_version
+    if price.rate is not None:
+        row.rate_prefix = price.rate.prefix
+        row.per_minute_micros = price.rate.per_minute_micros
+        row.destination_name = price.rate.destination
+
+
+def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) -> Cdr:
+    """One target as it begins to be tried."""
     target = leg.target
     if isinstance(target, LineTarget):
-        row = _row(facts, leg, f"a phone of line {target.line.user}", ending, clock, now)
+        row = _row(facts, leg, f"a phone of line {target.line.user}", clock)
         row.line = target.line.user
         row.account_id = target.line.account_id
     else:
-        row = _row(facts, leg, f"trunk {target.trunk.name}", ending, clock, now)
+        row = _row(facts, leg, f"trunk {target.trunk.name}", clock)
         row.trunk = target.trunk.name
+    row.ddi = caller.ddi
+    row.is_emergency = caller.is_emergency
     row.source_address = _local(leg.flow)
     row.destination_address = _remote(leg.flow)
     row.sip_call_id = leg.sip_call_id
     return row
 
 
+def stamp(row: Cdr, leg: CallerLeg | CalleeLeg, clock: WallClock) -> None:
+    """The times that have come by now."""
+    first_sign = leg.ringing_at
+    if first_sign is not None:
+        row.ringing_at_ms = clock.ms(first_sign)
+    if leg.answered_at is not None:
+        row.answered_at_ms = clock.ms(leg.answered_at)
+        first_sign = leg.answered_at if first_sign is None else first_sign
+    if first_sign is not None:
+        row.post_dial_delay_ms = round((first_sign - leg.setup_at) * 1000)
+    if leg.peer_user_agent:
+        row.user_agent = _clip(leg.peer_user_agent)
+
+
+def complete(row: Cdr, leg: CallerLeg | CalleeLeg, ending: Ending, clock: WallClock, now: float) -> None:
+    """How the leg ended. A target that failed by itself says how; an answered one ends as the call did."""
+    stamp(row, leg, clock)
+    ended_at = leg.ended_at if leg.ended_at is not None else now
+    row.ended_at_ms = clock.ms(ended_at)
+    if leg.answered_at is not None:
+        row.duration_ms = max(0, round((ended_at - leg.answered_at) * 1000))
+    outcome = leg.outcome if isinstance(leg, CalleeLeg) else None
+    if outcome is None:
+        row.outcome, row.sip_status, row.q850_cause = ending.outcome, ending.sip_status, ending.q850_cause
+        row.reason, row.ended_by = _clip(ending.words), ending.ended_by
+    else:
+        row.outcome = outcome_label(outcome.status, outcome.q850_cause)
+        row.sip_status, row.q850_cause, row.reason = outcome.status, outcome.q850_cause, _clip(outcome.words)
+        row.ended_by = "exchange" if outcome.is_ours else "callee"
+
+
+def set_charge(row: Cdr, settlement: Settlement) -> None:
+    """What the call cost, on the payer's row."""
+    charge = settlement.charge
+    row.billed_s = charge.billed_s
+    row.connect_fee_micros = charge.connect_fee_micros
+    row.usage_micros = charge.usage_micros
+    row.cost_micros = charge.total_micros
+    row.balance_after_micros = settlement.balance_after_micros
+
+
 def join_rows(rows: list[Cdr], answered_index: int | None) -> list[Cdr]:
     """Give each row the SIP Call-ID and user agent of the leg it talked to (or first rang)."""
     caller = rows[0]
-    partner = next((row for row in rows[1:] if row.leg == answered_index), rows[1] if len(rows) > 1 else None)
-    if partner is not None:
-        caller.other_sip_call_id = partner.sip_call_id
-        caller.other_user_agent = partner.user_agent
+    if len(rows) == 1:
+        return rows
+    partner = next((row for row in rows[1:] if row.leg == answered_index), rows[1])
+    caller.other_sip_call_id = partner.sip_call_id
+    caller.other_user_agent = partner.user_agent
     for row in rows[1:]:
         row.other_sip_call_id = caller.sip_call_id
         row.other_user_agent = caller.user_agent
@@ -135,10 +170,7 @@ def outcome_label(status: int, cause: int) -> str:
     return "failed"
 
 
-def destination_of(attempt: Attempt, admission: Admission | None) -> str:
-    """The normalised destination: E.164, a short code, or the line's user name."""
-    if admission is not None and admission.route.number:
-        return admission.route.number
+def _destination_of(attempt: Attempt) -> str:
     if attempt.called_line is not None:
         return attempt.called_line.user
     destination = attempt.plan_result.destination
@@ -147,40 +179,31 @@ def destination_of(attempt: Attempt, admission: Admission | None) -> str:
     return destination.service if isinstance(destination, Emergency) else ""
 
 
-def _row(
-    facts: CallFacts,
-    leg: CallerLeg | CalleeLeg,
-    leg_reason: str,
-    ending: Ending,
-    clock: WallClock,
-    now: float,
-) -> Cdr:
-    """The fields that both kinds of row fill in alike; the rest are empty."""
+def _row(facts: CallFacts, leg: CallerLeg | CalleeLeg, leg_reason: str, clock: WallClock) -> Cdr:
+    """What both kinds of row begin with; the rest is empty until it is known."""
     attempt = facts.attempt
-    admission = facts.admission
     caller_id = attempt.caller_id
-    ended_at = leg.ended_at if leg.ended_at is not None else now
-    first_sign = leg.ringing_at if leg.ringing_at is not None else leg.answered_at
+    setup_at_ms = clock.ms(leg.setup_at)
     return Cdr(
         call_id=facts.call_id,
         leg=leg.index,
         leg_reason=leg_reason,
-        setup_at_ms=clock.ms(leg.setup_at),
-        ringing_at_ms=_ms(clock, leg.ringing_at),
-        answered_at_ms=_ms(clock, leg.answered_at),
-        ended_at_ms=clock.ms(ended_at),
+        setup_at_ms=setup_at_ms,
+        ringing_at_ms=None,
+        answered_at_ms=None,
+        ended_at_ms=setup_at_ms,
         network_number=caller_id.network_number,
         presentation_number=caller_id.presentation_number,
         privacy="id" if caller_id.is_withheld else "",
-        dialled=_clip(attempt.dialled),
-        destination=destination_of(attempt, admission),
+        dialled=facts.dialled,
+        destination=facts.destination,
         destination_name="",
-        ddi=admission.route.ddi if admission is not None else "",
+        ddi="",
         account_id=None,
         line="",
         trunk="",
         payer_account_id=None,
-        duration_ms=0 if leg.answered_at is None else max(0, round((ended_at - leg.answered_at) * 1000)),
+        duration_ms=0,
         billed_s=0,
         connect_fee_micros=0,
         usage_micros=0,
@@ -190,19 +213,19 @@ def _row(
         tariff="",
         tariff_version="",
         balance_after_micros=None,
-        sip_status=ending.sip_status,
-        q850_cause=ending.q850_cause,
-        outcome=ending.outcome,
-        reason=_clip(ending.words),
-        ended_by=ending.ended_by,
+        sip_status=0,
+        q850_cause=0,
+        outcome="open",
+        reason="",
+        ended_by="",
         source_address="",
         destination_address="",
         sip_call_id="",
         other_sip_call_id="",
-        user_agent=_clip(leg.peer_user_agent),
+        user_agent="",
         other_user_agent="",
-        post_dial_delay_ms=None if first_sign is None else round((first_sign - leg.setup_at) * 1000),
-        is_emergency=admission is not None and admission.route.is_emergency,
+        post_dial_delay_ms=None,
+        is_emergency=False,
         is_recovered=False,
         routing_version=facts.routing_version,
     )
@@ -211,10 +234,6 @@ def _row(
 def _clip(text: str) -> str:
     """A peer's text on a record is as long as people need it, not as long as the peer likes."""
     return text[:TEXT_CHARS_MAX]
-
-
-def _ms(clock: WallClock, at: float | None) -> int | None:
-    return None if at is None else clock.ms(at)
 
 
 def _remote(flow: Flow) -> str:

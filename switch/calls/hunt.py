@@ -7,8 +7,6 @@ trunks is one stage a trunk. Pure: it decides, the call acts.
 
 from collections.abc import Sequence
 
-import msgspec
-
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.target import Target, TrunkTarget
 from switch.config import Trunk

@@ -59,17 +59,18 @@ def line_caller_id(
     """The identity of a call from a line. `withhold` is what 141 (True) or 1470 (False) asked for."""
     network = books.network_number_of(line)
     sender = request.from_
-    claimed = _number_in(sender, plan)
+    user = _user_of(sender)
+    claimed = _number_in(user, plan) if user != line.user else ""
     presentation = claimed if claimed and books.may_present(line, claimed) else network
     if withhold is None:
-        withhold = line.withholds_cli or _asks_privacy(request) or _is_anonymous(sender)
+        withhold = line.withholds_cli or _asks_privacy(request) or _is_anonymous(user, sender)
     return CallerId(network, presentation, withhold, sender.display)
 
 
 def trunk_caller_id(request: Request, trunk: Trunk, plan: NumberPlan) -> CallerId:
     """The identity that a carrier asserts: PAI (or Remote-Party-ID) is the network number, From the presentation."""
     headers = request.headers
-    withhold = _asks_privacy(request) or _is_anonymous(request.from_)
+    withhold = _asks_privacy(request) or _is_anonymous(_user_of(request.from_), request.from_)
     network = ""
     for asserted in headers.values("p-asserted-identity"):
         network = network or _trunk_number(asserted, trunk, plan)
@@ -124,9 +125,8 @@ def _asks_privacy(request: Request) -> bool:
     )
 
 
-def _is_anonymous(sender: NameAddr) -> bool:
-    user = _user_of(sender).lower()
-    return user == "anonymous" or "@anonymous.invalid" in sender.uri.lower()
+def _is_anonymous(user: str, sender: NameAddr) -> bool:
+    return user.lower() == "anonymous" or "@anonymous.invalid" in sender.uri.lower()
 
 
 def _user_of(sender: NameAddr) -> str:
@@ -138,8 +138,7 @@ def _user_of(sender: NameAddr) -> str:
     return ""
 
 
-def _number_in(sender: NameAddr, plan: NumberPlan) -> str:
-    user = _user_of(sender)
+def _number_in(user: str, plan: NumberPlan) -> str:
     if not user or not (user[0] == "+" or user[0].isdigit()):
         return ""
     dialled = read_dialled(user, plan).destination

@@ -1,8 +1,8 @@
 """What the journal knows of a call that is not over: enough to end it properly after a crash.
 
 Kept under `c/<call id>` from before the first INVITE goes out until the end record replaces it. The dialogs are those
-that a BYE can be sent in; the CDRs are drafts that recovery completes. The `a/<call id>` key says that the caller
-acknowledged the answer. `h/<call id>` holds the dialogs whose BYE is not answered yet.
+that a BYE can be sent in; the CDRs are drafts that recovery completes. `h/<call id>` holds the dialogs whose BYE is not
+answered yet.
 """
 
 import msgspec
@@ -11,7 +11,6 @@ from rating.records import Cdr
 from switch.sip.dialog import DialogState
 
 OPEN_KEY = "c/"
-ACKNOWLEDGED_KEY = "a/"
 HANGUP_KEY = "h/"
 
 

@@ -14,7 +14,7 @@ from rating.charge import NOTHING_CHARGED, charge_within
 from rating.money import VatMode
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from rating.tariff import Rate
-from switch.calls.open_call import ACKNOWLEDGED_KEY, HANGUP_KEY, OPEN_KEY, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import HANGUP_KEY, OPEN_KEY, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog import DialogState
 
@@ -26,10 +26,15 @@ _decode_hangup = msgspec.msgpack.Decoder(Hangup).decode
 
 
 class Heartbeat(msgspec.Struct, array_like=True):
-    """One row a second: the process was alive then, on its monotonic clock and in UTC."""
+    """One row a second: the process was alive then, on its monotonic clock and in UTC.
+
+    `unacknowledged` are the calls whose answer the caller had not acknowledged by then. One that was answered later
+    than the heartbeat has no time to be charged for, acknowledged or not.
+    """
 
     mono: float
     utc_ms: int
+    unacknowledged: list[str]
 
 
 class EndedCall(msgspec.Struct):
@@ -44,8 +49,8 @@ class EndedCall(msgspec.Struct):
 _decode_heartbeat = msgspec.msgpack.Decoder(Heartbeat).decode
 
 
-def encode_heartbeat(now: float, utc_ms: int) -> bytes:
-    return _encode(Heartbeat(now, utc_ms))
+def encode_heartbeat(now: float, utc_ms: int, unacknowledged: list[str]) -> bytes:
+    return _encode(Heartbeat(now, utc_ms, unacknowledged))
 
 
 def recover(state: Mapping[str, bytes], debit: Callable[[int, int], int | None]) -> list[EndedCall]:
@@ -53,12 +58,7 @@ def recover(state: Mapping[str, bytes], debit: Callable[[int, int], int | None])
     raw = state.get(HEARTBEAT_KEY)
     heartbeat = _decode_heartbeat(raw) if raw is not None else None
     ended = [
-        _end(
-            _decode_open(value),
-            heartbeat,
-            is_acknowledged=ACKNOWLEDGED_KEY + key[len(OPEN_KEY) :] in state,
-            debit=debit,
-        )
+        _end(_decode_open(value), heartbeat, debit)
         for key, value in state.items()
         if key.startswith(OPEN_KEY)
     ]
@@ -68,19 +68,13 @@ def recover(state: Mapping[str, bytes], debit: Callable[[int, int], int | None])
     return ended
 
 
-def _end(
-    call: OpenCall,
-    heartbeat: Heartbeat | None,
-    *,
-    is_acknowledged: bool,
-    debit: Callable[[int, int], int | None],
-) -> EndedCall:
+def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int], int | None]) -> EndedCall:
     duration_ms = _duration_ms(call, heartbeat)
     charged = NOTHING_CHARGED
     outbox: list[OutboxRecord] = [*call.drafts]
     caller = call.drafts[0]
     _complete(call, heartbeat, duration_ms)
-    if call.price is not None and call.answered_mono is not None and is_acknowledged:
+    if call.price is not None and _was_acknowledged(call, heartbeat):
         charged = charge_within(_rate(call.price), duration_ms, granted_s=call.price.granted_s)
         caller.billed_s = charged.billed_s
         caller.connect_fee_micros = charged.connect_fee_micros
@@ -92,11 +86,14 @@ def _end(
                 UsageEntry(call.price.account_id, call.call_id, 0, -charged.total_micros, caller.ended_at_ms)
             )
     puts: list[Put] = [(OPEN_KEY + call.call_id, None)]
-    if is_acknowledged:
-        puts.append((ACKNOWLEDGED_KEY + call.call_id, None))
     if call.dialogs:
         puts.append((HANGUP_KEY + call.call_id, _encode(Hangup(call.dialogs))))
     return EndedCall(call.call_id, puts, outbox, call.dialogs)
+
+
+def _was_acknowledged(call: OpenCall, heartbeat: Heartbeat | None) -> bool:
+    """Whether the caller had said that it heard the answer: without that nothing is charged."""
+    return call.answered_mono is not None and heartbeat is not None and call.call_id not in heartbeat.unacknowledged
 
 
 def _duration_ms(call: OpenCall, heartbeat: Heartbeat | None) -> int:

@@ -69,7 +69,7 @@ class _Pending:
         self._call_id = call_id
         self._left = count
 
-    def one_done(self, now: float) -> None:  # noqa: ARG002 - the shape of Bye's callback
+    def one_done(self, now: float) -> None:
         self._left -= 1
         if self._left == 0:
             self._board.record([(HANGUP_KEY + self._call_id, None)])

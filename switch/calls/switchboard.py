@@ -25,8 +25,8 @@ from switch.sip.tokens import Tokens
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
-    from switch.calls.leg import Leg
     from switch.calls.counts import CallCounts
+    from switch.calls.leg import Leg
 
 Put = tuple[str, bytes | None]
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,7 +44,6 @@ class Journal(Protocol):
 
     def append(self, puts: list[Put], outbox: list[bytes], *, is_urgent: bool) -> int:
         """Queue one atomic record and return its sequence number."""
-
 
     def answer_lost(self) -> None:
         """An answer could not be made durable in time: failed until a commit succeeds."""

@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         has_partial = self._framer.has_partial and (had_partial or data != PONG)
         edge.heard(self, has_whole=bool(frames), has_partial=has_partial)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended changes nothing
+    def connection_lost(self, exc: Exception | None) -> None:
         self._edge.lost(self)
 
     def write(self, data: bytes) -> bool:

@@ -167,7 +167,7 @@ class _SwitchProtocol(asyncio.Protocol):
             return
         self._link.received(messages)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         assert self._transport is not None
         self._link.detached(self._transport)
 

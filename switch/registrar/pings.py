@@ -34,6 +34,7 @@ class PingLimits(msgspec.Struct, frozen=True):
 
     interval_s: float = 30.0
     rate_max: float = 500.0
+    failures_max: int = FAILURES_UNTIL_DEAD
 
 
 class PingSchedule:
@@ -81,7 +82,7 @@ class PingSchedule:
     def failed(self, binding: Binding) -> bool:
         """No answer, or no way to send. Whether this was one too many and it counts as dead from now on."""
         binding.ping_failures += 1
-        if binding.is_dead or binding.ping_failures < FAILURES_UNTIL_DEAD:
+        if binding.is_dead or binding.ping_failures < self.limits.failures_max:
             return False
         binding.is_dead = True
         return True

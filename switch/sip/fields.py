@@ -38,12 +38,13 @@ CONTENT_LENGTH_MAX = 2**32 - 1
 
 # re.ASCII: without it, letters beyond ASCII (U+017F, U+212A) would match "s" and "k" when case is ignored.
 _ANY_CASE = re.IGNORECASE | re.ASCII
+SIP_PROTOCOL = "SIP/2.0"
 _TRANSPORTS = frozenset({"UDP", "TCP", "TLS", "WS", "WSS", "SCTP"})
 
 _via = re.compile(
-    r"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+"
+    rf"(?:SIP/2\.0|({TOKEN_CHARACTER}++[ \t]*+/[ \t]*+{TOKEN_CHARACTER}++))[ \t]*+/[ \t]*+"
     rf"({TOKEN_CHARACTER}++)[ \t]++{IPV4_OR_HOST}[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
-    re.DOTALL | _ANY_CASE,
+    re.DOTALL,
 ).fullmatch
 _via_loosely = re.compile(
     rf"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+({TOKEN_CHARACTER}++)[ \t]++({HOST})(?::([0-9]{{1,5}}))?",
@@ -53,14 +54,16 @@ _branch_loosely = re.compile(rf";[ \t]*+branch[ \t]*+=[ \t]*+({PARAM_VALUE})", _
 
 
 class Via(msgspec.Struct, frozen=True):
-    """via-parm (20.42): where the sender wants its responses. `transport` in upper case, `port` None if
-    unwritten.
+    """via-parm (20.42): where the sender wants its responses.
+
+    `transport` is in upper case, `port` None if unwritten, `protocol` another one only in another's message.
     """
 
     transport: str
     host: str
     port: int | None
     params: dict[str, str | None]
+    protocol: str = SIP_PROTOCOL
 
     @property
     def branch(self) -> str | None:
@@ -92,7 +95,7 @@ def parse_via(text: str) -> Via:
     match = _via(text)
     if match is None:
         raise malformed("Via", text)
-    transport, ipv4, host, port, params = match.groups()
+    protocol, transport, ipv4, host, port, params = match.groups()
     if ipv4 is None and not is_sound_host(host):
         raise malformed("Via", text)
     return Via(
@@ -100,7 +103,12 @@ def parse_via(text: str) -> Via:
         ipv4 or host,
         None if port is None else parse_port(port),
         {} if params is None else parse_params(params),
+        SIP_PROTOCOL if protocol is None else _without_spaces(protocol),
     )
+
+
+def _without_spaces(protocol: str) -> str:
+    return "".join(character for character in protocol if character not in WSP)
 
 
 def salvage_via(text: str) -> Via | None:
@@ -118,7 +126,7 @@ def salvage_via(text: str) -> Via | None:
 
 def format_via(via: Via) -> str:
     port = "" if via.port is None else f":{via.port}"
-    return f"SIP/2.0/{via.transport} {via.host}{port}{format_params(via.params)}"
+    return f"{via.protocol}/{via.transport} {via.host}{port}{format_params(via.params)}"
 
 
 class CSeq(NamedTuple):

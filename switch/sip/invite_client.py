@@ -103,7 +103,7 @@ class InviteClientTransaction:
         """Whether a final response came, or none will come any more."""
         return self.state >= State.COMPLETED
 
-    def is_repeat(self, response: Response) -> bool:  # noqa: ARG002 - it is about the response being handed over
+    def is_repeat(self, response: Response) -> bool:
         """Asked within `on_response`: whether a 2xx with this To tag was handed over before."""
         return self._is_repeat
 
@@ -194,7 +194,7 @@ class InviteClientTransaction:
             self._lifetime = self._layer.timers.start(now, TIMER_D_S, self._on_timer_d)
         user.on_response(self, response, now)
 
-    def _acknowledge_again(self, response: Response, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _acknowledge_again(self, response: Response, now: float) -> None:
         self._layer.counts.retransmissions_in += 1
         self._layer.repeat(self.flow, self._ack)
 
@@ -227,7 +227,7 @@ class InviteClientTransaction:
         self._end()
         user.on_transport_error(self, now)
 
-    def _finish(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _finish(self, now: float) -> None:
         self._end()
 
     def _end(self) -> None:

@@ -193,7 +193,7 @@ class InviteServerTransaction:
         if not self._data:
             self.respond(make_response(self.request, 100), now)
 
-    def _answer_repeat(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _answer_repeat(self, now: float) -> None:
         if self._data:
             self._layer.repeat(self.response_flow, self._data)
 
@@ -211,7 +211,7 @@ class InviteServerTransaction:
         else:
             self._lifetime = self._layer.timers.start(now, TIMER_I_S, self._on_timer_i)
 
-    def _absorb(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _absorb(self, now: float) -> None:
         self._layer.counts.retransmissions_in += 1
 
     def _end_accepted(self, now: float) -> None:
@@ -223,7 +223,7 @@ class InviteServerTransaction:
         finally:
             self._end(now)
 
-    def _end(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _end(self, now: float) -> None:
         self.state = State.TERMINATED
         self._stop_timers()
         self._data = b""

@@ -82,7 +82,7 @@ class NonInviteClientTransaction:
         """Whether a final response came, or none will come any more."""
         return self.state >= State.COMPLETED
 
-    def is_repeat(self, response: Response) -> bool:  # noqa: ARG002 - the same question as of an INVITE
+    def is_repeat(self, response: Response) -> bool:
         """Never: each response but provisionals is handed over once."""
         return False
 
@@ -146,7 +146,7 @@ class NonInviteClientTransaction:
         self._end()
         user.on_transport_error(self, now)
 
-    def _finish(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _finish(self, now: float) -> None:
         self._end()
 
     def _end(self) -> None:

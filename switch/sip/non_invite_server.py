@@ -141,11 +141,11 @@ class NonInviteServerTransaction:
         self._data = self._send(make_response(self.request, 100))
         self._lifetime = self._layer.timers.start(now, NON_INVITE_EXPIRY_S, self._on_timer_expiry)
 
-    def _answer_repeat(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _answer_repeat(self, now: float) -> None:
         if self._data:
             self._layer.repeat(self.response_flow, self._data)
 
-    def _end(self, now: float) -> None:  # noqa: ARG002 - an action of the table
+    def _end(self, now: float) -> None:
         self.state = State.TERMINATED
         self._data = b""
         self.user_data = None

@@ -207,7 +207,7 @@ class _EdgeProtocol(asyncio.Protocol):
             return
         self._link.deliver(messages)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self._link.detach()
         with contextlib.suppress(asyncio.InvalidStateError):
             self._ended.set_result(None)

@@ -337,7 +337,11 @@ def test_a_caller_that_never_acknowledges_is_hung_up() -> None:
 def test_unknown_headers_pass_between_lines_and_identity_headers_do_not() -> None:
     house = make_house()
     alice, bob = registered_pair(house)
-    extra = [("X-Colour", "blue"), ("P-Asserted-Identity", "<sip:+441632960999@evil.example>"), ("Subject", "tea")]
+    extra = [
+        ("X-Colour", "blue"),
+        ("P-Asserted-Identity", "<sip:+441632960999@evil.example>"),
+        ("Subject", "tea"),
+    ]
     alice.invite("01632960002", extra=extra)
     house.run(1)
     headers = bob.requests_of("INVITE")[0].headers

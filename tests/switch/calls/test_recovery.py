@@ -85,7 +85,10 @@ def test_a_call_that_rang_leaves_its_rows_and_costs_nothing() -> None:
     house.run(5)
     again = crash(house)
     rows = again.journal.cdrs()
-    assert [(row.leg, row.outcome, row.cost_micros) for row in rows] == [(0, "interrupted", 0), (1, "interrupted", 0)]
+    assert [(row.leg, row.outcome, row.cost_micros) for row in rows] == [
+        (0, "interrupted", 0),
+        (1, "interrupted", 0),
+    ]
     assert again.balance() == BALANCE
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from switch.calls.number_plan import NumberFormat
 from switch.conf_trunks import Trunk
 from switch.conf_values import Secret
 from switch.config import IdentityHeader
-from switch.calls.number_plan import NumberFormat
 from switch.sip.digest import DigestAuthority, Ha1s, Outcome
 from switch.sip.digest_values import MD5, ha1
 from switch.sip.message import Request, make_response
@@ -116,7 +116,9 @@ def test_early_media_of_a_trunk_passes() -> None:
         (NumberFormat.INTERNATIONAL_00, "00441632960123", "00441632960001"),
     ],
 )
-def test_numbers_go_out_as_the_trunk_wants_them(number_format: NumberFormat, dialled: str, caller: str) -> None:
+def test_numbers_go_out_as_the_trunk_wants_them(
+    number_format: NumberFormat, dialled: str, caller: str
+) -> None:
     house = make_house(make_trunk("one", FIRST, number_format=number_format))
     alice, one, _ = phones(house)
     alice.invite("01632960123")
@@ -150,7 +152,9 @@ def test_a_line_presents_only_what_it_owns() -> None:
         ("01632960123", [], '"Anonymous" <sip:anonymous@anonymous.invalid>'),
     ],
 )
-def test_a_withheld_number_is_anonymous_and_asserted(dialled: str, extra: list[tuple[str, str]], from_: str) -> None:
+def test_a_withheld_number_is_anonymous_and_asserted(
+    dialled: str, extra: list[tuple[str, str]], from_: str
+) -> None:
     house = make_house()
     alice, one, _ = phones(house)
     alice.invite(dialled, extra=extra, from_=from_)
@@ -192,7 +196,9 @@ def test_remote_party_id_and_no_identity() -> None:
 def test_only_listed_headers_go_to_a_trunk() -> None:
     house = make_house(make_trunk("one", FIRST, pass_headers=frozenset({"user-to-user"})))
     alice, one, _ = phones(house)
-    alice.invite("01632960123", extra=[("X-Colour", "blue"), ("User-to-User", "abc"), ("Diversion", "<sip:1@x>")])
+    alice.invite(
+        "01632960123", extra=[("X-Colour", "blue"), ("User-to-User", "abc"), ("Diversion", "<sip:1@x>")]
+    )
     house.run(2)
     headers = one.requests_of("INVITE")[0].headers
     assert headers.get("user-to-user") == "abc"
@@ -239,7 +245,9 @@ def test_a_withheld_call_from_a_carrier_shows_no_number() -> None:
     assert "1632960888" not in text
 
 
-@pytest.mark.parametrize(("dialled", "outcome"), [("+441632960123", "trunk_to_trunk"), ("999", "trunk_to_trunk")])
+@pytest.mark.parametrize(
+    ("dialled", "outcome"), [("+441632960123", "trunk_to_trunk"), ("999", "trunk_to_trunk")]
+)
 def test_a_carrier_never_reaches_another_carrier(dialled: str, outcome: str) -> None:
     house = make_house()
     _, one, two = phones(house)
@@ -256,7 +264,11 @@ def test_a_line_calling_an_own_number_stays_on_net() -> None:
         lines=[make_line("alice"), make_line("bob")],
         numbers={"+441632960002": "bob"},
     )
-    alice, bob, one = house.phone("alice", "192.0.2.10"), house.phone("bob", "192.0.2.11"), house.phone("one", FIRST)
+    alice, bob, one = (
+        house.phone("alice", "192.0.2.10"),
+        house.phone("bob", "192.0.2.11"),
+        house.phone("one", FIRST),
+    )
     alice.register()
     bob.register()
     alice.invite("01632960002")

@@ -3,7 +3,6 @@
 The corpora lie beside the repository and are not part of it: without them their tests are skipped, by name.
 """
 
-import re
 from pathlib import Path
 
 import pytest
@@ -49,13 +48,6 @@ def response(data: bytes) -> Response:
     return parsed
 
 
-def transcribed(text: str) -> bytes:
-    """An indented text block -> message bytes. "{CL}" becomes the body's length; \\xHH in it is that octet."""
-    raw = re.sub(r"(?m)^    ", "", text).strip("\n").replace("\n", "\r\n").encode("latin-1")
-    head, _, body = raw.partition(b"\r\n\r\n")
-    return head.replace(b"{CL}", b"%d" % len(body)) + b"\r\n\r\n" + body
-
-
 def corpus(folder: str, pattern: str) -> list[ParameterSet]:
     """One parameter a file, named after it; one that is skipped, with the reason, where the corpus is absent."""
     root = CORPORA / folder
@@ -80,4 +72,8 @@ def assert_prints_back_equal(data: bytes) -> None:
 
 
 def without_length(message: Request | Response) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in message.headers.items() if name.lower() not in {"content-length", "l"}]
+    return [
+        (name, value)
+        for name, value in message.headers.items()
+        if name.lower() not in {"content-length", "l"}
+    ]
