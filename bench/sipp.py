@@ -94,7 +94,7 @@ def run_callers(load: Load, callers: Path, directory: Path) -> SippResult:
         "-inf", str(callers), "-m", str(load.total), "-r", f"{load.rate:g}",
         "-l", str(max(50, int(load.rate * LIVE_CALLS_PER_RATE))),
         "-recv_timeout", str(RECEIVE_TIMEOUT_MS), "-timer_resol", "1",
-        "-trace_rtt", "-rtt_freq", "1000", "-d", str(load.talk_ms),
+        "-trace_rtt", "-rtt_freq", "1", "-d", str(load.talk_ms),
     ]  # fmt: skip
     for key, value in load.keys.items():
         command += ["-key", key, value]

@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 
 URL_SCHEMES = ("postgresql", "postgres")
 REASON_CHARS_MAX = 200
+# A database that answers, but not to us: a wrong user or password, or no such database.
+NOT_LET_IN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 
 def without_password(dsn: str) -> tuple[str, str]:
@@ -39,6 +41,8 @@ def external_dsn_problem(dsn: str) -> str | None:
 def find_dsn(data: DataDir, *, given: str = "") -> str:
     """The DSN given, or the one of the exchange that runs on this data directory."""
     if given:
+        if problem := external_dsn_problem(given):
+            raise CommandError(problem, ExitCode.INVALID)
         return given
     try:
         return data.dsn_file.read_text(encoding="utf-8", errors="surrogateescape").strip()
@@ -65,7 +69,7 @@ async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         text = "the database has another schema than this release: run `offhook up` of this release on it"
         raise CommandError(text, ExitCode.UNREACHABLE) from None
-    except (*service.UNREACHABLE, asyncpg.InvalidAuthorizationSpecificationError) as problem:
+    except (*service.UNREACHABLE, *NOT_LET_IN) as problem:
         raise CommandError(f"the database does not answer: {reason(problem)}", ExitCode.UNREACHABLE) from None
 
 

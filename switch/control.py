@@ -35,7 +35,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     user: str = ""
 
 
-class ControlRefusal(Exception):
+class ControlRefusedError(Exception):
     """The operator's question cannot be answered; the text says why."""
 
 
@@ -76,7 +76,7 @@ class Control:
         self._server: asyncio.Server | None = None
         self._clients = 0
         self._commands: dict[str, Callable[[ControlRequest], Any]] = {
-            "status": lambda request: self._process.status(),
+            "status": self._status,
             "calls": self._calls,
             "end_call": self._end_call,
             "registrations": self._registrations,
@@ -118,12 +118,15 @@ class Control:
                 return {"ok": True, "result": await self._process.reload()}
             command = self._commands.get(request.command)
             if command is None:
-                raise ControlRefusal(
+                raise ControlRefusedError(
                     f"unknown command {request.command!r}: expected reload, {', '.join(self._commands)}"
                 )
             return {"ok": True, "result": command(request)}
-        except (ControlRefusal, msgspec.MsgspecError) as problem:
+        except (ControlRefusedError, msgspec.MsgspecError) as problem:
             return {"ok": False, "error": str(problem)}
+
+    def _status(self, request: ControlRequest) -> dict[str, object]:
+        return self._process.status()
 
     def _calls(self, request: ControlRequest) -> list[LiveCall]:
         now = self._process.now()
@@ -156,7 +159,7 @@ class Control:
     def _end_call(self, request: ControlRequest) -> str:
         call = self._process.exchange.board.calls.get(request.call_id)
         if call is None or call.state is CallState.ENDED:
-            raise ControlRefusal(f"no live call {request.call_id!r}: `offhook calls` lists them")
+            raise ControlRefusedError(f"no live call {request.call_id!r}: `offhook calls` lists them")
         self._process.turn(
             lambda now: call.hang_up(now, words="the operator ended the call", ended_by="operator")
         )
@@ -185,7 +188,7 @@ class Control:
         )
         totals = exchange.engine.totals(account.id) if account is not None else None
         if account is None or totals is None:
-            raise ControlRefusal(f"the switch knows no account {request.name!r}")
+            raise ControlRefusedError(f"the switch knows no account {request.name!r}")
         return {
             "balance_micros": totals.balance_micros,
             "reserved_micros": totals.reserved_micros,

@@ -161,8 +161,8 @@ class Exchange:
             self._set_account(account)
         for balance in snapshot.balances:
             self.engine.load_balance(balance.account_id, balance.balance_micros, balance.credit_seq)
-        for account_id, credits in credits_since.items():
-            for credit_seq, amount_micros in sorted(credits):
+        for account_id, rows in credits_since.items():
+            for credit_seq, amount_micros in sorted(rows):
                 self.engine.apply_credit(account_id, credit_seq, amount_micros)
         for account_id, amount_micros in usage_since.items():
             if self.engine.totals(account_id) is not None:

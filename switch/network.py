@@ -6,6 +6,7 @@ local address the peer sees. That answer is kept for each peer, in a bounded tab
 
 import socket
 from collections import OrderedDict
+from itertools import pairwise
 from pathlib import Path
 
 from switch.config import Address, Conf
@@ -90,7 +91,7 @@ def local_addresses() -> set[str]:
         lines = FIB_TRIE.read_text().split("\n")
     except OSError:
         return found
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if "host LOCAL" in line and "|--" in before:
             found.add(before.split("|--")[1].strip(" \t"))
     return found

@@ -93,7 +93,7 @@ class JournalDesk:
 
     @property
     def is_failed(self) -> bool:
-        return self._is_failing or self._link.is_stalled
+        return self._is_failing or self._link.is_failed
 
     def append(self, puts: list[Put], outbox: list[bytes], *, is_urgent: bool) -> int:
         return self._link.append(puts, outbox, is_urgent=is_urgent)
@@ -467,9 +467,9 @@ class SwitchProcess:
 
 def _credits_in(state: dict[str, bytes]) -> dict[int, list[tuple[int, int]]]:
     """Credits that were applied while the switch ran, as the journal remembers them: account -> (seq, micros)."""
-    credits: dict[int, list[tuple[int, int]]] = {}
+    found: dict[int, list[tuple[int, int]]] = {}
     for key, value in state.items():
         if key.startswith(CREDIT_KEY):
             account_id, _, credit_seq = key[len(CREDIT_KEY) :].partition("/")
-            credits.setdefault(int(account_id), []).append((int(credit_seq), int(value)))
-    return credits
+            found.setdefault(int(account_id), []).append((int(credit_seq), int(value)))
+    return found

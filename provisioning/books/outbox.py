@@ -44,7 +44,7 @@ class Outbox:
         if self._connection is None and not self.path.exists():
             return ""
         rows = self._fetch("SELECT epoch FROM meta", ())
-        return str(rows[0][0]) if rows else ""
+        return rows[0][0].decode() if rows else ""
 
     def read(self, after_batch: int) -> list[OutboxBatch]:
         """The next chunk of batches above the mark; empty when there is none. See `is_full`."""
@@ -68,9 +68,10 @@ class Outbox:
         if self._connection is None:
             uri = f"file:{quote(str(self.path))}?mode=ro"
             self._connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            self._connection.text_factory = bytes  # without this a damaged row could raise before it is judged
         return self._connection
 
-    def _fetch(self, statement: str, arguments: tuple[int, ...]) -> list[tuple[str]]:
+    def _fetch(self, statement: str, arguments: tuple[int, ...]) -> list[tuple[bytes]]:
         try:
             return self._open().execute(statement, arguments).fetchall()
         except sqlite3.Error:

@@ -16,7 +16,7 @@ CREATE TABLE ledger (
     id              bigint GENERATED ALWAYS AS IDENTITY,
     account_id      integer NOT NULL, -- checked by ledger_post for a whole statement at once, not by a foreign key per row
     kind            text NOT NULL CHECK (kind IN ('top_up', 'adjustment', 'usage')),
-    amount_micros   bigint NOT NULL,
+    amount_micros   bigint NOT NULL CHECK (amount_micros BETWEEN -1000000000000000 AND 1000000000000000), -- a billion
     at              timestamptz NOT NULL DEFAULT now(),
     call_id         text,
     leg             smallint,

@@ -1,7 +1,7 @@
 """Answering a carrier's 401 or 407 with the trunk's credentials (RFC 3261 22.3).
 
-Only a configured trunk's challenge is answered, and only in its realm where one is set: a phone that challenges us learns
-nothing (CVE-2021-41158), and a carrier that challenges for ever gets two answers (CVE-2020-28242).
+Only a configured trunk's challenge is answered, and only in its realm where one is set: a phone that challenges us
+learns nothing (CVE-2021-41158), and a carrier that challenges for ever gets two answers (CVE-2020-28242).
 """
 
 from switch.config import Trunk

@@ -151,10 +151,11 @@ class Stack:
         self.outgoing.append((response_flow(request.top_via, flow), format_message(response)))
 
     def stateless_tag(self, request: Request) -> str:
-        """The To tag of a stateless response: the same for every copy of the request, and nobody else can
-        make it.
+        """The To tag of a stateless response: the same for every copy, and nobody else can make it.
+
+        It reads the Call-ID as text, because a request that is refused for its Call-ID has no other.
         """
-        text = f"{request.top_via.branch}\0{request.call_id}"
+        text = f"{request.top_via.branch}\0{request.headers.get('call-id')}"
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, digest_size=STATELESS_TAG_BYTES, key=self._stateless_key).hexdigest()
 

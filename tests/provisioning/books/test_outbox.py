@@ -74,7 +74,7 @@ def test_a_damaged_batch_is_read_and_says_so(tmp_path: Path) -> None:
     journal.append(cdr("c2"))
     journal.close()
     with sqlite3.connect(journal.path) as connection:
-        connection.execute("UPDATE outbox SET packed = packed || x'00' WHERE batch = 1")
+        connection.execute("UPDATE outbox SET packed = packed || x'ff' WHERE batch = 1")
     connection.close()
     outbox = Outbox(journal.path)
     assert [batch.is_sound for batch in outbox.read(0)] == [False, True]

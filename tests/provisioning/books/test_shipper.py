@@ -154,7 +154,7 @@ BAD: list[tuple[str, object]] = [
     ("index row", cdr("bad", destination=bytes(random.Random(1).choices(range(33, 126), k=9_000)).decode())),
     ("unknown account", usage("bad", account_id=999)),
     ("check constraint", usage("bad", amount_micros=5)),
-    ("out of range", usage("bad", amount_micros=-(1 << 63))),
+    ("check constraint", usage("bad", amount_micros=-(1 << 62))),
     ("not a record", cdr("bad", ended_at_ms=1 << 60)),
     ("not a record", ["cdr", 1, 2]),
 ]

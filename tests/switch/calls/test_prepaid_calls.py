@@ -2,10 +2,10 @@
 
 import pytest
 
-from provisioning.model import Credited, CreditRow
+from provisioning.model import AccountChanged, Credited, CreditRow
 from rating.tariff import load_tariff
 from switch.config import Prepaid
-from tests.switch.house import House, Phone, make_account, make_conf, make_line, make_trunk
+from tests.switch.house import TARIFF_CSV, House, Phone, make_account, make_conf, make_line, make_trunk
 
 PER_MINUTE = 60_000  # UK mobile in the house's tariff: 1p to connect, then 6p a minute by the second
 CONNECT = 10_000
@@ -142,7 +142,8 @@ def test_freephone_connects_at_zero_balance() -> None:
 
 
 def test_on_net_calls_cost_what_the_tariff_says() -> None:
-    text = "prefix,destination,connect_fee,per_minute,initial_s,next_s,valid_from,valid_until\non-net,Own,0,0.06,1,1,2020-01-01,\n"
+    header = TARIFF_CSV.split("\n", 1)[0]
+    text = f"{header}\non-net,Own,0,0.06,1,1,2020-01-01,\n"
     house = House(
         conf=make_conf(tariff=load_tariff("retail", text, "inc_vat")),
         lines=[make_line("alice"), make_line("bob")],
@@ -164,8 +165,6 @@ def test_a_suspended_account_makes_no_call_but_keeps_the_one_it_has() -> None:
     alice, carrier = with_phones(house)
     alice.invite("07700900123")
     house.run(3)
-    from provisioning.model import AccountChanged
-
     house.exchange.apply_changes([AccountChanged(make_account(is_suspended=True))], house.clock.now)
     alice.invite("07700900124")
     house.run(40)

@@ -73,7 +73,7 @@ def test_no_failover_after_the_first_18x() -> None:
 
 def test_a_silent_trunk_is_left_after_its_time() -> None:
     house = make_house(make_trunk("one", FIRST, answer_timeout_s=4), make_trunk("two", SECOND))
-    alice, one, two = phones(house)
+    alice, one, _ = phones(house)
     house.link.detach(one.address)
     alice.invite("01632960123")
     house.run(10)

@@ -406,6 +406,15 @@ class TestNonsense:
         assert bench.user.take() == ""
         assert bench.is_clean()
 
+    @pytest.mark.parametrize("call_id", [b"Call-ID: c d\r\n", b"Call-ID:\r\n", b""])
+    def test_a_request_without_a_usable_call_id_raises_nothing(self, bench: Bench, call_id: bytes) -> None:
+        data = format_message(request()).replace(b"Call-ID: c\r\n", call_id)
+        for broken in (data, data.replace(b"Content-Length: 0", b"Content-Length: x")):
+            bench.receive(broken)
+        assert bench.user.take() == ""
+        assert all(isinstance(message, Response) for message in bench.sent())
+        assert bench.is_clean()
+
     def test_a_broken_ack_gets_silence(self, bench: Bench) -> None:
         bench.receive(format_message(request("ACK")).replace(b"CSeq: 1 ACK", b"CSeq: 1 BYE"))
         assert bench.stack.outgoing == []

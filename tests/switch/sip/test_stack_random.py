@@ -159,6 +159,44 @@ def test_random_input_never_leaves_the_table_and_always_ends(script: list[Step])
     assert len(world.timers) == 0
 
 
+def _mutations() -> st.SearchStrategy[bytes]:
+    """Messages of every kind with a few bytes changed, taken out or put in."""
+    pieces = st.sampled_from(
+        [b"\r\n", b"\n", b" ", b",", b";", b"\0", b'"', b"<", b">", b"\xff", b"9" * 30, b"Via: x\r\n"]
+    )
+    change = st.tuples(st.floats(0, 1), st.integers(0, 12), st.one_of(pieces, st.binary(max_size=3)))
+
+    def mutate(data: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
+        for where, length, piece in changes:
+            at = int(where * len(data))
+            data = data[:at] + piece + data[at + length :]
+        return data
+
+    return st.builds(mutate, st.sampled_from(_specimens()), st.lists(change, max_size=4))
+
+
+def _specimens() -> list[bytes]:
+    found = []
+    for method in METHODS:
+        request = make_request(method, "sip:b@192.0.2.9", tag="a", call_id="c", contact="sip:a@192.0.2.1")
+        request.headers.prepend("via", "SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bK1")
+        found.append(format_message(request))
+        found.append(format_message(make_response(request, 200, to_tag="b")))
+    return found
+
+
+@given(st.lists(_mutations(), max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_received_gets_an_answer_or_silence_and_never_an_exception(
+    datagrams: list[bytes],
+) -> None:
+    world = World()
+    for data in datagrams:
+        world.noise_comes(data)
+    world.finish()
+    assert world.stack.transactions_count == 0
+
+
 @given(st.lists(steps, max_size=40), st.sampled_from(("INVITE", "OPTIONS")))
 @settings(max_examples=150, deadline=None)
 def test_a_request_of_ours_always_gets_exactly_one_outcome(script: list[Step], method: str) -> None:

@@ -1,0 +1,101 @@
+"""The ladder: break every rule at once, mend them one by one, and each time the next rung speaks."""
+
+import msgspec
+
+from provisioning.model import AccountChanged, LineChanged, Number, NumberChanged
+from rating.money import VatMode
+from switch.calls import refusal
+from switch.calls.refusal import IN_ORDER
+from switch.config import CallLimits
+from tests.switch.house import DOMAIN, House, make_account, make_conf, make_line, make_trunk
+
+
+def outcome(house: House) -> str:
+    rows = house.journal.cdrs()
+    return rows[-1].outcome if rows[-1].leg == 0 else rows[0].outcome
+
+
+def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
+    """One call from a line to a line, in the worst of all exchanges."""
+    broken = make_conf(trunks=[make_trunk("one", "192.0.2.50")], calls=CallLimits(calls_max=1))
+    house = House(
+        conf=broken,
+        lines=[make_line("alice", account_id=9, calls_max=1), make_line("bob", calls_max=1)],
+        accounts=[make_account(1, is_suspended=True, tariff="none", calls_max=1, vat=VatMode.EX_VAT)],
+        balances={1: 0},
+    )
+    board, exchange = house.exchange.board, house.exchange
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    board.is_draining = True
+    board.calls["another"] = None  # type: ignore[assignment]
+    board.of_line["alice"] = 1
+    board.of_account[1] = 1
+    board.of_trunk["one"] = 100
+    board.journal.is_failed = True
+    heard: list[str] = []
+
+    def call(uri: str, max_forwards: str = "70") -> None:
+        before = len(house.journal.cdrs())
+        transaction = alice.invite("", uri=uri)
+        transaction.request.headers.set("max-forwards", max_forwards)
+        house.link.run(1.0)
+        rows = house.journal.cdrs()[before:]
+        heard.append(rows[0].outcome)
+
+    elsewhere = "sip:*21@elsewhere.example"
+    call(elsewhere)
+    board.is_draining = False
+    call(elsewhere)
+    del board.calls["another"]
+    call(elsewhere)
+    call(f"sip:nonsense!@{DOMAIN}")
+    call(f"sip:*21*01632960009%23@{DOMAIN}")
+    mobile = f"sip:07700900123@{DOMAIN}"
+    call(mobile)  # the line's account is not in the books
+    exchange.apply_changes([LineChanged(make_line("alice", calls_max=1))], house.clock.now)
+    call(mobile)
+    suspended_no_more = make_account(1, tariff="none", calls_max=1, vat=VatMode.EX_VAT)
+    exchange.apply_changes([AccountChanged(suspended_no_more)], house.clock.now)
+    call(mobile)
+    board.of_line["alice"] = 0
+    call(mobile)
+    board.of_account[1] = 0
+    call(f"sip:0500123456@{DOMAIN}")
+    call(mobile)
+    board.of_trunk["one"] = 0
+    exchange.apply_changes([NumberChanged(Number("+447700900123", "bob"))], house.clock.now)
+    call(mobile)
+    bob = house.phone("bob", "192.0.2.11")
+    bob.register()
+    board.of_line["bob"] = 1
+    call(mobile)
+    board.of_line["bob"] = 0
+    exchange.books.apply(NumberChanged(Number("+447700900199", "bob")))
+    away = f"sip:07700900124@{DOMAIN}"
+    call(away)
+    exchange.apply_changes(
+        [AccountChanged(msgspec.structs.replace(suspended_no_more, tariff="retail"))], house.clock.now
+    )
+    call(f"sip:0033123456789@{DOMAIN}")
+    exchange.apply_changes([AccountChanged(make_account(1))], house.clock.now)
+    call(f"sip:0033123456789@{DOMAIN}")
+    call(away)
+    board.journal.is_failed = False
+    call(away)
+
+    rungs = [
+        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.UNRECOGNISED, refusal.SERVICE_UNKNOWN,
+        refusal.ACCOUNT_MISSING, refusal.SUSPENDED, refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.NOT_IN_USE,
+        refusal.TRUNK_FULL, refusal.NOT_REGISTERED, refusal.CALLEE_FULL, refusal.NO_TARIFF, refusal.VAT_MISMATCH,
+        refusal.NO_RATE, refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
+    ]  # fmt: skip
+    assert heard == [rung.label for rung in rungs]
+    assert [IN_ORDER.index(rung) for rung in rungs] == sorted(IN_ORDER.index(rung) for rung in rungs)
+    assert house.exchange.counts.refusals == {rung.label: 1 for rung in rungs}
+
+
+def test_labels_are_unique_and_fit_a_metric() -> None:
+    labels = [rung.label for rung in IN_ORDER]
+    assert len(set(labels)) == len(labels)
+    assert all(label.isascii() and label.replace("_", "").isalpha() for label in labels)

@@ -1,0 +1,159 @@
+"""Who may come in: challenges, logins, and what strangers get for their requests."""
+
+import pytest
+
+from provisioning.model import DigestPolicy
+from switch.sip.headers import Headers
+from switch.sip.message import Request
+from tests.switch.house import DOMAIN, House, Phone, make_line
+
+
+def make_house(**line: object) -> tuple[House, Phone]:
+    house = House(lines=[make_line("alice", **line)])
+    return house, house.phone("alice", "192.0.2.10")
+
+
+def test_a_right_password_registers() -> None:
+    house, alice = make_house()
+    alice.register()
+    assert alice.statuses == [401, 200]
+    assert house.exchange.bindings.count == 1
+
+
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer() -> None:
+    house, _ = make_house()
+    wrong = house.phone("alice", "192.0.2.20", password="wrong")
+    nobody = house.phone("nobody", "192.0.2.21")
+    wrong.register()
+    nobody.register()
+    assert wrong.statuses == nobody.statuses == [401, 401]
+    shapes = [
+        [name for name, _ in response.headers.items()]
+        for response in (wrong.responses[-1], nobody.responses[-1])
+    ]
+    assert shapes[0] == shapes[1]
+    assert house.exchange.bindings.count == 0
+    assert house.exchange.counts.logins["wrong"] == 2
+
+
+def test_a_challenge_leaves_nothing_behind() -> None:
+    house, _ = make_house()
+    stranger = house.phone("alice", "192.0.2.20", password="")
+    before = house.exchange.stack.transactions_count
+    stranger.invite("01632960001")
+    house.link.run(0.03)
+    assert stranger.statuses[0] == 407
+    assert house.exchange.stack.transactions_count == before
+    assert house.journal.cdrs() == []
+    assert house.exchange.counts.unidentified["INVITE"] == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "algorithms"),
+    [
+        (DigestPolicy.MD5, ["MD5"]),
+        (DigestPolicy.BOTH, ["SHA-256", "MD5"]),
+        (DigestPolicy.SHA256, ["SHA-256"]),
+    ],
+)
+def test_a_line_is_challenged_by_its_policy(policy: DigestPolicy, algorithms: list[str]) -> None:
+    house, alice = make_house(digest=policy)
+    alice.register()
+    assert alice.statuses == [401, 200]
+    challenges = alice.responses[0].headers.get_all("www-authenticate")
+    assert [challenge.split("algorithm=")[1].split(",")[0] for challenge in challenges] == algorithms
+    assert house.exchange.bindings.count == 1
+
+
+def test_a_line_cannot_register_for_another() -> None:
+    house = House(lines=[make_line("alice"), make_line("bob")])
+    alice = house.phone("alice", "192.0.2.10")
+    headers = alice._headers("REGISTER", f"<sip:bob@{DOMAIN}>")
+    headers.add("contact", f"<{alice.contact}>")
+    alice.stack.send_request(Request("REGISTER", f"sip:{DOMAIN}", headers), alice.flow, alice, 0.0)
+    house.run(1)
+    assert alice.statuses == [401, 403]
+    assert house.exchange.bindings.count == 0
+
+
+def test_a_register_for_another_domain_is_not_ours() -> None:
+    house, alice = make_house()
+    headers = alice._headers("REGISTER", "<sip:alice@elsewhere.example>")
+    headers.add("contact", f"<{alice.contact}>")
+    alice.stack.send_request(Request("REGISTER", "sip:elsewhere.example", headers), alice.flow, alice, 0.0)
+    house.run(1)
+    assert alice.statuses[-1] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [
+        ("OPTIONS", 200),
+        ("SUBSCRIBE", 405),
+        ("MESSAGE", 405),
+        ("PUBLISH", 405),
+        ("REFER", 405),
+        ("BYE", 481),
+        ("INFO", 481),
+        ("NOTIFY", 481),
+        ("NEWFANGLED", 501),
+    ],
+)
+def test_what_a_stranger_gets_for_other_requests(method: str, status: int) -> None:
+    house, alice = make_house()
+    headers = alice._headers(method, f"<sip:{DOMAIN}>")
+    alice.stack.send_request(Request(method, f"sip:{DOMAIN}", headers), alice.flow, alice, 0.0)
+    house.run(1)
+    assert alice.statuses == [status]
+    if status in (200, 405, 501):
+        assert "INVITE" in (alice.responses[0].headers.get("allow") or "")
+    assert house.exchange.counts.bugs == 0
+
+
+@pytest.mark.parametrize("field", ["require", "proxy-require"])
+def test_an_extension_that_we_lack_is_420(field: str) -> None:
+    house, alice = make_house()
+    alice.invite("01632960001", extra=[(field, "100rel, teleport")])
+    house.run(1)
+    assert alice.statuses == [420]
+    assert alice.responses[0].headers.get("unsupported") == "100rel, teleport"
+
+
+def test_an_invite_without_contact_is_400_and_leaves_nothing() -> None:
+    house, alice = make_house()
+    transaction_headers = alice._headers("INVITE", f"<sip:01632960001@{DOMAIN}>")
+    alice.stack.send_request(
+        Request("INVITE", f"sip:01632960001@{DOMAIN}", transaction_headers), alice.flow, alice, 0.0
+    )
+    house.run(40)
+    assert alice.statuses[-1] == 400
+    house.assert_clean()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"\x00" * 2000,
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"INVITE sip:a@b SIP/2.0\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\n\r\n",
+        b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bKq\r\nFrom: <<<\r\nTo: \r\n"
+        b"Call-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n",
+    ],
+)
+def test_nonsense_is_survived(data: bytes) -> None:
+    house, alice = make_house()
+    house.exchange.receive(data, house.link.flow(("192.0.2.1", 5060), alice.address), 0.0)
+    assert house.exchange.counts.bugs == 0
+    alice.register()
+    assert alice.statuses == [401, 200]
+
+
+def test_headers_of_a_challenge_are_ours_alone() -> None:
+    house, alice = make_house()
+    alice.invite("01632960001", extra=[("X-Injected", "yes")])
+    house.link.run(0.03)
+    assert isinstance(alice.responses[0].headers, Headers)
+    assert alice.responses[0].headers.get("x-injected") is None
