@@ -1,0 +1,182 @@
+"""What passes between a softphone's process and the one that drives it: JSON lines, commands in, events out.
+
+A phone is a process of its own because pjsua2 can exist only once in a process and wants its own loop. `call` numbers
+a phone's calls from 1. Times are UTC seconds of the phone's clock, which is this machine's.
+"""
+
+import enum
+from typing import TypeVar
+
+import msgspec
+
+Message = TypeVar("Message")
+
+
+class Transport(enum.Enum):
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class CallState(enum.Enum):
+    """pjsip's invite session states (PJSIP_INV_STATE_*)."""
+
+    CALLING = "calling"
+    INCOMING = "incoming"
+    EARLY = "early"
+    CONNECTING = "connecting"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+class MediaState(enum.Enum):
+    """What the phone says of a call's audio. `HELD_HERE`: by this phone's user; `HELD_THERE`: by the other."""
+
+    NONE = "none"
+    ACTIVE = "active"
+    HELD_HERE = "held_here"
+    HELD_THERE = "held_there"
+    FAILED = "failed"
+
+
+class PhoneSettings(msgspec.Struct, frozen=True):
+    """The first line that a phone reads. `password` empty: it neither registers nor knows an answer to a challenge.
+
+    `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that.
+    """
+
+    name: str
+    user: str
+    server: str
+    log: str
+    password: str = ""
+    transport: Transport = Transport.UDP
+    port: int = 0
+    claimed_host: str = ""
+    register_for_s: int = 300
+
+
+class Register(msgspec.Struct, frozen=True, tag="register"):
+    pass
+
+
+class Unregister(msgspec.Struct, frozen=True, tag="unregister"):
+    pass
+
+
+class Dial(msgspec.Struct, frozen=True, tag="dial"):
+    """Call an address. `headers` go on the INVITE as they are."""
+
+    call: int
+    uri: str
+    headers: list[tuple[str, str]] = []
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """Any response to a call that came in: 180, 183 (with SDP), 200, 486, 603 ..."""
+
+    call: int
+    status: int
+    reason: str = ""
+
+
+class HangUp(msgspec.Struct, frozen=True, tag="hang_up"):
+    """BYE, CANCEL or a refusal, whichever is right in the call's state."""
+
+    call: int
+
+
+class Hold(msgspec.Struct, frozen=True, tag="hold"):
+    call: int
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    call: int
+
+
+class SendInfo(msgspec.Struct, frozen=True, tag="info"):
+    """One DTMF digit by INFO."""
+
+    call: int
+    digit: str
+
+
+class CountAudio(msgspec.Struct, frozen=True, tag="count_audio"):
+    """Asks for `AudioCounted`."""
+
+    call: int
+
+
+class Quit(msgspec.Struct, frozen=True, tag="quit"):
+    """End calls, unregister, exit."""
+
+
+Command = Register | Unregister | Dial | Answer | HangUp | Hold | Resume | SendInfo | CountAudio | Quit
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """It runs. `address` is where it listens, `host:port`."""
+
+    address: str
+
+
+class RegistrationChanged(msgspec.Struct, frozen=True, tag="registration"):
+    status: int
+    reason: str
+    is_registered: bool
+
+
+class CallArrived(msgspec.Struct, frozen=True, tag="arrived"):
+    call: int
+    caller: str
+    sip_call_id: str
+
+
+class CallChanged(msgspec.Struct, frozen=True, tag="call"):
+    call: int
+    state: CallState
+    status: int
+    reason: str
+    sip_call_id: str
+    at: float
+
+
+class MediaChanged(msgspec.Struct, frozen=True, tag="media"):
+    call: int
+    state: MediaState
+
+
+class AudioCounted(msgspec.Struct, frozen=True, tag="audio"):
+    """RTP packets so far, and the codec."""
+
+    call: int
+    sent: int
+    received: int
+    codec: str
+
+
+class SipSeen(msgspec.Struct, frozen=True, tag="sip"):
+    """One message that the phone sent or received, whole."""
+
+    at: float
+    is_sent: bool
+    transport: str
+    peer: str
+    text: str
+
+
+class CommandFailed(msgspec.Struct, frozen=True, tag="failed"):
+    """pjsua2 refused a command."""
+
+    problem: str
+
+
+Event = (
+    Ready
+    | RegistrationChanged
+    | CallArrived
+    | CallChanged
+    | MediaChanged
+    | AudioCounted
+    | SipSeen
+    | CommandFailed
+)

@@ -1,0 +1,110 @@
+"""One SIPp process: one scenario file, one call, one exit code."""
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from sipp_scenarios.exchange import HOST
+
+SCENARIOS = Path(__file__).parent
+CALL_TIMEOUT_S = 30
+BIND_TIMEOUT_S = 10.0
+POLL_S = 0.02
+
+
+class SippError(Exception):
+    """A SIPp saw something else than its scenario expects; the text has what it wrote about it."""
+
+
+class Sipp(msgspec.Struct, kw_only=True):
+    """What one SIPp is told. `keys` are the [words] of the scenario; `call_id` is the Call-ID of its call."""
+
+    xml: str
+    port: int
+    exchange_port: int
+    user: str = ""
+    password: str = ""
+    call_id: str = ""
+    keys: Mapping[str, str] = {}
+
+    def command(self, program: str, directory: Path) -> list[str]:
+        command = [
+            program, f"{HOST}:{self.exchange_port}", "-sf", str(SCENARIOS / f"{self.xml}.xml"),
+            "-i", HOST, "-p", str(self.port), "-m", "1", "-l", "1", "-nostdin",
+            "-timeout", f"{CALL_TIMEOUT_S}s", "-timeout_error",
+            "-trace_err", "-error_file", str(directory / f"{self.xml}.errors"),
+            "-trace_msg", "-message_file", str(directory / f"{self.xml}.messages"),
+            "-key", "user", self.user, "-au", self.user, "-ap", self.password,
+        ]  # fmt: skip
+        if self.call_id:
+            command += ["-cid_str", self.call_id]
+        for name, value in self.keys.items():
+            command += ["-key", name, value]
+        return command
+
+
+class SippRun:
+    """A started SIPp. Use as a context manager: it does not outlive the block."""
+
+    def __init__(self, sipp: Sipp, directory: Path) -> None:
+        program = sipp_program()
+        if program is None:
+            raise SippError("sipp is not installed: on Debian, apt-get install sip-tester")
+        self._sipp = sipp
+        self._directory = directory
+        with (directory / f"{sipp.xml}.screen").open("wb") as screen:
+            self._process = subprocess.Popen(
+                sipp.command(program, directory),
+                stdin=subprocess.DEVNULL,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                cwd=directory,
+            )
+
+    def __enter__(self) -> "SippRun":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
+    def wait_until_bound(self) -> None:
+        """It hears its port: from now on a call can come."""
+        deadline = time.monotonic() + BIND_TIMEOUT_S
+        while not _is_bound(self._sipp.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise SippError(f"{self._sipp.xml} did not start: {self._said()}")
+            time.sleep(POLL_S)
+
+    def finish(self) -> None:
+        """Wait for its end; raises SippError unless its one call went as the scenario says."""
+        try:
+            code = self._process.wait(CALL_TIMEOUT_S + 10)
+        except subprocess.TimeoutExpired:
+            raise SippError(f"{self._sipp.xml} does not end: {self._said()}") from None
+        if code != 0:
+            raise SippError(f"{self._sipp.xml} failed ({code}): {self._said()}")
+
+    def _said(self) -> str:
+        for ending in ("errors", "screen"):
+            with contextlib.suppress(OSError):
+                text = (self._directory / f"{self._sipp.xml}.{ending}").read_text("utf-8", "replace").strip()
+                if text:
+                    return text[-3000:]
+        return "nothing"
+
+
+def sipp_program() -> str | None:
+    return shutil.which("sipp")
+
+
+def _is_bound(port: int) -> bool:
+    wanted = f":{port:04X}"
+    table = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
+    return any(row.split()[1].endswith(wanted) for row in table)
