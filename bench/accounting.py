@@ -64,9 +64,9 @@ def read_stat(pid: int) -> ProcessStat | None:
 def process_tree(root: int, *, without: Sequence[int] = ()) -> list[int]:
     """`root` and everything below it, parents first; `without` and what is below them is left out."""
     children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and (stat := read_stat(int(entry))) is not None:
-            children.setdefault(stat.parent, []).append(int(entry))
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (stat := read_stat(int(entry.name))) is not None:
+            children.setdefault(stat.parent, []).append(int(entry.name))
     tree = [root]
     for pid in tree:
         tree.extend(child for child in children.get(pid, []) if child not in without)

@@ -81,7 +81,8 @@ def write_callers(path: Path, callers: Sequence[Caller]) -> None:
     The whole authentication keyword is a field: SIPp fills in no field inside of it.
     """
     rows = [
-        f"{caller.user};[authentication username={caller.user} password={caller.password}];" for caller in callers
+        f"{caller.user};[authentication username={caller.user} password={caller.password}];"
+        for caller in callers
     ]
     path.write_text("\n".join(["SEQUENTIAL", *rows, ""]), encoding="ascii")
 
@@ -100,7 +101,9 @@ def run_callers(load: Load, callers: Path, directory: Path) -> SippResult:
         command += ["-key", key, value]
     if load.auth_uri:
         command += ["-auth_uri", load.auth_uri]
-    with Program(f"sipp {load.scenario}", [*command, load.target], log=place / "screen", directory=place) as sipp:
+    with Program(
+        f"sipp {load.scenario}", [*command, load.target], log=place / "screen", directory=place
+    ) as sipp:
         sipp.wait(timeout_s=load.total / load.rate + GRACE_S)
         return _read_result(place, sipp)
 

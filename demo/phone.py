@@ -72,7 +72,7 @@ class Phone:
     @classmethod
     def start(cls, settings: PhoneSettings) -> "Phone":
         with Path(settings.log).with_suffix(".out").open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own program
+            process = subprocess.Popen(
                 [sys.executable, "-m", "demo.phone_process"],
                 cwd=REPOSITORY,
                 stdin=subprocess.PIPE,
@@ -131,6 +131,18 @@ class Phone:
         """The next call that comes in (or came since `after`)."""
         arrived = self.wait_for(CallArrived, "a call", after=after, timeout_s=timeout_s)
         return PhoneCall(self, arrived.call, after, caller=arrived.caller)
+
+    def wait_for_message(
+        self, beginning: str, *, after: int = 0, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> SipSeen:
+        """A SIP message that comes in and begins so."""
+        return self.wait_for(
+            SipSeen,
+            f"a {beginning}",
+            lambda seen: not seen.is_sent and seen.text.startswith(beginning),
+            after=after,
+            timeout_s=timeout_s,
+        )
 
     def mark(self) -> int:
         """A place in the stream of events; waits can begin there."""
@@ -253,12 +265,17 @@ class PhoneCall:
         )
         if change.state is not state:
             name = self.phone.name
-            raise PhoneError(f"{name}'s call ended with {change.status} {change.reason}, expected {state.value}")
+            raise PhoneError(
+                f"{name}'s call ended with {change.status} {change.reason}, expected {state.value}"
+            )
         return change
 
     def wait_ended(self, *, timeout_s: float = ANSWER_TIMEOUT_S) -> CallChanged:
         return self._wait(
-            CallChanged, "its call to end", lambda change: change.state is CallState.ENDED, timeout_s=timeout_s
+            CallChanged,
+            "its call to end",
+            lambda change: change.state is CallState.ENDED,
+            timeout_s=timeout_s,
         )
 
     def wait_for_media(
@@ -275,13 +292,13 @@ class PhoneCall:
     def count_audio(self) -> AudioCounted:
         mark = self.phone.mark()
         self.phone.tell(CountAudio(self.number))
-        return self._wait(AudioCounted, "its audio to be counted", lambda counted: True, after=mark)
+        return self._wait(AudioCounted, "its audio to be counted", after=mark)
 
     def _wait(
         self,
         kind: type[Found],
         what: str,
-        accepts: Callable[[Found], bool],
+        accepts: Callable[[Found], bool] = lambda event: True,  # noqa: ARG005
         *,
         after: int | None = None,
         timeout_s: float = ANSWER_TIMEOUT_S,

@@ -116,7 +116,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         self.account = account
         self.number = number
 
-    def onCallState(self, prm: Any) -> None:  # noqa: N802, ARG002 - pjsua2's names
+    def onCallState(self, prm: Any) -> None:  # noqa: N802 - pjsua2's names
         info = self.getInfo()
         state = CALL_STATES[info.state]
         self.account.pipe.tell(
@@ -127,18 +127,17 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         if state is CallState.ENDED:
             del self.account.calls[self.number]
 
-    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802, ARG002
-        media = self.getInfo().media
-        state = MEDIA_STATES[media[0].status] if len(media) else MediaState.NONE
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+        info = self.getInfo()  # kept: its parts are only views into it, gone when it is
+        state = MEDIA_STATES[info.media[0].status] if len(info.media) else MediaState.NONE
         if state in (MediaState.ACTIVE, MediaState.HELD_THERE):
             self.account.tone.startTransmit(self.getAudioMedia(-1))
         self.account.pipe.tell(MediaChanged(self.number, state))
 
     def counted(self) -> AudioCounted:
-        rtcp = self.getStreamStat(0).rtcp
-        return AudioCounted(
-            self.number, rtcp.txStat.pkt, rtcp.rxStat.pkt, self.getStreamInfo(0).codecName
-        )
+        statistics, stream = self.getStreamStat(0), self.getStreamInfo(0)
+        sent, received = statistics.rtcp.txStat.pkt, statistics.rtcp.rxStat.pkt
+        return AudioCounted(self.number, sent, received, stream.codecName)
 
 
 class PhoneAccount(pj.Account):  # type: ignore[misc]
@@ -149,11 +148,12 @@ class PhoneAccount(pj.Account):  # type: ignore[misc]
         self.pipe = pipe
         self.tone = tone
         self.calls: dict[int, PhoneCall] = {}
+        self.is_registered = False
         self._last_incoming = 1000  # below are the calls that the driver numbers
 
     def onRegState(self, prm: Any) -> None:  # noqa: N802
-        is_registered = self.getInfo().regIsActive
-        self.pipe.tell(RegistrationChanged(prm.code, prm.reason, is_registered))
+        self.is_registered = bool(self.getInfo().regIsActive)
+        self.pipe.tell(RegistrationChanged(prm.code, prm.reason, self.is_registered))
 
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
         self._last_incoming += 1
@@ -217,11 +217,11 @@ class Phone:
 
     def _quit(self) -> None:
         self._endpoint.hangupAllCalls()
-        info = self._account.getInfo()
-        if info.regIsConfigured and info.regIsActive:
-            self._account.setRegistration(False)
+        account = self._account
+        if account.is_registered:
+            account.setRegistration(False)
         deadline = time.monotonic() + QUIT_WAIT_S
-        while time.monotonic() < deadline and (self._account.calls or self._account.getInfo().regIsActive):
+        while time.monotonic() < deadline and (account.calls or account.is_registered):
             self.handle_events()
         os._exit(0)  # pjsua2's own goodbye takes a second more and says nothing new
 

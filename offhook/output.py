@@ -7,7 +7,7 @@ itself.
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from rich.console import Console
@@ -61,17 +61,18 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
 
 def print_line(text: str) -> None:
     """One line to stdout, whatever encoding the terminal has."""
-    try:
-        sys.stdout.write(text + "\n")
-    except UnicodeEncodeError:
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    _write(sys.stdout, text)
 
 
 def print_error(text: str) -> None:
     """To stderr; each line of a longer text keeps its own."""
     for line in text.split("\n"):
-        sys.stderr.write(escape_control(line).encode("ascii", "backslashreplace").decode() + "\n")
+        _write(sys.stderr, escape_control(line))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "ascii"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def plain_lines(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:

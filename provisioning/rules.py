@@ -86,14 +86,18 @@ def check_credit_limit(credit_limit_micros: int, kind: AccountKind) -> int:
             "credit limit", format_pounds(credit_limit_micros), "none: a prepaid account stops at zero"
         )
     if not 0 <= credit_limit_micros <= CREDIT_MICROS_MAX:
-        raise InvalidValue("credit limit", format_pounds(credit_limit_micros), f"0 to {format_pounds(CREDIT_MICROS_MAX)}")
+        raise InvalidValue(
+            "credit limit", format_pounds(credit_limit_micros), f"0 to {format_pounds(CREDIT_MICROS_MAX)}"
+        )
     return credit_limit_micros
 
 
 def check_credit(amount_micros: int) -> int:
     if not 0 < amount_micros <= CREDIT_MICROS_MAX:
         raise InvalidValue(
-            "credit", format_pounds(amount_micros), f"more than zero, at most {format_pounds(CREDIT_MICROS_MAX)}"
+            "credit",
+            format_pounds(amount_micros),
+            f"more than zero, at most {format_pounds(CREDIT_MICROS_MAX)}",
         )
     return amount_micros
 

@@ -95,12 +95,12 @@ class PostgresServer:
         """The DSN of a fresh copy of the migrated template."""
         name = f"test_{next(self._databases)}"
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.dsn(name)
 
     def make_template(self) -> None:
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
         migrate(self.dsn(TEMPLATE))
 
     def _wait_until_ready(self) -> None:
@@ -120,7 +120,7 @@ class PostgresServer:
         subprocess.run(command, check=True, capture_output=True, timeout=START_TIMEOUT_S, **self._as_user())  # type: ignore[call-overload]
 
     def _as_user(self) -> dict[str, object]:
-        own = {"cwd": "/", "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}}
+        own: dict[str, object] = {"cwd": "/", "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}}
         if not self.user.is_other:
             return own
         return {**own, "user": self.user.uid, "group": self.user.gid, "extra_groups": []}

@@ -105,7 +105,7 @@ def show(
     """Show an account: its balance, its lines and numbers, its latest movements."""
     place = data_dir(data)
     details = run_on_books(find_dsn(place, given=dsn), lambda db: service.show_account(db, name))
-    live = _live(place, details.view.account.id)
+    live = _live(place, details.view.account.name)
     if as_json:
         print_json({**msgspec.to_builtins(details), "live": live})
         return
@@ -215,10 +215,10 @@ def _owned_facts(details: AccountDetails) -> list[tuple[str, str]]:
     return [*facts, ("since", format_moment(details.view.created_at_ms))]
 
 
-def _live(place: DataDir, account_id: int) -> dict[str, object] | None:
+def _live(place: DataDir, name: str) -> dict[str, object] | None:
     """What the running switch knows beyond the books: usage not shipped yet, and what live calls hold."""
     try:
-        live = ask(place, "account", account_id=account_id)
+        live = ask(place, "account", name=name)
     except CommandError:
         return None  # the books have answered; without the exchange there is nothing live
     return live if isinstance(live, dict) else None

@@ -23,7 +23,7 @@ from provisioning.model import (
     Snapshot,
 )
 
-CHANGES_MAX: Final = 5000  # about 2 MB in one message; the rest follows at once
+CHANGES_MAX: Final = 500  # some milliseconds of the switch's loop, and a quarter of a megabyte; the rest follows at once
 CHANNEL: Final = "offhook_changes"
 
 

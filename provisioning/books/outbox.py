@@ -68,7 +68,8 @@ class Outbox:
         if self._connection is None:
             uri = f"file:{quote(str(self.path))}?mode=ro"
             self._connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            self._connection.text_factory = bytes  # without this a damaged row could raise before it is judged
+            # Without this a damaged row could raise before it is judged.
+            self._connection.text_factory = bytes
         return self._connection
 
     def _fetch(self, statement: str, arguments: tuple[int, ...]) -> list[tuple[bytes]]:

@@ -253,7 +253,8 @@ def _target_problem(digest_uri: str, request: Request) -> str:
 
     The user parts must agree, or an answer caught on its way could be turned into a call to another number.
     The host need not: behind a border controller the phone signed for the controller's address (a Cisco
-    SPA525 through a Sansay does). A target without user part is a registrar, where To says what is changed.
+    SPA525 through a Sansay does). A phone that signed for the bare server ("sip:192.0.2.1:5060", as SIPp does
+    for every request) is taken, too: what protects its answer then is the nonce count alone.
     """
     if digest_uri == request.uri:
         return ""
@@ -264,7 +265,7 @@ def _target_problem(digest_uri: str, request: Request) -> str:
     is_same = signed == target or (
         isinstance(signed, SipUri)
         and isinstance(target, SipUri)
-        and signed.unescaped_user == target.unescaped_user
+        and signed.unescaped_user in ("", target.unescaped_user)
     )
     return "" if is_same else "digest uri is not the Request-URI"
 

@@ -136,11 +136,12 @@ class StreamFramer:
         if not self._has_start_line:
             self._check_start_line(start)
         end = self._buffer.find(_CRLF + _CRLF, start + max(self._scanned - 3, 0))
-        head_size = (end if end >= 0 else len(self._buffer)) - start
+        # While the end is not in sight, the last three octets may be part of it.
+        head_size = (end if end >= 0 else len(self._buffer) - 3) - start
         if head_size > self._limits.head_bytes_max:
             raise _Unframable("head too large")
         if end < 0:
-            self._scanned = head_size
+            self._scanned = len(self._buffer) - start
             return 0
         size = head_size + 4 + _body_size(bytes(self._buffer[start:end]))
         if size > self._limits.message_bytes_max:

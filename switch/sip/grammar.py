@@ -68,11 +68,6 @@ def is_token(text: str) -> bool:
     return _token(text) is not None
 
 
-def is_param_value(text: str) -> bool:
-    """gen-value without the quoted-string form."""
-    return _value(text) is not None
-
-
 def parse_digits(text: str, *, maximum: int, what: str) -> int:
     """1*DIGIT, ASCII only. int() alone would take "+1", "1_0", " 1", and the digits of every script."""
     if not (text.isascii() and text.isdigit()) or len(text) > DIGITS_MAX:
@@ -103,10 +98,6 @@ def is_sound_host(host: str) -> bool:
     if host[-1] not in "0123456789." or _ipv4(host):
         return True
     return not host[host.rfind(".", 0, -1) + 1 :].rstrip(".").isdigit()
-
-
-def is_ipv4(text: str) -> bool:
-    return _ipv4(text) is not None
 
 
 def is_ipv6(text: str) -> bool:

@@ -8,7 +8,7 @@ names that we add are written as the RFC writes them. Left out: what the values 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import cast
+from typing import Any
 
 from switch.sip.errors import malformed
 from switch.sip.grammar import WSP, first_comma, is_token, split_commas
@@ -133,12 +133,12 @@ class Headers:
         headers = cls.__new__(cls)
         known = _KEYS.get
         fields = [line.partition(":") for line in lines]
-        keys = [known(name) if colon else None for name, colon, _ in fields]
-        if None in keys:
+        keys: list[Any] = [known(name) if colon else None for name, colon, _ in fields]
+        if None in keys and not _name_unknown(keys, fields):
             fields = [_split_field_strictly(line) for line in unfold(lines)]
             keys = [key_of(name) for name, _, _ in fields]
         headers._fields = fields
-        headers._keys = cast("list[str]", keys)
+        headers._keys = keys
         headers._first = None
         return headers
 
@@ -330,6 +330,22 @@ def _clean(value: str) -> str:
     if "\r" in value or "\n" in value:
         raise ValueError(f"a line end in a header value: {value!r}")
     return value
+
+
+def _name_unknown(keys: list[str | None], fields: list[tuple[str, str, str]]) -> bool:
+    """Fill in the keys of names in unusual spellings. False when there are folds, so that lines are not fields."""
+    for at, key in enumerate(keys):
+        if key is None:
+            name, colon, value = fields[at]
+            if not colon or name.startswith((" ", "\t")):
+                return False
+            plain_name = name.rstrip(WSP)
+            if not is_token(plain_name):
+                raise malformed("header field", name)
+            keys[at] = key_of(plain_name)
+            if plain_name != name:
+                fields[at] = (plain_name, colon, value)
+    return True
 
 
 def _split_field_strictly(line: str) -> tuple[str, str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.fields import CSeq, Via, parse_cseq, parse_max_forwards, parse_via
-from switch.sip.grammar import WSP
 from switch.sip.headers import Headers
 from switch.sip.uri import NameAddr, Uri, parse_name_addr, parse_uri
 
@@ -319,8 +318,3 @@ def format_message(message: Request | Response) -> bytes:
     fields = message.headers.to_text(content_length=len(message.body))
     head = f"{start}\r\n{fields}\r\n\r\n"
     return head.encode("utf-8", "surrogateescape") + message.body
-
-
-def strip_field(value: str) -> str:
-    """A field value without the white space of SIP around it (and no other)."""
-    return value.strip(WSP)

@@ -105,14 +105,15 @@ def _parse(lines: list[str], data: bytes, body_start: int) -> Request | Response
         method, uri, version = _parse_request_line(first)
         message = Request(method, uri, Headers.from_lines(fields), version=version)
     headers = message.headers
-    if headers.has_repeats():
+    has_repeats = headers.has_repeats()
+    if has_repeats:
         _check_repeats(headers)
-    message.body = _take_body(headers, data, body_start)
+    message.body = _take_body(headers, data, body_start, has_repeats=has_repeats)
     via = headers.get("via")
     if via is not None:
         # Every message is matched and answered by its top Via: refused here, it can surprise nobody later.
         _ = message.top_via
-        if ("," in via or headers.has_repeats()) and len(headers.values("via")) > VIAS_MAX:
+        if ("," in via or has_repeats) and len(headers.values("via")) > VIAS_MAX:
             raise SipParseError(400, "Too Many Vias")
     return message
 
@@ -154,11 +155,11 @@ def _check_repeats(headers: Headers) -> None:
             seen.add(key)
 
 
-def _take_body(headers: Headers, data: bytes, start: int) -> bytes:
+def _take_body(headers: Headers, data: bytes, start: int, *, has_repeats: bool) -> bytes:
     value = headers.get("content-length")
     if value is None:
         return data[start:]
-    length = parse_content_length(headers.get_all("content-length") if headers.has_repeats() else (value,))
+    length = parse_content_length(headers.get_all("content-length") if has_repeats else (value,))
     if length > max(len(data) - start, 0):
         raise SipParseError(400, "Content-Length Exceeds Message", found=str(length))
     return data[start : start + length]

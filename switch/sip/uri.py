@@ -72,10 +72,6 @@ class SipUri(msgspec.Struct, frozen=True):
         """The user part as a person would read it; empty when there is none."""
         return unescape(self.user) if self.user else ""
 
-    @property
-    def is_secure(self) -> bool:
-        return self.scheme == "sips"
-
     def __str__(self) -> str:
         return format_uri(self)
 

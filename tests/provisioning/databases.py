@@ -29,7 +29,9 @@ def in_database(body: Body) -> Callable[[str], None]:
     return test
 
 
-async def add_prepaid(db: asyncpg.Pool, name: str = "Acme", *, credit_micros: int = 10_000_000) -> AccountView:
+async def add_prepaid(
+    db: asyncpg.Pool, name: str = "Acme", *, credit_micros: int = 10_000_000
+) -> AccountView:
     return await service.add_account(
         db,
         name,

@@ -20,20 +20,38 @@ def test_a_row_gives_a_line_with_its_numbers() -> None:
     file = read_line_file(HEADING + "alice,Acme,correct horse,01632 960001; +44 1632 960002\n")
     assert file.problems == []
     assert file.rows == [
-        LineRow(2, "alice", "Acme", "correct horse", ("+441632960001", "+441632960002"), "", "", "", DigestPolicy.MD5)
+        LineRow(
+            2,
+            "alice",
+            "Acme",
+            "correct horse",
+            ("+441632960001", "+441632960002"),
+            "",
+            "",
+            "",
+            DigestPolicy.MD5,
+        )
     ]
 
 
 def test_columns_may_stand_in_any_order_with_the_optional_ones_among_them() -> None:
     file = read_line_file(
         "\ufeffNumbers, digest ,account,emergency_address,user,password,emergency_number,cli\r\n"
-        ",sha256,Acme,\"1 High Street, Anytown\",bob,,01632 960009,01632 960008\r\n"
+        ',sha256,Acme,"1 High Street, Anytown",bob,,01632 960009,01632 960008\r\n'
         "\r\n"
     )
     assert file.problems == []
     assert file.rows == [
         LineRow(
-            2, "bob", "Acme", None, (), "+441632960008", "+441632960009", "1 High Street, Anytown", DigestPolicy.SHA256
+            2,
+            "bob",
+            "Acme",
+            None,
+            (),
+            "+441632960008",
+            "+441632960009",
+            "1 High Street, Anytown",
+            DigestPolicy.SHA256,
         )
     ]
 

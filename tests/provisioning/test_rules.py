@@ -14,7 +14,21 @@ def test_a_user_of_small_letters_digits_and_four_marks_is_good(user: str) -> Non
 
 @pytest.mark.parametrize(
     "user",
-    ["", "Alice", "alice smith", "alice@home", "al\u0131ce", "-x", ".x", "_x", "x" * 65, "a%41", "a\n", "*21", "\udc80"],
+    [
+        "",
+        "Alice",
+        "alice smith",
+        "alice@home",
+        "al\u0131ce",
+        "-x",
+        ".x",
+        "_x",
+        "x" * 65,
+        "a%41",
+        "a\n",
+        "*21",
+        "\udc80",
+    ],
 )
 def test_any_other_user_is_refused(user: str) -> None:
     with pytest.raises(InvalidValue, match="lower-case"):
@@ -38,7 +52,9 @@ def test_an_account_name_that_a_terminal_would_garble_is_refused(name: str) -> N
         rules.check_account_name(name)
 
 
-@pytest.mark.parametrize("password", ["short12", "x" * 129, "with\nline", " leading1", "alice-the-user", "caf\udce9 au lait"])
+@pytest.mark.parametrize(
+    "password", ["short12", "x" * 129, "with\nline", " leading1", "alice-the-user", "caf\udce9 au lait"]
+)
 def test_a_bad_password_is_refused_without_being_shown(password: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         rules.check_password(password, user="alice-the-user")
@@ -51,7 +67,7 @@ def test_a_prepaid_account_has_no_credit_limit() -> None:
     assert rules.check_credit_limit(5_000_000, AccountKind.POSTPAID) == 5_000_000
     with pytest.raises(InvalidValue, match="prepaid"):
         rules.check_credit_limit(1, AccountKind.PREPAID)
-    with pytest.raises(InvalidValue, match="-£0.000001"):
+    with pytest.raises(InvalidValue, match=r"-£0\.000001"):
         rules.check_credit_limit(-1, AccountKind.POSTPAID)
 
 

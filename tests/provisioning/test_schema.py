@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncpg
 import psycopg
 import pytest
+from yoyo.backends.base import DatabaseBackend
 
 from provisioning import service
 from provisioning.schema import migrate as migrating
@@ -41,21 +42,19 @@ def test_migrations_go_on_where_a_killed_process_stopped(
     dsn = postgres.new_database(template="template0")
     third = known_migrations()[2]
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
-
-    from yoyo.backends.base import DatabaseBackend
 
     mark_one = DatabaseBackend.mark_one
 
     def die_at_third(backend: DatabaseBackend, migration: object, log: bool = True) -> None:
         mark_one(backend, migration, log)
         if getattr(migration, "id", "") == third:
-            raise Killed
+            raise KilledError
 
     with monkeypatch.context() as patched:
         patched.setattr(DatabaseBackend, "mark_one", die_at_third)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             migrate(dsn)
     with psycopg.connect(dsn) as connection:  # the lock row that a killed process leaves behind
         connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
@@ -73,7 +72,9 @@ def test_two_processes_that_migrate_at_once_do_not_disturb_each_other(postgres: 
 
 def test_a_database_of_a_newer_release_is_left_alone(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
-        connection.execute("INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_later')")
+        connection.execute(
+            "INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_later')"
+        )
     with pytest.raises(SchemaTooNewError, match="newer release"):
         migrate(dsn)
 

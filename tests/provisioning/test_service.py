@@ -23,7 +23,9 @@ async def test_opening_credit_is_the_first_top_up_of_the_ledger(db: asyncpg.Pool
     view = await add_prepaid(db, "Acme", credit_micros=12_345_678)
     assert view.balance_micros == 12_345_678
     details = await service.show_account(db, "ACME")
-    assert [(row.kind, row.amount_micros, row.credit_seq) for row in details.movements] == [("top_up", 12_345_678, 1)]
+    assert [(row.kind, row.amount_micros, row.credit_seq) for row in details.movements] == [
+        ("top_up", 12_345_678, 1)
+    ]
     empty = await add_prepaid(db, "Empty", credit_micros=0)
     assert empty.balance_micros == 0
     assert (await service.show_account(db, "Empty")).movements == []
@@ -98,7 +100,8 @@ async def test_a_key_used_for_two_accounts_at_once_tops_up_one(db: asyncpg.Pool)
     for number in range(8):
         await add_prepaid(db, f"A{number}", credit_micros=0)
     results = await asyncio.gather(
-        *[service.top_up(db, f"A{number}", 7, idempotency_key="k") for number in range(8)], return_exceptions=True
+        *[service.top_up(db, f"A{number}", 7, idempotency_key="k") for number in range(8)],
+        return_exceptions=True,
     )
     assert [isinstance(result, Refused) for result in results].count(False) == 1
     assert await db.fetchval("SELECT sum(balance_micros) FROM account_balances") == 7
@@ -156,7 +159,11 @@ async def test_a_line_is_changed_only_where_it_is_asked_to(db: asyncpg.Pool) -> 
     changed = await service.set_line(db, "alice", cli="", calls_max=0, emergency_address="2 High Street")
     view = await service.show_line(db, "alice")
     assert (view.cli, view.calls_max, view.emergency_address) == ("", 0, "2 High Street")
-    assert (view.emergency_number, view.withholds_cli, view.digest) == ("+441632960001", True, DigestPolicy.BOTH)
+    assert (view.emergency_number, view.withholds_cli, view.digest) == (
+        "+441632960001",
+        True,
+        DigestPolicy.BOTH,
+    )
     assert changed.line.ha1_md5 == before.line.ha1_md5
     renewed = await service.set_line(db, "alice", is_password_generated=True)
     assert renewed.generated_password is not None
@@ -204,7 +211,8 @@ async def test_a_number_is_given_to_one_of_many_who_ask_at_once(db: asyncpg.Pool
     for number in range(8):
         await service.add_line(db, f"u{number}", account_name="Acme", realm=REALM)
     results = await asyncio.gather(
-        *[service.assign_number(db, "01632 960001", f"u{number}") for number in range(8)], return_exceptions=True
+        *[service.assign_number(db, "01632 960001", f"u{number}") for number in range(8)],
+        return_exceptions=True,
     )
     assert [isinstance(result, Refused) for result in results].count(False) == 1
 
@@ -226,7 +234,11 @@ async def test_a_number_that_999_would_be_shown_is_not_taken_away(db: asyncpg.Po
 @in_database
 async def test_lines_without_an_emergency_number_or_address_are_found(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    for user, number, address in (("a", "01632 960001", "1 High St"), ("b", "", "1 High St"), ("c", "01632960001", "")):
+    for user, number, address in (
+        ("a", "01632 960001", "1 High St"),
+        ("b", "", "1 High St"),
+        ("c", "01632960001", ""),
+    ):
         await service.add_line(
             db, user, account_name="Acme", realm=REALM, emergency_number=number, emergency_address=address
         )
@@ -238,7 +250,10 @@ async def test_an_import_brings_all_lines_and_their_numbers(db: asyncpg.Pool) ->
     await add_prepaid(db)
     text = HEADING + "alice,acme,correct horse,01632 960001;01632 960002\nbob,ACME,,\n"
     added = await service.import_lines(db, text, realm=REALM)
-    assert [(new.line.user, new.generated_password is None) for new in added] == [("alice", True), ("bob", False)]
+    assert [(new.line.user, new.generated_password is None) for new in added] == [
+        ("alice", True),
+        ("bob", False),
+    ]
     lines = {line.user: line for line in await service.list_lines(db, "Acme")}
     assert lines["alice"].numbers == ["+441632960001", "+441632960002"]
     assert added[0].line.ha1_md5 == ha1_md5("alice", REALM, "correct horse")

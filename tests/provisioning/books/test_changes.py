@@ -63,7 +63,9 @@ class Listener:
             case Credited(credit=credit):
                 assert credit.credit_seq == self.credit_seqs.get(credit.account_id, 0) + 1
                 self.credit_seqs[credit.account_id] = credit.credit_seq
-                self.balances[credit.account_id] = self.balances.get(credit.account_id, 0) + credit.amount_micros
+                self.balances[credit.account_id] = (
+                    self.balances.get(credit.account_id, 0) + credit.amount_micros
+                )
 
     async def catch_up(self, db: asyncpg.Connection) -> list[Change]:
         heard: list[Change] = []
@@ -97,7 +99,10 @@ async def test_each_kind_of_change_is_told_as_the_state_that_it_led_to(db: async
         ]
         suspended = await service.suspend_account(db, "Acme")
         changed = await service.set_line(db, "alice", calls_max=4)
-        assert await listener.catch_up(connection) == [AccountChanged(suspended.account), LineChanged(changed.line)]
+        assert await listener.catch_up(connection) == [
+            AccountChanged(suspended.account),
+            LineChanged(changed.line),
+        ]
         await service.unassign_number(db, "01632 960001")
         await service.remove_line(db, "alice")
         assert await listener.catch_up(connection) == [LineRemoved("alice"), NumberRemoved("+441632960001")]
@@ -113,9 +118,13 @@ async def test_ten_changes_of_a_line_are_told_as_one_and_every_credit_as_its_own
             await service.set_line(db, "alice", calls_max=turn)
             await service.top_up(db, "Acme", turn)
         heard = await listener.catch_up(connection)
-    assert [change for change in heard if isinstance(change, LineChanged)] == [LineChanged(listener.lines["alice"])]
+    assert [change for change in heard if isinstance(change, LineChanged)] == [
+        LineChanged(listener.lines["alice"])
+    ]
     assert listener.lines["alice"].calls_max == 10
-    assert [change.credit.credit_seq for change in heard if isinstance(change, Credited)] == list(range(2, 12))
+    assert [change.credit.credit_seq for change in heard if isinstance(change, Credited)] == list(
+        range(2, 12)
+    )
 
 
 @in_database

@@ -41,7 +41,19 @@ from rating.journal.frames import FrameSplitter
 from rating.money import VatMode
 
 ACCOUNT = Account(1, "Acme", AccountKind.PREPAID, VatMode.INC_VAT, "retail", 0, False, 0)
-LINE = Line("alice", 1, "example.com", "a" * 32, "b" * 64, DigestPolicy.BOTH, "", "+441632960001", "1 High St", False, 2)
+LINE = Line(
+    "alice",
+    1,
+    "example.com",
+    "a" * 32,
+    "b" * 64,
+    DigestPolicy.BOTH,
+    "",
+    "+441632960001",
+    "1 High St",
+    False,
+    2,
+)
 NUMBER = Number("+441632960001", "alice")
 
 TO_BOOKS: list[ToBooks] = [

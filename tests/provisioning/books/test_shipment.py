@@ -57,5 +57,8 @@ def test_bytes_that_are_no_record_are_set_aside_whole_beside_the_good_ones() -> 
 def test_a_damaged_batch_is_set_aside_whole_and_the_next_one_is_read() -> None:
     good = encoded(usage("c1"))[0]
     shipment = pack_shipment([batch(1, good, is_sound=False), OutboxBatch(2, b"\xc1", True), batch(3, good)])
-    assert [(aside.batch, aside.raw) for aside in shipment.set_aside] == [(1, pack_records([good])), (2, b"\xc1")]
+    assert [(aside.batch, aside.raw) for aside in shipment.set_aside] == [
+        (1, pack_records([good])),
+        (2, b"\xc1"),
+    ]
     assert (shipment.last_batch, len(shipment.items[LEDGER.name])) == (3, 1)

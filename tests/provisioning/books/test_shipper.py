@@ -15,9 +15,9 @@ from provisioning.books.outbox import Outbox
 from provisioning.books.shipper import MarkMovedError, Shipper
 from provisioning.cdr_row import CDR_COLUMNS, cdr_from_row
 from provisioning.service import CdrQuery
-from rating.records import Cdr
+from rating.records import Cdr, OutboxRecord
 from tests.provisioning.databases import add_prepaid
-from tests.provisioning.records import Journal, cdr, conf, emergency, usage
+from tests.provisioning.records import AT_MS, Journal, cdr, conf, emergency, usage
 
 pytestmark = pytest.mark.wire
 
@@ -42,14 +42,18 @@ class Bench:
         return shipped
 
     async def keys(self, table: str) -> list[tuple[str, int]]:
-        rows = await self.db.fetch(f"SELECT call_id, leg FROM {table} WHERE call_id IS NOT NULL ORDER BY 1, 2")
+        rows = await self.db.fetch(
+            f"SELECT call_id, leg FROM {table} WHERE call_id IS NOT NULL ORDER BY 1, 2"
+        )
         return [(row["call_id"], row["leg"]) for row in rows]
 
     async def reasons(self) -> list[str]:
         return [row["reason"] for row in await self.db.fetch("SELECT reason FROM quarantine ORDER BY id")]
 
     async def balance(self) -> int:
-        balance: int = await self.db.fetchval("SELECT balance_micros FROM account_balances WHERE account_id = 1")
+        balance: int = await self.db.fetchval(
+            "SELECT balance_micros FROM account_balances WHERE account_id = 1"
+        )
         total = await self.db.fetchval("SELECT sum(amount_micros)::bigint FROM ledger WHERE account_id = 1")
         assert balance == total
         return balance
@@ -86,7 +90,10 @@ async def test_every_record_arrives_as_it_was_written(bench: Bench) -> None:
     assert list(rows[0].keys()) == CDR_COLUMNS
     assert await bench.balance() == OPENING - COST
     assert await bench.db.fetchval("SELECT dialled FROM emergency_calls WHERE call_id = 'e1'") == "999"
-    assert await bench.db.fetchval("SELECT content FROM conf_versions JOIN conf_loads USING (version)") == "prefix,..."
+    assert (
+        await bench.db.fetchval("SELECT content FROM conf_versions JOIN conf_loads USING (version)")
+        == "prefix,..."
+    )
     assert await bench.reasons() == []
 
 
@@ -122,7 +129,7 @@ async def test_a_lost_mark_is_healed_by_the_keys(bench: Bench) -> None:
 async def test_the_same_key_with_other_content_is_quarantined_and_alarmed(bench: Bench) -> None:
     bench.journal.append(cdr("c1"), usage("c1"), emergency("e1"), conf("v1", "x"))
     await bench.ship_all()
-    others = [
+    others: list[OutboxRecord] = [
         cdr("c1", line="mallory"),
         usage("c1", amount_micros=-1),
         msgspec.structs.replace(emergency("e1"), line="mallory"),
@@ -160,7 +167,9 @@ BAD: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "record"), BAD, ids=[f"{number}_{words}" for number, (words, _) in enumerate(BAD)])
+@pytest.mark.parametrize(
+    ("words", "record"), BAD, ids=[f"{number}_{words}" for number, (words, _) in enumerate(BAD)]
+)
 def test_a_bad_record_is_set_aside_with_its_bytes_and_blocks_no_other(
     dsn: str, tmp_path: Path, words: str, record: object
 ) -> None:
@@ -274,8 +283,8 @@ async def test_a_long_backlog_goes_over_in_several_transactions(bench: Bench) ->
 
 @at_the_bench
 async def test_what_everybody_wrote_is_found_by_the_operator(bench: Bench) -> None:
-    def at(call_id: str, second: int, **facts: object) -> Cdr:
-        return cdr(call_id, setup_at_ms=1_767_225_600_000 + 1000 * second, **facts)
+    def at(call_id: str, second: int, leg: int = 0, **facts: object) -> Cdr:
+        return cdr(call_id, leg, setup_at_ms=AT_MS + 1000 * second, **facts)
 
     await add_prepaid(bench.pool, "Other")
     bench.journal.append(
@@ -284,7 +293,7 @@ async def test_what_everybody_wrote_is_found_by_the_operator(bench: Bench) -> No
         at("c3", 3, account_id=2, payer_account_id=1),
         at("c4", 4, account_id=2, payer_account_id=2, destination="bob"),
         at("c5", 5, account_id=None, payer_account_id=None, trunk="carrier", destination="999"),
-        cdr("c5", 1, setup_at_ms=1_767_225_600_000 + 5000, account_id=1, payer_account_id=None),
+        at("c5", 5, 1, account_id=1, payer_account_id=None),
     )
     await bench.ship_all()
 

@@ -27,7 +27,9 @@ async def test_a_snapshot_holds_all_that_the_switch_starts_from(db: asyncpg.Pool
     for number in ("01632 960009", "01632 960001"):
         await service.assign_number(db, number, "alice")
     async with db.acquire() as connection:
-        await connection.execute("INSERT INTO journal_marks (epoch, batch) VALUES ('00ff', 12), ('other', 99)")
+        await connection.execute(
+            "INSERT INTO journal_marks (epoch, batch) VALUES ('00ff', 12), ('other', 99)"
+        )
         snapshot = await load_snapshot(connection, "00ff")
         assert (await load_snapshot(connection, "new")).journal_batch == 0
     assert snapshot.accounts == [view.account]

@@ -1,0 +1,50 @@
+"""How much is measured: the whole of it in at most ten minutes, or a quick look in about two. Everything is bounded."""
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Amounts of load. Rates in calls or registrations a second."""
+
+    is_quick: bool
+    rounds: int  # of each rate, the exchange and Kamailio in turn
+    rates: tuple[int, ...]
+    load_s: float
+    settle_s: float  # after the last call, before CPU time is read: records reach PostgreSQL meanwhile
+    registrations: int
+    registration_rate: int
+    search_load_s: float
+    search_steps_max: int
+    search_growth: float
+    lines_max: int
+    live_calls: int
+
+
+FULL = Plan(
+    is_quick=False,
+    rounds=3,
+    rates=(200, 400),
+    load_s=10.0,
+    settle_s=3.0,
+    registrations=4000,
+    registration_rate=500,
+    search_load_s=5.0,
+    search_steps_max=6,
+    search_growth=1.3,
+    lines_max=100_000,
+    live_calls=1000,
+)
+QUICK = Plan(
+    is_quick=True,
+    rounds=1,
+    rates=(200, 400),
+    load_s=5.0,
+    settle_s=2.0,
+    registrations=1500,
+    registration_rate=500,
+    search_load_s=3.0,
+    search_steps_max=3,
+    search_growth=1.5,
+    lines_max=10_000,
+    live_calls=200,
+)

@@ -1,0 +1,106 @@
+"""`python -m demo`: a fresh exchange, two softphones, three calls; exit status 0 only if all of it happened exactly."""
+
+import contextlib
+import importlib.util
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+from demo import scenes
+from demo.exchange import ExchangeError, LocalExchange
+from demo.pages import Pages
+from demo.phone import Phone, PhoneError
+from demo.scenes import DemoError
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def main() -> int:
+    pages = Pages()
+    if importlib.util.find_spec("pjsua2") is None:
+        pages.say("The demo needs pjsua2 for its softphones: pip install 'offhook[dev]'.")
+        return FAILED
+    signal.signal(signal.SIGTERM, _interrupt)
+    directory = Path(tempfile.mkdtemp(prefix="offhook-demo-"))
+    try:
+        _play(directory, pages)
+    except (DemoError, ExchangeError, PhoneError) as problem:
+        pages.failure(str(problem), str(directory))
+        return FAILED
+    except KeyboardInterrupt:
+        pages.say("\nInterrupted; everything that was started has been ended.")
+        shutil.rmtree(directory, ignore_errors=True)
+        return INTERRUPTED
+    shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+def _play(directory: Path, pages: Pages) -> None:
+    exchange = LocalExchange(directory, scenes.CONF)
+    try:
+        _run(exchange, directory, pages)
+    except BaseException:
+        with contextlib.suppress(ExchangeError):  # what went wrong first is what counts
+            exchange.stop()
+        raise
+    began = time.monotonic()
+    exchange.stop()
+    pages.say(
+        f"\nPhones unregistered, exchange ended cleanly in {time.monotonic() - began:.1f} s. "
+        "[bold green]All of it happened exactly.[/]"
+    )
+
+
+def _run(exchange: LocalExchange, logs: Path, pages: Pages) -> None:
+    pages.title("An exchange on an empty directory")
+    began = time.monotonic()
+    exchange.start()
+    pages.set_up(exchange.address, time.monotonic() - began)
+    passwords = scenes.provision(exchange)
+    alice, bob = scenes.start_phones(exchange, passwords, logs)
+    try:
+        _calls(exchange, alice, bob, pages)
+    finally:
+        alice.stop()
+        bob.stop()
+    scenes.check_nothing_left(exchange)
+
+
+def _calls(exchange: LocalExchange, alice: Phone, bob: Phone, pages: Pages) -> None:
+    pages.registrations(scenes.registrations(exchange))
+
+    pages.title("1. Alice calls Bob's number and hangs up after a few seconds")
+    first = scenes.a_call(exchange, alice, bob)
+    pages.ladder(first.steps, since=first.began_at)
+    if first.audio is not None:
+        heard, theirs = first.audio
+        pages.say(f"Audio ({heard.codec}): Alice heard {heard.received} packets, Bob {theirs.received}.")
+
+    paid_s = scenes.PRICE.paid_s(first.balance_after_micros)
+    pages.title(f"2. She calls again; the credit lasts for {paid_s} s and the call is cut there")
+    second = scenes.a_cut_call(exchange, alice, bob)
+    answered = next(step.at for step in second.steps if step.is_left and step.text.startswith("200"))
+    byes = [step for step in second.steps if step.at > answered and "ACK" not in step.text]
+    pages.say("The times are seconds since the answer.")
+    pages.ladder(byes, since=answered)
+
+    pages.title("3. She tries once more: 402, and Bob's phone stays silent")
+    third = scenes.a_refused_call(exchange, alice, bob)
+
+    played = [first, second, third]
+    _, total = scenes.books_in_postgresql(exchange, played)
+    pages.records([row for scene in played for row in scene.cdrs])
+    pages.sums(played, total)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal's own arguments
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+"""Runs scenarios on one exchange: sets up what they need by the command line, lets SIPps play, and judges the outcome.
+
+A scenario passes when both SIPps saw what their files expect, the records say what the scenario says, the account has
+exactly what is left, and the exchange is as idle as before: no live call, no reservation, no bug counted.
+"""
+
+import secrets
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from sipp_scenarios.exchange import HOST, ExchangeConf, RunningExchange, free_ports
+from sipp_scenarios.prices import MICROS
+from sipp_scenarios.records import Record, cost_micros, problems_of_records
+from sipp_scenarios.scenarios import SCENARIOS, Scenario
+from sipp_scenarios.sipp import Sipp, SippError, SippRun
+
+RECORDS_TIMEOUT_S = 15.0
+QUIET_TIMEOUT_S = 10.0
+KNOWN_TIMEOUT_S = 10.0
+# The exchange repeats a refusal until it is acknowledged, and BYE until it is answered: what is up after this is stuck.
+IDLE = ("live_calls", "reservations")
+SILENT = "silent"
+REFUSED_PHONES = {"wrong_password": "a wrong password", "no_such_user": "no such line"}
+
+
+class ScenarioFailed(Exception):  # noqa: N818 - the outcome of a test, not an error of the runner
+    """One or more things were not as expected; one a line."""
+
+
+class Cast(msgspec.Struct, frozen=True, kw_only=True):
+    """The account, lines and numbers of one scenario."""
+
+    account: str
+    caller: str
+    callee: str
+    caller_number: str
+    callee_number: str
+    password: str
+
+
+class Stage:
+    """An exchange, and the accounts and lines that the chosen scenarios need on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.sip_port, self.carrier_port, metrics_port = free_ports(3)
+        self._root = root
+        self._casts: dict[str, Cast] = {}
+        self.exchange = RunningExchange(
+            root,
+            ExchangeConf(
+                sip_port=self.sip_port, carrier_port=self.carrier_port, metrics_port=metrics_port
+            ),
+        )
+
+    @contextmanager
+    def open(self, scenarios: Sequence[Scenario] = SCENARIOS) -> Iterator["Stage"]:
+        """The exchange is up inside the block, and has been ended in good order after it."""
+        self.exchange.start()
+        try:
+            self._set_up(scenarios)
+            yield self
+        except BaseException:
+            self.exchange.kill()
+            raise
+        code = self.exchange.stop()
+        if code != 0:
+            raise ScenarioFailed(f"the exchange ended with exit code {code}: {self.exchange.log_tail()}")
+        self._check_log()
+
+    def run(self, scenario: Scenario) -> None:
+        """Raises ScenarioFailed or SippError."""
+        directory = self._root / scenario.name
+        directory.mkdir(exist_ok=True)
+        before = {name: self.exchange.metric(name) for name in scenario.must_grow}
+        if scenario.is_call:
+            self._run_call(scenario, directory)
+        else:
+            self._run_phone(scenario, directory)
+        problems = self._problems_of_state(scenario)
+        problems += [
+            f"{name} did not grow" for name, value in before.items() if self.exchange.metric(name) <= value
+        ]
+        if problems:
+            raise ScenarioFailed(f"{scenario.name}:\n  " + "\n  ".join(problems))
+
+    # Setting up
+
+    def _set_up(self, scenarios: Sequence[Scenario]) -> None:
+        """One account a scenario, and all lines with their numbers in one import."""
+        rows = ["user,account,password,numbers"]
+        for index, scenario in enumerate(scenarios):
+            cast = Cast(
+                account=scenario.name.replace("_", " "),
+                caller=f"{index + 1}01",
+                callee=f"{index + 1}02",
+                caller_number=f"+441632960{100 + index}",
+                callee_number=f"+441632960{200 + index}",
+                password=secrets.token_hex(8),
+            )
+            self._casts[scenario.name] = cast
+            credit = ["--credit", scenario.credit] if scenario.credit else []
+            self.exchange.command("account", "add", cast.account, "--prepaid", *credit)
+            rows.append(f"{cast.caller},{cast.account},{cast.password},{cast.caller_number}")
+            rows.append(f"{cast.callee},{cast.account},{cast.password},{cast.callee_number}")
+        file = self._root / "lines.csv"
+        file.write_text("\n".join([*rows, ""]), encoding="utf-8")
+        self.exchange.command("line", "import", str(file))
+        known = 2 * len(scenarios)
+        self.exchange.wait_for(
+            lambda: self.exchange.try_status().get("lines") == known,
+            "the switch to know the new lines",
+            KNOWN_TIMEOUT_S,
+        )
+
+    # Playing
+
+    def _run_phone(self, scenario: Scenario, directory: Path) -> None:
+        cast = self._casts[scenario.name]
+        user = "nobody" if scenario.name == "no_such_user" else cast.caller
+        password = cast.password[::-1] if scenario.name in REFUSED_PHONES else cast.password
+        (port,) = free_ports(1)
+        _play(self._sipp(scenario.caller, port, user, password), directory)
+        registered = [row for row in self.exchange.command("registrations") if row["user"] == user]
+        if scenario.caller != "phone_registers":
+            if registered:
+                raise ScenarioFailed(f"{scenario.name}: {user} is registered: {registered}")
+            return
+        source = f"udp:{HOST}:{port}"
+        if [row["source"] for row in registered] != [source]:
+            raise ScenarioFailed(f"{scenario.name}: registered are {registered}, expected one from {source}")
+        _play(self._sipp("phone_leaves", port, user, password), directory)
+        if any(row["user"] == user for row in self.exchange.command("registrations")):
+            raise ScenarioFailed(f"{scenario.name}: {user} is still registered after it left")
+
+    def _run_call(self, scenario: Scenario, directory: Path) -> None:
+        cast = self._casts[scenario.name]
+        call_id = f"{scenario.name}-{secrets.token_hex(4)}"
+        caller_port, callee_port = free_ports(2)
+        if scenario.has_carrier_callee:
+            callee_port = self.carrier_port
+        elif scenario.callee:
+            _play(self._sipp("phone_registers", callee_port, cast.callee, cast.password), directory)
+        with ExitStack() as playing:
+            callee = None
+            if scenario.callee == SILENT:
+                playing.enter_context(_phone_that_must_stay_silent(callee_port))
+            else:
+                sipp = self._sipp(scenario.callee, callee_port, cast.callee, cast.password)
+                callee = playing.enter_context(SippRun(sipp, directory))
+                callee.wait_until_bound()
+            caller_sipp = self._caller(scenario, cast, caller_port, call_id)
+            with SippRun(caller_sipp, directory) as caller:
+                caller.finish()
+            if callee is not None:
+                callee.finish()
+        self._check_records(scenario, cast, call_id)
+
+    def _caller(self, scenario: Scenario, cast: Cast, port: int, call_id: str) -> Sipp:
+        dials = scenario.dials.replace(" ", "") or cast.callee_number
+        user, password = cast.caller, cast.password
+        if scenario.has_carrier_caller:
+            user, password, port = "+441632960999", "", self.carrier_port
+        return self._sipp(scenario.caller, port, user, password, call_id=call_id, dials=dials)
+
+    def _sipp(
+        self, xml: str, port: int, user: str, password: str, *, call_id: str = "", dials: str = ""
+    ) -> Sipp:
+        return Sipp(
+            xml=xml,
+            port=port,
+            exchange_port=self.sip_port,
+            user=user,
+            password=password,
+            call_id=call_id,
+            keys={"dialled": dials} if dials else {},
+        )
+
+    # Judging
+
+    def _check_records(self, scenario: Scenario, cast: Cast, call_id: str) -> None:
+        records = self._wait_for_records(call_id, len(scenario.legs))
+        problems = problems_of_records(scenario, records)
+        problems += self._problems_of_identity(scenario, cast, records)
+        credit = round(float(scenario.credit or "0") * MICROS)
+        left = credit - cost_micros(records)
+        shown = self.exchange.command("account", "show", cast.account)
+        if shown["view"]["balance_micros"] != left:
+            problems.append(f"the balance is {shown['view']['balance_micros']}, expected {left}")
+        moved = sum(row["amount_micros"] for row in shown["movements"])
+        if moved != left:
+            problems.append(f"the ledger adds up to {moved}, expected {left}")
+        after = records[0]["balance_after_micros"] if records else None
+        if cost_micros(records) and after != left:
+            problems.append(f"the record says {after} was left, expected {left}")
+        if problems:
+            raise ScenarioFailed(f"{scenario.name}:\n  " + "\n  ".join(problems))
+
+    def _wait_for_records(self, call_id: str, count: int) -> list[Record]:
+        """All legs of the call whose caller used this SIP Call-ID, in order."""
+        deadline = time.monotonic() + RECORDS_TIMEOUT_S
+        while True:
+            rows: list[Record] = self.exchange.command("cdr", "list", "--limit", "100")
+            ours = {row["call_id"] for row in rows if row["leg"] == 0 and row["sip_call_id"] == call_id}
+            found = sorted((row for row in rows if row["call_id"] in ours), key=lambda row: row["leg"])
+            if len(found) >= count or time.monotonic() > deadline:
+                return found
+
+    def _problems_of_identity(self, scenario: Scenario, cast: Cast, records: Sequence[Record]) -> list[str]:
+        """Who called whom, as the caller's record has it."""
+        if not records:
+            return []
+        expected = {
+            "network_number": "+441632960999" if scenario.has_carrier_caller else cast.caller_number,
+            "line": "" if scenario.has_carrier_caller else cast.caller,
+            "trunk": "carrier" if scenario.has_carrier_caller else "",
+            "ddi": "" if scenario.has_carrier_callee else cast.callee_number,
+        }
+        return [
+            f"{name} is {records[0][name]!r}, expected {value!r}"
+            for name, value in expected.items()
+            if records[0][name] != value
+        ]
+
+    def _problems_of_state(self, scenario: Scenario) -> list[str]:
+        deadline = time.monotonic() + QUIET_TIMEOUT_S
+        while True:
+            status = self.exchange.try_status()
+            busy = {name: status.get(name) for name in IDLE if status.get(name) != 0}
+            if not busy or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        problems = [f"{name} is still {value}" for name, value in busy.items()]
+        if status.get("bugs") != 0:
+            problems.append(f"{status.get('bugs')} bugs counted: {self.exchange.log_tail()}")
+        return problems
+
+    def _check_log(self) -> None:
+        text = self.exchange.log.read_text(encoding="utf-8", errors="replace")
+        if "Traceback" in text:
+            raise ScenarioFailed(f"a traceback in the log: {text[text.index('Traceback') :][:3000]}")
+
+
+def _play(sipp: Sipp, directory: Path) -> None:
+    with SippRun(sipp, directory) as run:
+        run.finish()
+
+
+@contextmanager
+def _phone_that_must_stay_silent(port: int) -> Iterator[None]:
+    """A registered phone to which nothing may come."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((HOST, port))
+        yield
+        phone.setblocking(False)
+        try:
+            heard = phone.recv(65_535)
+        except BlockingIOError:
+            return
+        raise SippError(f"the callee's phone heard {heard[:200]!r}")

@@ -1,0 +1,253 @@
+"""Every record and every penny: what PostgreSQL holds against what the wire saw. Pure, but for reading the database.
+
+Each rule is a function that returns sentences about what breaks it. The price of a record is computed again from its
+billed seconds, in the arithmetic of sipp_scenarios/prices.py, not the engine's.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from sipp_scenarios.prices import price_of
+from tests.wire.kill.truth import Attempt, CalleeTruth, Kill
+
+# The exchange rounds to whole seconds and is a few milliseconds from the phones; neither may cost a caller more.
+OVERBILLED_MS_MAX = 1000
+UNDERBILLED_MS_MAX = 1000
+# A call that a crash cut is charged to the last heartbeat, one a second, and a heartbeat takes a moment to be durable.
+UNDERBILLED_BY_CRASH_MS_MAX = 3000
+# What was sent in the last moment before switch and journal died together may be on no disk, unless it was an answer.
+LOST_WITH_JOURNAL_S = 0.5
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The database at one moment."""
+
+    cdrs: list[Row]
+    ledger: list[Row]
+    balances: dict[str, int]
+    names: dict[int, str]
+    quarantined: list[Row]
+    epochs: list[str]
+
+
+def read_books(dsn: str) -> Books:
+    with psycopg.connect(dsn, row_factory=dict_row) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+        def rows(query: str) -> list[Row]:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+        names = {row["id"]: row["name"] for row in rows("SELECT id, name FROM accounts")}
+        balances = rows("SELECT account_id, balance_micros FROM account_balances")
+        return Books(
+            cdrs=rows("SELECT * FROM cdrs ORDER BY call_id, leg"),
+            ledger=rows("SELECT * FROM ledger ORDER BY id"),
+            balances={names[row["account_id"]]: row["balance_micros"] for row in balances},
+            names=names,
+            quarantined=rows("SELECT batch, reason FROM quarantine"),
+            epochs=[row["epoch"] for row in rows("SELECT epoch FROM journal_marks")],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything an audit looks at. `live_balances` are the switch's own; `epoch` is its journal's."""
+
+    attempts: Sequence[Attempt]
+    kills: Sequence[Kill]
+    books: Books
+    credits: dict[str, int]
+    live_balances: dict[str, int]
+    epoch: str
+
+
+def audit(evidence: Evidence) -> list[str]:
+    """Everything that is wrong; empty when every record and every penny was found."""
+    calls: dict[str, list[Row]] = defaultdict(list)
+    for row in evidence.books.cdrs:
+        calls[row["call_id"]].append(row)
+    return [
+        *_phones(evidence),
+        *_attempts_on_record(evidence, calls),
+        *_callees_on_record(evidence),
+        *_prices(evidence.books),
+        *_durations(evidence, calls),
+        *_ledger(evidence),
+        *_journal(evidence),
+    ]
+
+
+def _phones(evidence: Evidence) -> Iterable[str]:
+    """What the phones themselves complain about, and legs that nobody hung up."""
+    for attempt in evidence.attempts:
+        if attempt.problem:
+            yield f"attempt {attempt.number}: {attempt.problem}"
+        if not attempt.is_over:
+            yield f"attempt {attempt.number}: not over"
+        for callee in attempt.callees:
+            if callee.answered_at is not None and callee.ended_at is None:
+                yield f"attempt {attempt.number}: a callee that answered got no BYE"
+
+
+def _attempts_on_record(evidence: Evidence, calls: dict[str, list[Row]]) -> Iterable[str]:
+    """One set of records for each INVITE that was admitted; none for what nobody sent; legs without a gap."""
+    sets: Counter[str] = Counter()
+    for rows in calls.values():
+        if [row["leg"] for row in rows] != list(range(len(rows))):
+            yield f"call {rows[0]['call_id']}: legs {[row['leg'] for row in rows]}"
+        sets[rows[0]["sip_call_id"]] += 1
+    for attempt in evidence.attempts:
+        found = sets.pop(attempt.call_id, 0)
+        must = sum(
+            attempt.answered_at is not None or not _may_be_lost(at, evidence.kills)
+            for at in attempt.admitted.values()
+        )
+        if not must <= found <= attempt.tries:
+            yield f"attempt {attempt.number}: {found} calls on record, expected {must} to {attempt.tries}: {attempt}"
+    for call_id, count in sets.items():
+        yield f"{count} calls on record with Call-ID {call_id}, which no phone made"
+
+
+def _callees_on_record(evidence: Evidence) -> Iterable[str]:
+    """Every INVITE that a callee saw is a leg on record, once, beside the leg of its caller."""
+    legs: dict[str, list[Row]] = defaultdict(list)
+    for row in evidence.books.cdrs:
+        if row["leg"] > 0:
+            legs[row["sip_call_id"]].append(row)
+    for attempt in evidence.attempts:
+        for callee in attempt.callees:
+            rows = legs.pop(callee.call_id, [])
+            if not rows and _may_be_lost(callee.invited_at, evidence.kills) and callee.acked_at is None:
+                continue
+            if len(rows) != 1:
+                yield f"attempt {attempt.number}: {len(rows)} records of the callee's leg {callee}"
+            elif rows[0]["other_sip_call_id"] != attempt.call_id:
+                yield f"attempt {attempt.number}: its callee's record names {rows[0]['other_sip_call_id']}"
+
+
+def _may_be_lost(at: float, kills: Sequence[Kill]) -> bool:
+    return any(kill.takes_journal and kill.at - LOST_WITH_JOURNAL_S <= at <= kill.until for kill in kills)
+
+
+def _prices(books: Books) -> Iterable[str]:
+    """Each cost is what its billed seconds cost, in its parts and as a whole; only leg 0 pays."""
+    for row in books.cdrs:
+        where = f"call {row['call_id']} leg {row['leg']}"
+        if row["leg"] > 0 or not row["billed_s"]:
+            if row["cost_micros"] or row["billed_s"]:
+                yield f"{where}: costs {row['cost_micros']} for {row['billed_s']} s"
+            continue
+        price = price_of(row["rate_prefix"])
+        expected = price.cost_micros(row["billed_s"])
+        if row["cost_micros"] != expected:
+            yield f"{where}: {row['cost_micros']} for {row['billed_s']} s, expected {expected}"
+        if row["connect_fee_micros"] + row["usage_micros"] != row["cost_micros"]:
+            yield f"{where}: the parts are not the whole"
+        if row["billed_s"] != price.billed_s(row["billed_s"] * 1000):
+            yield f"{where}: {row['billed_s']} s are no whole intervals"
+
+
+def _durations(evidence: Evidence, calls: dict[str, list[Row]]) -> Iterable[str]:
+    """Never billed more than the wire saw, and not less than a crash excuses."""
+    by_caller: dict[str, list[Row]] = defaultdict(list)
+    for rows in calls.values():
+        by_caller[rows[0]["sip_call_id"]].append(rows[0])
+    for attempt in evidence.attempts:
+        answered = [row for row in by_caller[attempt.call_id] if row["answered_at"] is not None]
+        billed = [row for row in by_caller[attempt.call_id] if row["billed_s"]]
+        if len(billed) > 1:
+            yield f"attempt {attempt.number}: charged {len(billed)} times"
+        if attempt.answered_at is None:
+            if billed:
+                yield f"attempt {attempt.number}: {billed[0]['billed_s']} s billed, but it heard no answer"
+        elif not answered:
+            yield f"attempt {attempt.number}: heard an answer, but none is on record: {attempt}"
+        else:
+            yield from _duration(attempt, billed[0] if billed else answered[0], evidence.kills)
+
+
+def _duration(attempt: Attempt, row: Row, kills: Sequence[Kill]) -> Iterable[str]:
+    price = price_of(row["rate_prefix"])
+    talked_ms = attempt.talked_ms
+    most_s = price.billed_s(talked_ms + OVERBILLED_MS_MAX)
+    if row["is_recovered"]:
+        assert attempt.answered_at is not None
+        kill = next((kill for kill in kills if kill.ends_calls and kill.until >= attempt.answered_at), None)
+        if kill is None:
+            yield f"attempt {attempt.number}: marked as cut by a crash, but nothing was killed: {row}"
+            return
+        lived_ms = min(talked_ms, round((kill.at - attempt.answered_at) * 1000))
+        least_s = price.billed_s(max(0, lived_ms - UNDERBILLED_BY_CRASH_MS_MAX))
+    elif row["outcome"] == "unconfirmed":
+        least_s = 0
+    else:
+        least_s = price.billed_s(max(0, talked_ms - UNDERBILLED_MS_MAX))
+    if not least_s <= row["billed_s"] <= most_s:
+        yield (
+            f"attempt {attempt.number}: {row['billed_s']} s billed for {talked_ms} ms on the wire, "
+            f"expected {least_s} to {most_s} ({row['outcome']}, {row['reason']}): {attempt} {row}"
+        )
+
+
+def _ledger(evidence: Evidence) -> Iterable[str]:
+    """Balance = opening credit - costs = sum of the ledger = what the switch has; a ledger row for each charge."""
+    books = evidence.books
+    usage = {(row["call_id"], row["leg"]): row for row in books.ledger if row["kind"] == "usage"}
+    if len(usage) != sum(row["kind"] == "usage" for row in books.ledger):
+        yield "a call is in the ledger twice"
+    spent: Counter[str] = Counter()
+    for row in books.cdrs:
+        if not row["cost_micros"]:
+            continue
+        spent[books.names[row["payer_account_id"]]] += row["cost_micros"]
+        entry = usage.pop((row["call_id"], row["leg"]), None)
+        if entry is None:
+            yield f"call {row['call_id']}: charged, but not in the ledger"
+        elif (entry["amount_micros"], entry["account_id"]) != (-row["cost_micros"], row["payer_account_id"]):
+            yield f"call {row['call_id']}: {row['cost_micros']} on record, {entry} in the ledger"
+    for call_id, leg in usage:
+        yield f"call {call_id} leg {leg}: in the ledger, but no record costs anything"
+    sums: Counter[str] = Counter()
+    for row in books.ledger:
+        sums[books.names[row["account_id"]]] += row["amount_micros"]
+    for name, credit in evidence.credits.items():
+        expected = credit - spent[name]
+        found = {
+            "the balance": books.balances.get(name),
+            "the sum of the ledger": sums[name],
+            "the switch's balance": evidence.live_balances.get(name),
+        }
+        for what, micros in found.items():
+            if micros != expected:
+                yield f"account {name}: {what} is {micros}, expected {expected}"
+        if expected < 0:
+            yield f"account {name}: {expected} is below its floor"
+
+
+def _journal(evidence: Evidence) -> Iterable[str]:
+    if evidence.books.epochs != [evidence.epoch]:
+        yield f"the books have journal epochs {evidence.books.epochs}, the journal is {evidence.epoch}"
+    for row in evidence.books.quarantined:
+        yield f"quarantined from batch {row['batch']}: {row['reason']}"
+
+
+def overall(attempts: Sequence[Attempt], books: Books) -> str:
+    """One line for people."""
+    answered = sum(attempt.answered_at is not None for attempt in attempts)
+    recovered = sum(row["is_recovered"] and row["leg"] == 0 for row in books.cdrs)
+    charged = sum(row["cost_micros"] > 0 for row in books.cdrs)
+    return (
+        f"{len(attempts)} attempts, {answered} answered; {len(books.cdrs)} records, "
+        f"{charged} charged, {recovered} calls ended by recovery"
+    )
+
+
+__all__ = ["Books", "CalleeTruth", "Evidence", "audit", "overall", "read_books"]
