@@ -93,6 +93,10 @@ class Phone:
         return self.settings.name
 
     @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    @property
     def process_id(self) -> int:
         return self._process.pid
 

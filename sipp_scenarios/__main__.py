@@ -17,7 +17,9 @@ EXIT_NO_SIPP = 3
 
 def main() -> int:
     names = [scenario.name for scenario in SCENARIOS]
-    parser = argparse.ArgumentParser(prog="python -m sipp_scenarios", description="SIPp against a real exchange.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sipp_scenarios", description="SIPp against a real exchange."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(names)}")
     chosen = parser.parse_args().names or names
     unknown = [name for name in chosen if name not in names]

@@ -84,9 +84,7 @@ class ExchangeError(Exception):
 class RunningExchange:
     """One data directory and the `offhook up` that runs on it, if any."""
 
-    def __init__(
-        self, root: Path, conf: ExchangeConf, *, environment: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, root: Path, conf: ExchangeConf, *, environment: dict[str, str] | None = None) -> None:
         self.conf = conf
         self.data = root / "data"
         self.conf_dir = root / "conf"
@@ -191,12 +189,12 @@ class RunningExchange:
             raise ExchangeError(f"offhook {' '.join(words)}: exit {done.returncode}: {done.stderr.strip()}")
         return msgspec.json.decode(done.stdout)
 
-    def ask(self, command: str) -> Any:
+    def ask(self, command: str, **arguments: str) -> Any:
         """The control socket's answer. Raises OSError when nobody listens."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(5.0)
             connection.connect(str(self.data / "control.sock"))
-            connection.sendall(msgspec.json.encode({"command": command}) + b"\n")
+            connection.sendall(msgspec.json.encode({"command": command, **arguments}) + b"\n")
             answer = bytearray()
             while not answer.endswith(b"\n"):
                 data = connection.recv(1 << 16)

@@ -71,7 +71,9 @@ def _problems_of_times(leg: Leg, record: Record) -> list[str]:
     if not leg.talk_s * 1000 <= duration_ms + CLOCK_SLACK_MS <= (leg.talk_s + TALK_SLACK_S) * 1000:
         found.append(f"{duration_ms} ms long, expected {leg.talk_s} s or a little more")
     if abs(record["ended_at_ms"] - answered_ms - duration_ms) > CLOCK_SLACK_MS:
-        found.append(f"{duration_ms} ms long, but its times are {record['ended_at_ms'] - answered_ms} ms apart")
+        found.append(
+            f"{duration_ms} ms long, but its times are {record['ended_at_ms'] - answered_ms} ms apart"
+        )
     if record["ringing_at_ms"] is None or record["post_dial_delay_ms"] is None:
         found.append("no time of ringing")
     return found

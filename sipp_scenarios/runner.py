@@ -52,9 +52,7 @@ class Stage:
         self._casts: dict[str, Cast] = {}
         self.exchange = RunningExchange(
             root,
-            ExchangeConf(
-                sip_port=self.sip_port, carrier_port=self.carrier_port, metrics_port=metrics_port
-            ),
+            ExchangeConf(sip_port=self.sip_port, carrier_port=self.carrier_port, metrics_port=metrics_port),
         )
 
     @contextmanager
@@ -96,8 +94,8 @@ class Stage:
         for index, scenario in enumerate(scenarios):
             cast = Cast(
                 account=scenario.name.replace("_", " "),
-                caller=f"{index + 1}01",
-                callee=f"{index + 1}02",
+                caller=f"{2000 + 2 * index}",
+                callee=f"{2001 + 2 * index}",
                 caller_number=f"+441632960{100 + index}",
                 callee_number=f"+441632960{200 + index}",
                 password=secrets.token_hex(8),

@@ -55,7 +55,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return not self.caller.startswith("phone_")
 
 
-def answered(talk_s: float, *, ended_by: str = "caller", rate: str = "on-net", cause: int = 16) -> tuple[Leg, Leg]:
+def answered(
+    talk_s: float, *, ended_by: str = "caller", rate: str = "on-net", cause: int = 16
+) -> tuple[Leg, Leg]:
     """Both legs of a call that was up: the money is on the caller's."""
     both = {"outcome": "answered", "sip_status": 200, "cause": cause, "ended_by": ended_by, "talk_s": talk_s}
     return Leg(**both, rate=rate), Leg(**both)  # type: ignore[arg-type]
@@ -65,7 +67,9 @@ SCENARIOS = (
     Scenario(name="registered", caller="phone_registers"),
     Scenario(name="wrong_password", caller="phone_is_refused"),
     Scenario(name="no_such_user", caller="phone_is_refused"),
-    Scenario(name="malformed", caller="phone_sends_malformed", must_grow=("offhook_sip_refused_at_door_total",)),
+    Scenario(
+        name="malformed", caller="phone_sends_malformed", must_grow=("offhook_sip_refused_at_door_total",)
+    ),
     Scenario(name="answered", caller="caller_talks", callee="callee_talks", legs=answered(2.0)),
     Scenario(
         name="busy",

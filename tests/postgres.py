@@ -98,6 +98,12 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.dsn(name)
 
+    def drop_database(self, dsn: str) -> None:
+        """Each is some megabytes; without this a long session fills and then slowly empties the disk."""
+        name = dsn.partition("@/")[2].partition("?")[0]
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def make_template(self) -> None:
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")

@@ -1,4 +1,4 @@
-"""Commands about the exchange as a whole: check, status, reload, calls, registrations, backup, restore."""
+"""Commands about the exchange as a whole: check, status, reload, calls, registrations and the books as a whole."""
 
 from typing import Annotated, Any
 
@@ -6,6 +6,7 @@ import typer
 
 from offhook.commands.backup import backup, restore
 from offhook.commands.check import check
+from offhook.commands.migrate import migrate
 from offhook.commands.options import DataOption, JsonOption, data_dir, warn
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
@@ -24,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(registrations)
     app.command()(backup)
     app.command()(restore)
+    app.command()(migrate)
 
 
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:

@@ -36,10 +36,10 @@ def program(name: str) -> str:
     return str(install_root() / "bin" / name)
 
 
-def make_usable_by(user: ServerUser) -> list[Path]:
+def make_usable_by(user: ServerUser) -> None:
     """Lets another user run the programs: passage to them, and the read access a strict umask took away."""
     root = install_root()
-    changed = open_passage(root / "bin", user)
+    open_passage(root / "bin", user)
     for directory, _, names in os.walk(root):
         _add_mode(Path(directory), stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH)
         for name in names:
@@ -47,7 +47,6 @@ def make_usable_by(user: ServerUser) -> list[Path]:
             own = file.lstat().st_mode
             may_run = stat.S_IXGRP | stat.S_IXOTH if own & stat.S_IXUSR else 0
             _add_mode(file, stat.S_IRGRP | stat.S_IROTH | may_run)
-    return changed
 
 
 def _add_mode(path: Path, bits: int) -> None:

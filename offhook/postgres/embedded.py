@@ -75,19 +75,29 @@ class EmbeddedPostgres:
         refuse_other_major_version(self._files)
         self._user = server_user()
         if self._user.is_other:
-            for directory in [*make_usable_by(self._user), *open_passage(self._files, self._user)]:
-                log.info("passage_granted", user=self._user.name, directory=str(directory))
+            make_usable_by(self._user)
+        self.open_passages()
         self._make_cluster()
         self._socket_dir = make_postgres_socket_dir(self.data)
         self._own(self._socket_dir)
-        if self._user.is_other:
-            open_passage(self._socket_dir, self._user)
+        self.open_passages()
         self._write("postgresql.conf", settings.SERVER_SETTINGS)
         if not (self._files / settings.OPERATOR_FILE).exists():
             self._write(settings.OPERATOR_FILE, settings.OPERATOR_FILE_START)
         self._write("pg_hba.conf", settings.HOST_BASED_ACCESS)
         self._write("pg_ident.conf", settings.identity_map(pwd.getpwuid(os.geteuid()).pw_name))
         self._stop_leftover()
+
+    def open_passages(self) -> None:
+        """Lets the server's user reach its files and programs. Again before every start: a chmod undoes it."""
+        if not self.user.is_other:
+            return
+        places = [self._files, Path(program("postgres"))]
+        if self._socket_dir is not None:
+            places.append(self._socket_dir)
+        for place in places:
+            for directory in open_passage(place, self.user):
+                log.info("passage_granted", user=self.user.name, directory=str(directory))
 
     def command(self) -> list[str]:
         return [

@@ -54,6 +54,7 @@ class PartPlan(msgspec.Struct, frozen=True):
     uid: int | None = None
     gid: int | None = None
     logs_stderr: bool = False
+    before_start: Callable[[], None] | None = None
 
 
 class Part:
@@ -123,6 +124,8 @@ class Part:
     async def _live_once(self) -> int:
         plan = self.plan
         self.starts += 1
+        if plan.before_start is not None:
+            plan.before_start()
         self._process = process = await asyncio.create_subprocess_exec(
             *plan.command,
             stdin=DEVNULL,

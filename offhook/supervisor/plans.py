@@ -35,6 +35,7 @@ def postgres_plan(embedded: EmbeddedPostgres) -> PartPlan:
         uid=user.uid if user.is_other else None,
         gid=user.gid if user.is_other else None,
         logs_stderr=True,
+        before_start=embedded.open_passages,
     )
 
 

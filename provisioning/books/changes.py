@@ -23,7 +23,8 @@ from provisioning.model import (
     Snapshot,
 )
 
-CHANGES_MAX: Final = 500  # some milliseconds of the switch's loop, and a quarter of a megabyte; the rest follows at once
+# Some milliseconds of the switch's loop and a quarter of a megabyte; the rest follows at once.
+CHANGES_MAX: Final = 500
 CHANNEL: Final = "offhook_changes"
 
 

@@ -40,8 +40,8 @@ def _put(call: "Call", answered_mono: float | None) -> Put:
         clock = call.board.clock
         stamp(call.rows[0], call.caller_leg, clock)
         stamp(call.rows[answered.index], answered, clock)
-        join_rows(call.rows, answered.index)
         dialogs = [call.caller_leg.dialog.state(), answered.dialog.state()]
+    join_rows(call.rows, answered.index if answered is not None else None)
     return OPEN_KEY + call.id, _encode(OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs))
 
 

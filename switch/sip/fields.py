@@ -112,9 +112,7 @@ def _without_spaces(protocol: str) -> str:
 
 
 def salvage_via(text: str) -> Via | None:
-    """What a broken Via still says, so that its sender can be told: sent-by, and the branch if there is
-    one.
-    """
+    """What a broken Via still says, so that its sender can be told: sent-by, and the branch if any."""
     match = _via_loosely(text)
     if match is None or not is_sound_host(match.group(2)):
         return None
@@ -160,9 +158,7 @@ def parse_delta_seconds(text: str) -> int:
 
 
 def parse_content_length(values: Sequence[str]) -> int:
-    """Of all Content-Length fields of one message. Two that differ are refused: a peer may believe the
-    other one.
-    """
+    """Of all Content-Length fields of a message. Two that differ are refused: a peer may believe the other."""
     length = parse_digits(values[0], maximum=CONTENT_LENGTH_MAX, what="Content-Length")
     for value in values[1:]:
         if parse_digits(value, maximum=CONTENT_LENGTH_MAX, what="Content-Length") != length:

@@ -1,6 +1,4 @@
-"""Messages out of a byte stream by Content-Length: RFC 3261 18.3 and 7.5, the CRLF keep-alive of RFC 5626
-4.4.1.
-
+"""Messages out of a byte stream by Content-Length: RFC 3261 18.3, 7.5, and the pings of RFC 5626 4.4.1.
 Any split of the stream into reads gives the same frames. What cannot be framed with certainty breaks the
 stream: a guess here would let the body of one message become the next message. Left out: sockets, idle times
 and the time a half-sent message may take, which are the edge's.
@@ -160,9 +158,7 @@ class StreamFramer:
 
 
 def _body_size(head: bytes) -> int:
-    """From Content-Length, which 20.14 requires on streams. Other faults of the head are left for the
-    parser to say.
-    """
+    """From Content-Length, which 20.14 requires on streams. The head's other faults are for the parser."""
     try:
         lines = split_head(head.decode("utf-8", "surrogateescape"))
         fields = [field for line in unfold(lines[1:]) if (field := split_field(line))]

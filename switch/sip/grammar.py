@@ -150,9 +150,7 @@ def _split(text: str, separator: str, separator_or_shelter: re.Pattern[str]) -> 
 
 
 def parse_params(text: str) -> dict[str, str | None]:
-    """*( SEMI generic-param ): names in lower case, values as written (quotes kept), None where there is no
-    "=".
-
+    """*( SEMI generic-param ): names in lower case, values as written, quotes and all, None without "=".
     A name given twice with one value is taken once; with two values it is refused, because our peer and we
     might each believe a different one (7.3.1 forbids both).
     """
@@ -172,9 +170,7 @@ def parse_params(text: str) -> dict[str, str | None]:
 
 
 def _read_plain_params(text: str) -> dict[str, str | None]:
-    """The usual form, without white space and quotes: every character is known to be one of a token or a
-    value.
-    """
+    """The usual form, without white space and quotes: every character is known to be fit for a value."""
     params: dict[str, str | None] = {}
     for piece in text[1:].split(";"):
         name, equals, value = piece.partition("=")

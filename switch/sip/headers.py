@@ -324,9 +324,7 @@ class Headers:
 
 
 def _clean(value: str) -> str:
-    """A line end in a value would be a second header field on the wire, written by whoever supplied the
-    value.
-    """
+    """A line end in a value would be a second field on the wire, written by whoever supplied the value."""
     if "\r" in value or "\n" in value:
         raise ValueError(f"a line end in a header value: {value!r}")
     return value
@@ -356,7 +354,5 @@ def _split_field_strictly(line: str) -> tuple[str, str, str]:
 
 
 def _written(name: str, key: str) -> str:
-    """A name given as its key is written canonically; a name in another spelling stays as its sender wrote
-    it.
-    """
+    """A name given as its key is written canonically; another spelling stays as its sender wrote it."""
     return canonical_name(key) if name == key else name

@@ -109,9 +109,7 @@ _COPIED_TO_DIALOG = _COPIED | {"record-route"}
 
 
 class Message:
-    """What requests and responses share. The properties raise SipParseError where the field is missing or
-    malformed.
-
+    """What requests and responses share. A property raises SipParseError if its field is missing or malformed.
     A message that parse_message returned has at most one From, To, Call-ID, CSeq and Max-Forwards, and a
     sound top Via if it has any. validate.py says whether the rest is sound too.
     """

@@ -44,9 +44,7 @@ def is_keepalive(data: bytes) -> bool:
 
 
 def parse_message(data: bytes) -> Request | Response:
-    """One datagram, or one frame of a stream. Raises SipParseError; its `request` is set when a 400 can be
-    sent.
-
+    """One datagram, or one frame of a stream. Raises SipParseError, with `request` set if it can be answered.
     Without Content-Length the body is what follows the head; octets beyond Content-Length are dropped (18.3).
     """
     size = len(data)
@@ -78,9 +76,9 @@ def _start_of_message(data: bytes) -> int:
 
 
 def split_head(head: str) -> list[str]:
-    """The start line and the header lines, not yet unfolded. Raises SipParseError on line ends that are not
-    CRLF, on NUL, and on limits.
-    """
+    """The start line and the header lines, not yet unfolded.
+
+    Raises SipParseError on line ends that are not CRLF, on NUL, and on limits."""
     lines = head.split("\r\n")
     text = "".join(lines)
     if "\n" in text or "\r" in text:
@@ -166,9 +164,7 @@ def _take_body(headers: Headers, data: bytes, start: int, *, has_repeats: bool) 
 
 
 def _answerable(lines: list[str]) -> Request | None:
-    """What can be read of a broken request, if that is enough to carry a 400 back to its sender; never an
-    ACK.
-
+    """What can be read of a broken request, if that is enough to carry a 400 back; never of an ACK.
     The top Via must at least say where its sender is; what is broken in it is not repeated.
     """
     words = lines[0].split(" ")
@@ -193,9 +189,7 @@ def _answerable(lines: list[str]) -> Request | None:
 
 
 def _echoable(lines: list[str]) -> list[tuple[str, str]]:
-    """The first of each field that a response copies, and every Via up to the limit; nothing that hides a
-    line end.
-    """
+    """The first of each field that a response copies, and every Via to the limit; none with a line end."""
     chosen: list[tuple[str, str]] = []
     room = dict.fromkeys(_ECHOED, 1) | {"via": VIAS_MAX}
     first = next((n for n, line in enumerate(lines) if not line.startswith((" ", "\t"))), len(lines))

@@ -205,9 +205,7 @@ def escape_user(text: str) -> str:
 
 
 def uris_equal(a: Uri, b: Uri) -> bool:
-    """19.1.4 for SIP and SIPS URIs, RFC 3966 section 4 for tel, case-blind scheme and exact rest for
-    others.
-    """
+    """19.1.4 for SIP and SIPS URIs, RFC 3966 4 for tel, case-blind scheme and exact rest for others."""
     if isinstance(a, SipUri) and isinstance(b, SipUri):
         return (
             a.scheme == b.scheme

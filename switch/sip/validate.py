@@ -20,8 +20,9 @@ from switch.sip.uri import OtherUri, SipUri, parse_name_addr
 ENDS_HERE = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
 # urn:service:sos (RFC 5031) is how newer phones dial 999.
 _OTHER_SCHEMES = frozenset({"urn"})
-# Requests whose Contact becomes a remote target or a binding (12.1.1, 10.3).
-_CONTACT_MATTERS = frozenset({"INVITE", "NOTIFY", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
+# Requests whose Contact becomes a remote target or a binding (12.1.1, 10.3). In others nobody reads it, and a
+# BYE must not fail, and leave a call running, for the sake of such a field.
+CONTACT_MATTERS = frozenset({"INVITE", "NOTIFY", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
 _ROUTING_FIELDS = ("route", "record-route", "path")
 # RFC 2543's form of Expires, which old phones may still send and nobody here obeys.
 _sip_date = re.compile(
@@ -49,12 +50,10 @@ def door_refusal(request: Request, *, ends_here: frozenset[str] = ENDS_HERE) -> 
 
 
 def response_problem(response: Response) -> str | None:
-    """Why a response is to be dropped (18.1.2, 8.1.3.1: no answer is ever sent to one), or None when it is
-    sound.
-    """
+    """Why a response is to be dropped, as none is ever answered (8.1.3), or None when it is sound."""
     try:
         _ = response.top_via, response.call_id, response.cseq, response.from_, response.to
-        if response.cseq.method in _CONTACT_MATTERS:
+        if response.cseq.method in CONTACT_MATTERS:
             _check_addresses(response)
     except SipParseError as error:
         return str(error)
@@ -62,16 +61,14 @@ def response_problem(response: Response) -> str | None:
 
 
 def _check_fields(request: Request) -> None:
-    """8.1.1: the six fields of every request (Max-Forwards may be missing: RFC 2543 had none), then those
-    in use.
-    """
+    """8.1.1: the fields of every request (RFC 2543 had no Max-Forwards), then those in use."""
     _ = request.top_via, request.call_id, request.from_, request.to
     if request.to_tag is None:
         # Who calls and who is called is asked at the start of a dialog; inside one, only the tags are.
         _ = request.from_.parsed_uri, request.to.parsed_uri
     if request.cseq.method != request.method:
         raise SipParseError(400, "CSeq Method Differs From Request Method", found=request.cseq.method)
-    if request.method in _CONTACT_MATTERS:
+    if request.method in CONTACT_MATTERS:
         _check_addresses(request)
     expires = request.headers.get("expires")
     if expires is not None and not _sip_date(expires):
@@ -98,9 +95,7 @@ def _check_request_uri(request: Request) -> DoorRefusal | None:
 
 
 def _check_hops(request: Request, ends_here: frozenset[str]) -> DoorRefusal | None:
-    """A request inside a dialog ends here too, at the leg: only what would be sent on is refused (RFC
-    7332).
-    """
+    """A request inside a dialog ends here, at the leg: only what would be sent on is refused (RFC 7332)."""
     if request.max_forwards == 0 and request.method not in ends_here and request.to_tag is None:
         return DoorRefusal(483, "Too Many Hops")
     return None

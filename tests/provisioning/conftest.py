@@ -14,5 +14,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def dsn(postgres: PostgresServer) -> str:
-    return postgres.new_database()
+def dsn(postgres: PostgresServer) -> Iterator[str]:
+    fresh = postgres.new_database()
+    yield fresh
+    postgres.drop_database(fresh)

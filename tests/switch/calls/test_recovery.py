@@ -48,6 +48,7 @@ def test_a_call_that_was_up_is_charged_to_the_last_heartbeat_and_hung_up() -> No
     assert again.balance() == BALANCE - caller.cost_micros == caller.balance_after_micros
     assert [entry.amount_micros for entry in again.journal.usage()] == [-caller.cost_micros]
     assert callee.duration_ms == caller.duration_ms
+    assert (caller.other_sip_call_id, callee.other_sip_call_id) == (callee.sip_call_id, caller.sip_call_id)
     again.run(40)
     again.assert_clean()
 

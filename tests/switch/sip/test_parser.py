@@ -15,7 +15,7 @@ from switch.sip.parser import (
     is_keepalive,
     parse_message,
 )
-from switch.sip.validate import door_refusal
+from switch.sip.validate import CONTACT_MATTERS, door_refusal
 from tests.switch.sip.samples import (
     INVITE,
     assert_prints_back_equal,
@@ -67,6 +67,7 @@ def test_a_reason_phrase_may_be_anything(line: str, status: int, reason: str) ->
         "SIP/2.0 +20 Sign",
         "SIP/2.0 1_0 Underscore",
         "SIP/2.0 ２００ Full width",
+        "SIP/2.0 1٠٠ Arabic-Indic",
         "SIP/2.0  200 Two spaces",
         "SIP/3.0 200 OK",
         "SIP/2.0",
@@ -121,6 +122,11 @@ class TestLineEnds:
         assert error.status == 400
         assert error.request is not None
         assert "x-two" not in error.request.headers
+
+    def test_a_line_end_is_not_echoed_in_the_answer_either(self) -> None:
+        error = refusal(invite_bytes("Timestamp: 1\nX-Two: 2"))
+        assert error.request is not None
+        assert b"X-Two" not in format_message(make_response(error.request, 100))
 
     @pytest.mark.parametrize("octet", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
     def test_what_python_calls_a_line_end_is_a_character(self, octet: str) -> None:
@@ -472,10 +478,12 @@ def test_any_octets_are_refused_or_print_back_equal(data: bytes) -> None:
 
 def read_everything(message: Request | Response) -> None:
     """After the door, no property may surprise."""
-    _ = message.call_id, message.cseq, message.top_via.branch, message.top_via.rport, message.max_forwards
-    _ = message.from_tag, message.to_tag, message.contact, message.has_wildcard_contact
+    _ = message.call_id, message.cseq, message.top_via.branch, message.top_via.rport
+    _ = message.from_tag, message.to_tag, message.has_wildcard_contact
+    if message.cseq.method in CONTACT_MATTERS:
+        _ = [contact.parsed_uri for contact in message.contacts]
     if isinstance(message, Request):
-        _ = message.request_uri
+        _ = message.request_uri, message.max_forwards
     for name in set(message.headers.keys()):
         message.headers.values(name)
         message.headers.tokens(name)

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from sipp_scenarios.prices import price_of
-from tests.wire.kill.truth import Attempt, CalleeTruth, Kill
+from tests.wire.kill.truth import Attempt, Kill
 
 # The exchange rounds to whole seconds and is a few milliseconds from the phones; neither may cost a caller more.
 OVERBILLED_MS_MAX = 1000
@@ -43,7 +43,7 @@ def read_books(dsn: str) -> Books:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
         def rows(query: str) -> list[Row]:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query).fetchall()
 
         names = {row["id"]: row["name"] for row in rows("SELECT id, name FROM accounts")}
         balances = rows("SELECT account_id, balance_micros FROM account_balances")
@@ -248,6 +248,3 @@ def overall(attempts: Sequence[Attempt], books: Books) -> str:
         f"{len(attempts)} attempts, {answered} answered; {len(books.cdrs)} records, "
         f"{charged} charged, {recovered} calls ended by recovery"
     )
-
-
-__all__ = ["Books", "CalleeTruth", "Evidence", "audit", "overall", "read_books"]

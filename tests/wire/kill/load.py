@@ -56,6 +56,7 @@ class Load:
         for line in callees:
             self._sockets[line.user].on_call = self._take_call
         self._calls = Crew()
+        self._closing = asyncio.Event()
         self._arrivals: asyncio.Task[None] | None = None
 
     async def register_all(self) -> None:
@@ -72,10 +73,12 @@ class Load:
         )
 
     def begin(self, calls_per_s: float) -> None:
+        self._closing.clear()
         self._arrivals = asyncio.get_running_loop().create_task(self._arrive(calls_per_s))
 
     async def end(self) -> None:
-        """No new attempts, and every one that was made is over."""
+        """No new attempts; whoever talks hangs up, and every attempt is over."""
+        self._closing.set()
         if self._arrivals is not None:
             self._arrivals.cancel()
             await asyncio.gather(self._arrivals, return_exceptions=True)
@@ -138,6 +141,7 @@ class Load:
             attempt,
             password=line.password,
             exchange_port=self._exchange_port,
+            closing=self._closing,
         )
         await side.run()
 

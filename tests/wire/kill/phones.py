@@ -31,6 +31,7 @@ TRANSACTION_S = 32.0  # 64*T1
 CALLER_PATIENCE_S = 6.0
 # How much longer than planned the side that does not hang up stays: long enough to be hung up on after a restart.
 BACKSTOP_S = 40.0
+CLOSING_LOOK_S = 0.1
 # A refusal whose ACK was lost with the switch; a real phone would go on for 64*T1.
 REFUSAL_PATIENCE_S = 3.0
 CHALLENGES_MAX = 8  # each restart of the exchange costs one
@@ -241,10 +242,13 @@ async def register(port: Socket, *, user: str, password: str, exchange_port: int
 
 
 class CallerSide:
-    """One attempt, from the caller's phone."""
+    """One attempt, from the caller's phone. Once `closing` is set it hangs up at once."""
 
-    def __init__(self, port: Socket, attempt: Attempt, *, password: str, exchange_port: int) -> None:
+    def __init__(
+        self, port: Socket, attempt: Attempt, *, password: str, exchange_port: int, closing: asyncio.Event
+    ) -> None:
         self._port = port
+        self._closing = closing
         self._attempt = attempt
         self._password = password
         self._uri = f"sip:{attempt.plan.dials}@{HOST}:{exchange_port}"
@@ -291,7 +295,11 @@ class CallerSide:
                 self._port.send(self._ack_refusal(branch, message))
                 challenge = message.get("proxy-authenticate") or message.get("www-authenticate")
                 answer = credentials(
-                    challenge, user=self._attempt.user, password=self._password, method="INVITE", uri=self._uri
+                    challenge,
+                    user=self._attempt.user,
+                    password=self._password,
+                    method="INVITE",
+                    uri=self._uri,
                 )
                 authorization = [("Proxy-Authorization", answer)]
                 continue
@@ -329,8 +337,9 @@ class CallerSide:
         talk_s = 0.0 if self._is_giving_up else plan.talk_s
         if plan.callee_hangs_up and not self._is_giving_up:
             talk_s += BACKSTOP_S
-        while (left_s := attempt.answered_at + talk_s - time.time()) > 0:
-            heard = await self._requests.hear(left_s)
+        until = attempt.answered_at + talk_s
+        while (left_s := until - time.time()) > 0 and not self._closing.is_set():
+            heard = await self._requests.hear(min(left_s, CLOSING_LOOK_S))
             if heard is not None and self._on_request(heard):
                 return
         await self._hang_up()
@@ -567,9 +576,7 @@ class CalleeSide:
         return False
 
     def _response(self, status: int, reason: str, *, body: str = "") -> bytes:
-        return response_to(
-            self._invite, status, reason, tag=self._tag, contact=self._port.contact, body=body
-        )
+        return response_to(self._invite, status, reason, tag=self._tag, contact=self._port.contact, body=body)
 
 
 def attempt_number(invite: Message) -> int | None:

@@ -75,7 +75,9 @@ def write_message(start: str, headers: list[tuple[str, str]], body: str = "") ->
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
-def response_to(request: Message, status: int, reason: str, *, tag: str = "", contact: str = "", body: str = "") -> bytes:
+def response_to(
+    request: Message, status: int, reason: str, *, tag: str = "", contact: str = "", body: str = ""
+) -> bytes:
     """RFC 3261 8.2.6."""
     headers = [("Via", value) for value in request.get_all("via")]
     to = request.get("to")

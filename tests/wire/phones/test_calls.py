@@ -19,7 +19,7 @@ def test_a_call_is_answered_and_either_side_hangs_up(town: Town, registered: Reg
     alice, bob = registered("alice"), registered("bob")
     call, theirs = connect(town, alice, BOB_DIALLED, bob)
     [live] = town.live_calls()
-    assert (live["caller"], live["dialled"], live["state"]) == ("alice", BOB_DIALLED, "answered")
+    assert (live["caller"], live["dialled"], live["state"]) == ("alice", BOB_DIALLED, "up")
     talk()
     assert call.count_audio().received > 0
     assert theirs.count_audio().received > 0
@@ -91,8 +91,9 @@ def test_a_phone_that_nobody_answers_stops_ringing(town: Town, registered: Regis
     theirs.wait_ended()
     assert received(bob, "CANCEL", sip_call_id=theirs.sip_call_id)
     rows = records_of(town, call.sip_call_id, legs=2)
-    assert [row.outcome for row in rows] == ["no_answer", "no_answer"]
+    assert [row.outcome for row in rows] == ["no_answer", "cancelled"]
     assert rows[0].q850_cause == 19
+    assert {row.ended_by for row in rows} == {"exchange"}
     assert 4.9 < (rows[0].ended_at - rows[0].setup_at).total_seconds() < 6.0
 
 
@@ -195,7 +196,7 @@ def test_info_passes_through_in_both_directions(town: Town, registered: Register
     theirs.send_info("#")
     assert "Signal=#" in alice.wait_for_message("INFO").text
     hang_up(call, theirs)
-    assert [seen.text.split(" ")[1] for seen in received(alice, "SIP/2.0 200") if "INFO" in (header(seen, "CSeq") or "")] == ["200"]
+    assert [seen for seen in received(alice, "SIP/2.0 200") if "INFO" in (header(seen, "CSeq") or "")]
     records_of(town, call.sip_call_id, legs=2)
 
 

@@ -4,17 +4,21 @@ Numbers are Ofcom's for drama. The carriers are softphones of ours on known port
 """
 
 import contextlib
+import os
+import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from demo.exchange import ConfFiles, LocalExchange, free_port
+from demo.exchange import ConfFiles, ExchangeError, LocalExchange, free_port
 from demo.phone import Phone
 from demo.phone_messages import PhoneSettings, Transport
 from offhook.control_client import ask
+from offhook.exit_codes import CommandError
 
 PASSWORD = "correct-horse-7"
 OPENING_CREDIT = "100.00"
@@ -37,6 +41,7 @@ TRUNKS = """
 [trunk.carrier_a]
 addresses = ["127.0.0.1:{a}"]
 number_format = "e164"
+inbound_number_format = "e164"
 answer_timeout_s = 2
 
 [trunk.carrier_b]
@@ -64,7 +69,7 @@ DIGEST = {"both": "both", "sha": "sha256"}
 
 CALLS_END_TIMEOUT_S = 5.0
 # Timers H, J and L keep an ended transaction for 64*T1 = 32 s, so that a late repeat finds it.
-TRANSACTIONS_END_TIMEOUT_S = 40.0
+TRANSACTIONS_END_TIMEOUT_S = 0.1
 RECORDS_TIMEOUT_S = 10.0
 POLL_S = 0.03
 
@@ -179,6 +184,28 @@ class Town(LocalExchange):
         """What `offhook registrations --json` prints for a line, without starting a command for it."""
         rows: list[dict[str, Any]] = ask(self.data, "registrations", user=user)
         return rows
+
+    def live_calls(self) -> list[dict[str, Any]]:
+        """What `offhook calls --json` prints."""
+        rows: list[dict[str, Any]] = ask(self.data, "calls")
+        return rows
+
+    def is_serving_without(self, killed: int) -> bool:
+        """Whether a switch serves that is not the killed one."""
+        try:
+            return self.part_id("switch") != killed and self.status()["ready"] == "yes"
+        except (CommandError, ExchangeError):
+            return False
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """The switch neither reads nor sends; what phones send meanwhile waits in its sockets."""
+        switch = self.part_id("switch")
+        os.kill(switch, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(switch, signal.SIGCONT)
 
     def _wait_until_known(self, *, lines: int) -> None:
         """The switch follows the books within a second."""

@@ -1,0 +1,352 @@
+"""One exchange, its load, and what is done to it: kills at named points and at random, outages, restarts, audits.
+
+The load runs in a thread of its own, so that whoever kills and audits may wait without making a phone deaf.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sipp_scenarios.exchange import ExchangeConf, RunningExchange, free_ports
+from switch.failpoints import ENVIRONMENT
+from tests.wire.kill import victims
+from tests.wire.kill.audit import Evidence, audit, overall, read_books
+from tests.wire.kill.load import Load, Subscriber
+from tests.wire.kill.truth import Attempt, Kill
+from tests.wire.kill.victims import Part
+
+Result = TypeVar("Result")
+
+CALLERS = 10
+CALLEES = 10
+CREDITS = {
+    "rich": 500_000_000,
+    "modest": 300_000_000,
+    "poor": 400_000,
+}  # the poor one runs out while it talks
+CALLS_PER_S = 20.0
+WARM_UP_S = 1.0
+AFTER_S = 0.7  # of load on what has come back, before the audit
+POINT_TIMEOUT_S = 20.0
+# The supervisor's and the books' back-offs after several deaths in a row, on a machine that is busy.
+RECOVERY_TIMEOUT_S = 60.0
+QUIET_TIMEOUT_S = 60.0
+# The first restarts come after 0.2, 0.4, 0.8 s ...: a fresh start now and then keeps the test short.
+DEATHS_BEFORE_RESTART = 3
+LOAD_TIMEOUT_S = 120.0
+POLL_S = 0.05
+REFUSAL_TIMEOUT_S = 30.0
+BROKEN_SETTING = "this is no setting, so this server cannot start\n"
+
+
+class AuditFailed(AssertionError):  # noqa: N818 - the verdict of a test
+    """What was not found, one a line."""
+
+
+class Drill:
+    """An exchange with everything on record since it was made."""
+
+    def __init__(self, root: Path, *, seed: int, say: Callable[[str], None]) -> None:
+        self._random = random.Random(seed)
+        self._seed = seed
+        self._say = say
+        self._point = root / "point"
+        sip_port, metrics_port, carrier_port = free_ports(3)
+        conf = ExchangeConf(
+            sip_port=sip_port,
+            metrics_port=metrics_port,
+            carrier_port=carrier_port,
+            reserve_ahead_s=10,
+            renew_before_s=9,  # the first renewal comes a second after the answer
+            pass_headers=("X-Attempt",),
+        )
+        self.exchange = RunningExchange(root, conf, environment={ENVIRONMENT: str(self._point)})
+        self.kills: list[Kill] = []
+        self._deaths = 0
+        self._epoch = ""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="load")
+        self._load: Load
+
+    @contextmanager
+    def open(self) -> Iterator["Drill"]:
+        self._thread.start()
+        try:
+            self.exchange.start()
+            self._set_up()
+            yield self
+        finally:
+            self._close()
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        return self._load.attempts
+
+    def _set_up(self) -> None:
+        accounts = list(CREDITS)
+        for name, micros in CREDITS.items():
+            self.exchange.command("account", "add", name, "--prepaid", "--credit", f"{micros / 1e6:.2f}")
+        lines = [
+            Subscriber(
+                f"{2000 + index}",
+                f"+441632960{100 + index}",
+                accounts[index % len(accounts)],
+                f"secret-{index}",
+            )
+            for index in range(CALLERS + CALLEES)
+        ]
+        rows = [f"{line.user},{line.account},{line.password},{line.number}" for line in lines]
+        file = self.exchange.data.parent / "lines.csv"
+        file.write_text("\n".join(["user,account,password,numbers", *rows, ""]), encoding="utf-8")
+        self.exchange.command("line", "import", str(file))
+        self.exchange.wait_for(
+            lambda: self.exchange.try_status().get("lines") == len(lines), "the lines to be known", 10.0
+        )
+        self._epoch = self.exchange.try_status()["journal_epoch"]
+        conf = self.exchange.conf
+
+        async def make_load() -> Load:
+            return Load(
+                exchange_port=conf.sip_port,
+                carrier_port=conf.carrier_port,
+                callers=lines[:CALLERS],
+                callees=lines[CALLERS:],
+                seed=self._seed,
+            )
+
+        self._load = self._in_loop(make_load())
+        self._in_loop(self._load.register_all())
+
+    def _close(self) -> None:
+        async def close_load() -> None:
+            self._load.close()
+
+        if hasattr(self, "_load"):
+            self._in_loop(close_load())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.exchange.kill()
+
+    # The load
+
+    @contextmanager
+    def load(self) -> Iterator[None]:
+        """Calls come and go inside the block; after it every attempt is over and everything is audited."""
+        self._begin_load()
+        time.sleep(WARM_UP_S)
+        yield
+        time.sleep(AFTER_S)
+        self._end_load()
+        self.audit()
+
+    def _begin_load(self) -> None:
+        async def begin() -> None:
+            self._load.begin(CALLS_PER_S)
+
+        self._in_loop(begin())
+
+    def _end_load(self) -> None:
+        self._in_loop(self._load.end())
+
+    def _in_loop(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LOAD_TIMEOUT_S)
+
+    # Deaths
+
+    def kill_at(self, point: str, part: Part, *, count: int) -> None:
+        """The switch stops at the point, and in this very moment the part dies. Returns when it has recovered."""
+        victims.arm(self._point, point, count)
+        switch = victims.await_stop(self.exchange, self._point, POINT_TIMEOUT_S)
+        pid = victims.kill(self.exchange, part, RECOVERY_TIMEOUT_S)
+        self._note(part, takes_journal=False)
+        if part is not Part.SWITCH:
+            victims.go_on(switch)
+        self._recover(part, pid)
+
+    def kill(self, *parts: Part) -> None:
+        """All of them at one moment."""
+        pids = [victims.await_part(self.exchange, part, RECOVERY_TIMEOUT_S) for part in parts]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                os.kill(pid, number)
+        takes_journal = Part.SWITCH in parts and Part.JOURNAL in parts
+        self._note(*parts, takes_journal=takes_journal)
+        for part, pid in zip(parts, pids, strict=True):
+            self._recover(part, pid)
+
+    def kill_at_random(self) -> None:
+        """After a moment of load, one of the three that matter dies, or the switch together with another."""
+        time.sleep(self._random.uniform(0.0, 2.0))
+        draw = self._random.random()
+        parts = [self._random.choice((Part.SWITCH, Part.JOURNAL, Part.POSTGRES))]
+        if draw < 0.2:
+            parts = [Part.SWITCH, self._random.choice((Part.JOURNAL, Part.POSTGRES))]
+        elif draw < 0.3:
+            parts = [self._random.choice((Part.BOOKS, Part.EDGE))]
+        self._say(f"  killing {' and '.join(part.name.lower() for part in parts)}")
+        self.kill(*parts)
+
+    def kill_everything(self) -> None:
+        """Every process of the exchange at one moment, as when the machine fails."""
+        self.kills.append(Kill("everything", time.time(), ends_calls=True, takes_journal=True))
+        self.exchange.kill()
+        self._deaths = 0
+
+    def restart(self) -> None:
+        """In good order, by SIGTERM."""
+        code = self.exchange.stop()
+        if code != 0:
+            raise AuditFailed(f"the exchange stopped with exit code {code}: {self.exchange.log_tail()}")
+        self.exchange.start()
+        self._deaths = 0
+
+    def restart_if_slow(self) -> None:
+        """After several deaths the supervisor waits longer each time; that is right, and would be long here."""
+        if self._deaths >= DEATHS_BEFORE_RESTART:
+            self.restart()
+
+    def start_again(self) -> None:
+        """After `kill_everything`. Returns when calls are taken."""
+        self.exchange.start()
+        self.kills[-1].until = time.time()
+
+    def _note(self, *parts: Part, takes_journal: bool) -> None:
+        self._deaths += 1
+        self.kills.append(
+            Kill(
+                " ".join(part.name for part in parts),
+                time.time(),
+                ends_calls=Part.SWITCH in parts,
+                takes_journal=takes_journal,
+            )
+        )
+
+    def _recover(self, part: Part, old_pid: int) -> None:
+        def is_back() -> bool:
+            pid = victims.find(self.exchange, part)
+            if pid is None or pid == old_pid:
+                return False
+            status = self.exchange.try_status()
+            match part:
+                case Part.SWITCH:
+                    return status.get("ready") == "yes"
+                case Part.JOURNAL:
+                    return status.get("journal") == "ok"
+                case Part.EDGE:
+                    return status.get("edge") == "connected"
+                case Part.BOOKS | Part.POSTGRES:
+                    return status.get("database") == "up"
+
+        # When the switch dies its children end with it, and new ones come with the new one.
+        self.exchange.wait_for(is_back, f"the {part.name.lower()} to come back", RECOVERY_TIMEOUT_S)
+        self.kills[-1].until = time.time()
+
+    # PostgreSQL away
+
+    @contextmanager
+    def without_postgres(self) -> Iterator[None]:
+        """Inside the block the database is dead and cannot start: an operator's slip in its settings."""
+        self.break_postgres()
+        if self.exchange.is_running:
+            victims.kill(self.exchange, Part.POSTGRES, RECOVERY_TIMEOUT_S)
+            self.exchange.wait_for(
+                lambda: str(self.exchange.try_status().get("database")).startswith("down"),
+                "the switch to notice that the database is down",
+                RECOVERY_TIMEOUT_S,
+            )
+        try:
+            yield
+        finally:
+            self.mend_postgres()
+        self.exchange.wait_for(
+            lambda: self.exchange.try_status().get("database") == "up",
+            "the database to come back",
+            RECOVERY_TIMEOUT_S,
+        )
+
+    def break_postgres(self) -> None:
+        self._settings_file.write_text(BROKEN_SETTING, encoding="utf-8")
+
+    def mend_postgres(self) -> None:
+        self._settings_file.write_text("", encoding="utf-8")
+
+    @property
+    def _settings_file(self) -> Path:
+        return self.exchange.data / "postgres" / "operator.conf"
+
+    def answered_during(self, seconds: float) -> int:
+        """How many of the attempts made in the next seconds are answered."""
+        first = len(self.attempts)
+        time.sleep(seconds)
+        return self._load.answered_since(first)
+
+    # A second switch
+
+    def second_switch(self) -> subprocess.CompletedProcess[str]:
+        """Started by hand on the same data: it must refuse."""
+        return subprocess.run(
+            [
+                sys.executable, "-P", "-m", "switch", "--data", str(self.exchange.data),
+                "--conf", str(self.exchange.conf_dir), "--dsn", self.exchange.dsn,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=REFUSAL_TIMEOUT_S,
+            check=False,
+        )  # fmt: skip
+
+    # The audit
+
+    def audit(self) -> None:
+        """Raises AuditFailed unless every record and every penny is found."""
+        self._wait_until_quiet()
+        status = self.exchange.try_status()
+        evidence = Evidence(
+            attempts=self.attempts,
+            kills=self.kills,
+            books=read_books(self.exchange.dsn),
+            credits=CREDITS,
+            live_balances={
+                name: self.exchange.ask("account", name=name)["balance_micros"] for name in CREDITS
+            },
+            epoch=self._epoch,
+        )
+        problems = [*audit(evidence), *self._problems_of_process(status)]
+        self._say(f"  {overall(self.attempts, evidence.books)}")
+        if problems:
+            shown = problems[:20]
+            raise AuditFailed("\n".join([f"{len(problems)} problems:", *shown]))
+
+    def _wait_until_quiet(self) -> None:
+        """No call, no reservation, nothing that waits for the database; seen twice, because records take a moment."""
+        seen = 0
+        deadline = time.monotonic() + QUIET_TIMEOUT_S
+        idle = {"live_calls": 0, "reservations": 0, "unshipped_batches": 0, "database": "up"}
+        while seen < 2:
+            status = self.exchange.try_status()
+            busy = {name: status.get(name) for name, value in idle.items() if status.get(name) != value}
+            seen = 0 if busy else seen + 1
+            if time.monotonic() > deadline:
+                raise AuditFailed(
+                    f"not quiet after {QUIET_TIMEOUT_S:.0f} s: {busy}: {self.exchange.log_tail()}"
+                )
+            time.sleep(0.2)
+
+    def _problems_of_process(self, status: dict[str, Any]) -> Iterator[str]:
+        if status["journal_epoch"] != self._epoch:
+            yield f"the journal's epoch is {status['journal_epoch']}, it was {self._epoch}"
+        if status["bugs"]:
+            yield f"{status['bugs']} exceptions were caught"
+        log = self.exchange.log.read_text(encoding="utf-8", errors="replace")
+        if "Traceback" in log:
+            yield f"a traceback in the log: {log[log.index('Traceback') :][:3000]}"

@@ -1,0 +1,116 @@
+"""The switch is killed, or told to end, while phones are registered and talking. An exchange of its own."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from demo.phone import Phone
+from demo.phone_messages import Transport
+from tests.wire.phones.calling import connect, hang_up, received, ring, talk
+from tests.wire.phones.records import check_times, moments, records_of
+from tests.wire.phones.town import MICROS_PER_MINUTE, POLL_S, Town
+
+Registered = Callable[..., Phone]
+Carrier = Callable[..., Phone]
+
+LONDON = "02079460123"
+RESTART_TIMEOUT_S = 15.0
+# One heartbeat a second is what a crash can cost, in the customer's favour.
+HEARTBEAT_MS = 1_000
+
+
+@pytest.fixture(scope="module")
+def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Not the others' exchange: this one suffers."""
+    town = Town(tmp_path_factory.mktemp("crash"))
+    try:
+        town.start()
+        town.populate()
+        yield town
+    finally:
+        town.stop()
+
+
+def kill_switch(town: Town) -> None:
+    """kill -9, and wait for the next one to serve."""
+    killed = town.part_id("switch")
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + RESTART_TIMEOUT_S
+    while not town.is_serving_without(killed):
+        assert time.monotonic() < deadline, "the switch did not come back"
+        time.sleep(POLL_S)
+
+
+def test_registrations_survive_and_phones_call_on(town: Town, registered: Registered) -> None:
+    alice, bob = registered("alice"), registered("bob", transport=Transport.TCP)
+    before = town.registrations("")
+    kill_switch(town)
+    assert binding_facts(town.registrations("")) == binding_facts(before)
+    call, theirs = connect(town, alice, "01632960002", bob)
+    talk()
+    hang_up(call, theirs)
+    check_times(records_of(town, call.sip_call_id, legs=2)[0], call)
+
+
+def binding_facts(rows: list[dict[str, object]]) -> list[tuple[object, object]]:
+    return sorted((row["user"], row["source"]) for row in rows)
+
+
+def test_a_call_that_was_up_is_ended_on_both_sides_and_charged_to_the_last_heartbeat(
+    town: Town, registered: Registered, carrier: Carrier
+) -> None:
+    alice, london = registered("alice"), carrier("carrier_a")
+    before = town.balance("shop")
+    call, theirs = connect(town, alice, LONDON, london)
+    talk(2.5)
+    killed_at = time.time()
+    kill_switch(town)
+    call.wait_ended()
+    theirs.wait_ended()
+    assert received(alice, "BYE", sip_call_id=call.sip_call_id)
+    assert received(london, "BYE", sip_call_id=theirs.sip_call_id)
+    row = records_of(town, call.sip_call_id, legs=2)[0]
+    assert row.is_recovered
+    answered = moments(call).answered
+    assert answered is not None
+    talked_ms = (killed_at - answered) * 1000
+    assert talked_ms - HEARTBEAT_MS - 300 < row.duration_ms < talked_ms + 100
+    assert row.cost_micros == 10_000 + row.billed_s * MICROS_PER_MINUTE["landline"] // 60
+    assert town.balance("shop") == before - row.cost_micros
+
+
+def test_a_call_that_was_ringing_ends_and_the_caller_can_call_again(
+    town: Town, registered: Registered
+) -> None:
+    alice, bob = registered("alice"), registered("bob")
+    lost, ringing = ring(town, alice, "01632960002", bob)
+    kill_switch(town)
+    lost.hang_up()
+    ringing.hang_up()
+    call, theirs = connect(town, alice, "01632960002", bob)
+    hang_up(call, theirs)
+    records_of(town, call.sip_call_id, legs=2)
+
+
+def test_sigterm_ends_live_calls_and_ships_their_records(
+    town: Town, registered: Registered, carrier: Carrier
+) -> None:
+    alice, london = registered("alice"), carrier("carrier_a")
+    before = town.balance("shop")
+    call, theirs = connect(town, alice, LONDON, london)
+    talk(1.1)
+    town.stop()
+    call.wait_ended()
+    theirs.wait_ended()
+    assert received(alice, "BYE", sip_call_id=call.sip_call_id)
+    assert received(london, "BYE", sip_call_id=theirs.sip_call_id)
+    town.start()
+    row = records_of(town, call.sip_call_id, legs=2)[0]
+    check_times(row, call)
+    assert row.ended_by == "exchange"
+    assert not row.is_recovered
+    assert town.balance("shop") == before - row.cost_micros
+    assert [binding["user"] for binding in town.registrations("")] == ["alice"]
