@@ -8,16 +8,15 @@ READY := $(VENV)/.ready
 # Foreign programs that the tests call: SIPp and a softphone. Debian's packages.
 FOREIGN_PACKAGES := sip-tester baresip
 
-.PHONY: demo test kill lint bench setup foreign clean
+.PHONY: help demo test kill lint bench setup foreign clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    a running exchange, two real softphones, a call on prepaid credit"
 	@echo "make test    the whole test suite"
 	@echo "make lint    ruff, mypy --strict, import-linter"
-	@echo "make bench   CPU time for each completed call, beside Kamailio where it is installed"
+	@echo "make bench   CPU time for each completed call, beside Kamailio where it is installed (QUICK=1: two minutes)"
 	@echo "make kill    the long crash tests"
-.PHONY: help
 
 demo: setup
 	$(BIN)/python -m demo
@@ -26,7 +25,7 @@ test: setup foreign
 	$(BIN)/pytest
 
 kill: setup foreign
-	OFFHOOK_KILL_RUNS=50 $(BIN)/pytest -m wire -k kill
+	$(BIN)/python -m tests.wire.kill
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Many lines at once from a CSV file: read whole, every problem named by line and column, nothing half done.
 
 Columns by name, in any order: user, account, password (blank: one is made), numbers (several with ';'), and
-if wanted cli, emergency_number, emergency_address, digest. This file only reads; `service.import_lines`
+if wanted cli, emergency_number, emergency_address, digest. This file only reads; `line_import`
 compares with the books and writes.
 """
 

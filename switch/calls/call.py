@@ -495,7 +495,7 @@ class Call:
         line = self.caller.line.user if isinstance(self.caller, LineCaller) else ""
         flow = self.caller_leg.flow
         note = EmergencyCall(
-            self.id, line, self.attempt.caller_id.network_number, self.attempt.dialled, board.clock.ms(now),
+            self.id, line, self.attempt.caller_id.network_number, self.facts.dialled, board.clock.ms(now),
             f"{flow.remote_host}:{flow.remote_port}",
         )  # fmt: skip
         board.record([], [note], is_urgent=True)

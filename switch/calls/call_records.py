@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from provisioning.storable import storable
 from switch.calls.cdr import join_rows, stamp
 from switch.calls.leg import LegState
 from switch.calls.open_call import OPEN_KEY, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
+from switch.sip.dialog import Dialog, DialogState
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -29,7 +31,9 @@ def answered_state(call: "Call", now: float) -> Put:
 def dialogs_to_hang_up(call: "Call") -> bytes | None:
     """The dialogs whose BYE is on its way, or None when none is left."""
     legs = (call.caller_leg, *call.callee_legs)
-    dialogs = [leg.dialog.state() for leg in legs if leg.state is LegState.ENDING and leg.dialog is not None]
+    dialogs = [
+        _storable_state(leg.dialog) for leg in legs if leg.state is LegState.ENDING and leg.dialog is not None
+    ]
     return _encode(Hangup(dialogs)) if dialogs else None
 
 
@@ -40,9 +44,29 @@ def _put(call: "Call", answered_mono: float | None) -> Put:
         clock = call.board.clock
         stamp(call.rows[0], call.caller_leg, clock)
         stamp(call.rows[answered.index], answered, clock)
-        dialogs = [call.caller_leg.dialog.state(), answered.dialog.state()]
+        dialogs = [_storable_state(call.caller_leg.dialog), _storable_state(answered.dialog)]
     join_rows(call.rows, answered.index if answered is not None else None)
     return OPEN_KEY + call.id, _encode(OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs))
+
+
+def _storable_state(dialog: Dialog) -> DialogState:
+    """A dialog with bytes in it that are no UTF-8 (a display name, usually) is kept with them escaped.
+
+    Without this one byte from the wire would stop the record of a call.
+    """
+    state = dialog.state()
+    texts = (state.call_id, state.local, state.remote, state.remote_target, *state.route_set)
+    if all(text.isascii() for text in texts):
+        return state
+    return msgspec.structs.replace(
+        state,
+        call_id=storable(state.call_id),
+        local=storable(state.local),
+        remote=storable(state.remote),
+        remote_tag=None if state.remote_tag is None else storable(state.remote_tag),
+        remote_target=storable(state.remote_target),
+        route_set=[storable(route) for route in state.route_set],
+    )
 
 
 def _price(call: "Call") -> OpenPrice | None:

@@ -6,6 +6,7 @@ with what it answered. Times are UTC; durations come from the monotonic clock.
 
 import msgspec
 
+from provisioning.storable import storable
 from rating.engine import Settlement
 from rating.records import Cdr
 from switch.calls.admission import Admission, Attempt
@@ -59,7 +60,7 @@ def caller_row(facts: CallFacts, leg: CallerLeg, clock: WallClock) -> Cdr:
         row.trunk = caller.trunk.name
     row.source_address = _remote(leg.flow)
     row.destination_address = _local(leg.flow)
-    row.sip_call_id = leg.request.call_id[:CALL_ID_CHARS_MAX]
+    row.sip_call_id = storable(leg.request.call_id[:CALL_ID_CHARS_MAX])
     row.user_agent = _clip(leg.peer_user_agent)
     return row
 
@@ -233,7 +234,7 @@ def _row(facts: CallFacts, leg: CallerLeg | CalleeLeg, leg_reason: str, clock: W
 
 def _clip(text: str) -> str:
     """A peer's text on a record is as long as people need it, not as long as the peer likes."""
-    return text[:TEXT_CHARS_MAX]
+    return storable(text[:TEXT_CHARS_MAX])
 
 
 def _remote(flow: Flow) -> str:

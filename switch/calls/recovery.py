@@ -93,7 +93,11 @@ def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int]
 
 def _was_acknowledged(call: OpenCall, heartbeat: Heartbeat | None) -> bool:
     """Whether the caller had said that it heard the answer: without that nothing is charged."""
-    return call.answered_mono is not None and heartbeat is not None and call.call_id not in heartbeat.unacknowledged
+    return (
+        call.answered_mono is not None
+        and heartbeat is not None
+        and call.call_id not in heartbeat.unacknowledged
+    )
 
 
 def _duration_ms(call: OpenCall, heartbeat: Heartbeat | None) -> int:

@@ -1,6 +1,8 @@
 """SIPp plays phones and carriers against a real exchange; each scenario's records and money are checked."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("sipp")).open() as opened:
+def stage() -> Iterator[Stage]:
+    # Not pytest's own directory: a second pytest closes that to PostgreSQL's user while the first one runs.
+    with (
+        tempfile.TemporaryDirectory(prefix="offhook-sipp-") as directory,
+        Stage(Path(directory)).open() as opened,
+    ):
         yield opened
 
 

@@ -351,6 +351,19 @@ def test_unknown_headers_pass_between_lines_and_identity_headers_do_not() -> Non
     assert headers.get("max-forwards") == "69"
 
 
+@pytest.mark.parametrize("hostile", ["caf\udce9", "\udcff" * 200, "\u202e\x1b[31m"])
+def test_bytes_that_are_no_text_do_not_stop_a_record(hostile: str) -> None:
+    house = make_house()
+    alice, bob = registered_pair(house)
+    bob.answer_headers = [("User-Agent", hostile)]
+    alice.invite("01632960002", extra=[("User-Agent", hostile)], from_=f'"{hostile}" <sip:alice@example.com>')
+    house.run(3)
+    alice.hang_up()
+    house.run(40)
+    assert [row.outcome for row in house.journal.cdrs()] == ["answered", "answered"]
+    house.assert_clean()
+
+
 def test_a_request_in_an_unknown_dialog_is_481() -> None:
     house = make_house()
     alice, _bob = registered_pair(house)

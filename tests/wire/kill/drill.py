@@ -73,6 +73,7 @@ class Drill:
         self.kills: list[Kill] = []
         self._deaths = 0
         self._epoch = ""
+        self._told: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="load")
         self._load: Load
@@ -321,7 +322,10 @@ class Drill:
             },
             epoch=self._epoch,
         )
-        problems = [*audit(evidence), *self._problems_of_process(status)]
+        found = [*audit(evidence), *self._problems_of_process(status)]
+        # Each is told once: what one test broke must not fail those after it.
+        problems = [problem for problem in found if problem not in self._told]
+        self._told.update(problems)
         self._say(f"  {overall(self.attempts, evidence.books)}")
         if problems:
             shown = problems[:20]

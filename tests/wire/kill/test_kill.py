@@ -3,7 +3,9 @@
 `python -m tests.wire.kill` is the long one. After each test every record and every penny is looked for (audit.py).
 """
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +22,12 @@ OUTAGE_S = 6.0
 
 
 @pytest.fixture(scope="module")
-def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
-    with Drill(tmp_path_factory.mktemp("kill"), seed=SEED, say=print).open() as opened:
+def drill() -> Iterator[Drill]:
+    # Not pytest's own directory: a second pytest closes that to PostgreSQL's user while the first one runs.
+    with (
+        tempfile.TemporaryDirectory(prefix="offhook-kill-") as directory,
+        Drill(Path(directory), seed=SEED, say=print).open() as opened,
+    ):
         yield opened
 
 

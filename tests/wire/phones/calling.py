@@ -5,9 +5,10 @@ import time
 from demo.ladder import summary
 from demo.phone import Phone, PhoneCall
 from demo.phone_messages import CallState, SipSeen
-from tests.wire.phones.town import Town
+from tests.wire.phones.town import POLL_S, Town
 
 TALK_S = 0.3
+AUDIO_TIMEOUT_S = 5.0
 
 
 def ring(town: Town, caller: Phone, dialled: str, callee: Phone) -> tuple[PhoneCall, PhoneCall]:
@@ -38,6 +39,14 @@ def hang_up(call: PhoneCall, other: PhoneCall) -> None:
 def talk(seconds: float = TALK_S) -> None:
     """Time is what a call is made of; nothing else is waited for with it."""
     time.sleep(seconds)
+
+
+def wait_until_heard(call: PhoneCall, *, more_than: int = 0) -> None:
+    """Until the phone has received more RTP packets than so many."""
+    deadline = time.monotonic() + AUDIO_TIMEOUT_S
+    while call.count_audio().received <= more_than:
+        assert time.monotonic() < deadline, f"{call.phone.name} hears nothing"
+        time.sleep(POLL_S)
 
 
 def received(phone: Phone, beginning: str, *, sip_call_id: str = "") -> list[SipSeen]:

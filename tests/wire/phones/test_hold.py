@@ -6,7 +6,7 @@ import pytest
 
 from demo.phone import Phone, PhoneCall
 from demo.phone_messages import MediaState, SipSeen
-from tests.wire.phones.calling import connect, hang_up, header, talk
+from tests.wire.phones.calling import connect, hang_up, header, wait_until_heard
 from tests.wire.phones.records import check_times, records_of
 from tests.wire.phones.town import Town
 
@@ -20,9 +20,7 @@ def test_either_side_holds_and_resumes(town: Town, registered: Registered, holde
     holds, held = (call, theirs) if holder == "caller" else (theirs, call)
     hold(holds, held)
     resume(holds, held)
-    heard = held.count_audio().received
-    talk()
-    assert held.count_audio().received > heard
+    wait_until_heard(held, more_than=held.count_audio().received)
     hang_up(held, holds)
     rows = records_of(town, call.sip_call_id, legs=2)
     check_times(rows[0], call)

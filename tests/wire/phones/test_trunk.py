@@ -18,7 +18,9 @@ LONDON_FEE_MICROS = 10_000
 MOBILE = "07700900456"
 
 
-def test_a_call_to_a_carrier_is_charged_to_the_micro(town: Town, registered: Registered, carrier: Carrier) -> None:
+def test_a_call_to_a_carrier_is_charged_to_the_micro(
+    town: Town, registered: Registered, carrier: Carrier
+) -> None:
     alice, london = registered("alice"), carrier("carrier_a")
     before = town.balance("shop")
     call, theirs = connect(town, alice, LONDON, london)
@@ -81,7 +83,10 @@ def test_a_carrier_that_has_no_line_free_is_followed_by_the_next(
     call.wait_for(CallState.CONFIRMED)
     hang_up(call, theirs)
     rows = records_of(town, call.sip_call_id, legs=3)
-    assert [(row.trunk, row.outcome) for row in rows[1:]] == [("carrier_a", "failed"), ("carrier_b", "answered")]
+    assert [(row.trunk, row.outcome) for row in rows[1:]] == [
+        ("carrier_a", "failed"),
+        ("carrier_b", "answered"),
+    ]
     assert rows[1].sip_status == 503
     assert rows[0].cost_micros == LONDON_FEE_MICROS + rows[0].billed_s * MICROS_PER_MINUTE["landline"] // 60
 
@@ -97,7 +102,9 @@ def test_a_carrier_that_is_not_there_is_followed_by_the_next(
     assert rows[2].outcome == "answered"
 
 
-def test_a_carrier_that_rang_is_not_left_for_another(town: Town, registered: Registered, carrier: Carrier) -> None:
+def test_a_carrier_that_rang_is_not_left_for_another(
+    town: Town, registered: Registered, carrier: Carrier
+) -> None:
     alice, london, other = registered("alice"), carrier("carrier_a"), carrier("carrier_b")
     call, theirs = ring(town, alice, LONDON, london)
     theirs.answer(503)

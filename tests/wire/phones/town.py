@@ -69,7 +69,7 @@ DIGEST = {"both": "both", "sha": "sha256"}
 
 CALLS_END_TIMEOUT_S = 5.0
 # Timers H, J and L keep an ended transaction for 64*T1 = 32 s, so that a late repeat finds it.
-TRANSACTIONS_END_TIMEOUT_S = 0.1
+TRANSACTIONS_END_TIMEOUT_S = 40.0
 RECORDS_TIMEOUT_S = 10.0
 POLL_S = 0.03
 
@@ -98,7 +98,9 @@ class Town(LocalExchange):
     def populate(self) -> None:
         """One rich account with all lines."""
         self.run("account", "add", "shop", "--prepaid", "--credit", OPENING_CREDIT)
-        rows = [f"{user},shop,{PASSWORD},{number},{DIGEST.get(user, 'md5')}" for user, number in LINES.items()]
+        rows = [
+            f"{user},shop,{PASSWORD},{number},{DIGEST.get(user, 'md5')}" for user, number in LINES.items()
+        ]
         file = self.directory / "lines.csv"
         file.write_text("\n".join(["user,account,password,numbers,digest", *rows]) + "\n", encoding="utf-8")
         self.run("line", "import", str(file))

@@ -1,0 +1,72 @@
+"""The books in memory follow the change table."""
+
+from provisioning.model import (
+    AccountBalance,
+    AccountChanged,
+    LineChanged,
+    LineRemoved,
+    Number,
+    NumberChanged,
+    NumberRemoved,
+    Snapshot,
+)
+from switch.books import Books
+from tests.switch.house import make_account, make_line
+
+ONE, TWO = "+441632960001", "+441632960002"
+
+
+def make_books() -> Books:
+    books = Books()
+    books.load(
+        Snapshot(
+            taken_at_ms=0,
+            change_seq=7,
+            journal_epoch="",
+            journal_batch=0,
+            accounts=[make_account(1)],
+            balances=[AccountBalance(1, 0, 0)],
+            lines=[make_line("alice"), make_line("bob")],
+            numbers=[Number(ONE, "alice"), Number(TWO, "alice")],
+        )
+    )
+    return books
+
+
+def test_the_network_number_is_the_lines_cli_or_its_first_number() -> None:
+    books = make_books()
+    assert books.network_number_of(books.lines["alice"]) == ONE
+    assert books.network_number_of(make_line("alice", cli=TWO)) == TWO
+    assert books.network_number_of(books.lines["bob"]) == ""
+
+
+def test_a_line_may_present_only_its_own_numbers() -> None:
+    books = make_books()
+    assert books.may_present(books.lines["alice"], TWO)
+    assert not books.may_present(books.lines["bob"], TWO)
+    assert books.may_present(make_line("bob", cli="+441632960009"), "+441632960009")
+
+
+def test_a_number_moves_from_line_to_line() -> None:
+    books = make_books()
+    books.apply(NumberChanged(Number(ONE, "bob")))
+    assert books.numbers[ONE].line == "bob"
+    assert books.numbers_of_line == {"alice": (TWO,), "bob": (ONE,)}
+
+
+def test_removals() -> None:
+    books = make_books()
+    books.apply(NumberRemoved(ONE))
+    books.apply(NumberRemoved(TWO))
+    books.apply(NumberRemoved(TWO))
+    books.apply(LineRemoved("bob"))
+    assert books.numbers_of_line == {}
+    assert list(books.lines) == ["alice"]
+
+
+def test_changes_replace_what_was_there() -> None:
+    books = make_books()
+    books.apply(AccountChanged(make_account(1, is_suspended=True)))
+    books.apply(LineChanged(make_line("alice", account_id=2)))
+    assert books.accounts[1].is_suspended
+    assert books.account_of(books.lines["alice"]) is None
