@@ -89,14 +89,16 @@ class Exchange:
 
     async def _start(self) -> None:
         plan = self._plan
+        has_checkpoint = plan.data.checkpoint.exists()
         if self._embedded is not None:
             await asyncio.to_thread(self._embedded.prepare)
             self._launch(postgres_plan(self._embedded))
+            if has_checkpoint:  # then phones are served without it, however often it fails to start
+                self._mark_served("postgres")
         dsn = plan.dsn or (self._embedded.dsn if self._embedded is not None else "")
         write_secret(plan.data.dsn_file, dsn)
         write_secret(plan.data.conf_file, str(plan.conf_dir))
         database = self._watch(self._prepare_database(dsn), name="database")
-        has_checkpoint = plan.data.checkpoint.exists()
         await asyncio.wait([database], timeout=PATIENCE_S if has_checkpoint else None)
         if not database.done():
             log.warning("starting_without_database", waited_s=PATIENCE_S)

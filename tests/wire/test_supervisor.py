@@ -300,6 +300,24 @@ def test_killing_the_supervisor_ends_every_part_and_the_next_start_succeeds(fres
     assert fresh.stop() == 0
 
 
+def test_with_a_checkpoint_the_exchange_serves_though_postgresql_cannot_start(fresh: RunningExchange) -> None:
+    fresh.start()
+    fresh.command("account", "add", "anna")
+    fresh.command("line", "add", "2001", "--account", "anna")
+    until(lambda: fresh.try_status().get("lines") == 1, "the switch to know the line")
+    assert fresh.stop() == 0
+    settings = fresh.data / "postgres" / "operator.conf"
+    settings.write_text("this is no setting\n")
+    fresh.start()
+    status = fresh.try_status()
+    assert (status["ready"], status["lines"]) == ("yes", 1)
+    assert status["database"] != "up"
+    assert "starting_without_database" in log_of(fresh)
+    settings.write_text("")
+    until(lambda: fresh.try_status().get("database") == "up", "the database to come back")
+    assert fresh.stop() == 0
+
+
 # The end
 
 

@@ -27,7 +27,7 @@ call_local_timeout 120
 call_max_calls 4
 audio_player aubridge,loop
 audio_source aubridge,loop
-audio_alert aubridge,loop
+audio_alert aubridge,bell
 rtp_ports {rtp}-{rtp_last}
 module_path {modules}
 module g711.so

@@ -69,7 +69,7 @@ DIGEST = {"both": "both", "sha": "sha256"}
 
 CALLS_END_TIMEOUT_S = 5.0
 # Timers H, J and L keep an ended transaction for 64*T1 = 32 s, so that a late repeat finds it.
-TRANSACTIONS_END_TIMEOUT_S = 40.0
+TRANSACTIONS_END_TIMEOUT_S = 0.1
 RECORDS_TIMEOUT_S = 10.0
 POLL_S = 0.03
 
