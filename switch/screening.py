@@ -45,8 +45,9 @@ class Screening:
 
     def screen(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         """Judge a request outside a dialog."""
-        unsupported = [*request.headers.tokens("require"), *request.headers.tokens("proxy-require")]
-        if unsupported:
+        headers = request.headers
+        if "require" in headers or "proxy-require" in headers:
+            unsupported = [*headers.tokens("require"), *headers.tokens("proxy-require")]
             response = make_response(request, 420)
             response.headers.add("unsupported", ", ".join(unsupported))
             return response

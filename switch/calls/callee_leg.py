@@ -121,18 +121,20 @@ class CalleeLeg(Leg):
         self._transaction = self.board.stack.send_request(request, self.flow, self, now)
 
     def _invite(self, invitation: Invitation) -> Request:
-        headers = Headers()
-        add = headers.add
-        add("max-forwards", str(invitation.max_forwards))
-        add("from", f"{invitation.from_};tag={self.local_tag}")
-        add("to", invitation.to)
-        add("call-id", self.sip_call_id)
-        add("cseq", f"{self._invite_cseq} INVITE")
-        add("contact", self.contact)
-        add("allow", ALLOW)
-        add("user-agent", USER_AGENT)
+        headers = Headers.from_lines(
+            [
+                f"Max-Forwards: {invitation.max_forwards}",
+                f"From: {invitation.from_};tag={self.local_tag}",
+                f"To: {invitation.to}",
+                f"Call-ID: {self.sip_call_id}",
+                f"CSeq: {self._invite_cseq} INVITE",
+                f"Contact: {self.contact}",
+                f"Allow: {ALLOW}",
+                f"User-Agent: {USER_AGENT}",
+            ]
+        )
         for name, value in invitation.fields:
-            add(name, value)
+            headers.add(name, value)
         request = Request("INVITE", invitation.request_uri, headers, b"")
         put_body(request, invitation.body)
         return request

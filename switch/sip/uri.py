@@ -8,6 +8,7 @@ scheme-specific rules of anything else, and RFC 3986 relative references, which 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -106,8 +107,18 @@ Uri = SipUri | TelUri | OtherUri
 _NO_SEPARATORS = str.maketrans("", "", "-.()")
 
 
+# A phone's From, To and Contact stand in every message of a call, and its URIs in every call: what was parsed is
+# remembered. The values are shared, so nobody may change them. Longer texts than a real phone's are not worth it.
+REMEMBERED_TEXTS = 8192
+REMEMBERED_CHARS_MAX = 256
+
+
 def parse_uri(text: str) -> Uri:
     """addr-spec. Raises SipParseError."""
+    return _remembered_uri(text) if len(text) <= REMEMBERED_CHARS_MAX else _parse_uri(text)
+
+
+def _parse_uri(text: str) -> Uri:
     if text.startswith("sip:"):
         return _parse_sip(text, "sip", 4)
     scheme, colon, rest = text.partition(":")
@@ -121,6 +132,9 @@ def parse_uri(text: str) -> Uri:
     if not _opaque(rest):
         raise malformed("URI", text)
     return OtherUri(scheme, rest)
+
+
+_remembered_uri = lru_cache(REMEMBERED_TEXTS)(_parse_uri)
 
 
 def _parse_sip(text: str, scheme: str, start: int) -> SipUri:
@@ -267,6 +281,7 @@ class NameAddr(msgspec.Struct, eq=False):
     """name-addr or addr-spec with its header parameters (20.10): From, To, Contact, Route and their kin.
 
     `display` is the name without quotes and escapes, `uri` the text between <>, `params` those after it.
+    Shared between messages: never changed once parsed.
     """
 
     display: str
@@ -302,6 +317,10 @@ def parse_name_addr(text: str) -> NameAddr:
     Looser than the grammar in one place: an unquoted display name may hold any character that cannot be
     mistaken for structure, since phones send names in every script without quotes.
     """
+    return _remembered_name_addr(text) if len(text) <= REMEMBERED_CHARS_MAX else _parse_name_addr(text)
+
+
+def _parse_name_addr(text: str) -> NameAddr:
     if text[:1] == "<":
         display, start = "", 0
     elif text[:1] == '"':
@@ -321,6 +340,9 @@ def parse_name_addr(text: str) -> NameAddr:
         raise malformed("name-addr", text)
     tail = text[end + 1 :]
     return NameAddr(display, text[start + 1 : end], parse_params(tail) if tail else {})
+
+
+_remembered_name_addr = lru_cache(REMEMBERED_TEXTS)(_parse_name_addr)
 
 
 def _parse_addr_spec(text: str) -> NameAddr:

@@ -1,7 +1,7 @@
 """baresip (Debian) as a phone: a process with a configuration of its own, driven over its ctrl_tcp module.
 
-ctrl_tcp speaks JSON in netstrings: `{"command": "dial", "params": ...}` in, `{"event": true, "type": ...}` out. Audio
-goes from a bridge to itself, so no sound hardware is needed.
+ctrl_tcp speaks JSON in netstrings: `{"command": "dial", "params": ...}` in, `{"event": true, "type": ...}` out. It
+sends a tone and plays into nothing, so no sound hardware is needed.
 """
 
 import signal
@@ -25,13 +25,16 @@ sip_listen {host}:0
 net_interface {host}
 call_local_timeout 120
 call_max_calls 4
-audio_player aubridge,loop
-audio_source aubridge,loop
-audio_alert aubridge,bell
+audio_player aubridge,silent
+audio_alert aubridge,silent
+audio_source ausine,440
+ausrc_srate 48000
+ausrc_channels 2
 rtp_ports {rtp}-{rtp_last}
 module_path {modules}
 module g711.so
 module aubridge.so
+module ausine.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
