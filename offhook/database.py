@@ -9,8 +9,8 @@ import asyncpg
 
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
-from offhook.text import shorten
 from provisioning import service
+from provisioning.printable import shorten
 from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem
 
 Result = TypeVar("Result")

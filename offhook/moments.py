@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from offhook.exit_codes import CommandError, ExitCode
-from offhook.text import shorten
+from provisioning.printable import shorten
 
 EXPECTED = (
     "a time such as 2026-11-22, 2026-11-22 09:30, 2026-11-22T09:30:00Z, today, yesterday, or 90m, 12h, 7d ago"

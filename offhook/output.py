@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from offhook.text import escape_control
+from provisioning.printable import escape_control
 
 RIGHT_ALIGNED = ">"
 COLUMN_GAP = "  "

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from offhook.exit_codes import CommandError, ExitCode
-from offhook.text import shorten
 from provisioning.model import AccountKind
+from provisioning.printable import shorten
 from rating.money import VatMode
 
 USUAL_VAT = {AccountKind.PREPAID: VatMode.INC_VAT, AccountKind.POSTPAID: VatMode.EX_VAT}

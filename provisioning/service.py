@@ -369,6 +369,30 @@ async def list_cdrs(db: asyncpg.Pool, query: CdrQuery) -> list[CdrView]:
 # --- what they share
 
 
+async def set_account(
+    db: asyncpg.Pool,
+    name: str,
+    *,
+    tariff: str | None = None,
+    credit_limit_micros: int | None = None,
+    calls_max: int | None = None,
+) -> AccountView:
+    """Change an account; what is None stays. Whether the tariff exists, and fits its VAT mode, the caller checks."""
+    async with db.acquire() as connection, connection.transaction():
+        account = await _find_account(connection, name, is_locked=True)
+        changed = msgspec.structs.replace(
+            account,
+            tariff=account.tariff if tariff is None else rules.check_tariff(tariff),
+            credit_limit_micros=account.credit_limit_micros
+            if credit_limit_micros is None
+            else rules.check_credit_limit(credit_limit_micros, account.kind),
+            calls_max=account.calls_max if calls_max is None else rules.check_calls_max(calls_max),
+        )
+        if changed != account:
+            await store.update_account(connection, changed)
+        return await _account_view(connection, name)
+
+
 async def _set_suspended(db: asyncpg.Pool, name: str, *, is_suspended: bool) -> AccountView:
     async with db.acquire() as connection, connection.transaction():
         account = await _find_account(connection, name, is_locked=True)

@@ -150,6 +150,16 @@ async def account_ids(db: asyncpg.Connection, names: Iterable[str]) -> dict[str,
     return {row["name"]: row["id"] for row in rows}
 
 
+async def update_account(db: asyncpg.Connection, account: Account) -> None:
+    await db.execute(
+        "UPDATE accounts SET tariff = $2, credit_limit_micros = $3, calls_max = $4 WHERE id = $1",
+        account.id,
+        account.tariff,
+        account.credit_limit_micros,
+        account.calls_max,
+    )
+
+
 async def set_suspended(db: asyncpg.Connection, account_id: int, *, is_suspended: bool) -> None:
     await db.execute("UPDATE accounts SET is_suspended = $2 WHERE id = $1", account_id, is_suspended)
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from provisioning.logs import configure_logs
 from rating.journal.link import JournalRefusedError
 from switch.config import ConfProblems, load_conf
 from switch.process import SwitchPaths, SwitchProcess
@@ -23,6 +25,8 @@ log = structlog.get_logger("switch")
 
 def main() -> int:
     arguments = _parse_arguments()
+    configure_logs()
+    os.umask(0o077)
     try:
         conf = load_conf(arguments.conf)
     except ConfProblems as problems:

@@ -119,6 +119,37 @@ def show(
         print_table(columns("time", "kind", ">amount", "for"), rows, empty="")
 
 
+@app.command("set")
+def set_(
+    name: NameArgument,
+    tariff: Annotated[str | None, typer.Option("--tariff", help="Its price list from now on.")] = None,
+    credit_limit: Annotated[
+        str | None, typer.Option("--credit-limit", help="How far it may go below zero, in pounds.")
+    ] = None,
+    calls_max: Annotated[
+        int | None, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+    ] = None,
+    data: DataOption = None,
+    conf: ConfOption = None,
+    dsn: DsnOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Change an account. What is not named stays."""
+    limit_micros = None if credit_limit is None else pounds(credit_limit, "--credit-limit")
+    place = data_dir(data)
+    address = find_dsn(place, given=dsn)
+    if tariff is not None:
+        account = run_on_books(address, lambda db: service.show_account(db, name)).view.account
+        _choose(conf_dir(place, conf), kind=account.kind, vat=account.vat, tariff=tariff)
+    view = run_on_books(
+        address,
+        lambda db: service.set_account(
+            db, name, tariff=tariff, credit_limit_micros=limit_micros, calls_max=calls_max
+        ),
+    )
+    _print_view(view, as_json=as_json)
+
+
 @app.command()
 def topup(
     name: NameArgument,

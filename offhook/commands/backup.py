@@ -17,7 +17,6 @@ import typer
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir
 from offhook.database import find_dsn, without_password
 from offhook.exit_codes import CommandError, ExitCode
-from offhook.logs import configure_logs
 from offhook.output import print_json, print_line
 from offhook.paths import SECRET_FILE_MODE, DataDir
 from offhook.postgres.binaries import program
@@ -25,7 +24,8 @@ from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.lock import ExchangeLock
 from offhook.supervisor.part import Part
 from offhook.supervisor.plans import PRIVATE_UMASK, postgres_plan
-from offhook.text import shorten
+from provisioning.logs import configure_logs
+from provisioning.printable import shorten
 
 # pg_dump's own archive format: compressed, checked by pg_restore.
 ARCHIVE_MAGIC = b"PGDMP"

@@ -4,8 +4,8 @@ import asyncio
 
 from offhook.commands.options import DataOption, DsnOption, data_dir
 from offhook.database import find_dsn
-from offhook.logs import configure_logs
 from offhook.output import print_line
+from provisioning.logs import configure_logs
 
 
 def migrate(data: DataOption = None, dsn: DsnOption = "") -> None:

@@ -5,12 +5,12 @@ import os
 
 from offhook.commands.options import ConfOption, DataOption, DsnOption, data_dir, load_conf_or_fail, warn
 from offhook.exit_codes import CommandError, ExitCode
-from offhook.logs import configure_logs
 from offhook.output import print_line
 from offhook.paths import DataDir
 from offhook.supervisor.conf_home import conf_dir_for
 from offhook.supervisor.lock import ExchangeLock
 from offhook.supervisor.plans import PRIVATE_UMASK
+from provisioning.logs import configure_logs
 
 
 def up(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "") -> None:

@@ -9,16 +9,14 @@ everybody can read.
 import argparse
 import os
 import signal
-import sys
 from pathlib import Path
 
-import structlog
 import uvloop
-from structlog.typing import EventDict, WrappedLogger
 
 from provisioning.books.channel import Channel
 from provisioning.books.keeper import Keeper
 from provisioning.books.outbox import Outbox
+from provisioning.logs import configure_logs
 
 
 def main() -> None:
@@ -35,7 +33,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)  # the checkpoint holds what logs phones in
-    _configure_logs()
+    configure_logs()
     uvloop.run(_serve(arguments))
 
 
@@ -47,30 +45,6 @@ async def _serve(arguments: argparse.Namespace) -> None:
     finally:
         outbox.close()
         await channel.close()
-
-
-def _configure_logs() -> None:
-    """Facts with keys on stderr, which is the switch's."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _escape_values,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "event"], bool_as_flag=False
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
-def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Without this, a line feed in a peer's text, quoted in PostgreSQL's error, could forge a log line."""
-    return {
-        key: ascii(value)[1:-1] if isinstance(value, str) and not value.isprintable() else value
-        for key, value in event.items()
-    }
 
 
 if __name__ == "__main__":

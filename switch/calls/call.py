@@ -113,8 +113,9 @@ class Call:
 
     @property
     def is_unacknowledged(self) -> bool:
-        """Answered, and the caller has not yet said that it heard it."""
-        return self.caller_leg.answered_at is not None and not self.caller_leg.is_acknowledged
+        """Answered by the callee, and the caller has not said that it heard it: it may not even have been told."""
+        is_answered = self.state in (CallState.AWAITING_JOURNAL, CallState.UP)
+        return is_answered and not self.caller_leg.is_acknowledged
 
     @property
     def callee_legs(self) -> Sequence[CalleeLeg]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from provisioning.logs import configure_logs
 from switch.edge.edge import Edge
 from switch.edge.limits import LISTEN_BACKLOG, EdgeLimits
 from switch.edge.socket_path import short_socket_path
@@ -30,14 +31,7 @@ log = structlog.get_logger("switch.edge")
 
 def main() -> int:
     arguments = _parse_arguments()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logs()
     os.umask(0o077)
     _raise_descriptor_limit()
     limits = EdgeLimits(

@@ -119,6 +119,19 @@ def test_an_unacknowledged_answer_is_not_charged_after_a_crash() -> None:
     assert again.balance() == BALANCE
 
 
+def test_an_answer_that_was_still_waiting_for_the_journal_is_not_charged() -> None:
+    house = make_house()
+    alice, _ = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
+    alice.register()
+    house.journal.durable = "never"
+    alice.invite("07700900123")
+    house.link.run(0.6)
+    house.exchange.on_second(house.clock.now)
+    again = crash(house)
+    assert 200 not in alice.statuses[-1:]
+    assert again.journal.cdrs()[0].cost_micros == 0
+
+
 def test_bindings_and_credits_survive() -> None:
     house = make_house()
     alice = house.phone("alice", "192.0.2.10")

@@ -1,4 +1,4 @@
-"""One exchange for all phone tests but those that break it, phones that end with their test, and a look for leftovers."""
+"""One exchange for all phone tests but those that break it; phones that end with their test; a look for leftovers."""
 
 import importlib.util
 import shutil
@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-pytest.register_assert_rewrite("tests.wire.phones.town", "tests.wire.phones.records")
 
 from demo.phone import Phone
 from demo.phone_messages import PhoneSettings

@@ -84,7 +84,7 @@ def records_of(town: Town, sip_call_id: str, *, legs: int) -> list[Record]:
 
 
 def moments(call: PhoneCall) -> Moments:
-    """What this phone sent and received for the call. Of several INVITEs the last before the first sign of life counts."""
+    """What this phone sent and received for the call. The INVITE that counts is the last before a sign of life."""
     mine = [
         (seen, facts)
         for seen in call.phone.trace

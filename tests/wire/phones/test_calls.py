@@ -1,4 +1,4 @@
-"""Calls between lines: who hangs up, what a callee may say, cancelling, early media, identity, INFO; and the records."""
+"""Calls between lines: who hangs up, what a callee may say, cancelling, early media, identity, INFO; the records."""
 
 from collections.abc import Callable
 
@@ -233,6 +233,25 @@ def test_a_phone_that_is_wrong_about_its_address_gets_calls_where_it_is(
     talk()
     hang_up(call, theirs)  # the BYE finds it too
     assert records_of(town, call.sip_call_id, legs=2)[1].destination_address == f"udp:127.0.0.1:{bob.port}"
+
+
+def test_lines_that_are_challenged_by_sha_256_call_each_other(town: Town, registered: Registered) -> None:
+    sha, both = registered("sha"), registered("both")
+    call, theirs = connect(town, sha, "01632960005", both)
+    [invite] = [seen for seen in sent(sha, "INVITE") if header(seen, "Proxy-Authorization") is not None]
+    assert "algorithm=SHA-256" in (header(invite, "Proxy-Authorization") or "")
+    hang_up(theirs, call)
+    check_times(records_of(town, call.sip_call_id, legs=2)[0], call)
+
+
+def test_a_phone_whose_connection_is_gone_is_not_rung(town: Town, registered: Registered) -> None:
+    alice, bob = registered("alice"), registered("bob", transport=Transport.TCP)
+    bob.kill()
+    town.wait_for_status(2.0, registrations=1)
+    call = alice.dial(town.uri(BOB_DIALLED))
+    assert call.wait_ended().status == 480
+    [row] = records_of(town, call.sip_call_id, legs=1)
+    assert row.outcome == "not_registered"
 
 
 def test_the_operator_ends_a_call_on_both_sides(town: Town, registered: Registered) -> None:

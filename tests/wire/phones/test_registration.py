@@ -1,4 +1,4 @@
-"""Phones register: passwords, digest policies, transports, several on a line, and one that is wrong about its address."""
+"""Phones register: passwords, digest policies, transports, several on a line, one that is wrong about its address."""
 
 from collections.abc import Callable
 

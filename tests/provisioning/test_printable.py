@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.text import escape_control, shorten
+from provisioning.printable import escape_control, shorten
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
-"""Log lines as facts with keys (logfmt), one event a line, on stderr. Wiring only."""
+"""Log lines as facts with keys (logfmt), one event a line, on stderr: the same for every process of an exchange."""
 
 import sys
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from offhook.text import escape_control
+from provisioning.printable import escape_control
 
 FIRST_KEYS = ("timestamp", "level", "event")
 
 
 def configure_logs() -> None:
+    """Once in each process, before its first line."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
             _escape_values,
             structlog.processors.LogfmtRenderer(key_order=list(FIRST_KEYS), bool_as_flag=False),
         ],
