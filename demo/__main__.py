@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import io
 import shutil
 import signal
 import sys
@@ -21,6 +22,8 @@ INTERRUPTED = 130
 
 
 def main() -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without arrows or pounds still gets its demo
     pages = Pages()
     if importlib.util.find_spec("pjsua2") is None:
         pages.say("The demo needs pjsua2 for its softphones: pip install 'offhook[dev]'.")
@@ -51,7 +54,7 @@ def _play(directory: Path, pages: Pages) -> None:
     began = time.monotonic()
     exchange.stop()
     pages.say(
-        f"\nPhones unregistered, exchange ended cleanly in {time.monotonic() - began:.1f} s. "
+        f"\nPhones unregistered, exchange ended in {time.monotonic() - began:.1f} s. "
         "[bold green]All of it happened exactly.[/]"
     )
 

@@ -8,12 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.ladder import Rung, draw
-from demo.records import CdrLine, Price, pounds
+from demo.records import CdrLine, pounds
 from demo.scenes import ALICE, BOB, CREDIT_MICROS, PRICE, Scene
 
 NAMES = ("Alice", "Offhook", "Bob")
 WIDTH = 100
-WRAPPED = ("how it ended",)
 
 
 class Pages:
@@ -37,19 +36,17 @@ class Pages:
         )
 
     def set_up(self, address: str, ready_s: float) -> None:
+        self.say(f"`offhook up` was ready after {ready_s:.1f} s. SIP on {address}, UDP and TCP.")
         self.say(
-            f"`offhook up` is ready after {ready_s:.1f} s: PostgreSQL, edge, switch, journal; SIP on {address}."
+            f"Account shop, prepaid, {pounds(CREDIT_MICROS)}. Between phones: {pounds(PRICE.connect_fee_micros)} "
+            f"a call + {pounds(PRICE.per_minute_micros)} a minute."
         )
-        self.say(
-            f"Account shop, prepaid, {pounds(CREDIT_MICROS)}; between phones it pays {_price_words(PRICE)}."
-        )
-        self.say(f"Alice has {ALICE[1]}, Bob {BOB[1]}: two pjsua2 softphones, each a process of its own.")
+        self.say(f"Alice ({ALICE[1]}) and Bob ({BOB[1]}): two pjsua2 softphones.")
 
     def registrations(self, rows: list[dict[str, Any]]) -> None:
-        table = _table("line", "contact", "from", ">expires in", "phone")
+        table = _table("line", "contact", "from", ">expires in")
         for row in rows:
-            expires = f"{row['expires_in_s']} s"
-            table.add_row(row["user"], row["contact"], row["source"], expires, row["user_agent"])
+            table.add_row(row["user"], row["contact"], row["source"], f"{row['expires_in_s']} s")
         self._console.print("\n[bold]Registered[/], by `offhook registrations`")
         self._console.print(table)
 
@@ -59,7 +56,7 @@ class Pages:
             self._console.print(Text(line))
 
     def records(self, rows: list[CdrLine]) -> None:
-        table = _table("setup (UTC)", ">leg", "from", "to", ">talked", ">billed", ">cost", "how it ended")
+        table = _table("setup", ">leg", "from", "to", ">talked", ">cost", "ended")
         for row in rows:
             table.add_row(
                 _clock(row.setup_at_ms),
@@ -67,11 +64,12 @@ class Pages:
                 row.network_number,
                 row.destination,
                 f"{row.duration_ms / 1000:.3f} s" if row.answered_at_ms is not None else "",
-                f"{row.billed_s} s" if row.billed_s else "",
                 pounds(row.cost_micros) if row.cost_micros else "",
-                f"{row.sip_status} {row.reason}",
+                f"{row.sip_status} {row.ended_by if row.answered_at_ms is not None else row.outcome}",
             )
-        self._console.print("\n[bold]The records[/] in PostgreSQL, from `offhook cdr list`: one row a leg")
+        self._console.print(
+            "\n[bold]The records[/] in PostgreSQL, from `offhook cdr list`: one row a leg, times in UTC"
+        )
         self._console.print(table)
 
     def sums(self, scenes: list[Scene], total_micros: int) -> None:
@@ -93,15 +91,9 @@ def _table(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for head in heads:
         is_right = head.startswith(">")
-        table.add_column(
-            head.removeprefix(">"), justify="right" if is_right else "left", no_wrap=head not in WRAPPED
-        )
+        table.add_column(head.removeprefix(">"), justify="right" if is_right else "left", overflow="fold")
     return table
 
 
-def _price_words(price: Price) -> str:
-    return f"{pounds(price.connect_fee_micros)} a call and {pounds(price.per_minute_micros)} a minute"
-
-
 def _clock(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M:%S")

@@ -166,7 +166,6 @@ def balance(exchange: LocalExchange) -> int:
     shown = exchange.run_json("account", "show", ACCOUNT)
     books: int = shown["view"]["balance_micros"]
     live = shown["live"]
-    live = live or {"balance_micros": books, "reserved_micros": 0}
     check(live is not None, "`offhook account show` does not have the switch's live balance")
     check(
         live["balance_micros"] == books and live["reserved_micros"] == 0,

@@ -136,7 +136,7 @@ class RunningExchange:
         process, self._process = self._process, None
         if process is None:
             return 0
-        parts = descendants(process.pid)
+        parts = [(pid, started_at(pid)) for pid in descendants(process.pid)]
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
@@ -146,7 +146,7 @@ class RunningExchange:
         finally:
             process.kill()
             process.wait()
-            kill_all(parts)
+            kill_all([pid for pid, started in parts if started and started_at(pid) == started])
 
     def kill(self) -> None:
         """SIGKILL to every process of it. They are stopped first, so that none sees another die."""
@@ -219,6 +219,11 @@ class RunningExchange:
         names = (name + " ", name + "{")
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(names))
 
+    def open_files(self) -> int:
+        """File descriptors of the switch."""
+        (switch,) = (pid for pid in descendants(self.pid) if module_of(pid) == "switch")
+        return len(list(Path(f"/proc/{switch}/fd").iterdir()))
+
     @property
     def dsn(self) -> str:
         return (self.data / "run" / "dsn").read_text(encoding="utf-8").strip()
@@ -261,6 +266,29 @@ def descendants(pid: int) -> list[int]:
     for child in children:
         found += [child, *descendants(child)]
     return found
+
+
+def started_at(pid: int) -> str:
+    """In ticks since boot: tells a process from a later one with its number. "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def command_line(pid: int) -> list[str]:
+    """Its words; [] when it is gone."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return raw.decode("utf-8", "replace").rstrip("\0").split("\0")
+
+
+def module_of(pid: int) -> str:
+    """What Python runs there by -m, or ""."""
+    words = command_line(pid)
+    return words[words.index("-m") + 1] if "-m" in words[:-1] else ""
 
 
 def kill_all(pids: Sequence[int]) -> None:

@@ -21,6 +21,7 @@ from sipp_scenarios.sipp import Sipp, SippError, SippRun
 
 RECORDS_TIMEOUT_S = 15.0
 QUIET_TIMEOUT_S = 10.0
+TRANSACTIONS_TIMEOUT_S = 60.0
 KNOWN_TIMEOUT_S = 10.0
 # The exchange repeats a refusal until it is acknowledged, and BYE until it is answered: what is up after this is stuck.
 IDLE = ("live_calls", "reservations")
@@ -61,7 +62,9 @@ class Stage:
         self.exchange.start()
         try:
             self._set_up(scenarios)
+            files = self.exchange.open_files()
             yield self
+            self._wait_until_nothing_is_left(files)
         except BaseException:
             self.exchange.kill()
             raise
@@ -236,6 +239,21 @@ class Stage:
         if status.get("bugs") != 0:
             problems.append(f"{status.get('bugs')} bugs counted: {self.exchange.log_tail()}")
         return problems
+
+    def _wait_until_nothing_is_left(self, files: int) -> None:
+        """After the last transaction's timers (64*T1) the exchange is as it was before the first scenario."""
+        deadline = time.monotonic() + TRANSACTIONS_TIMEOUT_S
+        while True:
+            status = self.exchange.try_status()
+            left = {name: status.get(name) for name in (*IDLE, "transactions") if status.get(name) != 0}
+            left |= {"dialogs": self.exchange.metric("offhook_legs")}
+            left |= {"open files": self.exchange.open_files() - files}
+            left = {name: value for name, value in left.items() if value != 0}
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise ScenarioFailed(f"left over: {left}")
+            time.sleep(0.5)
 
     def _check_log(self) -> None:
         text = self.exchange.log.read_text(encoding="utf-8", errors="replace")

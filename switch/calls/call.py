@@ -32,7 +32,7 @@ from switch.calls.cdr import (
     set_price,
 )
 from switch.calls.credit_watch import CreditWatch
-from switch.calls.hunt import Hunt, best_outcome, may_fail_over
+from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_caller
 from switch.calls.identity import Caller, LineCaller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
@@ -387,7 +387,7 @@ class Call:
         """No target answered: the caller hears the best of what they said."""
         if self.state is not CallState.HUNTING:
             return
-        status = outcome.status if outcome.status >= 400 else 480  # a redirection is not ours to pass on
+        status = status_for_caller(outcome)
         self.caller_leg.refuse(status, now, cause=outcome.q850_cause, words="")
         ended_by = "exchange" if outcome.is_ours else "callee"
         label = outcome_label(outcome.status, outcome.q850_cause)

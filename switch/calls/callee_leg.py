@@ -111,7 +111,7 @@ class CalleeLeg(Leg):
         self._fail(LegOutcome(408, RECOVERY_ON_TIMER_EXPIRY, "no answer to our INVITE", is_ours=True), now)
 
     def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
-        self._fail(LegOutcome(503, 41, "the address cannot be reached", is_ours=True), now)
+        self._fail(LegOutcome(503, 20, "the address cannot be reached", is_ours=True), now)
 
     def _send_invite(self, now: float, credentials: tuple[str, str] | None = None) -> None:
         assert self._invitation is not None

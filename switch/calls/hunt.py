@@ -50,6 +50,19 @@ def fails_over(trunk: Trunk, status: int) -> bool:
     return status in trunk.failover_codes
 
 
+def status_for_caller(outcome: LegOutcome) -> int:
+    """What a failed target means to the caller.
+
+    A redirection is not ours to pass on; and a 503 from behind would tell the phone that this exchange is down, so that
+    it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263 4.3): a carrier's becomes 500, an unreachable phone's 480.
+    """
+    if outcome.status < 400:
+        return 480
+    if outcome.status == 503:
+        return 480 if outcome.is_ours else 500
+    return outcome.status
+
+
 def best_outcome(outcomes: Sequence[LegOutcome]) -> LegOutcome:
     """What the caller is told when every attempt failed: a 6xx first, then the lowest class (16.7 step 6).
 

@@ -1,7 +1,8 @@
-"""`python -m tests.wire.kill [points] [random] [outage] [machine]`: the long kill test, all of it unless some is named.
+"""`python -m tests.wire.kill [points] [random] ...`: the long kill test, all steps unless some are named.
 
-points: each named point of a call, with each victim, once a seed. random: 50 kills at random moments. outage: ten minutes
-without PostgreSQL. machine: every process killed at once, and started again while PostgreSQL cannot start.
+points: each named point of a call, with each victim, once a seed. random: 50 kills at random moments.
+recovery: the switch killed again and again while it recovers. outage: ten minutes without PostgreSQL.
+machine: every process killed at once, and started again while PostgreSQL cannot start.
 Exit code 1 when a record or a penny is missing, with all that was wrong.
 """
 
@@ -21,6 +22,8 @@ RANDOM_KILLS = 50
 KILLS_BETWEEN_AUDITS = 5
 OUTAGE_S = 600.0
 CHECKPOINT_S = 10.0
+KILLS_WHILE_RECOVERING = 5
+STEPS = ("points", "random", "recovery", "outage", "machine")
 VICTIMS = (Part.SWITCH, Part.JOURNAL, Part.POSTGRES)
 
 
@@ -34,13 +37,14 @@ def main() -> int:
             "points": lambda drill, seed=seed: _points(drill, seed),  # type: ignore[misc]
             "random": lambda drill: _random_kills(drill, -(-arguments.random_kills // arguments.seeds)),
             "outage": lambda drill, is_last=is_last: _outage(drill, arguments.outage if is_last else 0),  # type: ignore[misc]
+            "recovery": _recovery,
             "machine": _machine_fails,
         }
         with tempfile.TemporaryDirectory(prefix="offhook-kill-") as directory:
             drill = Drill(Path(directory), seed=seed, say=_say)
             _say(f"seed {seed}")
             with drill.open():
-                for name in arguments.steps or steps:
+                for name in arguments.steps or STEPS:
                     try:
                         steps[name](drill)
                     except AuditFailed as failure:
@@ -61,7 +65,7 @@ def _parse_arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("steps", nargs="*", choices=["points", "random", "outage", "machine", []])
+    parser.add_argument("steps", nargs="*", choices=[*STEPS, []])
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many of them")
     parser.add_argument("--random-kills", type=int, default=RANDOM_KILLS, help="over all seeds")
@@ -73,14 +77,12 @@ def _points(drill: Drill, seed: int) -> None:
     for index, point in enumerate(sorted(NAMES)):
         for victim in VICTIMS:
             _say(f"{victim.name.lower()} dies at {point}")
-            drill.restart_if_slow()
             with drill.load():
                 drill.kill_at(point, victim, count=1 + (seed + index) % 7)
 
 
 def _random_kills(drill: Drill, kills: int) -> None:
     for first in range(0, kills, KILLS_BETWEEN_AUDITS):
-        drill.restart()
         last = min(first + KILLS_BETWEEN_AUDITS, kills)
         _say(f"random kills {first + 1} to {last}")
         with drill.load():
@@ -88,10 +90,15 @@ def _random_kills(drill: Drill, kills: int) -> None:
                 drill.kill_at_random()
 
 
+def _recovery(drill: Drill) -> None:
+    _say(f"the switch dies, and {KILLS_WHILE_RECOVERING} times more while it recovers")
+    with drill.load():
+        drill.kill_while_recovering(KILLS_WHILE_RECOVERING)
+
+
 def _outage(drill: Drill, seconds: float) -> None:
     if not seconds:
         return
-    drill.restart()
     _say(f"PostgreSQL away for {seconds:.0f} s")
     with drill.load(), drill.without_postgres():
         _say(f"  {drill.answered_during(seconds)} calls answered meanwhile")

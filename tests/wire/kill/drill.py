@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ CREDITS = {
     "poor": 400_000,
 }  # the poor one runs out while it talks
 CALLS_PER_S = 20.0
-WARM_UP_S = 1.0
+WARM_UP_S = 0.8
 AFTER_S = 0.7  # of load on what has come back, before the audit
 POINT_TIMEOUT_S = 20.0
 # The supervisor's and the books' back-offs after several deaths in a row, on a machine that is busy.
@@ -43,7 +44,7 @@ QUIET_TIMEOUT_S = 60.0
 # The first restarts come after 0.2, 0.4, 0.8 s ...: a fresh start now and then keeps the test short.
 DEATHS_BEFORE_RESTART = 3
 LOAD_TIMEOUT_S = 120.0
-POLL_S = 0.05
+PASSING_S = 0.1  # what was durable when the journal froze may still be on its way
 REFUSAL_TIMEOUT_S = 30.0
 BROKEN_SETTING = "this is no setting, so this server cannot start\n"
 
@@ -71,7 +72,7 @@ class Drill:
         )
         self.exchange = RunningExchange(root, conf, environment={ENVIRONMENT: str(self._point)})
         self.kills: list[Kill] = []
-        self._deaths = 0
+        self._deaths: Counter[Part] = Counter()
         self._epoch = ""
         self._told: set[str] = set()
         self._loop = asyncio.new_event_loop()
@@ -143,6 +144,7 @@ class Drill:
     @contextmanager
     def load(self) -> Iterator[None]:
         """Calls come and go inside the block; after it every attempt is over and everything is audited."""
+        self._restart_if_slow()
         self._begin_load()
         time.sleep(WARM_UP_S)
         yield
@@ -197,11 +199,42 @@ class Drill:
         self._say(f"  killing {' and '.join(part.name.lower() for part in parts)}")
         self.kill(*parts)
 
+    def kill_while_recovering(self, times: int) -> None:
+        """The switch dies, and each that follows it dies within its first moments; the last one lives."""
+        self._note(Part.SWITCH, takes_journal=False)
+        pid = victims.kill(self.exchange, Part.SWITCH, RECOVERY_TIMEOUT_S)
+        for _ in range(times):
+            victims.await_another(self.exchange, Part.SWITCH, pid, RECOVERY_TIMEOUT_S)
+            time.sleep(self._random.uniform(0.0, 1.5))
+            pid = victims.kill(self.exchange, Part.SWITCH, RECOVERY_TIMEOUT_S)
+        self._recover(Part.SWITCH, pid)
+        self._deaths[Part.SWITCH] += times
+
+    def freeze_journal(self, seconds: float) -> int:
+        """The disk takes nothing for a while. Returns how many answers were passed on in that time: none may be."""
+        pid = victims.await_part(self.exchange, Part.JOURNAL, RECOVERY_TIMEOUT_S)
+        os.kill(pid, signal.SIGSTOP)
+        frozen = Kill("JOURNAL", time.time())
+        self.kills.append(frozen)
+        try:
+            time.sleep(seconds)
+        finally:
+            thawed_at = time.time()
+            os.kill(pid, signal.SIGCONT)
+        self.exchange.wait_for(
+            lambda: self.exchange.try_status().get("journal") == "ok", "the journal to commit again", 10.0
+        )
+        frozen.until = time.time()
+        return sum(
+            attempt.answered_at is not None and frozen.at + PASSING_S < attempt.answered_at < thawed_at
+            for attempt in list(self.attempts)
+        )
+
     def kill_everything(self) -> None:
         """Every process of the exchange at one moment, as when the machine fails."""
         self.kills.append(Kill("everything", time.time(), ends_calls=True, takes_journal=True))
         self.exchange.kill()
-        self._deaths = 0
+        self._deaths.clear()
 
     def restart(self) -> None:
         """In good order, by SIGTERM."""
@@ -209,11 +242,11 @@ class Drill:
         if code != 0:
             raise AuditFailed(f"the exchange stopped with exit code {code}: {self.exchange.log_tail()}")
         self.exchange.start()
-        self._deaths = 0
+        self._deaths.clear()
 
-    def restart_if_slow(self) -> None:
-        """After several deaths the supervisor waits longer each time; that is right, and would be long here."""
-        if self._deaths >= DEATHS_BEFORE_RESTART:
+    def _restart_if_slow(self) -> None:
+        """The more deaths, the longer the supervisor waits with the next start; that is right, and long here."""
+        if max(self._deaths[Part.SWITCH], self._deaths[Part.POSTGRES]) >= DEATHS_BEFORE_RESTART:
             self.restart()
 
     def start_again(self) -> None:
@@ -222,7 +255,7 @@ class Drill:
         self.kills[-1].until = time.time()
 
     def _note(self, *parts: Part, takes_journal: bool) -> None:
-        self._deaths += 1
+        self._deaths.update(parts)
         self.kills.append(
             Kill(
                 " ".join(part.name for part in parts),

@@ -28,7 +28,7 @@ T1_S = 0.5
 T2_S = 4.0
 TRANSACTION_S = 32.0  # 64*T1
 # After this without a final answer a person hangs up; also how long a call may hang whose switch has died.
-CALLER_PATIENCE_S = 6.0
+CALLER_PATIENCE_S = 4.0
 # How much longer than planned the side that does not hang up stays: long enough to be hung up on after a restart.
 BACKSTOP_S = 40.0
 CLOSING_LOOK_S = 0.1

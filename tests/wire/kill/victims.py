@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sipp_scenarios.exchange import RunningExchange, descendants
+from sipp_scenarios.exchange import RunningExchange, command_line, descendants, module_of
 from switch.failpoints import NAMES
 
 POLL_S = 0.005
@@ -30,17 +30,27 @@ class PartMissingError(Exception):
 def find(exchange: RunningExchange, part: Part) -> int | None:
     """Its process id; None between two lives. PostgreSQL is found by its first process, the postmaster."""
     for pid in descendants(exchange.pid):
-        words = _command_line(pid)
+        words = command_line(pid)
         if part is Part.POSTGRES:
             if words and Path(words[0]).name == "postgres" and "-D" in words:
                 return pid
-        elif "-m" in words and words[words.index("-m") + 1] == part.value:
+        elif module_of(pid) == part.value:
             return pid
     return None
 
 
 def await_part(exchange: RunningExchange, part: Part, timeout_s: float) -> int:
     return _await(lambda: find(exchange, part), f"the {part.name.lower()} process", timeout_s)
+
+
+def await_another(exchange: RunningExchange, part: Part, old_pid: int, timeout_s: float) -> int:
+    """Its next life."""
+
+    def another() -> int | None:
+        pid = find(exchange, part)
+        return None if pid == old_pid else pid
+
+    return _await(another, f"the next {part.name.lower()} process", timeout_s)
 
 
 def kill(exchange: RunningExchange, part: Part, timeout_s: float) -> int:
@@ -79,14 +89,6 @@ def _await(find_it: Callable[[], int | None], what: str, timeout_s: float) -> in
             raise PartMissingError(f"waited {timeout_s:.0f} s for {what}")
         time.sleep(POLL_S)
     return pid
-
-
-def _command_line(pid: int) -> list[str]:
-    try:
-        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return []
-    return raw.decode("utf-8", "replace").rstrip("\0").split("\0")
 
 
 def _state(pid: int) -> str:

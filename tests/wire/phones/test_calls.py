@@ -244,16 +244,6 @@ def test_lines_that_are_challenged_by_sha_256_call_each_other(town: Town, regist
     check_times(records_of(town, call.sip_call_id, legs=2)[0], call)
 
 
-def test_a_phone_whose_connection_is_gone_is_not_rung(town: Town, registered: Registered) -> None:
-    alice, bob = registered("alice"), registered("bob", transport=Transport.TCP)
-    bob.kill()
-    town.wait_for_status(2.0, registrations=1)
-    call = alice.dial(town.uri(BOB_DIALLED))
-    assert call.wait_ended().status == 480
-    [row] = records_of(town, call.sip_call_id, legs=1)
-    assert row.outcome == "not_registered"
-
-
 def test_the_operator_ends_a_call_on_both_sides(town: Town, registered: Registered) -> None:
     alice, bob = registered("alice"), registered("bob")
     call, theirs = connect(town, alice, BOB_DIALLED, bob)

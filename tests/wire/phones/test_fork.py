@@ -6,7 +6,7 @@ import pytest
 
 from demo.phone import Phone, PhoneCall
 from demo.phone_messages import CallState
-from tests.wire.phones.calling import connect, hang_up, header, received, talk
+from tests.wire.phones.calling import hang_up, header, received, talk
 from tests.wire.phones.records import Record, check_times, records_of
 from tests.wire.phones.town import Town
 
@@ -63,18 +63,6 @@ def test_a_busy_phone_does_not_stop_the_other(
     rows = records_of(town, call.sip_call_id, legs=3)
     assert (leg_of(rows, on_desk).outcome, leg_of(rows, in_kitchen).outcome) == ("busy", "answered")
     assert rows[0].ended_by == "callee"
-
-
-def test_a_phone_whose_plug_was_pulled_does_not_stop_the_other(town: Town, registered: Registered) -> None:
-    alice = registered("alice")
-    desk, kitchen = registered("bob", name="desk"), registered("bob", name="kitchen")
-    desk.kill()
-    call, in_kitchen = connect(town, alice, "01632960002", kitchen)
-    talk()
-    hang_up(call, in_kitchen)
-    rows = records_of(town, call.sip_call_id, legs=3)
-    assert leg_of(rows, in_kitchen).outcome == "answered"
-    assert [row.ringing_at for row in rows[1:] if row.sip_call_id != in_kitchen.sip_call_id] == [None]
 
 
 def test_when_all_phones_are_busy_so_is_the_line(

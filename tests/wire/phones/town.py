@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ LINES = {
 DIGEST = {"both": "both", "sha": "sha256"}
 
 CALLS_END_TIMEOUT_S = 5.0
+CHANGE_TIMEOUT_S = 5.0
 # Timers H, J and L keep an ended transaction for 64*T1 = 32 s, so that a late repeat finds it.
 TRANSACTIONS_END_TIMEOUT_S = 40.0
 RECORDS_TIMEOUT_S = 10.0
@@ -160,6 +161,13 @@ class Town(LocalExchange):
             if found == expected:
                 return
             assert time.monotonic() < deadline, f"after {timeout_s:g} s {found}, expected {expected}"
+            time.sleep(POLL_S)
+
+    def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
+        """Until something outside is so that a status does not count."""
+        deadline = time.monotonic() + CHANGE_TIMEOUT_S
+        while not is_so():
+            assert time.monotonic() < deadline, f"no {what} after {CHANGE_TIMEOUT_S:g} s"
             time.sleep(POLL_S)
 
     def check_calls_over(self) -> None:

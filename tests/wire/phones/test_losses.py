@@ -1,4 +1,4 @@
-"""The switch is killed, or told to end, while phones are registered and talking. An exchange of its own."""
+"""The switch is killed or told to end, phones lose power, connections break. On an exchange of its own."""
 
 import os
 import signal
@@ -95,6 +95,31 @@ def test_a_call_that_was_ringing_ends_and_the_caller_can_call_again(
     records_of(town, call.sip_call_id, legs=2)
 
 
+def test_a_phone_without_power_does_not_stop_the_other_on_its_line(
+    town: Town, registered: Registered
+) -> None:
+    alice = registered("alice")
+    desk, kitchen = registered("bob", name="desk"), registered("bob", name="kitchen")
+    desk.kill()
+    call, in_kitchen = connect(town, alice, "01632960002", kitchen)
+    talk()
+    hang_up(call, in_kitchen)
+    rows = records_of(town, call.sip_call_id, legs=3)
+    answered, silent = sorted(rows[1:], key=lambda row: row.sip_call_id != in_kitchen.sip_call_id)
+    assert (answered.outcome, silent.ringing_at) == ("answered", None)
+
+
+def test_a_call_to_a_phone_whose_connection_broke_fails_at_once(town: Town, registered: Registered) -> None:
+    alice, carol = registered("alice"), registered("carol", transport=Transport.TCP)
+    carol.kill()
+    town.wait_until("a dead binding", lambda: bool(town.registrations("carol")[0]["is_dead"]))
+    call = alice.dial(town.uri("01632960003"))
+    ended = call.wait_ended(timeout_s=2.0)
+    assert ended.status in (480, 503)
+    rows = records_of(town, call.sip_call_id, legs=2)
+    assert rows[0].ringing_at is None
+
+
 def test_sigterm_ends_live_calls_and_ships_their_records(
     town: Town, registered: Registered, carrier: Carrier
 ) -> None:
@@ -113,4 +138,4 @@ def test_sigterm_ends_live_calls_and_ships_their_records(
     assert row.ended_by == "exchange"
     assert not row.is_recovered
     assert town.balance("shop") == before - row.cost_micros
-    assert [binding["user"] for binding in town.registrations("")] == ["alice"]
+    assert town.registrations("alice")
