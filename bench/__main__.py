@@ -50,9 +50,11 @@ class Bench:
     def rounds(self) -> None:
         for number in range(self.plan.rounds):
             for rate in self.plan.rates:
-                for subject in self.subjects:
-                    say(f"whole job, round {number + 1}, {rate} calls/s, {subject.name}")
-                    self.results.jobs.append(self._job(subject, rate))
+                for is_awake in self.plan.awake:
+                    for subject in self.subjects:
+                        mode = "kept awake" if is_awake else "as it is"
+                        say(f"whole job, round {number + 1}, {rate} calls/s, {mode}, {subject.name}")
+                        self.results.jobs.append(self._job(subject, rate, is_awake=is_awake))
 
     def search(self) -> None:
         for subject in self.subjects:
@@ -65,13 +67,15 @@ class Bench:
             known_good = max(clean, default=self.plan.rates[0] / self.plan.search_growth)
             self.results.search += search_highest_rate(subject, self.desk, self.plan, known_good=known_good)
 
-    def _job(self, subject: Subject, rate: int) -> JobFigures:
+    def _job(self, subject: Subject, rate: int, *, is_awake: bool) -> JobFigures:
+        plan = self.plan
+
         def run() -> JobFigures:
             return run_job(
-                subject, self.desk, rate=rate, load_s=self.plan.load_s, settle_s=self.plan.settle_s
+                subject, self.desk, rate=rate, load_s=plan.load_s, settle_s=plan.settle_s, is_awake=is_awake
             )
 
-        if not isinstance(subject, Exchange) or rate != self.plan.rates[0]:
+        if not isinstance(subject, Exchange) or rate != plan.rates[0] or is_awake is not plan.awake[-1]:
             return run()
         figures, loop = watch_loop(subject, self.desk.directory, rate, run)
         self.results.loop.append(loop)

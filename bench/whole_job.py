@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.awake import processors_awake
 from bench.plan import Plan
 from bench.program import until
 from bench.sipp import LOOPBACK, Caller, Delays, Load, SippResult, run_callers, write_callers
@@ -33,6 +34,7 @@ class JobFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the whole job. CPU in milliseconds a completed call, by part."""
 
     subject: str
+    is_awake: bool  # whether the processors were kept awake
     rate_asked: float
     rate: float
     completed: int
@@ -81,8 +83,17 @@ def call_load(subject: Subject, desk: Desk, *, rate: float, total: int, talk_ms:
     )
 
 
-def run_job(subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_s: float) -> JobFigures:
+def run_job(
+    subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_s: float, is_awake: bool = False
+) -> JobFigures:
     """Never raises for failed calls: they are in the figures."""
+    with processors_awake(desk.directory, is_wanted=is_awake):
+        return _run_job(subject, desk, rate=rate, load_s=load_s, settle_s=settle_s, is_awake=is_awake)
+
+
+def _run_job(
+    subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_s: float, is_awake: bool
+) -> JobFigures:
     books_before = subject.books()
     cpu_before = subject.cpu()
     result = run_callers(
@@ -97,6 +108,7 @@ def run_job(subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_
         cpu = subject.cpu()
     return JobFigures(
         subject=subject.name,
+        is_awake=is_awake,
         rate_asked=rate,
         rate=_rate_of(result),
         completed=result.successful,
@@ -117,7 +129,10 @@ def search_highest_rate(subject: Subject, desk: Desk, plan: Plan, *, known_good:
     """Runs at growing rates until calls fail, then once in the middle. The answer is the best sustained one."""
     good, bad = known_good, 0.0
     runs: list[JobFigures] = []
+    deadline = time.monotonic() + plan.search_max_s
     for _ in range(plan.search_steps_max):
+        if time.monotonic() > deadline:
+            break
         rate = good * plan.search_growth if not bad else (good + bad) / 2
         run = run_job(subject, desk, rate=round(rate), load_s=plan.search_load_s, settle_s=plan.settle_s)
         runs.append(run)

@@ -137,13 +137,13 @@ class Phone:
         return PhoneCall(self, arrived.call, after, caller=arrived.caller)
 
     def wait_for_message(
-        self, beginning: str, *, after: int = 0, timeout_s: float = ANSWER_TIMEOUT_S
+        self, beginning: str, *, containing: str = "", after: int = 0, timeout_s: float = ANSWER_TIMEOUT_S
     ) -> SipSeen:
-        """A SIP message that comes in and begins so."""
+        """A SIP message that comes in, begins so and has that in it."""
         return self.wait_for(
             SipSeen,
-            f"a {beginning}",
-            lambda seen: not seen.is_sent and seen.text.startswith(beginning),
+            f"a {beginning} {containing}".rstrip(),
+            lambda seen: not seen.is_sent and seen.text.startswith(beginning) and containing in seen.text,
             after=after,
             timeout_s=timeout_s,
         )

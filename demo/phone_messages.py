@@ -41,7 +41,8 @@ class MediaState(enum.Enum):
 class PhoneSettings(msgspec.Struct, frozen=True):
     """The first line that a phone reads. `password` empty: it neither registers nor knows an answer to a challenge.
 
-    `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that.
+    `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that. A phone that
+    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2).
     """
 
     name: str
@@ -53,6 +54,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     port: int = 0
     claimed_host: str = ""
     register_for_s: int = 300
+    insists_on_one_codec: bool = True
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):

@@ -257,6 +257,7 @@ class Phone:
         config = pj.AccountConfig()
         config.idUri = f"sip:{settings.user}@{settings.server}"
         config.mediaConfig.transportConfig.boundAddress = LOOPBACK
+        config.mediaConfig.lockCodecEnabled = settings.insists_on_one_codec
         if settings.claimed_host:
             config.natConfig.contactRewriteUse = 0  # a phone that never learns where it really is
             config.natConfig.viaRewriteUse = 0

@@ -9,7 +9,8 @@ from switch.calls.cdr import join_rows, stamp
 from switch.calls.leg import LegState
 from switch.calls.open_call import OPEN_KEY, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
-from switch.sip.dialog import Dialog, DialogState
+from switch.sip.dialog import Dialog
+from switch.sip.dialog_state import DialogState
 
 if TYPE_CHECKING:
     from switch.calls.call import Call

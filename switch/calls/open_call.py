@@ -8,7 +8,7 @@ answered yet.
 import msgspec
 
 from rating.records import Cdr
-from switch.sip.dialog import DialogState
+from switch.sip.dialog_state import DialogState
 
 OPEN_KEY = "c/"
 HANGUP_KEY = "h/"

@@ -16,7 +16,7 @@ from rating.records import Cdr, OutboxRecord, UsageEntry
 from rating.tariff import Rate
 from switch.calls.open_call import HANGUP_KEY, OPEN_KEY, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
-from switch.sip.dialog import DialogState
+from switch.sip.dialog_state import DialogState
 
 HEARTBEAT_KEY = "heartbeat"
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from switch.sip.dialog_state import DialogState
 from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
 from switch.sip.headers import Headers
@@ -18,22 +19,6 @@ from switch.sip.uri import NameAddr, SipUri, format_name_addr, format_uri, parse
 DialogKey = tuple[str, str, str | None]  # Call-ID, local tag, remote tag (None: an RFC 2543 peer without one)
 
 MAX_FORWARDS: Final = 70  # 8.1.1.6; a B2BUA that passes a request on gives the smaller one it received
-
-
-class DialogState(msgspec.Struct, array_like=True, frozen=True):
-    """Everything a dialog remembers, as a row of the journal. New fields go to the end, with a default."""
-
-    call_id: str
-    local_tag: str
-    remote_tag: str | None
-    local: str
-    remote: str
-    local_cseq: int
-    remote_cseq: int | None
-    route_set: list[str]
-    remote_target: str
-    flow: Flow
-    is_early: bool
 
 
 class Dialog:

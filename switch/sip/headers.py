@@ -130,7 +130,7 @@ class Headers:
     @classmethod
     def from_lines(cls, lines: list[str]) -> Headers:
         """From header lines as received. Raises SipParseError."""
-        headers = cls.__new__(cls)
+        headers = cls()
         known = _KEYS.get
         fields = [line.partition(":") for line in lines]
         keys: list[Any] = [known(name) if colon else None for name, colon, _ in fields]

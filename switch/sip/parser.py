@@ -55,7 +55,8 @@ def parse_message(data: bytes) -> Request | Response:
     if end < 0 and data.endswith(b"\r\n"):
         # A datagram that ends with its last header line: some peers forget the blank line (7).
         end = size - 2
-    head = data[start : end if end >= 0 else size].decode("utf-8", "surrogateescape")
+    # max(): nothing but line ends leaves no head between them
+    head = data[start : max(start, end) if end >= 0 else size].decode("utf-8", "surrogateescape")
     lines: list[str] = []
     try:
         lines = split_head(head)

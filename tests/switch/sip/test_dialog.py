@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from switch.sip.dialog import Dialog, DialogState
+from switch.sip.dialog import Dialog
+from switch.sip.dialog_state import DialogState
 from switch.sip.errors import SipParseError
 from switch.sip.flow import UDP, Flow
 from switch.sip.message import Request, Response, format_message, make_response

@@ -25,6 +25,7 @@ from switch.sip.digest_values import digest_response, ha1, parse_parameters, ses
 from switch.sip.headers import Headers
 from switch.sip.message import Request, Response
 from switch.sip.parser import parse_message
+from tests.compiled import interpreted_only
 
 CORPORA = Path(__file__).resolve().parents[4] / "shared" / "corpora"
 VECTORS = CORPORA / "digest" / "vectors.json"
@@ -247,6 +248,7 @@ def test_an_unknown_user_cannot_be_told_from_a_wrong_password() -> None:
     ]
 
 
+@interpreted_only
 def test_an_unknown_user_costs_as_many_steps_as_a_wrong_password() -> None:
     exchange = Exchange()
 

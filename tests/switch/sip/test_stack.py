@@ -15,6 +15,7 @@ from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from tests.agents import Recorder, make_request, sent_by
+from tests.compiled import interpreted_only
 
 PHONE = Flow(UDP, "192.0.2.1", 5060, "192.0.2.9", 5060)
 VIA = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx"
@@ -339,6 +340,7 @@ class TestStateless:
         assert bench.sent() == []
 
 
+@interpreted_only
 class TestLimits:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:

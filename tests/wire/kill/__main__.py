@@ -10,7 +10,8 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from switch.failpoints import NAMES
@@ -27,35 +28,83 @@ STEPS = ("points", "random", "recovery", "outage", "machine")
 VICTIMS = (Part.SWITCH, Part.JOURNAL, Part.POSTGRES)
 
 
+class LongTest:
+    """The steps on one exchange. A step that fails is counted, and the next one is taken."""
+
+    def __init__(self, drill: Drill, arguments: argparse.Namespace, *, seed: int) -> None:
+        self._drill = drill
+        self._arguments = arguments
+        self._seed = seed
+        self.failures = 0
+
+    def run(self) -> None:
+        for name in self._arguments.steps or STEPS:
+            {
+                "points": self._points,
+                "random": self._random_kills,
+                "recovery": self._recovery,
+                "outage": self._outage,
+                "machine": self._machine_fails,
+            }[name]()
+
+    @contextmanager
+    def _audited(self, what: str) -> Iterator[None]:
+        _say(what)
+        try:
+            with self._drill.load():
+                yield
+        except AuditFailed as failure:
+            self.failures += 1
+            _say(f"FAILED: {failure}")
+
+    def _points(self) -> None:
+        for index, point in enumerate(sorted(NAMES)):
+            for victim in VICTIMS:
+                with self._audited(f"{victim.name.lower()} dies at {point}"):
+                    self._drill.kill_at(point, victim, count=1 + (self._seed + index) % 7)
+
+    def _random_kills(self) -> None:
+        kills = -(-self._arguments.random_kills // self._arguments.seeds)
+        for first in range(0, kills, KILLS_BETWEEN_AUDITS):
+            last = min(first + KILLS_BETWEEN_AUDITS, kills)
+            with self._audited(f"random kills {first + 1} to {last}"):
+                for _ in range(first, last):
+                    self._drill.kill_at_random()
+
+    def _recovery(self) -> None:
+        with self._audited(f"the switch dies, and {KILLS_WHILE_RECOVERING} times more while it recovers"):
+            self._drill.kill_while_recovering(KILLS_WHILE_RECOVERING)
+
+    def _outage(self) -> None:
+        seconds = self._arguments.outage
+        if self._seed != self._arguments.seed:
+            return
+        with self._audited(f"PostgreSQL away for {seconds:.0f} s"), self._drill.without_postgres():
+            _say(f"  {self._drill.answered_during(seconds)} calls answered meanwhile")
+
+    def _machine_fails(self) -> None:
+        self._drill.restart()
+        with self._audited("every process dies; PostgreSQL cannot start"):
+            self._drill.kill_everything()
+            with self._drill.without_postgres():
+                self._drill.start_again()
+                _say(f"  {self._drill.answered_during(CHECKPOINT_S)} calls answered from the checkpoint")
+
+
 def main() -> int:
     arguments = _parse_arguments()
     started = time.monotonic()
     failures = 0
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        is_last = seed == arguments.seed + arguments.seeds - 1
-        steps: dict[str, Callable[[Drill], None]] = {
-            "points": lambda drill, seed=seed: _points(drill, seed),  # type: ignore[misc]
-            "random": lambda drill: _random_kills(drill, -(-arguments.random_kills // arguments.seeds)),
-            "outage": lambda drill, is_last=is_last: _outage(drill, arguments.outage if is_last else 0),  # type: ignore[misc]
-            "recovery": _recovery,
-            "machine": _machine_fails,
-        }
         with tempfile.TemporaryDirectory(prefix="offhook-kill-") as directory:
-            drill = Drill(Path(directory), seed=seed, say=_say)
             _say(f"seed {seed}")
-            with drill.open():
-                for name in arguments.steps or STEPS:
-                    try:
-                        steps[name](drill)
-                    except AuditFailed as failure:
-                        failures += 1
-                        _say(f"FAILED: {failure}")
+            with Drill(Path(directory), seed=seed, say=_say).open() as drill:
+                test = LongTest(drill, arguments, seed=seed)
+                test.run()
+                failures += test.failures
     took_s = time.monotonic() - started
-    _say(
-        f"{failures} steps failed"
-        if failures
-        else f"every record and every penny was found, in {took_s:.0f} s"
-    )
+    verdict = f"{failures} steps failed" if failures else "every record and every penny was found"
+    _say(f"{verdict}, in {took_s:.0f} s")
     return 1 if failures else 0
 
 
@@ -69,49 +118,8 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many of them")
     parser.add_argument("--random-kills", type=int, default=RANDOM_KILLS, help="over all seeds")
-    parser.add_argument("--outage", type=float, default=OUTAGE_S, help="seconds, with the last seed")
+    parser.add_argument("--outage", type=float, default=OUTAGE_S, help="seconds, with the first seed")
     return parser.parse_args()
-
-
-def _points(drill: Drill, seed: int) -> None:
-    for index, point in enumerate(sorted(NAMES)):
-        for victim in VICTIMS:
-            _say(f"{victim.name.lower()} dies at {point}")
-            with drill.load():
-                drill.kill_at(point, victim, count=1 + (seed + index) % 7)
-
-
-def _random_kills(drill: Drill, kills: int) -> None:
-    for first in range(0, kills, KILLS_BETWEEN_AUDITS):
-        last = min(first + KILLS_BETWEEN_AUDITS, kills)
-        _say(f"random kills {first + 1} to {last}")
-        with drill.load():
-            for _ in range(first, last):
-                drill.kill_at_random()
-
-
-def _recovery(drill: Drill) -> None:
-    _say(f"the switch dies, and {KILLS_WHILE_RECOVERING} times more while it recovers")
-    with drill.load():
-        drill.kill_while_recovering(KILLS_WHILE_RECOVERING)
-
-
-def _outage(drill: Drill, seconds: float) -> None:
-    if not seconds:
-        return
-    _say(f"PostgreSQL away for {seconds:.0f} s")
-    with drill.load(), drill.without_postgres():
-        _say(f"  {drill.answered_during(seconds)} calls answered meanwhile")
-
-
-def _machine_fails(drill: Drill) -> None:
-    drill.restart()
-    _say("the whole exchange dies; PostgreSQL cannot start")
-    with drill.load():
-        drill.kill_everything()
-        with drill.without_postgres():
-            drill.start_again()
-            _say(f"  {drill.answered_during(CHECKPOINT_S)} calls answered from the checkpoint")
 
 
 def _say(text: str) -> None:

@@ -43,6 +43,7 @@ RECOVERY_TIMEOUT_S = 60.0
 QUIET_TIMEOUT_S = 60.0
 # The first restarts come after 0.2, 0.4, 0.8 s ...: a fresh start now and then keeps the test short.
 DEATHS_BEFORE_RESTART = 3
+WARNINGS_SHOWN = 30
 LOAD_TIMEOUT_S = 120.0
 PASSING_S = 0.1  # what was durable when the journal froze may still be on its way
 REFUSAL_TIMEOUT_S = 30.0
@@ -111,7 +112,9 @@ class Drill:
         file.write_text("\n".join(["user,account,password,numbers", *rows, ""]), encoding="utf-8")
         self.exchange.command("line", "import", str(file))
         self.exchange.wait_for(
-            lambda: self.exchange.try_status().get("lines") == len(lines), "the lines to be known", 10.0
+            lambda: self.exchange.try_status().get("lines") == len(lines),
+            "the lines to be known",
+            10.0,
         )
         self._epoch = self.exchange.try_status()["journal_epoch"]
         conf = self.exchange.conf
@@ -222,7 +225,9 @@ class Drill:
             thawed_at = time.time()
             os.kill(pid, signal.SIGCONT)
         self.exchange.wait_for(
-            lambda: self.exchange.try_status().get("journal") == "ok", "the journal to commit again", 10.0
+            lambda: self.exchange.try_status().get("journal") == "ok",
+            "the journal to commit again",
+            10.0,
         )
         frozen.until = time.time()
         return sum(
@@ -354,6 +359,7 @@ class Drill:
                 name: self.exchange.ask("account", name=name)["balance_micros"] for name in CREDITS
             },
             epoch=self._epoch,
+            stalls=self._load.stalls,
         )
         found = [*audit(evidence), *self._problems_of_process(status)]
         # Each is told once: what one test broke must not fail those after it.
@@ -362,13 +368,18 @@ class Drill:
         self._say(f"  {overall(self.attempts, evidence.books)}")
         if problems:
             shown = problems[:20]
-            raise AuditFailed("\n".join([f"{len(problems)} problems:", *shown]))
+            raise AuditFailed("\n".join([f"{len(problems)} problems:", *shown, *self._warnings()]))
 
     def _wait_until_quiet(self) -> None:
         """No call, no reservation, nothing that waits for the database; seen twice, because records take a moment."""
         seen = 0
         deadline = time.monotonic() + QUIET_TIMEOUT_S
-        idle = {"live_calls": 0, "reservations": 0, "unshipped_batches": 0, "database": "up"}
+        idle = {
+            "live_calls": 0,
+            "reservations": 0,
+            "unshipped_batches": 0,
+            "database": "up",
+        }
         while seen < 2:
             status = self.exchange.try_status()
             busy = {name: status.get(name) for name, value in idle.items() if status.get(name) != value}
@@ -378,6 +389,11 @@ class Drill:
                     f"not quiet after {QUIET_TIMEOUT_S:.0f} s: {busy}: {self.exchange.log_tail()}"
                 )
             time.sleep(0.2)
+
+    def _warnings(self) -> list[str]:
+        """What the exchange itself had to complain about last."""
+        lines = self.exchange.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line for line in lines if "level=error" in line or "level=warning" in line][-WARNINGS_SHOWN:]
 
     def _problems_of_process(self, status: dict[str, Any]) -> Iterator[str]:
         if status["journal_epoch"] != self._epoch:

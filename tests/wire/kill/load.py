@@ -3,15 +3,25 @@
 import asyncio
 import random
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.wire.kill.phones import CalleeSide, CallerSide, Crew, Heard, Socket, attempt_number, register
+from tests.wire.kill.phones import (
+    CalleeSide,
+    CallerSide,
+    Crew,
+    Heard,
+    Socket,
+    attempt_number,
+    register,
+)
 from tests.wire.kill.truth import Attempt, Plan
 
 RINGS_S = (0.02, 0.4)
 TALKS_S = (0.05, 4.0)
 LONG_TALKS_S = (6.0, 10.0)
+STALL_LOOK_S = 0.05
 OUTSIDE = "01632960999"
 MOBILE = "07700900123"
 # How often an attempt is of a kind; the rest are answered, and most of them hung up by the caller.
@@ -57,6 +67,8 @@ class Load:
             self._sockets[line.user].on_call = self._take_call
         self._calls = Crew()
         self._closing = asyncio.Event()
+        self.stalls: list[tuple[float, float]] = []
+        self._watch = asyncio.get_running_loop().create_task(self._watch_stalls())
         self._arrivals: asyncio.Task[None] | None = None
 
     async def register_all(self) -> None:
@@ -87,7 +99,17 @@ class Load:
         for socket in (self._carrier, *self._sockets.values()):
             await socket.calls.settle()
 
+    async def _watch_stalls(self) -> None:
+        """Note when this loop was late, and by how much."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + STALL_LOOK_S
+            await asyncio.sleep(STALL_LOOK_S)
+            if (late_s := loop.time() - due) > STALL_LOOK_S:
+                self.stalls.append((time.time(), late_s))
+
     def close(self) -> None:
+        self._watch.cancel()
         if self._arrivals is not None:
             self._arrivals.cancel()
         self._calls.cancel()

@@ -245,7 +245,13 @@ class CallerSide:
     """One attempt, from the caller's phone. Once `closing` is set it hangs up at once."""
 
     def __init__(
-        self, port: Socket, attempt: Attempt, *, password: str, exchange_port: int, closing: asyncio.Event
+        self,
+        port: Socket,
+        attempt: Attempt,
+        *,
+        password: str,
+        exchange_port: int,
+        closing: asyncio.Event,
     ) -> None:
         self._port = port
         self._closing = closing
@@ -455,7 +461,13 @@ class CallerSide:
 class CalleeSide:
     """One INVITE that reached a phone or the carrier; it does what the attempt's plan says."""
 
-    def __init__(self, port: Socket, invite: Heard, queue: "asyncio.Queue[Heard]", attempt: Attempt) -> None:
+    def __init__(
+        self,
+        port: Socket,
+        invite: Heard,
+        queue: "asyncio.Queue[Heard]",
+        attempt: Attempt,
+    ) -> None:
         self._port = port
         self._invite = invite.message
         self._attempt = attempt
@@ -511,7 +523,10 @@ class CalleeSide:
         return True
 
     async def _repeat_until(
-        self, data: bytes, is_it: Callable[[Message], bool], patience_s: float = TRANSACTION_S
+        self,
+        data: bytes,
+        is_it: Callable[[Message], bool],
+        patience_s: float = TRANSACTION_S,
     ) -> Heard | None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience_s
@@ -576,7 +591,14 @@ class CalleeSide:
         return False
 
     def _response(self, status: int, reason: str, *, body: str = "") -> bytes:
-        return response_to(self._invite, status, reason, tag=self._tag, contact=self._port.contact, body=body)
+        return response_to(
+            self._invite,
+            status,
+            reason,
+            tag=self._tag,
+            contact=self._port.contact,
+            body=body,
+        )
 
 
 def attempt_number(invite: Message) -> int | None:

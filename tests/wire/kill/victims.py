@@ -7,7 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sipp_scenarios.exchange import RunningExchange, command_line, descendants, module_of
+from sipp_scenarios.exchange import (
+    RunningExchange,
+    command_line,
+    descendants,
+    module_of,
+)
 from switch.failpoints import NAMES
 
 POLL_S = 0.005

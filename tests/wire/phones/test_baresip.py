@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 
 from demo.phone import Phone
-from demo.phone_messages import CallState
+from demo.phone_messages import CallState, MediaState
 from tests.wire.phones.baresip import Baresip
-from tests.wire.phones.calling import talk, wait_until_heard
+from tests.wire.phones.calling import sent, talk, wait_until_heard
 from tests.wire.phones.records import (
     TOLERANCE_MS,
     check_free,
@@ -112,28 +112,52 @@ def test_it_calls_a_pjsua2_phone(town: Town, baresip: Starter, registered: Regis
     assert rows[0].ended_by == "callee"
 
 
-def test_a_pjsua2_phone_calls_and_holds_it(town: Town, baresip: Starter, registered: Registered) -> None:
+def test_a_pjsua2_phone_calls_it_and_settles_on_one_codec(
+    town: Town, baresip: Starter, registered: Registered
+) -> None:
+    """baresip answers with two codecs; pjsua2 asks for one of them by a re-INVITE of its own."""
     alice, dave = registered("alice"), baresip("dave")
+    call = alice.dial(town.uri("01632960004"))
+    dave.wait_for("CALL_INCOMING")
+    dave.accept()
+    call.wait_for(CallState.CONFIRMED)
+    town.wait_until("re-INVITE for one codec", lambda: len(sent(alice, "ACK")) == 3)  # 407, answer, re-INVITE
+    [_, _, offer] = sent(alice, "INVITE")
+    assert "RTP/AVP 0 120" in offer.text
+    wait_until_heard(call)
+    dave.hang_up()
+    call.wait_ended()
+    rows = records_of(town, call.sip_call_id, legs=2)
+    check_times(rows[0], call)
+    assert rows[1].user_agent.startswith("baresip")
+
+
+def test_it_holds_a_pjsua2_phone_and_is_held_by_it(
+    town: Town, baresip: Starter, registered: Registered
+) -> None:
+    alice, dave = registered("alice", insists_on_one_codec=False), baresip("dave")
     call = alice.dial(town.uri("01632960004"))
     dave.wait_for("CALL_INCOMING")
     dave.accept()
     call.wait_for(CallState.CONFIRMED)
     mark = alice.mark()
     call.hold()
-    assert "a=recvonly" in alice.wait_for_message("SIP/2.0 200", after=mark).text
+    alice.wait_for_message("SIP/2.0 200", containing="a=recvonly", after=mark)
+    call.wait_for_media(MediaState.HELD_HERE, after=mark)
     mark = alice.mark()
     call.resume()
-    assert "a=sendrecv" in alice.wait_for_message("SIP/2.0 200", after=mark).text
+    alice.wait_for_message("SIP/2.0 200", containing="a=sendrecv", after=mark)
+    call.wait_for_media(MediaState.ACTIVE, after=mark)
     mark = alice.mark()
     dave.hold()
-    assert "a=sendonly" in alice.wait_for_message("INVITE", after=mark).text
+    alice.wait_for_message("INVITE", containing="a=sendonly", after=mark)
+    call.wait_for_media(MediaState.HELD_THERE, after=mark)
+    mark = alice.mark()
     dave.resume()
-    talk()
+    call.wait_for_media(MediaState.ACTIVE, after=mark)
     dave.hang_up()
     call.wait_ended()
-    rows = records_of(town, call.sip_call_id, legs=2)
-    check_times(rows[0], call)
-    assert rows[1].user_agent.startswith("baresip")
+    records_of(town, call.sip_call_id, legs=2)
 
 
 def test_it_pays_for_a_call_to_a_carrier(town: Town, baresip: Starter, carrier: Callable[..., Phone]) -> None:

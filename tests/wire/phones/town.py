@@ -127,6 +127,7 @@ class Town(LocalExchange):
         port: int = 0,
         claimed_host: str = "",
         register_for_s: int = 300,
+        insists_on_one_codec: bool = True,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -139,6 +140,7 @@ class Town(LocalExchange):
             port=port,
             claimed_host=claimed_host,
             register_for_s=register_for_s,
+            insists_on_one_codec=insists_on_one_codec,
         )
 
     def start_carrier(self, name: str) -> Phone:
