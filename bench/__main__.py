@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.exchange import Exchange, Histogram, running_exchange
+from bench.exchange import Exchange, Histogram, has_compiled, running_exchange
 from bench.kamailio import missing_for_kamailio, running_kamailio
 from bench.memory import measure_memory
 from bench.plan import FULL, QUICK, Plan
@@ -50,11 +50,9 @@ class Bench:
     def rounds(self) -> None:
         for number in range(self.plan.rounds):
             for rate in self.plan.rates:
-                for is_awake in self.plan.awake:
-                    for subject in self.subjects:
-                        mode = "kept awake" if is_awake else "as it is"
-                        say(f"whole job, round {number + 1}, {rate} calls/s, {mode}, {subject.name}")
-                        self.results.jobs.append(self._job(subject, rate, is_awake=is_awake))
+                for subject in self.subjects:
+                    say(f"whole job, round {number + 1}, {rate} calls/s, {subject.name}")
+                    self.results.jobs.append(self._job(subject, rate))
 
     def search(self) -> None:
         for subject in self.subjects:
@@ -67,15 +65,13 @@ class Bench:
             known_good = max(clean, default=self.plan.rates[0] / self.plan.search_growth)
             self.results.search += search_highest_rate(subject, self.desk, self.plan, known_good=known_good)
 
-    def _job(self, subject: Subject, rate: int, *, is_awake: bool) -> JobFigures:
+    def _job(self, subject: Subject, rate: int) -> JobFigures:
         plan = self.plan
 
         def run() -> JobFigures:
-            return run_job(
-                subject, self.desk, rate=rate, load_s=plan.load_s, settle_s=plan.settle_s, is_awake=is_awake
-            )
+            return run_job(subject, self.desk, rate=rate, load_s=plan.load_s, settle_s=plan.settle_s)
 
-        if not isinstance(subject, Exchange) or rate != plan.rates[0] or is_awake is not plan.awake[-1]:
+        if not isinstance(subject, Exchange) or rate != plan.rates[0]:
             return run()
         figures, loop = watch_loop(subject, self.desk.directory, rate, run)
         self.results.loop.append(loop)
@@ -94,7 +90,7 @@ def watch_loop(
     lags_ms = json.loads(idle.log.read_text(encoding="ascii") or "[]")
     lag = after.histogram(LAG_METRIC) - before.histogram(LAG_METRIC)
     dial = after.histogram(DIAL_METRIC) - before.histogram(DIAL_METRIC)
-    return figures, LoopFigures(rate, _bounds(lag), summarise(lags_ms), _bounds(dial))
+    return figures, LoopFigures(exchange.name, rate, _bounds(lag), summarise(lags_ms), _bounds(dial))
 
 
 @contextlib.contextmanager
@@ -116,45 +112,46 @@ def _bounds(histogram: Histogram) -> HistogramFigures:
 def measure(plan: Plan, results: Results, directory: Path) -> None:
     """Fills `results`. Raises BenchError when something cannot be measured at all."""
     find_sipp()
-    port, metrics_port, kamailio_port, trunk_port, caller_port = free_ports(5)
+    kamailio_port, trunk_port, caller_port = free_ports(3)
     callers = [Caller(f"line{index:04d}", f"secret{index:04d}") for index in range(LINES)]
     account_of = {caller.user: f"account{index % ACCOUNTS}" for index, caller in enumerate(callers)}
     desk = make_desk(directory, callers, port=caller_port)
     results.kamailio_missing = missing_for_kamailio()
     with contextlib.ExitStack() as stack:
         stack.enter_context(start_trunk(trunk_port, directory))
-        say("starting the exchange")
-        exchange = stack.enter_context(
-            running_exchange(
-                directory / "exchange",
+        exchanges: list[Exchange] = []
+        for is_compiled in [False, True] if has_compiled() else [False]:
+            say("starting the exchange" + (", compiled" if is_compiled else ""))
+            port, metrics_port = free_ports(2)
+            exchange = running_exchange(
+                directory / ("compiled" if is_compiled else "exchange"),
                 port=port,
                 metrics_port=metrics_port,
                 trunk_port=trunk_port,
                 callers=callers,
                 account_of=account_of,
+                is_compiled=is_compiled,
             )
-        )
-        subjects: list[Subject] = [exchange]
-        results.cpu_source = exchange.meter.source
+            exchanges.append(stack.enter_context(exchange))
+        subjects: list[Subject] = [*exchanges]
+        results.cpu_source = exchanges[0].meter.source
         if not results.kamailio_missing:
             say("starting Kamailio")
-            subjects.append(
-                stack.enter_context(
-                    running_kamailio(
-                        directory / "kamailio",
-                        port=kamailio_port,
-                        trunk_port=trunk_port,
-                        callers=callers,
-                        account_of=account_of,
-                    )
-                )
+            kamailio = running_kamailio(
+                directory / "kamailio",
+                port=kamailio_port,
+                trunk_port=trunk_port,
+                callers=callers,
+                account_of=account_of,
             )
+            subjects.append(stack.enter_context(kamailio))
         bench = Bench(plan, desk, results, subjects)
         bench.registrations()
         bench.rounds()
         bench.search()
-        if bugs := exchange.status().bugs:
-            results.problems.append(f"the switch caught {bugs} exceptions of its own (offhook_bugs)")
+        for served in exchanges:
+            if bugs := served.status().bugs:
+                results.problems.append(f"{served.name} caught {bugs} exceptions of its own (offhook_bugs)")
     say(f"memory with {plan.lines_max} lines")
     memory_directory = directory / "memory"
     memory_directory.mkdir()

@@ -21,6 +21,11 @@ from bench.program import BenchError, Program
 from bench.sipp import LOOPBACK, Caller
 from bench.subject import PREFIX, PRICE_MICROS, Books, number_of
 
+PLAIN = "offhook"
+COMPILED = "offhook compiled"  # the same source with its call path compiled, by `make fast`
+COMPILED_READY = Path("build") / "fast" / ".ready"
+COMPILED_PYTHON = Path("build") / "fast" / "venv" / "bin" / "python"
+
 START_S = 120.0
 COMMAND_S = 300.0  # importing 100,000 lines takes the longest
 METRICS_S = 10.0
@@ -62,6 +67,8 @@ TARIFF_CSV = """\
 prefix,destination,connect_fee,per_minute,initial_s,next_s,valid_from,valid_until
 {prefix},UK,0,{price},60,60,2020-01-01,
 """
+
+Command = list[str]
 
 
 class Histogram(msgspec.Struct, frozen=True):
@@ -109,14 +116,22 @@ class Metrics:
 class Exchange:
     """A running exchange."""
 
-    name = "offhook"
-
     def __init__(
-        self, *, data: Path, port: int, metrics_port: int, meter: Meter, pids: dict[str, int]
+        self,
+        *,
+        name: str,
+        command: Command,
+        data: Path,
+        port: int,
+        metrics_port: int,
+        meter: Meter,
+        pids: dict[str, int],
     ) -> None:
+        self.name = name
         self.port = port
         self.meter = meter
         self.pids = pids
+        self._command = command
         self._data = data
         self._metrics = f"http://{LOOPBACK}:{metrics_port}/metrics"
 
@@ -137,7 +152,7 @@ class Exchange:
         return self.status().live_calls == 0
 
     def status(self) -> Status:
-        return msgspec.json.decode(run_offhook(self._data, "status", "--json"), type=Status)
+        return msgspec.json.decode(run_offhook(self._command, self._data, "status", "--json"), type=Status)
 
     def metrics(self) -> Metrics:
         """Raises BenchError when the page cannot be had in several tries."""
@@ -178,41 +193,62 @@ def running_exchange(
     trunk_port: int,
     callers: Sequence[Caller],
     account_of: dict[str, str],
+    is_compiled: bool = False,
 ) -> Iterator[Exchange]:
     """Sets up a fresh exchange under `directory` with its accounts and lines, and ends it."""
     data, conf = directory / "data", directory / "conf"
     data.mkdir(parents=True)
     _write_conf(conf, port=port, metrics_port=metrics_port, trunk_port=trunk_port)
     with contextlib.ExitStack() as stack:
-        meter = stack.enter_context(metered("offhook"))
-        command = [*_offhook(), "up", "--data", str(data), "--conf", str(conf)]
-        up = stack.enter_context(Program("offhook up", command, log=directory / "offhook.log"))
+        name = COMPILED if is_compiled else PLAIN
+        meter = stack.enter_context(metered(name.replace(" ", "-")))
+        command = offhook_command(is_compiled=is_compiled)
+        up_command = [*command, "up", "--data", str(data), "--conf", str(conf)]
+        up = stack.enter_context(Program(f"{name} up", up_command, log=directory / "offhook.log"))
         ready = f"http://{LOOPBACK}:{metrics_port}/readyz"
         up.wait_until(lambda: _answers(ready), timeout_s=START_S, what="ready")
         for account in sorted(set(account_of.values())):
-            run_offhook(data, "account", "add", account, "--prepaid", "--credit", CREDIT_POUNDS)
+            run_offhook(command, data, "account", "add", account, "--prepaid", "--credit", CREDIT_POUNDS)
         lines = directory / "lines.csv"
         _write_lines(lines, callers, account_of)
-        run_offhook(data, "line", "import", str(lines))
+        run_offhook(command, data, "line", "import", str(lines))
         time.sleep(SETTLE_AFTER_START_S)
         pids = _find_parts(up.pid)
         for part, pid in pids.items():
             meter.add(part, pid, without=[other for other in pids.values() if other != pid])
-        yield Exchange(data=data, port=port, metrics_port=metrics_port, meter=meter, pids=pids)
+        yield Exchange(
+            name=name,
+            command=command,
+            data=data,
+            port=port,
+            metrics_port=metrics_port,
+            meter=meter,
+            pids=pids,
+        )
 
 
-def run_offhook(data: Path, *arguments: str) -> str:
+def has_compiled() -> bool:
+    """Whether `make fast` has been here."""
+    return COMPILED_READY.exists()
+
+
+def offhook_command(*, is_compiled: bool) -> Command:
+    """-P: without it the source in the working directory is imported in place of what was compiled."""
+    return [str(COMPILED_PYTHON.absolute()) if is_compiled else sys.executable, "-P", "-m", "offhook"]
+
+
+def run_offhook(command: Command, data: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [*_offhook(), *arguments, "--data", str(data)],
-        check=False, capture_output=True, text=True, errors="replace", timeout=COMMAND_S,
-    )  # fmt: skip
+        [*command, *arguments, "--data", str(data)],
+        check=False,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=COMMAND_S,
+    )
     if done.returncode != 0:
         raise BenchError(f"offhook {' '.join(arguments)} failed ({done.returncode}):\n{done.stderr[-1000:]}")
     return done.stdout
-
-
-def _offhook() -> list[str]:
-    return [sys.executable, "-m", "offhook"]
 
 
 def _find_parts(supervisor: int) -> dict[str, int]:

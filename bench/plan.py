@@ -8,7 +8,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     is_quick: bool
     rounds: int  # of each rate, the exchange and Kamailio in turn
-    awake: tuple[bool, ...]  # with the processors kept awake, and as they are
     rates: tuple[int, ...]
     load_s: float
     settle_s: float  # after the last call, before CPU time is read: records reach PostgreSQL meanwhile
@@ -25,15 +24,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 FULL = Plan(
     is_quick=False,
     rounds=2,
-    awake=(True, False),
     rates=(200, 400),
-    load_s=8.0,
+    load_s=10.0,
     settle_s=3.0,
     registrations=4000,
     registration_rate=500,
     search_load_s=5.0,
     search_steps_max=6,
-    search_max_s=70.0,
+    search_max_s=45.0,
     search_growth=1.3,
     lines_max=100_000,
     live_calls=1000,
@@ -41,7 +39,6 @@ FULL = Plan(
 QUICK = Plan(
     is_quick=True,
     rounds=1,
-    awake=(True,),
     rates=(200, 400),
     load_s=5.0,
     settle_s=2.0,

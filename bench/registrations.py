@@ -4,7 +4,6 @@ import time
 
 import msgspec
 
-from bench.awake import processors_awake
 from bench.plan import Plan
 from bench.sipp import LOOPBACK, Load, run_callers
 from bench.subject import Subject
@@ -36,11 +35,10 @@ def run_registrations(subject: Subject, desk: Desk, plan: Plan) -> RegistrationF
         total=plan.registrations,
         keys={"domain": domain},
     )
-    with processors_awake(desk.directory):
-        before = subject.cpu()
-        result = run_callers(load, desk.callers, desk.directory)
-        time.sleep(plan.settle_s)
-        cpu = subject.cpu()
+    before = subject.cpu()
+    result = run_callers(load, desk.callers, desk.directory)
+    time.sleep(plan.settle_s)
+    cpu = subject.cpu()
     return RegistrationFigures(
         subject=subject.name,
         completed=result.successful,

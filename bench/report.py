@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-import msgspec
-
 from bench.results import CALL_CPU_BAR_MS, MEMORY_BAR_BYTES, Results
 from bench.whole_job import JobFigures
 
 PARTS = ("switch", "journal", "books", "edge", "supervisor", "kamailio", "postgres")
+SUBJECTS = ("offhook", "offhook compiled", "kamailio")
 MIB = 1024 * 1024
 
 
@@ -26,30 +25,17 @@ def report(results: Results) -> str:
     return "\n\n".join(section for section in sections if section)
 
 
-class Setting(msgspec.Struct, frozen=True, order=True):
-    """What runs are compared by."""
-
-    rate: float
-    is_awake: bool
-
-    @property
-    def words(self) -> str:
-        return f"{self.rate:g} calls/s, {'kept awake' if self.is_awake else 'as it is'}"
+def rates_of(jobs: Sequence[JobFigures]) -> list[float]:
+    return sorted({job.rate_asked for job in jobs})
 
 
-def settings_of(jobs: Sequence[JobFigures]) -> list[Setting]:
-    return sorted({Setting(job.rate_asked, job.is_awake) for job in jobs})
+def runs_of(jobs: Sequence[JobFigures], subject: str, rate: float) -> list[JobFigures]:
+    return [job for job in jobs if job.subject == subject and job.rate_asked == rate]
 
 
-def runs_of(jobs: Sequence[JobFigures], subject: str, setting: Setting) -> list[JobFigures]:
-    return [
-        job for job in jobs if job.subject == subject and Setting(job.rate_asked, job.is_awake) == setting
-    ]
-
-
-def pair_ratios(jobs: Sequence[JobFigures], setting: Setting) -> list[float]:
+def pair_ratios(jobs: Sequence[JobFigures], subject: str, rate: float) -> list[float]:
     """CPU of the exchange over Kamailio's, round by round. Rounds with failed or unrecorded calls are left out."""
-    ours, theirs = runs_of(jobs, "offhook", setting), runs_of(jobs, "kamailio", setting)
+    ours, theirs = runs_of(jobs, subject, rate), runs_of(jobs, "kamailio", rate)
     return [
         our.total_ms / their.total_ms
         for our, their in zip(ours, theirs, strict=False)
@@ -57,9 +43,9 @@ def pair_ratios(jobs: Sequence[JobFigures], setting: Setting) -> list[float]:
     ]
 
 
-def total_ms(jobs: Sequence[JobFigures], subject: str, setting: Setting) -> float | None:
+def total_ms(jobs: Sequence[JobFigures], subject: str, rate: float) -> float | None:
     """The median of the clean rounds; None when there is none."""
-    totals = [job.total_ms for job in runs_of(jobs, subject, setting) if job.is_clean]
+    totals = [job.total_ms for job in runs_of(jobs, subject, rate) if job.is_clean]
     return median(totals) if totals else None
 
 
@@ -75,13 +61,13 @@ def _heading(results: Results) -> str:
 def _whole_job(results: Results) -> str:
     jobs = results.jobs
     rows = []
-    for setting in settings_of(jobs):
-        for subject in ("offhook", "kamailio"):
-            runs = runs_of(jobs, subject, setting)
+    for rate in rates_of(jobs):
+        for subject in SUBJECTS:
+            runs = runs_of(jobs, subject, rate)
             if runs:
                 rows.append(_job_row(runs))
     shown = [part for part in PARTS if any(part in job.cpu_ms for job in jobs)]
-    heads = ["", "calls/s", "processors", "completed", "failed", *shown, "total", "void"]
+    heads = ["", "calls/s", "completed", "failed", *shown, "total", "void"]
     return _table(
         "Whole job: CPU, milliseconds a completed call", heads, [_select(row, heads) for row in rows]
     )
@@ -92,7 +78,6 @@ def _job_row(runs: Sequence[JobFigures]) -> dict[str, str]:
     row = {
         "": runs[0].subject,
         "calls/s": f"{runs[0].rate_asked:g}",
-        "processors": "awake" if runs[0].is_awake else "as is",
         "completed": str(sum(run.completed for run in runs)),
         "failed": str(sum(run.failed for run in runs)),
         "total": f"{median(run.total_ms for run in clean):.2f}",
@@ -105,7 +90,7 @@ def _job_row(runs: Sequence[JobFigures]) -> dict[str, str]:
 
 def _highest(results: Results) -> str:
     rows = []
-    for subject in ("offhook", "kamailio"):
+    for subject in SUBJECTS:
         runs = [run for run in [*results.jobs, *results.search] if run.subject == subject]
         good = [run for run in runs if run.is_sustained]
         if not runs:
@@ -142,12 +127,11 @@ def _loop(results: Results) -> str:
     for loop in results.loop:
         lag, idle, dial = loop.switch_lag, loop.idle_lag, loop.post_dial_delay
         rate = f"{loop.rate:g}"
-        rows.append([f"switch's loop lag at {rate} calls/s", *_bounds(lag)])
+        rows.append([f"{loop.subject}: loop lag at {rate} calls/s", *_bounds(lag)])
         rows.append(["idle loop's lag, same seconds", *_delays(idle.p50_ms, idle.p99_ms, idle.max_ms)])
-        rows.append([f"INVITE to 18x in the switch at {rate} calls/s", *_bounds(dial)])
-    watched = results.jobs[-1].is_awake if results.jobs else False
+        rows.append([f"{loop.subject}: INVITE to 18x by its own histogram", *_bounds(dial)])
     for run in results.jobs:
-        if run.rate_asked == min(job.rate_asked for job in results.jobs) and run.is_awake is watched:
+        if run.rate_asked == min(job.rate_asked for job in results.jobs):
             ring, answer = run.ring_delay, run.answer_delay
             name = f"{run.subject}, SIPp at {run.rate_asked:g} calls/s"
             rows.append([f"{name}: INVITE to 180", *_delays(ring.p50_ms, ring.p99_ms, ring.max_ms)])
@@ -184,17 +168,10 @@ def _memory(results: Results) -> str:
 
 def _bars(results: Results) -> str:
     rows = []
-    for setting in settings_of(results.jobs):
-        ours = total_ms(results.jobs, "offhook", setting)
-        if ours is None:
-            rows.append([f"whole job, {setting.words}", "no valid figure", "missed"])
-            continue
-        title = f"whole job, {setting.words}: at most {CALL_CPU_BAR_MS:g} ms"
-        rows.append([title, f"{ours:.2f} ms", _met(ours <= CALL_CPU_BAR_MS)])
-        ratios = pair_ratios(results.jobs, setting)
-        if ratios:
-            ratio = median(ratios)
-            rows.append([f"  at most Kamailio's, {len(ratios)} pairs", f"x {ratio:.2f}", _met(ratio <= 1.0)])
+    for subject in SUBJECTS[:-1]:
+        for rate in rates_of(results.jobs):
+            if runs_of(results.jobs, subject, rate):
+                rows += _call_bars(results.jobs, subject, rate)
     memory = results.memory
     if memory is not None and not results.is_quick:
         size = memory.live_bytes.get("switch", 0)
@@ -203,6 +180,19 @@ def _bars(results: Results) -> str:
              f"{size / MIB:.0f} MiB", _met(size <= MEMORY_BAR_BYTES)]
         )  # fmt: skip
     return _table("Bars", ["", "found", ""], rows)
+
+
+def _call_bars(jobs: Sequence[JobFigures], subject: str, rate: float) -> list[list[str]]:
+    name = f"{subject}, whole job at {rate:g} calls/s"
+    ours = total_ms(jobs, subject, rate)
+    if ours is None:
+        return [[name, "no valid figure", "missed"]]
+    rows = [[f"{name}: at most {CALL_CPU_BAR_MS:g} ms", f"{ours:.2f} ms", _met(ours <= CALL_CPU_BAR_MS)]]
+    ratios = pair_ratios(jobs, subject, rate)
+    if ratios:
+        ratio = median(ratios)
+        rows.append([f"  at most Kamailio's, {len(ratios)} pairs", f"x {ratio:.2f}", _met(ratio <= 1.0)])
+    return rows
 
 
 def _met(is_met: bool) -> str:

@@ -37,6 +37,7 @@ class HistogramFigures(msgspec.Struct, frozen=True):
 class LoopFigures(msgspec.Struct, frozen=True):
     """Beside the idle loop's exact lags of the same seconds."""
 
+    subject: str
     rate: float
     switch_lag: HistogramFigures
     idle_lag: Delays

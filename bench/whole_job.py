@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from bench.awake import processors_awake
 from bench.plan import Plan
 from bench.program import until
 from bench.sipp import LOOPBACK, Caller, Delays, Load, SippResult, run_callers, write_callers
@@ -34,7 +33,6 @@ class JobFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the whole job. CPU in milliseconds a completed call, by part."""
 
     subject: str
-    is_awake: bool  # whether the processors were kept awake
     rate_asked: float
     rate: float
     completed: int
@@ -83,17 +81,8 @@ def call_load(subject: Subject, desk: Desk, *, rate: float, total: int, talk_ms:
     )
 
 
-def run_job(
-    subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_s: float, is_awake: bool = False
-) -> JobFigures:
+def run_job(subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_s: float) -> JobFigures:
     """Never raises for failed calls: they are in the figures."""
-    with processors_awake(desk.directory, is_wanted=is_awake):
-        return _run_job(subject, desk, rate=rate, load_s=load_s, settle_s=settle_s, is_awake=is_awake)
-
-
-def _run_job(
-    subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_s: float, is_awake: bool
-) -> JobFigures:
     books_before = subject.books()
     cpu_before = subject.cpu()
     result = run_callers(
@@ -108,7 +97,6 @@ def _run_job(
         cpu = subject.cpu()
     return JobFigures(
         subject=subject.name,
-        is_awake=is_awake,
         rate_asked=rate,
         rate=_rate_of(result),
         completed=result.successful,

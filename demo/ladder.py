@@ -24,37 +24,31 @@ class Rung(msgspec.Struct, frozen=True, order=True):
 
 
 class SipSummary(msgspec.Struct, frozen=True):
-    """What the ladder needs of a message."""
+    """What the ladder needs of a message. `method` is that of the CSeq."""
 
     start_line: str
     call_id: str
+    method: str
     has_sdp: bool
 
     @property
     def label(self) -> str:
         """`INVITE (SDP)`, `180 Ringing`."""
         words = self.start_line.split(" ")
-        if words[0] == "SIP/2.0":
-            return " ".join(words[1:]) + (" (SDP)" if self.has_sdp else "")
-        return words[0] + (" (SDP)" if self.has_sdp else "")
-
-    @property
-    def method(self) -> str:
-        """The request's method, "" for a response."""
-        word = self.start_line.partition(" ")[0]
-        return "" if word == "SIP/2.0" else word
+        name = " ".join(words[1:]) if words[0] == "SIP/2.0" else words[0]
+        return f"{name} (SDP)" if self.has_sdp else name
 
 
 def summary(text: str) -> SipSummary:
     """Reads the few facts out of a message that a phone has logged."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    call_id = ""
-    for line in lines[1:]:
+    head, _, body = text.replace("\r\n", "\n").partition("\n\n")
+    start_line, *lines = head.split("\n")
+    fields: dict[str, str] = {}
+    for line in lines:
         name, _, value = line.partition(":")
-        if name.strip().lower() in ("call-id", "i"):
-            call_id = value.strip()
-            break
-    return SipSummary(lines[0], call_id, "\nv=0\n" in "\n".join(lines))
+        fields.setdefault(name.strip().lower(), value.strip())
+    method = fields.get("cseq", "").rpartition(" ")[2]
+    return SipSummary(start_line, fields.get("call-id", ""), method, body.startswith("v=0"))
 
 
 def rungs(

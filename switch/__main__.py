@@ -18,7 +18,7 @@ from switch.process import SwitchPaths, SwitchProcess
 
 EXIT_INVALID = 2
 EXIT_UNREACHABLE = 3
-COLLECT_AFTER = 50_000  # container objects made and not freed since the last look
+COLLECT_AFTER = 100_000  # container objects made and not freed since the last look
 
 log = structlog.get_logger("switch")
 

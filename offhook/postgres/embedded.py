@@ -88,6 +88,11 @@ class EmbeddedPostgres:
         self._write("pg_ident.conf", settings.identity_map(pwd.getpwuid(os.geteuid()).pw_name))
         self._stop_leftover()
 
+    def forget_socket(self) -> None:
+        """After the server has ended: a socket directory under /tmp was made for this run alone."""
+        if self._socket_dir is not None and self._socket_dir.parent != self.data.run:
+            shutil.rmtree(self._socket_dir, ignore_errors=True)
+
     def open_passages(self) -> None:
         """Lets the server's user reach its files and programs. Again before every start: a chmod undoes it."""
         if not self.user.is_other:

@@ -161,6 +161,8 @@ class Exchange:
                 await self._parts[name].stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan.data.dsn_file.unlink(missing_ok=True)
+        if self._embedded is not None:
+            self._embedded.forget_socket()
 
 
 async def run_exchange(plan: UpPlan, *, on_ready: Callable[[], None]) -> None:

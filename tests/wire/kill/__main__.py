@@ -1,7 +1,7 @@
 """`python -m tests.wire.kill [points] [random] ...`: the long kill test, all steps unless some are named.
 
 points: each named point of a call, with each victim, once a seed. random: 50 kills at random moments.
-recovery: the switch killed again and again while it recovers. outage: ten minutes without PostgreSQL.
+orderly: SIGTERM while calls are up. recovery: the switch killed again and again while it recovers. outage: ten minutes without PostgreSQL.
 machine: every process killed at once, and started again while PostgreSQL cannot start.
 Exit code 1 when a record or a penny is missing, with all that was wrong.
 """
@@ -24,7 +24,7 @@ KILLS_BETWEEN_AUDITS = 5
 OUTAGE_S = 600.0
 CHECKPOINT_S = 10.0
 KILLS_WHILE_RECOVERING = 5
-STEPS = ("points", "random", "recovery", "outage", "machine")
+STEPS = ("points", "random", "orderly", "recovery", "outage", "machine")
 VICTIMS = (Part.SWITCH, Part.JOURNAL, Part.POSTGRES)
 
 
@@ -42,6 +42,7 @@ class LongTest:
             {
                 "points": self._points,
                 "random": self._random_kills,
+                "orderly": self._orderly,
                 "recovery": self._recovery,
                 "outage": self._outage,
                 "machine": self._machine_fails,
@@ -71,6 +72,10 @@ class LongTest:
                 for _ in range(first, last):
                     self._drill.kill_at_random()
 
+    def _orderly(self) -> None:
+        with self._audited("an orderly stop"):
+            self._drill.stop_under_load()
+
     def _recovery(self) -> None:
         with self._audited(f"the switch dies, and {KILLS_WHILE_RECOVERING} times more while it recovers"):
             self._drill.kill_while_recovering(KILLS_WHILE_RECOVERING)
@@ -85,6 +90,7 @@ class LongTest:
     def _machine_fails(self) -> None:
         self._drill.restart()
         with self._audited("every process dies; PostgreSQL cannot start"):
+            self._drill.top_up()
             self._drill.kill_everything()
             with self._drill.without_postgres():
                 self._drill.start_again()

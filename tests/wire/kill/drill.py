@@ -6,6 +6,7 @@ The load runs in a thread of its own, so that whoever kills and audits may wait 
 import asyncio
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -13,11 +14,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sipp_scenarios.exchange import ExchangeConf, RunningExchange, free_ports
+from sipp_scenarios.prices import MICROS
 from switch.failpoints import ENVIRONMENT
 from tests.wire.kill import victims
 from tests.wire.kill.audit import Evidence, audit, overall, read_books
@@ -35,6 +37,7 @@ CREDITS = {
     "poor": 400_000,
 }  # the poor one runs out while it talks
 CALLS_PER_S = 20.0
+TOP_UP_SHARE = 0.3
 WARM_UP_S = 0.8
 AFTER_S = 0.7  # of load on what has come back, before the audit
 POINT_TIMEOUT_S = 20.0
@@ -73,6 +76,7 @@ class Drill:
         )
         self.exchange = RunningExchange(root, conf, environment={ENVIRONMENT: str(self._point)})
         self.kills: list[Kill] = []
+        self.credits = dict(CREDITS)
         self._deaths: Counter[Part] = Counter()
         self._epoch = ""
         self._told: set[str] = set()
@@ -200,7 +204,8 @@ class Drill:
         elif draw < 0.3:
             parts = [self._random.choice((Part.BOOKS, Part.EDGE))]
         self._say(f"  killing {' and '.join(part.name.lower() for part in parts)}")
-        self.kill(*parts)
+        with self._top_up_meanwhile() if self._random.random() < TOP_UP_SHARE else nullcontext():
+            self.kill(*parts)
 
     def kill_while_recovering(self, times: int) -> None:
         """The switch dies, and each that follows it dies within its first moments; the last one lives."""
@@ -235,6 +240,23 @@ class Drill:
             for attempt in list(self.attempts)
         )
 
+    @contextmanager
+    def _top_up_meanwhile(self) -> Iterator[None]:
+        """Somebody pays while it happens. The payment has a key, so it may be repeated until it is confirmed."""
+        payment = ("account", "topup", "modest", "1.00", "--key", secrets.token_hex(8))
+        payer = threading.Thread(target=self.exchange.run, args=payment, name="payer")
+        payer.start()
+        time.sleep(self._random.uniform(0.0, 1.0))
+        yield
+        payer.join()
+        self.exchange.command(*payment)
+        self.credits["modest"] += MICROS
+        self._say("  topped up meanwhile")
+
+    def top_up(self) -> None:
+        self.exchange.command("account", "topup", "modest", "1.00")
+        self.credits["modest"] += MICROS
+
     def kill_everything(self) -> None:
         """Every process of the exchange at one moment, as when the machine fails."""
         self.kills.append(Kill("everything", time.time(), ends_calls=True, takes_journal=True))
@@ -247,6 +269,17 @@ class Drill:
         if code != 0:
             raise AuditFailed(f"the exchange stopped with exit code {code}: {self.exchange.log_tail()}")
         self.exchange.start()
+        self._deaths.clear()
+
+    def stop_under_load(self) -> None:
+        """SIGTERM while calls are up: it ends and settles them, ships everything, and is started again."""
+        stop = Kill("everything, in good order", time.time(), ends_calls=True, is_orderly=True)
+        self.kills.append(stop)
+        code = self.exchange.stop()
+        if code != 0:
+            raise AuditFailed(f"the exchange stopped with exit code {code}: {self.exchange.log_tail()}")
+        self.exchange.start()
+        stop.until = time.time()
         self._deaths.clear()
 
     def _restart_if_slow(self) -> None:
@@ -354,7 +387,7 @@ class Drill:
             attempts=self.attempts,
             kills=self.kills,
             books=read_books(self.exchange.dsn),
-            credits=CREDITS,
+            credits=self.credits,
             live_balances={
                 name: self.exchange.ask("account", name=name)["balance_micros"] for name in CREDITS
             },

@@ -24,11 +24,13 @@ LONG_TALKS_S = (6.0, 10.0)
 STALL_LOOK_S = 0.05
 OUTSIDE = "01632960999"
 MOBILE = "07700900123"
+CARRIERS_CUSTOMER = "+441632960999"  # who calls in from outside
 # How often an attempt is of a kind; the rest are answered, and most of them hung up by the caller.
 BUSY_SHARE = 0.07
 CANCELLED_SHARE = 0.07
 LONG_SHARE = 0.10
 CALLEE_HANGS_UP_SHARE = 0.25
+INBOUND_SHARE = 0.1
 ON_NET_SHARE = 0.45
 MOBILE_SHARE = 0.10
 
@@ -129,17 +131,20 @@ class Load:
             self._calls.begin(self._call(self._next_attempt()))
 
     def _next_attempt(self) -> Attempt:
-        line = self._random.choice(self._callers)
         number = len(self.attempts)
         call_id = f"{number}-{secrets.token_hex(8)}@phones"
-        attempt = Attempt(number, line.account, line.user, call_id, self._plan())
+        if self._random.random() < INBOUND_SHARE:
+            attempt = Attempt(number, "", CARRIERS_CUSTOMER, call_id, self._plan(is_inbound=True))
+        else:
+            line = self._random.choice(self._callers)
+            attempt = Attempt(number, line.account, line.user, call_id, self._plan(is_inbound=False))
         self.attempts.append(attempt)
         return attempt
 
-    def _plan(self) -> Plan:
+    def _plan(self, *, is_inbound: bool) -> Plan:
         draw = self._random
         where = draw.random()
-        if where < ON_NET_SHARE:
+        if is_inbound or where < ON_NET_SHARE:
             dials = draw.choice(self._callees).number
         else:
             dials = MOBILE if where < ON_NET_SHARE + MOBILE_SHARE else OUTSIDE
@@ -157,11 +162,11 @@ class Load:
         )
 
     async def _call(self, attempt: Attempt) -> None:
-        line = next(line for line in self._callers if line.user == attempt.user)
+        line = next((line for line in self._callers if line.user == attempt.user), None)
         side = CallerSide(
-            self._sockets[attempt.user],
+            self._carrier if line is None else self._sockets[line.user],
             attempt,
-            password=line.password,
+            password="" if line is None else line.password,
             exchange_port=self._exchange_port,
             closing=self._closing,
         )

@@ -242,7 +242,7 @@ async def register(port: Socket, *, user: str, password: str, exchange_port: int
 
 
 class CallerSide:
-    """One attempt, from the caller's phone. Once `closing` is set it hangs up at once."""
+    """One attempt, from the caller's phone, or from the carrier, which has no password. Once `closing` is set it hangs up at once."""
 
     def __init__(
         self,
@@ -283,13 +283,13 @@ class CallerSide:
             self._cseq += 1
             branch = new_branch()
             data = self._request("INVITE", branch, authorization, body=SDP)
-            if authorization:
-                self._attempt.tries += 1
+            is_identified = bool(authorization) or not self._password
+            self._attempt.tries += is_identified
             heard = await self._requests.ask(
                 data,
                 branch,
                 method="INVITE",
-                patience_s=self._patience_s(is_identified=bool(authorization)),
+                patience_s=self._patience_s(is_identified=is_identified),
                 on_other=self._on_request,
                 on_provisional=self._on_provisional,
                 repeats_after_provisional=False,

@@ -55,6 +55,11 @@ def test_nothing_is_lost_in_random_kills(drill: Drill) -> None:
             drill.kill_at_random()
 
 
+def test_an_orderly_stop_under_load_ends_settles_and_ships_everything(drill: Drill) -> None:
+    with drill.load():
+        drill.stop_under_load()
+
+
 def test_a_recovery_that_is_killed_again_and_again_comes_to_the_same(
     drill: Drill,
 ) -> None:
@@ -80,6 +85,7 @@ def test_registered_phones_go_on_calling_after_the_machine_failed_and_the_databa
 ) -> None:
     drill.restart()  # an orderly stop writes a checkpoint, which now knows the lines
     with drill.load():
+        drill.top_up()  # after the checkpoint: only the journal knows of it when PostgreSQL is away
         drill.kill_everything()
         with drill.without_postgres():
             drill.start_again()

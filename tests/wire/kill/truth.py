@@ -67,10 +67,14 @@ class Attempt:
 
 @dataclass(slots=True)
 class Kill:
-    """A process died. `takes_journal`: the journal died with the switch, so nothing held what was still on its way."""
+    """A process died. `takes_journal`: the journal died with the switch, so nothing held what was still on its way.
+
+    `is_orderly`: it was asked to, by SIGTERM, and ended its calls itself.
+    """
 
     victim: str
     at: float
     until: float = 0.0
     ends_calls: bool = False
     takes_journal: bool = False
+    is_orderly: bool = False

@@ -34,7 +34,7 @@ def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     try:
         town.start()
         town.populate()
-        before = town.resources()
+        before = town.settled_resources()
         yield town
         town.check_nothing_left(before)
     finally:

@@ -10,13 +10,14 @@ from demo.phone_messages import CallState, MediaState
 from tests.wire.phones.baresip import Baresip
 from tests.wire.phones.calling import sent, talk, wait_until_heard
 from tests.wire.phones.records import (
-    TOLERANCE_MS,
     check_free,
     check_joined,
     check_times,
     records_of,
 )
 from tests.wire.phones.town import LINES, MICROS_PER_MINUTE, Town
+
+EVENT_DELAY_S = 1.0
 
 Starter = Callable[[str], Baresip]
 Registered = Callable[..., Phone]
@@ -37,8 +38,9 @@ def baresip(town: Town) -> Iterator[Starter]:
         phone.stop()
 
 
-def close(found: datetime | None, at: float) -> bool:
-    return found is not None and abs(found.timestamp() - at) * 1000 < TOLERANCE_MS
+def shortly_before(found: datetime | None, at: float) -> bool:
+    """An event of baresip's is read here some time after it happened."""
+    return found is not None and -0.02 < at - found.timestamp() < EVENT_DELAY_S
 
 
 def test_it_registers_and_unregisters(town: Town, baresip: Starter) -> None:
@@ -67,9 +69,8 @@ def test_two_of_them_talk_and_either_hangs_up(town: Town, baresip: Starter, ends
     check_joined(*rows)
     assert rows[1].sip_call_id == incoming.id
     assert (rows[0].outcome, rows[0].ended_by) == ("answered", ends)
-    assert close(rows[0].answered_at, up.at)
-    assert close(rows[0].ended_at, down.at)
-    assert abs(rows[0].duration_ms - (down.at - up.at) * 1000) < TOLERANCE_MS
+    assert shortly_before(rows[0].answered_at, up.at)
+    assert shortly_before(rows[0].ended_at, down.at)
     check_free(rows[0])
 
 
@@ -107,7 +108,7 @@ def test_it_calls_a_pjsua2_phone(town: Town, baresip: Starter, registered: Regis
     theirs.hang_up()
     carol.wait_for("CALL_CLOSED")
     rows = records_of(town, up.id, legs=2)
-    check_times(rows[1], theirs)
+    check_times(rows, caller=None, callee=theirs)
     assert rows[0].user_agent.startswith("baresip")
     assert rows[0].ended_by == "callee"
 
@@ -128,7 +129,7 @@ def test_a_pjsua2_phone_calls_it_and_settles_on_one_codec(
     dave.hang_up()
     call.wait_ended()
     rows = records_of(town, call.sip_call_id, legs=2)
-    check_times(rows[0], call)
+    check_times(rows, caller=call, callee=None)
     assert rows[1].user_agent.startswith("baresip")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from demo.phone import Phone
 from demo.phone_messages import CallArrived, CallState
 from tests.wire.phones.calling import connect, hang_up, received, talk
-from tests.wire.phones.records import check_times, moments, records_of
+from tests.wire.phones.records import answered_and_ended, check_times, records_of
 from tests.wire.phones.town import MICROS_PER_MINUTE, Town
 
 Registered = Callable[..., Phone]
@@ -30,12 +30,10 @@ def test_a_call_is_cut_at_the_last_paid_second_and_the_next_one_is_refused(
     theirs.wait_ended()
     for phone, side in ((erin, call), (london, theirs)):
         assert received(phone, "BYE", sip_call_id=side.sip_call_id)
-    seen = moments(call)
-    assert seen.answered is not None and seen.ended is not None
-    assert 2.9 < seen.ended - seen.answered < 3.0 + CUT_WITHIN_S
+    answered, ended = answered_and_ended(call)
+    assert 2.9 < ended - answered < 3.0 + CUT_WITHIN_S
     rows = records_of(town, call.sip_call_id, legs=2)
-    check_times(rows[0], call)
-    check_times(rows[1], theirs)
+    check_times(rows, caller=call, callee=theirs)
     assert (rows[0].billed_s, rows[0].cost_micros) == (3, cost_micros(3))
     assert (rows[0].ended_by, rows[0].balance_after_micros) == ("credit", 1_500)
     assert town.balance("three-seconds") == 1_500

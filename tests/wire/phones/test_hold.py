@@ -23,7 +23,7 @@ def test_either_side_holds_and_resumes(town: Town, registered: Registered, holde
     wait_until_heard(held, more_than=held.count_audio().received)
     hang_up(held, holds)
     rows = records_of(town, call.sip_call_id, legs=2)
-    check_times(rows[0], call)
+    check_times(rows, caller=call, callee=theirs)
     assert len(rows) == 2  # a re-INVITE is the same call
 
 

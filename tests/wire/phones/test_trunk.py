@@ -32,8 +32,7 @@ def test_a_call_to_a_carrier_is_charged_to_the_micro(
     hang_up(theirs, call)
     rows = records_of(town, call.sip_call_id, legs=2)
     row = rows[0]
-    check_times(row, call)
-    check_times(rows[1], theirs)
+    check_times(rows, caller=call, callee=theirs)
     check_joined(*rows)
     assert (rows[1].trunk, row.ended_by, row.destination_name) == ("carrier_a", "callee", "UK landline")
     assert row.billed_s == -(-row.duration_ms // 1000)
@@ -129,8 +128,7 @@ def test_a_call_from_a_carrier_rings_the_line_that_has_the_number(
     talk()
     hang_up(call, theirs)
     rows = records_of(town, call.sip_call_id, legs=2)
-    check_times(rows[0], call)
-    check_times(rows[1], theirs)
+    check_times(rows, caller=call, callee=theirs)
     assert (rows[0].trunk, rows[0].ddi, rows[1].line) == ("carrier_a", LINES["bob"], "bob")
     assert rows[0].network_number == "+442079460777"
     check_free(rows[0])

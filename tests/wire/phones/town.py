@@ -69,6 +69,7 @@ DIGEST = {"both": "both", "sha": "sha256"}
 
 CALLS_END_TIMEOUT_S = 5.0
 CHANGE_TIMEOUT_S = 5.0
+SETTLING_S = 0.5
 # Timers H, J and L keep an ended transaction for 64*T1 = 32 s, so that a late repeat finds it.
 TRANSACTIONS_END_TIMEOUT_S = 40.0
 RECORDS_TIMEOUT_S = 10.0
@@ -186,6 +187,16 @@ class Town(LocalExchange):
         while (left := self.resources()) != before:  # this question's own connection lives a moment longer
             assert time.monotonic() < deadline, f"{left} is left, {before} was there before"
             time.sleep(POLL_S)
+
+    def settled_resources(self) -> Resources:
+        """Once two looks agree: questions asked before have closed their connections by then."""
+        earlier = self.resources()
+        while True:
+            time.sleep(SETTLING_S)
+            now = self.resources()
+            if now == earlier:
+                return now
+            earlier = now
 
     def resources(self) -> Resources:
         return Resources(
