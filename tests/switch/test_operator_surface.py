@@ -1,0 +1,157 @@
+"""What a running switch tells its operator: the control socket's answers and the metrics, without a process."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from switch.calls.counts import Histogram
+from switch.control import Control
+from switch.metrics import SwitchCollector
+from switch.process import BooksState
+from tests.switch.house import House, Phone, make_conf, make_line, make_trunk
+
+
+class StillJournal:
+    pending_frames = 3
+    commit_latency_s = 0.004
+    is_ready = True
+
+
+class Running:
+    """What Control and the metrics see of a process."""
+
+    def __init__(self, house: House) -> None:
+        self.exchange = house.exchange
+        self.journal = StillJournal()
+        self.books_state = BooksState(is_up=True, records_shipped=7)
+        self.udp_listeners: list[object] = []
+        self.unshipped_batches = 2
+        self.reload_failures = 1
+        self.loop_lag = Histogram()
+        self._house = house
+
+    def now(self) -> float:
+        return self._house.clock.now
+
+    def turn(self, step: Callable[[float], object]) -> None:
+        step(self.now())
+
+    def status(self) -> dict[str, object]:
+        return {"ready": "yes"}
+
+    async def reload(self) -> dict[str, object]:
+        return {"loaded": True}
+
+
+@pytest.fixture
+def house() -> House:
+    return House(conf=make_conf(trunks=[make_trunk("carrier", "192.0.2.50")]), lines=[make_line("alice")])
+
+
+@pytest.fixture
+def alice(house: House) -> Phone:
+    house.phone("carrier", "192.0.2.50")
+    phone = house.phone("alice", "192.0.2.10")
+    phone.register()
+    phone.invite("07700900123")
+    house.run(10)
+    return phone
+
+
+def ask(house: House, **question: object) -> dict[str, object]:
+    control = Control(Running(house))  # type: ignore[arg-type]
+    answer = asyncio.run(control._answer(json.dumps(question).encode()))
+    return json.loads(
+        json.dumps(answer, default=lambda row: {name: getattr(row, name) for name in row.__struct_fields__})
+    )
+
+
+def test_a_live_call_is_shown_with_its_cost_so_far(house: House, alice: Phone) -> None:
+    (row,) = ask(house, command="calls")["result"]
+    assert (row["caller"], row["destination"], row["state"]) == ("alice", "+447700900123", "up")
+    assert row["duration_s"] == 9
+    assert row["cost_micros"] == 10_000 + 10 * 1000
+
+
+def test_an_operator_ends_a_call(house: House, alice: Phone) -> None:
+    (row,) = ask(house, command="calls")["result"]
+    assert ask(house, command="end_call", call_id=row["call_id"])["ok"]
+    house.run(40)
+    assert alice.requests_of("BYE")
+    assert house.journal.cdrs()[0].ended_by == "operator"
+    refused = ask(house, command="end_call", call_id=row["call_id"])
+    assert not refused["ok"]
+    assert row["call_id"] in refused["error"]
+
+
+def test_registrations_say_where_a_phone_really_is(house: House, alice: Phone) -> None:
+    (row,) = ask(house, command="registrations")["result"]
+    assert (row["user"], row["source"], row["is_dead"]) == ("alice", "udp:192.0.2.10:5060", False)
+    assert ask(house, command="registrations", user="bob")["result"] == []
+
+
+def test_an_account_shows_what_calls_hold(house: House, alice: Phone) -> None:
+    result = ask(house, command="account", name="account1")["result"]
+    assert result["balance_micros"] == 10_000_000
+    assert result["reserved_micros"] == 10_000 + 60 * 1000
+    assert result["available_micros"] == result["balance_micros"] - result["reserved_micros"]
+    assert result["live_calls"] == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{}",
+        b"nonsense",
+        b'{"command": "dance"}',
+        b'{"command": "calls", "x": 1}',
+        b"[1]",
+        b'{"command": 7}',
+    ],
+)
+def test_a_wrong_question_is_answered_in_words(house: House, line: bytes) -> None:
+    control = Control(Running(house))  # type: ignore[arg-type]
+    answer = asyncio.run(control._answer(line))
+    assert answer["ok"] is False
+    assert answer["error"]
+
+
+def metrics(house: House) -> dict[str, float]:
+    registry = CollectorRegistry()
+    registry.register(SwitchCollector(Running(house)))  # type: ignore[arg-type]
+    lines = generate_latest(registry).decode().split("\n")
+    samples = [line.rsplit(" ", 1) for line in lines if line and not line.startswith("#")]
+    assert len({name for name, _ in samples}) == len(samples)
+    return {name: float(value) for name, value in samples}
+
+
+def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
+    alice.invite("0033123456789")
+    house.run(2)
+    before = metrics(house)
+    assert before["offhook_calls_live"] == 1
+    assert before["offhook_reservations"] == 1
+    assert before['offhook_calls_refused_total{reason="no_rate"}'] == 1
+    assert before["offhook_registrations"] == 1
+    assert before["offhook_journal_pending_frames"] == 3
+    assert before["offhook_unshipped_batches"] == 2
+    assert before["offhook_records_shipped_total"] == 7
+    alice.hang_up()
+    house.run(40)
+    after = metrics(house)
+    assert after["offhook_calls_live"] == after["offhook_reservations"] == 0
+    assert after['offhook_calls_ended_total{outcome="answered"}'] == 1
+    assert after["offhook_charged_pounds_total"] == pytest.approx(house.journal.cdrs()[-2].cost_micros / 1e6)
+    assert after['offhook_sip_received_total{kind="BYE"}'] == 1
+    assert after["offhook_post_dial_delay_seconds_count"] == 1
+    assert after['offhook_post_dial_delay_seconds_bucket{le="+Inf"}'] == 1
+
+
+def test_every_metric_has_a_help_text(house: House) -> None:
+    families = list(SwitchCollector(Running(house)).collect())  # type: ignore[arg-type]
+    assert all(family.documentation and family.name.startswith("offhook_") for family in families)
+    assert len({family.name for family in families}) == len(families)
