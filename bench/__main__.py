@@ -36,16 +36,16 @@ DIAL_METRIC = "offhook_post_dial_delay_seconds"
 class Bench:
     """One run: the subjects, where results go, and what is said meanwhile."""
 
-    def __init__(self, plan: Plan, desk: Desk, results: Results, subjects: list[Subject]) -> None:
+    def __init__(self, plan: Plan, desks: dict[str, Desk], results: Results, subjects: list[Subject]) -> None:
         self.plan = plan
-        self.desk = desk
+        self.desks = desks
         self.results = results
         self.subjects = subjects
 
     def registrations(self) -> None:
         for subject in self.subjects:
             say(f"registrations, {subject.name}")
-            self.results.registrations.append(run_registrations(subject, self.desk, self.plan))
+            self.results.registrations.append(run_registrations(subject, self.desks[subject.name], self.plan))
 
     def rounds(self) -> None:
         for number in range(self.plan.rounds):
@@ -63,17 +63,19 @@ class Bench:
             ]
             say(f"highest rate, {subject.name}")
             known_good = max(clean, default=self.plan.rates[0] / self.plan.search_growth)
-            self.results.search += search_highest_rate(subject, self.desk, self.plan, known_good=known_good)
+            self.results.search += search_highest_rate(
+                subject, self.desks[subject.name], self.plan, known_good=known_good
+            )
 
     def _job(self, subject: Subject, rate: int) -> JobFigures:
-        plan = self.plan
+        plan, desk = self.plan, self.desks[subject.name]
 
         def run() -> JobFigures:
-            return run_job(subject, self.desk, rate=rate, load_s=plan.load_s, settle_s=plan.settle_s)
+            return run_job(subject, desk, rate=rate, load_s=plan.load_s, settle_s=plan.settle_s)
 
         if not isinstance(subject, Exchange) or rate != plan.rates[0]:
             return run()
-        figures, loop = watch_loop(subject, self.desk.directory, rate, run)
+        figures, loop = watch_loop(subject, desk.directory, rate, run)
         self.results.loop.append(loop)
         return figures
 
@@ -112,10 +114,9 @@ def _bounds(histogram: Histogram) -> HistogramFigures:
 def measure(plan: Plan, results: Results, directory: Path) -> None:
     """Fills `results`. Raises BenchError when something cannot be measured at all."""
     find_sipp()
-    kamailio_port, trunk_port, caller_port = free_ports(3)
+    kamailio_port, trunk_port, *caller_ports = free_ports(5)
     callers = [Caller(f"line{index:04d}", f"secret{index:04d}") for index in range(LINES)]
     account_of = {caller.user: f"account{index % ACCOUNTS}" for index, caller in enumerate(callers)}
-    desk = make_desk(directory, callers, port=caller_port)
     results.kamailio_missing = missing_for_kamailio()
     with contextlib.ExitStack() as stack:
         stack.enter_context(start_trunk(trunk_port, directory))
@@ -145,7 +146,12 @@ def measure(plan: Plan, results: Results, directory: Path) -> None:
                 account_of=account_of,
             )
             subjects.append(stack.enter_context(kamailio))
-        bench = Bench(plan, desk, results, subjects)
+        # A port each: an answer that comes late must not land in the next one's calls.
+        desks = {
+            subject.name: make_desk(directory, callers, port=port)
+            for subject, port in zip(subjects, caller_ports, strict=False)
+        }
+        bench = Bench(plan, desks, results, subjects)
         bench.registrations()
         bench.rounds()
         bench.search()

@@ -106,7 +106,9 @@ def run_job(subject: Subject, desk: Desk, *, rate: float, load_s: float, settle_
             part: (cpu[part] - cpu_before[part]).total_s * 1000 / max(1, result.successful)
             for part in sorted(cpu)
         },
-        void=problem,
+        void=""
+        if result.failed
+        else problem,  # a failed call explains it, and the figure does not count anyway
         ring_delay=result.delays.get("1", NO_DELAYS),
         answer_delay=result.delays.get("2", NO_DELAYS),
         unexpected=result.unexpected if result.failed else "",

@@ -84,7 +84,7 @@ class SwitchCollector(Collector):
         yield _gauge(
             "offhook_sip_transactions", "Transactions that have not ended", exchange.stack.transactions_count
         )
-        yield _gauge("offhook_timers", "Timers running", len(exchange.timers))
+        yield _gauge("offhook_timers", "Timers held, cancelled ones included", exchange.timers.queued_count)
         yield _gauge("offhook_registrations", "Bindings", exchange.bindings.count)
         yield _counters("offhook_registers", "REGISTER by status", "status", exchange.counts.registrations)
         yield _counters("offhook_logins", "Credentials checked, by result", "result", exchange.counts.logins)

@@ -134,6 +134,11 @@ class TimerQueue:
             earliest = heap[0][0]
         return earliest
 
+    @property
+    def queued_count(self) -> int:
+        """Timers held, cancelled ones included: nothing is walked, so another thread may ask."""
+        return sum(len(lane) for lane in list(self._lanes.values())) + len(self._heap)
+
     def __len__(self) -> int:
         """Timers running now; counts one by one, for tests and the operator."""
         in_lanes = sum(timer.is_running for lane in self._order for timer in lane)

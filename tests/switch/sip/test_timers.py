@@ -228,3 +228,12 @@ def test_the_queue_agrees_with_a_sorted_list(steps: list[tuple[float, float, int
         fired.clear()
         assert queue.next_deadline() == min(expected.values(), default=None)
     assert len(queue) == len(expected)
+
+
+def test_what_is_held_is_counted_without_being_walked() -> None:
+    timers = TimerQueue()
+    lane = timers.start(0.0, T1_S, lambda now: None)
+    timers.start(0.0, 1234.5, lambda now: None)
+    lane.cancel()
+    assert timers.queued_count == 2
+    assert len(timers) == 1

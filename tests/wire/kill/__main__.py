@@ -1,8 +1,12 @@
 """`python -m tests.wire.kill [points] [random] ...`: the long kill test, all steps unless some are named.
 
-points: each named point of a call, with each victim, once a seed. random: 50 kills at random moments.
-orderly: SIGTERM while calls are up. recovery: the switch killed again and again while it recovers. outage: ten minutes without PostgreSQL.
+points: each named point of a call, with each victim, once a seed.
+random: 50 kills at random moments, some with a top-up on its way.
+orderly: SIGTERM while calls are up.
+recovery: the switch killed again and again while it recovers.
+outage: ten minutes without PostgreSQL.
 machine: every process killed at once, and started again while PostgreSQL cannot start.
+
 Exit code 1 when a record or a penny is missing, with all that was wrong.
 """
 

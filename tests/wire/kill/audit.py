@@ -78,6 +78,20 @@ class Evidence:
     epoch: str
     stalls: Sequence[tuple[float, float]] = ()
 
+    @property
+    def recorded(self) -> list[Attempt]:
+        """All but the free calls that were answered in the last moment before switch and journal died together.
+
+        A free answer does not wait for the journal, so nobody may remember such a call.
+        """
+        return [
+            attempt
+            for attempt in self.attempts
+            if attempt.account
+            or attempt.answered_at is None
+            or not _may_be_lost(attempt.answered_at, self.kills)
+        ]
+
     def stalled_ms(self, at: float) -> int:
         """How late anybody on this machine may have been about that time."""
         return round(
@@ -105,7 +119,7 @@ def audit(evidence: Evidence) -> list[str]:
 
 def _phones(evidence: Evidence) -> Iterable[str]:
     """What the phones themselves complain about, and legs that nobody hung up."""
-    for attempt in evidence.attempts:
+    for attempt in evidence.recorded:
         if attempt.problem:
             yield f"attempt {attempt.number}: {attempt.problem}"
         if not attempt.is_over:
@@ -121,7 +135,7 @@ def _hang_ups(evidence: Evidence) -> Iterable[str]:
         if not kill.ends_calls:
             continue
         latest = kill.until + HANG_UP_S + evidence.stalled_ms(kill.until) / 1000
-        for attempt in evidence.attempts:
+        for attempt in evidence.recorded:
             # A callee whose answer found nobody repeats it up to four seconds later, and only then can be hung up.
             sides = [("caller", attempt.answered_at, attempt.ended_at)]
             sides += [("callee", callee.acked_at, callee.ended_at) for callee in attempt.callees]
@@ -161,10 +175,12 @@ def _attempts_on_record(evidence: Evidence, calls: dict[str, list[Row]]) -> Iter
         if [row["leg"] for row in rows] != list(range(len(rows))):
             yield f"call {rows[0]['call_id']}: legs {[row['leg'] for row in rows]}"
         sets[rows[0]["sip_call_id"]] += 1
+    sure = {attempt.number for attempt in evidence.recorded}
     for attempt in evidence.attempts:
         found = sets.pop(attempt.call_id, 0)
         must = sum(
-            attempt.answered_at is not None or not _may_be_lost(at, evidence.kills)
+            (attempt.answered_at is not None and attempt.number in sure)
+            or not _may_be_lost(at, evidence.kills)
             for at in attempt.admitted.values()
         )
         # A carrier is not challenged again after a restart: its repeated INVITE is a new call at once.
@@ -181,7 +197,7 @@ def _callees_on_record(evidence: Evidence) -> Iterable[str]:
     for row in evidence.books.cdrs:
         if row["leg"] > 0:
             legs[row["sip_call_id"]].append(row)
-    for attempt in evidence.attempts:
+    for attempt in evidence.recorded:
         for callee in attempt.callees:
             rows = legs.pop(callee.call_id, [])
             if not rows and attempt.answered_at is None and _may_be_lost(callee.invited_at, evidence.kills):
@@ -219,7 +235,7 @@ def _durations(evidence: Evidence, calls: dict[str, list[Row]]) -> Iterable[str]
     by_caller: dict[str, list[Row]] = defaultdict(list)
     for rows in calls.values():
         by_caller[rows[0]["sip_call_id"]].append(rows[0])
-    for attempt in evidence.attempts:
+    for attempt in evidence.recorded:
         answered = [row for row in by_caller[attempt.call_id] if row["answered_at"] is not None]
         billed = [row for row in by_caller[attempt.call_id] if row["billed_s"]]
         if len(billed) > 1:

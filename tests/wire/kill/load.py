@@ -3,21 +3,20 @@
 import asyncio
 import random
 import secrets
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from tests.wire.kill.phones import (
-    CalleeSide,
-    CallerSide,
-    Crew,
-    Heard,
-    Socket,
-    attempt_number,
-    register,
-)
+from tests.wire.kill.callee import CalleeSide, attempt_number
+from tests.wire.kill.caller import CallerSide
+from tests.wire.kill.port import Crew, Heard, Socket, register
 from tests.wire.kill.truth import Attempt, Plan
 
+Result = TypeVar("Result")
+
+WORK_TIMEOUT_S = 120.0
 RINGS_S = (0.02, 0.4)
 TALKS_S = (0.05, 4.0)
 LONG_TALKS_S = (6.0, 10.0)
@@ -43,6 +42,24 @@ class Subscriber:
     number: str
     account: str
     password: str
+
+
+class LoadThread:
+    """An event loop of its own for the phones, so that whoever kills and audits may wait without making them deaf."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="load")
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of `work`, done in that loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(WORK_TIMEOUT_S)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 class Load:
@@ -86,7 +103,7 @@ class Load:
             )
         )
 
-    def begin(self, calls_per_s: float) -> None:
+    async def begin(self, calls_per_s: float) -> None:
         self._closing.clear()
         self._arrivals = asyncio.get_running_loop().create_task(self._arrive(calls_per_s))
 
@@ -110,7 +127,7 @@ class Load:
             if (late_s := loop.time() - due) > STALL_LOOK_S:
                 self.stalls.append((time.time(), late_s))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._watch.cancel()
         if self._arrivals is not None:
             self._arrivals.cancel()

@@ -214,3 +214,18 @@ def test_an_unanswered_attempt_may_be_lost_only_when_the_journal_died_with_the_s
     assert audit(evidence)
     evidence.kills[0].takes_journal = True
     assert audit(evidence) == []
+
+
+def test_a_free_call_answered_just_before_both_died_may_be_forgotten() -> None:
+    evidence = sound()
+    attempt = evidence.attempts[0]
+    attempt.answered_at = attempt.acked_at = KILLED_AT - 0.01
+    attempt.admitted = {2: KILLED_AT - 0.02}
+    attempt.callees[0].ended_at = None
+    evidence.books.cdrs.clear()
+    del evidence.books.ledger[1]
+    evidence.books.balances["rich"] = evidence.live_balances["rich"] = CREDIT
+    evidence.kills[0].takes_journal = True
+    assert audit(evidence)
+    attempt.account = ""
+    assert audit(evidence) == []
