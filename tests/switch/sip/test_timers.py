@@ -232,7 +232,7 @@ def test_the_queue_agrees_with_a_sorted_list(steps: list[tuple[float, float, int
 
 def test_what_is_held_is_counted_without_being_walked() -> None:
     timers = TimerQueue()
-    lane = timers.start(0.0, T1_S, lambda now: None)
+    lane = timers.start(0.0, PROTOCOL_DELAYS_S[0], lambda now: None)
     timers.start(0.0, 1234.5, lambda now: None)
     lane.cancel()
     assert timers.queued_count == 2
