@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 from sipp_scenarios.runner import ScenarioFailed, Stage
-from sipp_scenarios.scenarios import SCENARIOS
+from sipp_scenarios.scenarios import SCENARIOS, Scenario
 from sipp_scenarios.sipp import SippError, sipp_program
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 EXIT_NO_SIPP = 3
 
 
@@ -28,22 +27,27 @@ def main() -> int:
     if sipp_program() is None:
         print("sipp is not installed: on Debian, apt-get install sip-tester", file=sys.stderr)
         return EXIT_NO_SIPP
-    failed = 0
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in chosen]
     with tempfile.TemporaryDirectory(prefix="offhook-sipp-") as directory:
-        stage = Stage(Path(directory))
-        with stage.open(scenarios):
-            for scenario in scenarios:
-                started = time.monotonic()
-                try:
-                    stage.run(scenario)
-                except (ScenarioFailed, SippError) as failure:
-                    failed += 1
-                    print(f"FAILED  {scenario.name}\n{failure}", flush=True)
-                else:
-                    print(f"passed  {scenario.name}  {time.monotonic() - started:.1f} s", flush=True)
+        try:
+            with Stage(Path(directory)).open(scenarios) as stage:
+                failed = sum(not _passes(stage, scenario) for scenario in scenarios)
+        except ScenarioFailed as failure:  # what they left behind
+            print(f"FAILED  {failure}")
+            return EXIT_FAILED
     print(f"{len(scenarios) - failed} of {len(scenarios)} scenarios passed")
     return EXIT_FAILED if failed else 0
+
+
+def _passes(stage: Stage, scenario: Scenario) -> bool:
+    started = time.monotonic()
+    try:
+        stage.run(scenario)
+    except (ScenarioFailed, SippError) as failure:
+        print(f"FAILED  {scenario.name}\n{failure}", flush=True)
+        return False
+    print(f"passed  {scenario.name}  {time.monotonic() - started:.1f} s", flush=True)
+    return True
 
 
 if __name__ == "__main__":

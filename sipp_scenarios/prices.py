@@ -37,7 +37,7 @@ class Price(msgspec.Struct, frozen=True):
         if billed_s == 0:
             return 0
         usage = Decimal(self.per_minute) * MICROS * billed_s / 60
-        return int(Decimal(self.connect_fee) * MICROS) + int(usage.to_integral_value(ROUND_FLOOR))
+        return micros_of(self.connect_fee) + int(usage.to_integral_value(ROUND_FLOOR))
 
 
 PRICES = (
@@ -46,6 +46,11 @@ PRICES = (
     Price("+441632", "UK drama", "0", "0.60", 1, 1),
     Price("+447700", "UK drama mobile", "0.05", "0.90", 60, 30),
 )
+
+
+def micros_of(pounds: str) -> int:
+    """What was typed, "" for nothing, in micros."""
+    return int(Decimal(pounds or "0") * MICROS)
 
 
 def price_of(rate_prefix: str) -> Price:

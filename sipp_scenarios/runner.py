@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sipp_scenarios.exchange import HOST, ExchangeConf, RunningExchange, free_ports
-from sipp_scenarios.prices import MICROS
+from sipp_scenarios.prices import micros_of
 from sipp_scenarios.records import Record, cost_micros, problems_of_records
 from sipp_scenarios.scenarios import SCENARIOS, Scenario
 from sipp_scenarios.sipp import Sipp, SippError, SippRun
@@ -187,8 +187,7 @@ class Stage:
         records = self._wait_for_records(call_id, len(scenario.legs))
         problems = problems_of_records(scenario, records)
         problems += self._problems_of_identity(scenario, cast, records)
-        credit = round(float(scenario.credit or "0") * MICROS)
-        left = credit - cost_micros(records)
+        left = micros_of(scenario.credit) - cost_micros(records)
         shown = self.exchange.command("account", "show", cast.account)
         if shown["view"]["balance_micros"] != left:
             problems.append(f"the balance is {shown['view']['balance_micros']}, expected {left}")

@@ -231,7 +231,7 @@ class Call:
         if leg.has_offer:
             leg.acknowledge(NO_BODY)
         self.state = CallState.AWAITING_JOURNAL
-        seq = self.board.record([answered_state(self, now)], is_urgent=self.reservation is not None)
+        seq = self.board.record([answered_state(self, now)], is_urgent=True)
         if self.reservation is None:
             self._pass_answer(now)
             return

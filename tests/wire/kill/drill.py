@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sipp_scenarios.exchange import ExchangeConf, RunningExchange, free_ports
-from sipp_scenarios.prices import MICROS
+from sipp_scenarios.prices import micros_of
 from switch.failpoints import ENVIRONMENT
 from tests.wire.kill import victims
 from tests.wire.kill.audit import Evidence, audit, overall, read_books
@@ -26,7 +26,8 @@ from tests.wire.kill.victims import Part
 CALLERS = 10
 CALLEES = 10
 # The poor one runs out while it talks.
-CREDITS = {"rich": 500_000_000, "modest": 300_000_000, "poor": 400_000}
+CREDITS = {"rich": "500.00", "modest": "300.00", "poor": "0.40"}
+TOP_UP = "1.00"
 CALLS_PER_S = 20.0
 TOP_UP_SHARE = 0.3
 WARM_UP_S = 0.8
@@ -66,7 +67,7 @@ class Drill:
         )
         self.exchange = RunningExchange(root, conf, environment={ENVIRONMENT: str(self._point)})
         self.kills: list[Kill] = []
-        self.credits = dict(CREDITS)
+        self.credits = {name: micros_of(pounds) for name, pounds in CREDITS.items()}
         self._deaths: Counter[Part] = Counter()
         self._epoch = ""
         self._told: set[str] = set()
@@ -89,8 +90,8 @@ class Drill:
 
     def _set_up(self) -> None:
         accounts = list(CREDITS)
-        for name, micros in CREDITS.items():
-            self.exchange.command("account", "add", name, "--prepaid", "--credit", f"{micros / 1e6:.2f}")
+        for name, pounds in CREDITS.items():
+            self.exchange.command("account", "add", name, "--prepaid", "--credit", pounds)
         lines = [
             Subscriber(
                 f"{2000 + index}",
@@ -218,19 +219,19 @@ class Drill:
     @contextmanager
     def _top_up_meanwhile(self) -> Iterator[None]:
         """Somebody pays while it happens. The payment has a key, so it may be repeated until it is confirmed."""
-        payment = ("account", "topup", "modest", "1.00", "--key", secrets.token_hex(8))
+        payment = ("account", "topup", "modest", TOP_UP, "--key", secrets.token_hex(8))
         payer = threading.Thread(target=self.exchange.run, args=payment, name="payer")
         payer.start()
         time.sleep(self._random.uniform(0.0, 1.0))
         yield
         payer.join()
         self.exchange.command(*payment)
-        self.credits["modest"] += MICROS
+        self.credits["modest"] += micros_of(TOP_UP)
         self._say("  topped up meanwhile")
 
     def top_up(self) -> None:
-        self.exchange.command("account", "topup", "modest", "1.00")
-        self.credits["modest"] += MICROS
+        self.exchange.command("account", "topup", "modest", TOP_UP)
+        self.credits["modest"] += micros_of(TOP_UP)
 
     def kill_everything(self) -> None:
         """Every process of the exchange at one moment, as when the machine fails."""
