@@ -121,7 +121,7 @@ def _phones(evidence: Evidence) -> Iterable[str]:
     """What the phones themselves complain about, and legs that nobody hung up."""
     for attempt in evidence.recorded:
         if attempt.problem:
-            yield f"attempt {attempt.number}: {attempt.problem}"
+            yield f"attempt {attempt.number}: {attempt.problem}: {attempt}"
         if not attempt.is_over:
             yield f"attempt {attempt.number}: not over"
         for callee in attempt.callees:
@@ -154,7 +154,8 @@ def _outcomes(evidence: Evidence, calls: dict[str, list[Row]]) -> Iterable[str]:
         if row["is_recovered"]:
             is_explained = outcome in ("answered", "interrupted")
         elif ended_by == "exchange" and _was_closing(row["ended_at"].timestamp(), evidence.kills):
-            is_explained = outcome in ("answered", "failed", "draining")
+            # A poor account is refused while the exchange closes down as at any other time.
+            is_explained = outcome in ("answered", "failed", "draining", "no_credit")
         elif outcome == "answered":
             is_explained = ended_by in ("caller", "callee", "credit")
         else:
