@@ -12,16 +12,18 @@ Usage is always computed from the call's whole billed seconds, never as a sum of
 reserved step by step for n seconds is, to the micro, what n seconds cost.
 """
 
+from typing import Final
+
 import msgspec
 
 from rating.money import Micros, round_charge_part
 from rating.rate import Rate
 
-SECONDS_PER_MINUTE = 60
+SECONDS_PER_MINUTE: Final = 60
 
 # No call lasts a week; other switches have billed 71,582,788 seconds after a counter wrapped. It also keeps
 # every product of seconds and price far inside 64 bits, where the records end up.
-CALL_S_MAX = 7 * 86_400
+CALL_S_MAX: Final = 7 * 86_400
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -36,7 +38,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
         return self.connect_fee_micros + self.usage_micros
 
 
-NOTHING_CHARGED = Charge(billed_s=0, connect_fee_micros=0, usage_micros=0)
+NOTHING_CHARGED: Final = Charge(billed_s=0, connect_fee_micros=0, usage_micros=0)
 
 
 def charge(rate: Rate, duration_ms: int) -> Charge:

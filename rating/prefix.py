@@ -5,11 +5,11 @@ are at most PREFIX_CHARS_MAX), however many prefixes the table has.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Value = TypeVar("Value")
 
-PREFIX_CHARS_MAX = 16  # a plus and the 15 digits that E.164 allows
+PREFIX_CHARS_MAX: Final = 16  # a plus and the 15 digits that E.164 allows
 
 
 class PrefixTable(Generic[Value]):

@@ -6,6 +6,7 @@ call never was.
 """
 
 import enum
+from typing import Final
 
 import msgspec
 
@@ -16,10 +17,10 @@ from rating.rate import Rate
 
 # What one switch carries at once. A fault that leaks reservations is stopped here, before it eats a whole
 # balance.
-RESERVATIONS_PER_ACCOUNT_MAX = 1_000
+RESERVATIONS_PER_ACCOUNT_MAX: Final = 1_000
 
 # Both sides get BYE within a second of the last paid one; what runs on longer is a fault, not a late timer.
-UNPAID_MS_MAX = 1_000
+UNPAID_MS_MAX: Final = 1_000
 
 
 class Reservation(msgspec.Struct, frozen=True, gc=False):

@@ -7,8 +7,6 @@ dialog is for (the leg's business), and finding it: its `key` is what a table of
 
 from typing import Final
 
-import msgspec
-
 from switch.sip.dialog_state import DialogState
 from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
@@ -208,8 +206,9 @@ class Dialog:
         uri = first.parsed_uri
         if not isinstance(uri, SipUri) or "lr" in uri.params:
             return self.remote_target, routes
+        # 19.1.1: neither a method nor header components in a Request-URI
         params = {name: value for name, value in uri.params.items() if name != "method"}
-        target = msgspec.structs.replace(uri, params=params, headers="")  # 19.1.1: not in a Request-URI
+        target = SipUri(uri.scheme, uri.user, uri.password, uri.host, uri.port, params)
         return format_uri(target), [*routes[1:], f"<{self.remote_target}>"]
 
 

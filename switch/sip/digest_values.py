@@ -5,21 +5,22 @@ What both ends need: HA1, the response, and reading `name=value` lists. Who asks
 
 import hashlib
 import re
+from typing import Final
 
-MD5 = "MD5"
-SHA_256 = "SHA-256"
-SHA_512_256 = "SHA-512-256"
+MD5: Final = "MD5"
+SHA_256: Final = "SHA-256"
+SHA_512_256: Final = "SHA-512-256"
 
-SESSION_SUFFIX = "-SESS"
+SESSION_SUFFIX: Final = "-SESS"
 
 # name = ( quoted-string / token ) and its separator; the last group is whatever is neither. Possessive, and
 # what is neither runs to the end, so that no text is looked at twice.
-_parameters = re.compile(
+_parameters: Final = re.compile(
     r"""([A-Za-z0-9_*.!%`'~+-]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^\s",]*+))"""
     r"""[ \t]*+(?:,[ \t,]*+|(?=[A-Za-z])|\Z)|(.++)""",
     re.DOTALL,
 ).findall
-_quoted_pair = re.compile(r"\\(.)", re.DOTALL)
+_quoted_pair: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str = MD5) -> str:

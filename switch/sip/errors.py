@@ -6,13 +6,13 @@ read to answer at all, that request. It is caught once, at the door. Our own mis
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from switch.sip.message import Request
 
 # Long enough to recognise a value in a log line, short enough that a 64 kB header cannot flood the log.
-SHOWN_CHARS_MAX = 80
+SHOWN_CHARS_MAX: Final = 80
 
 
 def shown(value: str) -> str:

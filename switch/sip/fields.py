@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import msgspec
+from typing import Final
 
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.grammar import (
@@ -28,42 +26,52 @@ from switch.sip.grammar import (
 )
 
 # 8.1.1.5: the sequence number MUST be less than 2**31.
-CSEQ_MAX = 2**31 - 1
+CSEQ_MAX: Final = 2**31 - 1
 # 20.22: an integer in the range 0-255.
-MAX_FORWARDS_MAX = 255
+MAX_FORWARDS_MAX: Final = 255
 # 25.1: delta-seconds are unsigned 32-bit; larger ones mean "as long as you like" and are cut to this.
-DELTA_SECONDS_MAX = 2**32 - 1
+DELTA_SECONDS_MAX: Final = 2**32 - 1
 # More than any length limit of ours, so that "too large" is told apart from "no number".
-CONTENT_LENGTH_MAX = 2**32 - 1
+CONTENT_LENGTH_MAX: Final = 2**32 - 1
 
 # re.ASCII: without it, letters beyond ASCII (U+017F, U+212A) would match "s" and "k" when case is ignored.
-_ANY_CASE = re.IGNORECASE | re.ASCII
-SIP_PROTOCOL = "SIP/2.0"
-_TRANSPORTS = frozenset({"UDP", "TCP", "TLS", "WS", "WSS", "SCTP"})
+_ANY_CASE: Final = re.IGNORECASE | re.ASCII
+SIP_PROTOCOL: Final = "SIP/2.0"
+_TRANSPORTS: Final = frozenset({"UDP", "TCP", "TLS", "WS", "WSS", "SCTP"})
 
-_via = re.compile(
+_via: Final = re.compile(
     rf"(?:SIP/2\.0|({TOKEN_CHARACTER}++[ \t]*+/[ \t]*+{TOKEN_CHARACTER}++))[ \t]*+/[ \t]*+"
     rf"({TOKEN_CHARACTER}++)[ \t]++{IPV4_OR_HOST}[ \t]*+(?::[ \t]*+([0-9]{{1,5}})[ \t]*+)?(;.*+)?",
     re.DOTALL,
 ).fullmatch
-_via_loosely = re.compile(
+_via_loosely: Final = re.compile(
     rf"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+({TOKEN_CHARACTER}++)[ \t]++({HOST})(?::([0-9]{{1,5}}))?",
     _ANY_CASE,
 ).match
-_branch_loosely = re.compile(rf";[ \t]*+branch[ \t]*+=[ \t]*+({PARAM_VALUE})", _ANY_CASE).search
+_branch_loosely: Final = re.compile(rf";[ \t]*+branch[ \t]*+=[ \t]*+({PARAM_VALUE})", _ANY_CASE).search
 
 
-class Via(msgspec.Struct, frozen=True):
+class Via:
     """via-parm (20.42): where the sender wants its responses.
 
     `transport` is in upper case, `port` None if unwritten, `protocol` another one only in another's message.
     """
 
-    transport: str
-    host: str
-    port: int | None
-    params: dict[str, str | None]
-    protocol: str = SIP_PROTOCOL
+    __slots__ = ("host", "params", "port", "protocol", "transport")
+
+    def __init__(
+        self,
+        transport: str,
+        host: str,
+        port: int | None,
+        params: dict[str, str | None],
+        protocol: str = SIP_PROTOCOL,
+    ) -> None:
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.params = params
+        self.protocol = protocol
 
     @property
     def branch(self) -> str | None:
@@ -86,8 +94,18 @@ class Via(msgspec.Struct, frozen=True):
         host = self.host.lower()
         return host if self.port is None else f"{host}:{self.port}"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Via):
+            return NotImplemented
+        return format_via(self) == format_via(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __str__(self) -> str:
         return format_via(self)
+
+    def __repr__(self) -> str:
+        return f"<Via {self}>"
 
 
 def parse_via(text: str) -> Via:
@@ -127,11 +145,24 @@ def format_via(via: Via) -> str:
     return f"{via.protocol}/{via.transport} {via.host}{port}{format_params(via.params)}"
 
 
-class CSeq(NamedTuple):
+class CSeq:
     """20.16"""
 
-    number: int
-    method: str
+    __slots__ = ("method", "number")
+
+    def __init__(self, number: int, method: str) -> None:
+        self.number = number
+        self.method = method
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CSeq):
+            return NotImplemented
+        return self.number == other.number and self.method == other.method
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<CSeq {self}>"
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

@@ -4,10 +4,10 @@ A UDP flow is a local listener and a remote address. A stream flow also names th
 connection asks the edge to open one (or reuse one) to the remote address.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-UDP = "UDP"
-TCP = "TCP"
+UDP: Final = "UDP"
+TCP: Final = "TCP"
 
 
 class Flow(NamedTuple):

@@ -10,50 +10,51 @@ from __future__ import annotations
 
 import re
 from ipaddress import AddressValueError, IPv6Address
+from typing import Final
 
 from switch.sip.errors import malformed
 
 # SP and HTAB: the only white space inside an unfolded line (LWS after unfolding).
-WSP = " \t"
+WSP: Final = " \t"
 
 # A delta-seconds or CSeq in the field has at most 10 digits (2**32-1); leading zeros are legal (RFC 4475
 # 3.1.1.1 has some), so a few more are read. Beyond that int() itself would become the attack.
-DIGITS_MAX = 20
+DIGITS_MAX: Final = 20
 
-TOKEN_CHARACTER = r"[A-Za-z0-9\-.!%*_+`'~]"  # noqa: S105 - RFC 3261's word, no secret
+TOKEN_CHARACTER: Final = r"[A-Za-z0-9\-.!%*_+`'~]"  # noqa: S105 - RFC 3261's word, no secret
 # gen-value = token / host / quoted-string, without the last. Wider than token: tags and branches with "=",
 # "/" or "@" are in the field, and no character here can end a parameter.
-PARAM_VALUE = r"[!#-+\--:=?-\[\]-~]++"
+PARAM_VALUE: Final = r"[!#-+\--:=?-\[\]-~]++"
 # host, hostname: a label may contain "_" because container networks name hosts so and phones repeat it.
-_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+"
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
-HOST = rf"(?:\[[0-9A-Fa-f:.]{{2,45}}\]|{_LABEL}(?:\.{_LABEL})*+\.?)"
+_LABEL: Final = r"[A-Za-z0-9_][A-Za-z0-9_\-]*+"
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
+HOST: Final = rf"(?:\[[0-9A-Fa-f:.]{{2,45}}\]|{_LABEL}(?:\.{_LABEL})*+\.?)"
 # As two groups: an IPv4 address, which is then known to be sound, or any other host, for is_sound_host to
 # look at.
-IPV4_OR_HOST = rf"(?:({_IPV4})(?![A-Za-z0-9_.\-])|({HOST}))"
+IPV4_OR_HOST: Final = rf"(?:({_IPV4})(?![A-Za-z0-9_.\-])|({HOST}))"
 
-_token = re.compile(rf"{TOKEN_CHARACTER}++").fullmatch
-_value = re.compile(PARAM_VALUE).fullmatch
-_plain_params = re.compile(r";[!#-+\--;=?-\[\]-~]*+").fullmatch
-_quoted = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_token: Final = re.compile(rf"{TOKEN_CHARACTER}++").fullmatch
+_value: Final = re.compile(PARAM_VALUE).fullmatch
+_plain_params: Final = re.compile(r";[!#-+\--;=?-\[\]-~]*+").fullmatch
+_quoted: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 # What a separator can hide in. An unterminated one runs to the end of the text, so that no later position is
 # tried again: with a plain failure, a line of quotes would take quadratic time.
-_comma_or_shelter = re.compile(r',|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|<[^>]*+(?:>|\Z)', re.DOTALL)
-_semicolon_or_shelter = re.compile(r';|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_host = re.compile(HOST).fullmatch
-_ipv4 = re.compile(_IPV4).fullmatch
-_quoted_pair = re.compile(r"\\(.)", re.DOTALL)
-_needs_quoted_pair = re.compile(r'[\x00-\x08\x0a-\x1f\x7f"\\]')
+_comma_or_shelter: Final = re.compile(r',|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|<[^>]*+(?:>|\Z)', re.DOTALL)
+_semicolon_or_shelter: Final = re.compile(r';|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_host: Final = re.compile(HOST).fullmatch
+_ipv4: Final = re.compile(_IPV4).fullmatch
+_quoted_pair: Final = re.compile(r"\\(.)", re.DOTALL)
+_needs_quoted_pair: Final = re.compile(r'[\x00-\x08\x0a-\x1f\x7f"\\]')
 
 # Parameter names met in nearly every message: known to be tokens, so the pattern need not run.
-_KNOWN_PARAMETERS = frozenset(
+_KNOWN_PARAMETERS: Final = frozenset(
     {"branch", "expires", "handling", "lr", "maddr", "ob", "q", "received"}
     | {"refresher", "rport", "tag", "transport", "ttl", "user"}
 )
 
 
-KNOWN_METHODS = frozenset(
+KNOWN_METHODS: Final = frozenset(
     {"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH"}
     | {"REFER", "REGISTER", "SUBSCRIBE", "UPDATE"}
 )

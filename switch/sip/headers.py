@@ -8,13 +8,13 @@ names that we add are written as the RFC writes them. Left out: what the values 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from switch.sip.errors import malformed
 from switch.sip.grammar import WSP, first_comma, is_token, split_commas
 
 # 7.3.3 and the registry of SIP parameters
-COMPACT_FORMS = {
+COMPACT_FORMS: Final = {
     "a": "accept-contact",
     "b": "referred-by",
     "c": "content-type",
@@ -37,7 +37,7 @@ COMPACT_FORMS = {
     "y": "identity",
 }
 
-_CANONICAL_NAMES = (  # noqa: SIM905 - one name a line would be two screens
+_CANONICAL_NAMES: Final = (  # noqa: SIM905 - one name a line would be two screens
     "Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Answer-Mode "
     "Authentication-Info Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding "
     "Content-Language Content-Length Content-Type CSeq Date Diversion Error-Info Event Expires Flow-Timer "
@@ -51,7 +51,7 @@ _CANONICAL_NAMES = (  # noqa: SIM905 - one name a line would be two screens
     "WWW-Authenticate"
 ).split(" ")
 
-_CANONICAL = {name.lower(): name for name in _CANONICAL_NAMES}
+_CANONICAL: Final = {name.lower(): name for name in _CANONICAL_NAMES}
 
 
 def _spellings() -> dict[str, str]:
@@ -68,7 +68,7 @@ def _spellings() -> dict[str, str]:
     return spellings
 
 
-_KEYS = _spellings()
+_KEYS: Final = _spellings()
 
 
 def key_of(name: str) -> str:
@@ -122,7 +122,7 @@ class Headers:
         self._keys: list[str] = []
         # (name as written, ":", what follows) for each key: joined, they are the line on the wire
         self._fields: list[tuple[str, str, str]] = []
-        # key -> its first field; built when first asked for, dropped by every change
+        # key -> its first field; built when first asked for, kept by small changes, dropped by large ones
         self._first: dict[str, tuple[str, str, str]] | None = None
         for name, value in fields:
             self.add(name, value)
@@ -201,16 +201,20 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Append a field."""
         key = key_of(name)
+        field = (_written(name, key), ": ", _clean(value))
         self._keys.append(key)
-        self._fields.append((_written(name, key), ": ", _clean(value)))
-        self._first = None
+        self._fields.append(field)
+        if self._first is not None:
+            self._first.setdefault(key, field)
 
     def prepend(self, name: str, value: str) -> None:
         """Put a field before all others: a Via of our own."""
         key = key_of(name)
+        field = (_written(name, key), ": ", _clean(value))
         self._keys.insert(0, key)
-        self._fields.insert(0, (_written(name, key), ": ", _clean(value)))
-        self._first = None
+        self._fields.insert(0, field)
+        if self._first is not None:
+            self._first[key] = field
 
     def set(self, name: str, value: str) -> None:
         """One field of that name, at the place of the first one there was, or at the end."""
@@ -223,23 +227,27 @@ class Headers:
             self.remove(key)
             self._keys.insert(at, key)
             self._fields.insert(at, ("", "", ""))
-        self._fields[at] = (_written(name, key), ": ", _clean(value))
-        self._first = None
+        self._replace_first(key, at, (_written(name, key), ": ", _clean(value)))
 
     def extend_value(self, name: str, addition: str) -> None:
         """Append to the value of the first field: a tag, a parameter."""
         at = self._keys.index(name)
         written, colon, value = self._fields[at]
-        self._fields[at] = (written, colon, value + _clean(addition))
-        self._first = None
+        self._replace_first(name, at, (written, colon, value + _clean(addition)))
 
     def set_first_value(self, name: str, value: str) -> None:
         """Replace the first element of the first field: the top Via, the top Route."""
         at = self._keys.index(name)
         written, _, whole = self._fields[at]
         comma = first_comma(whole)
-        self._fields[at] = (written, ": ", _clean(value) if comma < 0 else _clean(value) + whole[comma:])
-        self._first = None
+        text = _clean(value) if comma < 0 else _clean(value) + whole[comma:]
+        self._replace_first(name, at, (written, ": ", text))
+
+    def _replace_first(self, key: str, at: int, field: tuple[str, str, str]) -> None:
+        """Another first field for this key, at its place."""
+        self._fields[at] = field
+        if self._first is not None:
+            self._first[key] = field
 
     def remove_first_value(self, name: str) -> None:
         """Take the first element of the first field away, and the field with it when it was the only one."""
@@ -249,8 +257,7 @@ class Headers:
         if comma < 0:
             self.remove_first_field(name)
             return
-        self._fields[at] = (written, ": ", whole[comma + 1 :].strip(WSP))
-        self._first = None
+        self._replace_first(name, at, (written, ": ", whole[comma + 1 :].strip(WSP)))
 
     def remove_first_field(self, name: str) -> None:
         """Take the first field of that name away, with all its elements."""

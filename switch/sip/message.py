@@ -7,15 +7,17 @@ what the door refuses (validate.py).
 
 from __future__ import annotations
 
+from typing import Final
+
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.fields import CSeq, Via, parse_cseq, parse_max_forwards, parse_via
 from switch.sip.headers import Headers
 from switch.sip.uri import NameAddr, Uri, parse_name_addr, parse_uri
 
-SIP_VERSION = "SIP/2.0"
+SIP_VERSION: Final = "SIP/2.0"
 
 # RFC 3261 21 and the registry of SIP response codes
-REASON_PHRASES = {
+REASON_PHRASES: Final = {
     100: "Trying",
     180: "Ringing",
     181: "Call Is Being Forwarded",
@@ -93,7 +95,7 @@ REASON_PHRASES = {
     608: "Rejected",
 }
 
-_CLASS_PHRASES = {
+_CLASS_PHRASES: Final = {
     1: "Progress",
     2: "OK",
     3: "Redirection",
@@ -103,9 +105,9 @@ _CLASS_PHRASES = {
 }
 
 # 8.2.6.2; Timestamp only goes into a 100 (8.2.6.1), Record-Route into what can make a dialog (12.1.1).
-_COPIED = frozenset({"via", "from", "to", "call-id", "cseq"})
-_COPIED_TO_TRYING = _COPIED | {"timestamp"}
-_COPIED_TO_DIALOG = _COPIED | {"record-route"}
+_COPIED: Final = frozenset({"via", "from", "to", "call-id", "cseq"})
+_COPIED_TO_TRYING: Final = _COPIED | {"timestamp"}
+_COPIED_TO_DIALOG: Final = _COPIED | {"record-route"}
 
 
 class Message:

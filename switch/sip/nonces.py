@@ -10,22 +10,23 @@ The secret must be new at each start of the process, because the counts used are
 
 import hashlib
 import hmac
+from typing import Final
 
 # How far below the highest count a fresh one may still come: UDP overtakes by a few messages, never by many.
-NONCE_COUNT_WINDOW = 32
+NONCE_COUNT_WINDOW: Final = 32
 # Nonces remembered with their counts, about 16 MiB: 400 challenged calls a second over a lifetime of 300 s.
-USED_NONCES_MAX = 131_072
+USED_NONCES_MAX: Final = 131_072
 # Used nonces are dropped in portions of the lifetime: no timer for each, and no long pause for all.
-SLOTS_PER_LIFETIME = 16
+SLOTS_PER_LIFETIME: Final = 16
 
-_TIME_DIGITS = 10
-_SERIAL_DIGITS = 6
-_STAMP_DIGITS = _TIME_DIGITS + _SERIAL_DIGITS
-_TIME_MODULUS = 16**_TIME_DIGITS
-_SERIAL_MODULUS = 16**_SERIAL_DIGITS
-_SEAL_BYTES = 12
-_NONCE_LENGTH = _STAMP_DIGITS + 2 * _SEAL_BYTES
-_WINDOW_MASK = (1 << NONCE_COUNT_WINDOW) - 1
+_TIME_DIGITS: Final = 10
+_SERIAL_DIGITS: Final = 6
+_STAMP_DIGITS: Final = _TIME_DIGITS + _SERIAL_DIGITS
+_TIME_MODULUS: Final = 16**_TIME_DIGITS
+_SERIAL_MODULUS: Final = 16**_SERIAL_DIGITS
+_SEAL_BYTES: Final = 12
+_NONCE_LENGTH: Final = _STAMP_DIGITS + 2 * _SEAL_BYTES
+_WINDOW_MASK: Final = (1 << NONCE_COUNT_WINDOW) - 1
 
 
 class Nonces:

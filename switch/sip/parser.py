@@ -10,6 +10,7 @@ size of the message.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.fields import format_via, parse_content_length, salvage_via
@@ -18,24 +19,24 @@ from switch.sip.headers import Headers, key_of, split_field, unfold
 from switch.sip.message import SIP_VERSION, Request, Response
 
 # The most a UDP datagram can hold.
-DATAGRAM_BYTES_MAX = 65_535
+DATAGRAM_BYTES_MAX: Final = 65_535
 # A stream's message: four times that, as large SDP and multipart bodies travel over streams.
-MESSAGE_BYTES_MAX = 256 * 1024
+MESSAGE_BYTES_MAX: Final = 256 * 1024
 # Real INVITEs have 15 to 30 fields, and 70 hops may add as many Vias and Record-Routes again.
-HEADER_FIELDS_MAX = 256
+HEADER_FIELDS_MAX: Final = 256
 # An Identity with a long certificate chain is about 4 kB; four times that.
-HEADER_LINE_CHARS_MAX = 16 * 1024
+HEADER_LINE_CHARS_MAX: Final = 16 * 1024
 # Max-Forwards starts at 70 (8.1.1.6), so an honest request never has more Vias.
-VIAS_MAX = 70
+VIAS_MAX: Final = 70
 
 # Fields that a message has once. With two of one, our peer and we might each believe another (RFC 4475
 # 3.3.8).
-SINGLE_FIELDS = frozenset({"call-id", "content-type", "cseq", "from", "max-forwards", "to"})
+SINGLE_FIELDS: Final = frozenset({"call-id", "content-type", "cseq", "from", "max-forwards", "to"})
 # What a response copies (8.2.6.2): all that is kept of a broken request.
-_ECHOED = frozenset({"call-id", "cseq", "from", "timestamp", "to", "via"})
+_ECHOED: Final = frozenset({"call-id", "cseq", "from", "timestamp", "to", "via"})
 
-_version = re.compile(r"SIP/[0-9]{1,5}\.[0-9]{1,5}", re.IGNORECASE | re.ASCII).fullmatch
-_unquoted_nul = re.compile(r"(?<!\\)\x00")
+_version: Final = re.compile(r"SIP/[0-9]{1,5}\.[0-9]{1,5}", re.IGNORECASE | re.ASCII).fullmatch
+_unquoted_nul: Final = re.compile(r"(?<!\\)\x00")
 
 
 def is_keepalive(data: bytes) -> bool:
@@ -81,10 +82,10 @@ def split_head(head: str) -> list[str]:
 
     Raises SipParseError on line ends that are not CRLF, on NUL, and on limits."""
     lines = head.split("\r\n")
-    text = "".join(lines)
-    if "\n" in text or "\r" in text:
+    ends = len(lines) - 1
+    if head.count("\n") != ends or head.count("\r") != ends:
         raise SipParseError(400, "Line End Other Than CRLF")
-    if "\0" in text and _unquoted_nul.search(text):
+    if "\0" in head and _unquoted_nul.search(head):
         raise SipParseError(400, "NUL in Header Field")
     if len(lines) > HEADER_FIELDS_MAX + 1:
         raise SipParseError(513, "Too Many Header Fields")

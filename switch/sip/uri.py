@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-
-import msgspec
+from typing import Final
 
 from switch.sip.errors import malformed
 from switch.sip.grammar import (
@@ -26,91 +25,136 @@ from switch.sip.grammar import (
     read_quoted,
 )
 
-_ESCAPED = "%[0-9A-Fa-f]{2}"
+_ESCAPED: Final = "%[0-9A-Fa-f]{2}"
 # user: RFC 3261 25.1 plus "#", which phones send bare when a service code such as *31#... is dialled.
-_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/#]"
-_PASSWORD = r"[A-Za-z0-9\-_.!~*'()&=+$,]"  # noqa: S105 - the production, no secret
-_PARAMETER = r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]"
-_HEADER = r"[A-Za-z0-9\-_.!~*'()\[\]/?:+$&=]"
+_USER: Final = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/#]"
+_PASSWORD: Final = r"[A-Za-z0-9\-_.!~*'()&=+$,]"  # noqa: S105 - the production, no secret
+_PARAMETER: Final = r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]"
+_HEADER: Final = r"[A-Za-z0-9\-_.!~*'()\[\]/?:+$&=]"
 
 
 def _run(characters: str) -> str:
     return f"{characters}*+(?:{_ESCAPED}{characters}*+)*+"
 
 
-_sip_uri = re.compile(
+_sip_uri: Final = re.compile(
     rf"(?:({_run(_USER)})(?::({_run(_PASSWORD)}))?@)?{IPV4_OR_HOST}(?::([0-9]{{1,5}}))?"
     rf"((?:;(?:{_PARAMETER}|[=%])++)*+)(?:\?({_run(_HEADER)}))?"
 ).fullmatch
-_uri_parameter = re.compile(_run(_PARAMETER)).fullmatch
-_KNOWN_PARAMETERS = frozenset({"lr", "maddr", "method", "ob", "transport", "ttl", "user"})
-_tel_number = re.compile(r"\+?[0-9A-Fa-f*#\-.()]++").fullmatch
-_scheme = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+").fullmatch
+_uri_parameter: Final = re.compile(_run(_PARAMETER)).fullmatch
+_KNOWN_PARAMETERS: Final = frozenset({"lr", "maddr", "method", "ob", "transport", "ttl", "user"})
+_tel_number: Final = re.compile(r"\+?[0-9A-Fa-f*#\-.()]++").fullmatch
+_scheme: Final = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+").fullmatch
 # reserved, unreserved, escaped, and the few marks (RFC 3986) that other schemes use
-_opaque = re.compile(r"[!#-;=?-_a-z~]++").fullmatch
-_escape = re.compile("%([0-9A-Fa-f]{2})")
-_escapes = re.compile(f"(?:{_ESCAPED})+")
+_opaque: Final = re.compile(r"[!#-;=?-_a-z~]++").fullmatch
+_escape: Final = re.compile("%([0-9A-Fa-f]{2})")
+_escapes: Final = re.compile(f"(?:{_ESCAPED})+")
 # 19.1.4: an escape of one of these is the character; the escape of any other stays different from it.
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 # 19.1.4: these match only when both URIs have them, or neither.
-_NEVER_IGNORED = ("user", "ttl", "method", "maddr", "transport")
-_in_display = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
+_NEVER_IGNORED: Final = ("user", "ttl", "method", "maddr", "transport")
+_in_display: Final = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
 
 
-class SipUri(msgspec.Struct, frozen=True):
-    """sip:user:password@host:port;params?headers, each part as received. `port` None means: not written."""
+class SipUri:
+    """sip:user:password@host:port;params?headers, each part as received. `port` None means: not written.
 
-    scheme: str
-    user: str | None
-    password: str | None
-    host: str
-    port: int | None
-    params: dict[str, str | None]
-    headers: str = ""
+    Every URI class compares by its text as it stands; `uris_equal` is the comparison of 19.1.4.
+    """
+
+    __slots__ = ("headers", "host", "params", "password", "port", "scheme", "user")
+
+    def __init__(
+        self,
+        scheme: str,
+        user: str | None,
+        password: str | None,
+        host: str,
+        port: int | None,
+        params: dict[str, str | None],
+        headers: str = "",
+    ) -> None:
+        self.scheme = scheme
+        self.user = user
+        self.password = password
+        self.host = host
+        self.port = port
+        self.params = params
+        self.headers = headers
 
     @property
     def unescaped_user(self) -> str:
         """The user part as a person would read it; empty when there is none."""
         return unescape(self.user) if self.user else ""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SipUri) and format_uri(self) == format_uri(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __str__(self) -> str:
         return format_uri(self)
 
+    def __repr__(self) -> str:
+        return f"<SipUri {self}>"
 
-class TelUri(msgspec.Struct, frozen=True):
+
+class TelUri:
     """tel:number;params. The number as received, separators included."""
 
-    number: str
-    params: dict[str, str | None]
+    __slots__ = ("number", "params")
+
+    def __init__(self, number: str, params: dict[str, str | None]) -> None:
+        self.number = number
+        self.params = params
 
     @property
     def digits(self) -> str:
         """The number without visual separators (RFC 3966 3): "+441632960001"."""
         return self.number.translate(_NO_SEPARATORS)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TelUri) and format_uri(self) == format_uri(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __str__(self) -> str:
         return format_uri(self)
 
+    def __repr__(self) -> str:
+        return f"<TelUri {self}>"
 
-class OtherUri(msgspec.Struct, frozen=True):
+
+class OtherUri:
     """Any other scheme: "urn:service:sos" is OtherUri("urn", "service:sos")."""
 
-    scheme: str
-    rest: str
+    __slots__ = ("rest", "scheme")
+
+    def __init__(self, scheme: str, rest: str) -> None:
+        self.scheme = scheme
+        self.rest = rest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OtherUri) and format_uri(self) == format_uri(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return format_uri(self)
+
+    def __repr__(self) -> str:
+        return f"<OtherUri {self}>"
 
 
 Uri = SipUri | TelUri | OtherUri
 
-_NO_SEPARATORS = str.maketrans("", "", "-.()")
+_NO_SEPARATORS: Final = str.maketrans("", "", "-.()")
 
 
 # A phone's From, To and Contact stand in every message of a call, and its URIs in every call: what was parsed is
 # remembered. The values are shared, so nobody may change them. Longer texts than a real phone's are not worth it.
-REMEMBERED_TEXTS = 8192
-REMEMBERED_CHARS_MAX = 256
+REMEMBERED_TEXTS: Final = 8192
+REMEMBERED_CHARS_MAX: Final = 256
 
 
 def parse_uri(text: str) -> Uri:
@@ -134,7 +178,7 @@ def _parse_uri(text: str) -> Uri:
     return OtherUri(scheme, rest)
 
 
-_remembered_uri = lru_cache(REMEMBERED_TEXTS)(_parse_uri)
+_remembered_uri: Final = lru_cache(REMEMBERED_TEXTS)(_parse_uri)
 
 
 def _parse_sip(text: str, scheme: str, start: int) -> SipUri:
@@ -277,17 +321,20 @@ def _plain_headers(headers: str) -> list[str]:
     return sorted(components)
 
 
-class NameAddr(msgspec.Struct, eq=False):
+class NameAddr:
     """name-addr or addr-spec with its header parameters (20.10): From, To, Contact, Route and their kin.
 
     `display` is the name without quotes and escapes, `uri` the text between <>, `params` those after it.
     Shared between messages: never changed once parsed.
     """
 
-    display: str
-    uri: str
-    params: dict[str, str | None] = {}
-    _parsed_uri: Uri | None = None
+    __slots__ = ("_parsed_uri", "display", "params", "uri")
+
+    def __init__(self, display: str, uri: str, params: dict[str, str | None] | None = None) -> None:
+        self.display = display
+        self.uri = uri
+        self.params: dict[str, str | None] = {} if params is None else params
+        self._parsed_uri: Uri | None = None
 
     @property
     def parsed_uri(self) -> Uri:
@@ -309,6 +356,9 @@ class NameAddr(msgspec.Struct, eq=False):
 
     def __str__(self) -> str:
         return format_name_addr(self)
+
+    def __repr__(self) -> str:
+        return f"<NameAddr {self}>"
 
 
 def parse_name_addr(text: str) -> NameAddr:
@@ -342,7 +392,7 @@ def _parse_name_addr(text: str) -> NameAddr:
     return NameAddr(display, text[start + 1 : end], parse_params(tail) if tail else {})
 
 
-_remembered_name_addr = lru_cache(REMEMBERED_TEXTS)(_parse_name_addr)
+_remembered_name_addr: Final = lru_cache(REMEMBERED_TEXTS)(_parse_name_addr)
 
 
 def _parse_addr_spec(text: str) -> NameAddr:

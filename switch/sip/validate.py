@@ -8,6 +8,7 @@ extensions (420), which the TU knows; message size (513) and line syntax, which 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import msgspec
 
@@ -17,15 +18,15 @@ from switch.sip.message import SIP_VERSION, Request, Response
 from switch.sip.uri import OtherUri, SipUri, parse_name_addr
 
 # Requests that end here whatever their Max-Forwards says (11, 10.3): they are answered, not passed on.
-ENDS_HERE = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
+ENDS_HERE: Final = frozenset({"ACK", "CANCEL", "OPTIONS", "REGISTER"})
 # urn:service:sos (RFC 5031) is how newer phones dial 999.
-_OTHER_SCHEMES = frozenset({"urn"})
+_OTHER_SCHEMES: Final = frozenset({"urn"})
 # Requests whose Contact becomes a remote target or a binding (12.1.1, 10.3). In others nobody reads it, and a
 # BYE must not fail, and leave a call running, for the sake of such a field.
-CONTACT_MATTERS = frozenset({"INVITE", "NOTIFY", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
-_ROUTING_FIELDS = ("route", "record-route", "path")
+CONTACT_MATTERS: Final = frozenset({"INVITE", "NOTIFY", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
+_ROUTING_FIELDS: Final = ("route", "record-route", "path")
 # RFC 2543's form of Expires, which old phones may still send and nobody here obeys.
-_sip_date = re.compile(
+_sip_date: Final = re.compile(
     r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
 ).fullmatch
 

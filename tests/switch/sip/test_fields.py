@@ -273,4 +273,4 @@ def test_a_via_printed_and_read_is_the_same(
 
 @given(st.integers(0, 2**31 - 1), NAMES)
 def test_a_cseq_printed_and_read_is_the_same(number: int, method: str) -> None:
-    assert parse_cseq(str(CSeq(number, method))) == (number, method)
+    assert parse_cseq(str(CSeq(number, method))) == CSeq(number, method)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switch.sip.errors import SipParseError
+from switch.sip.fields import CSeq
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.parser import (
     HEADER_FIELDS_MAX,
@@ -37,7 +38,7 @@ def test_a_plain_invite_is_read() -> None:
     message = request(invite_bytes(body=b"v=0\r\n"))
     assert (message.method, message.uri) == ("INVITE", "sip:+441632960001@exchange.example")
     assert message.call_id == "a84b4c76e66710@192.0.2.10"
-    assert message.cseq == (314159, "INVITE")
+    assert message.cseq == CSeq(314159, "INVITE")
     assert (message.from_.display, message.from_tag, message.to_tag) == ("Ann", "1928301774", None)
     assert message.top_via.branch == "z9hG4bK776asdhds"
     assert message.body == b"v=0\r\n"
@@ -280,7 +281,7 @@ def test_what_a_message_has_once_may_not_occur_twice(second: str) -> None:
     assert error.reason == "Header Field Occurs Twice"
     assert error.request is not None
     assert error.request.call_id == "a84b4c76e66710@192.0.2.10"
-    assert error.request.cseq == (314159, "INVITE")
+    assert error.request.cseq == CSeq(314159, "INVITE")
     assert refusal(message_bytes("SIP/2.0 200 OK", *INVITE[1:], second)).request is None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from switch.sip.errors import SipParseError
+from switch.sip.fields import CSeq
 from switch.sip.framing import StreamBroken, StreamFramer
 from switch.sip.message import Request, format_message, make_response
 from switch.sip.parser import parse_message
@@ -122,7 +123,7 @@ class TestShortTortuousInvite:
         assert invite.method == "INVITE"
         assert invite.uri == "sip:vivekg@chair-dnrc.example.com;unknownparam"
         assert invite.max_forwards == 68
-        assert invite.cseq == (9, "INVITE")
+        assert invite.cseq == CSeq(9, "INVITE")
         assert invite.call_id == "wsinv.ndaksdj@192.0.2.1"
         assert invite.to.uri == "sip:vivekg@chair-dnrc.example.com"
         assert invite.to_tag == "1918181833n"
