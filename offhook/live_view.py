@@ -55,6 +55,7 @@ CALL_FIELDS: tuple[Field, ...] = (
     Field("call_id", "id"),
     Field("state", "state"),
     Field("caller", "from"),
+    Field("account", "account"),
     Field("cli", "cli"),
     Field("destination", "to"),
     Field("duration_s", "talked", _duration, is_right=True),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import asyncpg
 import msgspec
 
-from provisioning import cdr_search, rules, store
+from provisioning import cdr_search, quarantine, rules, store
 from provisioning.line_import import import_lines
 from provisioning.model import Account, AccountKind, DigestPolicy, Line, Number
 from provisioning.numbers import parse_number
@@ -33,6 +33,7 @@ from provisioning.views import (
     LineView,
     Movement,
     NumberView,
+    QuarantinedRecord,
     TopUp,
 )
 from rating.money import VatMode, format_pounds
@@ -80,23 +81,28 @@ __all__ = [
     "NumberProblem",
     "NumberView",
     "ProvisioningProblem",
+    "QuarantinedRecord",
     "Refused",
     "TopUp",
     "add_account",
     "add_line",
     "assign_number",
     "connect",
+    "count_quarantined",
     "import_lines",
     "lines_without_emergency",
     "list_accounts",
     "list_cdrs",
     "list_lines",
     "list_numbers",
+    "list_quarantined",
     "remove_line",
+    "remove_quarantined",
     "resume_account",
     "set_line",
     "show_account",
     "show_line",
+    "show_quarantined",
     "suspend_account",
     "top_up",
     "unassign_number",
@@ -364,6 +370,35 @@ async def list_cdrs(db: asyncpg.Pool, query: CdrQuery) -> list[CdrView]:
         if query.account:
             account_id = (await _find_account(connection, query.account)).id
         return await cdr_search.find_cdrs(connection, query, account_id)
+
+
+async def count_quarantined(db: asyncpg.Pool) -> int:
+    """Records that no table could take. More than none: somebody must look."""
+    async with db.acquire() as connection:
+        return await quarantine.count(connection)
+
+
+async def list_quarantined(db: asyncpg.Pool, limit: int) -> list[QuarantinedRecord]:
+    """The latest first."""
+    async with db.acquire() as connection:
+        return await quarantine.latest(connection, limit)
+
+
+async def show_quarantined(db: asyncpg.Pool, record_id: int) -> QuarantinedRecord:
+    async with db.acquire() as connection:
+        record = await quarantine.find(connection, record_id)
+    if record is None:
+        raise Refused(f"there is no record {record_id} in quarantine")
+    return record
+
+
+async def remove_quarantined(db: asyncpg.Pool, record_id: int) -> QuarantinedRecord:
+    """What was removed: nothing else has it any more."""
+    async with db.acquire() as connection:
+        record = await quarantine.remove(connection, record_id)
+    if record is None:
+        raise Refused(f"there is no record {record_id} in quarantine")
+    return record
 
 
 # --- what they share

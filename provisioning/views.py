@@ -5,6 +5,7 @@ prints.
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -93,6 +94,19 @@ class CdrView(msgspec.Struct, frozen=True):
     cdr: Cdr
     account: str
     payer: str
+
+
+class QuarantinedRecord(msgspec.Struct, frozen=True):
+    """A record that no table could take. `kind` is cdr, usage, conf or emergency; "" and no fields: unreadable."""
+
+    id: int
+    at_ms: int
+    epoch: str
+    batch: int
+    reason: str
+    kind: str
+    fields: dict[str, Any]
+    raw_hex: str
 
 
 class CdrQuery(msgspec.Struct, frozen=True):

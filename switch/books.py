@@ -4,6 +4,7 @@ PostgreSQL owns these rows; this is the copy that the call path reads. Balances 
 them while the switch runs.
 """
 
+from collections import Counter
 from typing import assert_never
 
 from provisioning.model import (
@@ -11,6 +12,7 @@ from provisioning.model import (
     AccountChanged,
     Change,
     Credited,
+    DigestPolicy,
     Line,
     LineChanged,
     LineRemoved,
@@ -22,21 +24,26 @@ from provisioning.model import (
 
 
 class Books:
-    """Look-ups for one call: line by user, account by id, line by number, numbers by line."""
+    """Look-ups for one call: line by user, account by id, line by number, numbers by line.
 
-    __slots__ = ("accounts", "change_seq", "lines", "numbers", "numbers_of_line")
+    `digest_policies` counts the lines of each policy in use.
+    """
+
+    __slots__ = ("accounts", "change_seq", "digest_policies", "lines", "numbers", "numbers_of_line")
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
         self.lines: dict[str, Line] = {}
         self.numbers: dict[str, Number] = {}
         self.numbers_of_line: dict[str, tuple[str, ...]] = {}
+        self.digest_policies: Counter[DigestPolicy] = Counter()
         self.change_seq = 0
 
     def load(self, snapshot: Snapshot) -> None:
         """Replace everything by a snapshot."""
         self.accounts = {account.id: account for account in snapshot.accounts}
         self.lines = {line.user: line for line in snapshot.lines}
+        self.digest_policies = Counter(line.digest for line in self.lines.values())
         self.numbers = {}
         self.numbers_of_line = {}
         for number in snapshot.numbers:
@@ -49,9 +56,11 @@ class Books:
             case AccountChanged(account=account):
                 self.accounts[account.id] = account
             case LineChanged(line=line):
+                self._forget_line(line.user)
                 self.lines[line.user] = line
+                self.digest_policies[line.digest] += 1
             case LineRemoved(user=user):
-                self.lines.pop(user, None)
+                self._forget_line(user)
             case NumberChanged(number=number):
                 self._unassign(number.e164)
                 self._assign(number)
@@ -75,6 +84,14 @@ class Books:
     def may_present(self, line: Line, e164: str) -> bool:
         """Whether the line owns the number it wants to show (Ofcom GC C6: a CLI must be the caller's own)."""
         return e164 == line.cli or e164 in self.numbers_of_line.get(line.user, ())
+
+    def _forget_line(self, user: str) -> None:
+        line = self.lines.pop(user, None)
+        if line is None:
+            return
+        self.digest_policies[line.digest] -= 1
+        if not self.digest_policies[line.digest]:
+            del self.digest_policies[line.digest]
 
     def _assign(self, number: Number) -> None:
         self.numbers[number.e164] = number

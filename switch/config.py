@@ -100,6 +100,7 @@ class RegistrarSettings(Struct, frozen=True):
 
     min_expires_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     max_expires_s: Annotated[int, Meta(ge=60, le=604_800)] = 3600
+    expires_jitter_percent: Annotated[int, Meta(ge=0, le=50)] = 10
     bindings_per_aor_max: Annotated[int, Meta(ge=1, le=100)] = 10
     ping_interval_s: Annotated[int, Meta(ge=5, le=600)] = 30
     ping_rate_max: Annotated[int, Meta(ge=1, le=10_000)] = 500

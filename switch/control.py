@@ -40,7 +40,10 @@ class ControlRefusedError(Exception):
 
 
 class LiveCall(msgspec.Struct):
-    """A row of `offhook calls`. `cost_micros` is what it would cost if it ended now."""
+    """A row of `offhook calls`. `cost_micros` is what it would cost if it ended now.
+
+    `account` is the caller's ("" for a carrier), `account_id` that of who pays (None for nobody).
+    """
 
     call_id: str
     state: str
@@ -49,6 +52,7 @@ class LiveCall(msgspec.Struct):
     cli: str
     dialled: str
     destination: str
+    account: str
     account_id: int | None
     duration_s: int
     cost_micros: int
@@ -126,7 +130,12 @@ class Control:
             return {"ok": False, "error": str(problem)}
 
     def _status(self, request: ControlRequest) -> dict[str, object]:
-        return self._process.status()
+        process = self._process
+        return {
+            **process.status(),
+            "records_quarantined": process.books_state.quarantined,
+            "logins": dict(process.exchange.counts.logins),
+        }
 
     def _calls(self, request: ControlRequest) -> list[LiveCall]:
         now = self._process.now()
@@ -135,6 +144,7 @@ class Control:
     def _live_call(self, call: Call, now: float) -> LiveCall:
         leg = call.caller_leg
         caller = call.caller
+        account = caller.account if isinstance(caller, LineCaller) else None
         answered_at = leg.answered_at
         duration_ms = 0 if answered_at is None else round((now - answered_at) * 1000)
         cost_micros = 0
@@ -149,6 +159,7 @@ class Control:
             cli=call.attempt.caller_id.network_number,
             dialled=call.attempt.dialled[:128],
             destination=call.destination[:128],
+            account=account.name if account is not None else "",
             account_id=call.admission.price.account_id if call.admission is not None else None,
             duration_s=duration_ms // 1000,
             cost_micros=cost_micros,

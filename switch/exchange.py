@@ -368,6 +368,7 @@ def _registrar_limits(conf: Conf) -> RegistrarLimits:
         min_expires_s=settings.min_expires_s,
         max_expires_s=settings.max_expires_s,
         default_expires_s=settings.max_expires_s,
+        expires_jitter_percent=settings.expires_jitter_percent,
         bindings_per_aor_max=settings.bindings_per_aor_max,
     )
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from switch.calls.counts import Histogram
+from switch.sip.counts import Histogram
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -54,7 +54,11 @@ class SwitchCollector(Collector):
         )
         yield _counter("offhook_stray_answers", "Answers nobody waited for, hung up", counts.stray_answers)
         yield _counter("offhook_talk_seconds", "Seconds between answer and end", counts.talk_ms / 1000)
-        yield _histogram("offhook_trying_delay_seconds", "INVITE received to 100 sent", counts.trying_delay)
+        yield _histogram(
+            "offhook_trying_delay_seconds",
+            "INVITE received to 100 sent; an INVITE answered within 200 ms gets none",
+            exchange.sip_counts.trying_delay,
+        )
         yield _histogram(
             "offhook_post_dial_delay_seconds",
             "INVITE received to first 18x passed on",

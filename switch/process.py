@@ -30,7 +30,6 @@ from provisioning.books.messages import (
 from provisioning.model import Snapshot
 from rating.journal.link import JournalLink
 from rating.journal.replay import read_journal
-from switch.calls.counts import Histogram
 from switch.calls.switchboard import Put, WallClock
 from switch.config import Conf, ConfProblems, conf_fingerprint, load_conf, settings_needing_restart
 from switch.control import Control
@@ -38,12 +37,14 @@ from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
+from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.transport.edge_link import EdgeLink
 from switch.transport.udp import UdpListener
 
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
+EDGE_WAIT_S = 1.0  # at start: the BYEs and refusals after a crash go to TCP phones, too
 LAG_PROBE_S = 0.1
 BEAT_S = 1.0
 TIMER_SLACK_S = 0.001
@@ -245,6 +246,8 @@ class SwitchProcess:
             edge_restarted=self._edge_restarted,
         )
         self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)
 
     # Turns
 

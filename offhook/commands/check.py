@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import asyncpg
 import msgspec
 
 from offhook.commands.options import (
@@ -29,14 +30,22 @@ LINES_NAMED_MAX = 20
 class Findings(msgspec.Struct):
     """What `--json` prints.
 
-    `is_database_checked` False: it could not be reached, so nothing is said about lines.
+    `is_database_checked` False: it could not be reached, so nothing is said about lines and the quarantine.
     """
 
     conf: str
     problems: list[ConfProblem]
     warnings: list[ConfProblem]
     lines_without_emergency: list[str]
+    records_quarantined: int
     is_database_checked: bool
+
+
+class Books(msgspec.Struct):
+    """What the books have to say."""
+
+    lines_without_emergency: list[LineView]
+    records_quarantined: int
 
 
 def check(
@@ -46,18 +55,20 @@ def check(
     place = data_dir(data)
     directory = _directory(place, conf)
     loaded, problems = _load(directory)
-    lines = _lines_without_emergency(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
+    books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
+    lines = books.lines_without_emergency if books is not None else []
     findings = Findings(
         conf=str(directory),
         problems=problems,
         warnings=loaded.warnings if loaded is not None else [],
-        lines_without_emergency=[line.user for line in lines or []],
-        is_database_checked=lines is not None,
+        lines_without_emergency=[line.user for line in lines],
+        records_quarantined=books.records_quarantined if books is not None else 0,
+        is_database_checked=books is not None,
     )
     if as_json:
         print_json(findings)
     else:
-        _print(directory, findings, lines or [])
+        _print(directory, findings, lines)
     if problems:
         raise SystemExit(ExitCode.INVALID)
 
@@ -80,10 +91,14 @@ def _load(directory: Path) -> tuple[Conf | None, list[ConfProblem]]:
         raise CommandError(text, ExitCode.INVALID) from None
 
 
-def _lines_without_emergency(place: DataDir, dsn: str) -> list[LineView] | None:
+def _ask_books(place: DataDir, dsn: str) -> Books | None:
     """None when the database is out of reach: the files can be checked without it."""
+
+    async def work(db: asyncpg.Pool) -> Books:
+        return Books(await service.lines_without_emergency(db), await service.count_quarantined(db))
+
     try:
-        return run_on_books(find_dsn(place, given=dsn), service.lines_without_emergency)
+        return run_on_books(find_dsn(place, given=dsn), work)
     except CommandError:
         return None
 
@@ -102,8 +117,14 @@ def _print(directory: Path, findings: Findings, lines: list[LineView]) -> None:
         print_error(f"warning: line {line.user} has no emergency {' and no emergency '.join(missing)}")
     if len(lines) > LINES_NAMED_MAX:
         print_error(f"warning: and {len(lines) - LINES_NAMED_MAX} more lines like these")
+    if findings.records_quarantined:
+        count = findings.records_quarantined
+        print_error(
+            f"warning: {count} record{'s' if count > 1 else ''} of calls could not be taken into the books: "
+            "`offhook quarantine list`"
+        )
     if not findings.is_database_checked:
-        print_line("The database is out of reach, so lines were not checked.")
+        print_line("The database is out of reach, so lines and the quarantine were not checked.")
     count = len(findings.problems)
     verdict = "valid" if not count else f"not valid: {count} problem{'s' if count > 1 else ''}"
     print_line(f"The configuration in {directory} is {verdict}.")

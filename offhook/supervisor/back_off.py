@@ -1,9 +1,8 @@
 """How long to wait before a part that ended is started again. Pure: it is told how long the part ran."""
 
 FIRST_DELAY_S = 0.2
-# A part that dies at once is tried twice a minute: often enough to come back unattended, too rare to fill a
-# log.
-DELAY_MAX_S = 30.0
+# A part that dies at once is tried six times a minute: back soon after its trouble is over, too rare to fill a log.
+DELAY_MAX_S = 10.0
 # After a minute of service a crash counts as the first one again.
 STEADY_AFTER_S = 60.0
 

@@ -29,9 +29,9 @@ from offhook.supervisor.schema import RETRY_S, SAY_EVERY_S, prepare_schema
 from provisioning.service import UNREACHABLE
 from switch.config import Conf
 
-# A checkpoint is at most 60 s old, so a restart does well without PostgreSQL; a moment's wait avoids even
-# that.
-PATIENCE_S = 10.0
+# PostgreSQL starts and is migrated in half of this, unless it has a crash to recover from. Phones do not wait for
+# that: a checkpoint is at most 60 s old, and what it lacks follows.
+PATIENCE_S = 1.5
 READY_POLL_S = 0.1
 # One Ctrl-C or one `timeout` often arrives twice at the same moment; a person's second thought comes later.
 IMPATIENT_AFTER_S = 1.0

@@ -37,8 +37,10 @@ from provisioning.books.snapshot import load_snapshot, read_checkpoint, write_ch
 SHIP_SPACING_S: Final = 0.5
 POLL_S: Final = 1.0  # the notification is a hint, this is the truth: a change is heard within a second
 CHECKPOINT_INTERVAL_S: Final = 50.0  # with the time to write it, a checkpoint is never older than 60 s
-OLD_CHECKPOINT_AFTER_S: Final = 3.0  # a restarted PostgreSQL is usually back by then
+# A snapshot of a hundred thousand lines takes so long; a PostgreSQL that answers nothing is not waited for longer.
+OLD_CHECKPOINT_AFTER_S: Final = 1.0
 FLUSH_PATIENCE_S: Final = 5.0  # at a stop with PostgreSQL away; the journal keeps what is left
+FLUSH_RETRY_S: Final = 0.5
 BACK_OFF_FIRST_S: Final = 0.25
 BACK_OFF_MAX_S: Final = 5.0
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -71,6 +73,7 @@ class Keeper:
         self._changes_hint = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopping_at = 0.0
+        self._trouble_hint = asyncio.Event()
         self._journal_trouble = ""
         self._written: tuple[int, str, int] | None = None
         self._down_reason = ""
@@ -110,10 +113,10 @@ class Keeper:
                     return
 
     async def _offer_old_checkpoint(self) -> None:
-        """Let a switch start without PostgreSQL, from what an earlier run left."""
+        """Let a switch start without PostgreSQL, from what an earlier run left: at once where it cannot be reached."""
         if self._position is not None:
             return
-        await asyncio.sleep(OLD_CHECKPOINT_AFTER_S)
+        await _hinted(self._trouble_hint, OLD_CHECKPOINT_AFTER_S)
         snapshot = read_checkpoint(self._checkpoint)
         if self._position is None and snapshot is not None:
             self._position = Position.of_snapshot(snapshot)
@@ -132,8 +135,11 @@ class Keeper:
             if self._patience_is_over():
                 log.warning("stopped_unshipped", reason=self._down_reason)
                 return
-            await _hinted(self._stopping, back_off_s)
-            back_off_s = min(2 * back_off_s, BACK_OFF_MAX_S)
+            if self._stopping.is_set():
+                await asyncio.sleep(FLUSH_RETRY_S)
+            else:
+                await _hinted(self._stopping, back_off_s)
+                back_off_s = min(2 * back_off_s, BACK_OFF_MAX_S)
 
     async def _work(self, shipping: asyncpg.Connection, following: asyncpg.Connection) -> None:
         """Until the connection breaks (raises), or everything is flushed at a stop (returns)."""
@@ -262,6 +268,7 @@ class Keeper:
             self._down_reason = reason
             log.warning("database_down", reason=reason)
             await self._channel.send(DatabaseDown(reason))
+        self._trouble_hint.set()  # after the reason, which the switch then logs with the old checkpoint
 
     def _patience_is_over(self) -> bool:
         waited_s = asyncio.get_running_loop().time() - self._stopping_at

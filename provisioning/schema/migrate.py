@@ -7,10 +7,13 @@ is mended by another migration.
 """
 
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import yoyo
+from yoyo.backends.base import DatabaseBackend
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import parse_uri
+from yoyo.migrations import default_migration_table
 
 SCHEMA_DIR = Path(__file__).parent
 LOCK_KEY = 7164200002  # any constant: it only has to be the same everywhere
@@ -29,8 +32,9 @@ def migrate(dsn: str) -> list[str]:
     with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as guard:
         guard.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
         guard.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
-        backend = yoyo.get_backend(_yoyo_uri(dsn))
+        backend = PostgresqlPsycopgBackend(parse_uri(dsn), default_migration_table)
         try:
+            _make_lock_table(backend)
             return _apply_missing(backend)
         finally:
             backend.connection.close()
@@ -41,7 +45,14 @@ def known_migrations() -> list[str]:
     return [migration.id for migration in _read()]
 
 
-def _apply_missing(backend: yoyo.backends.DatabaseBackend) -> list[str]:
+def _make_lock_table(backend: DatabaseBackend) -> None:
+    """In place of yoyo's `init_database`, which makes the table by trying, and finds out by failing that a
+    transaction takes back a CREATE TABLE: at each start PostgreSQL would log errors that nobody made."""
+    statement = backend.format_sql(backend.create_lock_table_sql)
+    backend.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
+
+
+def _apply_missing(backend: DatabaseBackend) -> list[str]:
     backend.break_lock()  # we hold the advisory lock, so a row here is from a process that was killed
     migrations = _read()
     backend.ensure_internal_schema_updated()
@@ -55,7 +66,7 @@ def _apply_missing(backend: yoyo.backends.DatabaseBackend) -> list[str]:
     return applied
 
 
-def _refuse_newer(backend: yoyo.backends.DatabaseBackend, known: set[str]) -> None:
+def _refuse_newer(backend: DatabaseBackend, known: set[str]) -> None:
     unknown = [applied for applied in backend.get_applied_migration_hashes() if applied not in known]
     if unknown:
         raise SchemaTooNewError(
@@ -66,8 +77,3 @@ def _refuse_newer(backend: yoyo.backends.DatabaseBackend, known: set[str]) -> No
 
 def _read() -> yoyo.migrations.MigrationList:
     return yoyo.read_migrations(str(SCHEMA_DIR)).filter(lambda migration: migration.is_raw_sql())
-
-
-def _yoyo_uri(dsn: str) -> str:
-    """The same address for yoyo, which takes the driver from the scheme."""
-    return urlunsplit(urlsplit(dsn)._replace(scheme="postgresql+psycopg"))

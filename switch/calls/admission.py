@@ -5,7 +5,7 @@ recognised before any rule and meet none. Nothing here sends, reserves or record
 """
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -30,6 +30,12 @@ from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
+
+# No further digit would change that: 404. To anything else that is no number the answer is 484, at which a phone may
+# ask for more.
+LEADS_NOWHERE: Final = frozenset(
+    {DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
+)
 
 
 class Route(msgspec.Struct):
@@ -149,7 +155,7 @@ def _destination_number(attempt: Attempt) -> str | Refusal:
             return service  # from a trunk: it meets the ladder like any number that is not assigned here
         case ServiceCode():
             return refusal.SERVICE_UNKNOWN
-        case Unrecognised(reason=DialProblem.NOT_IN_USE):
+        case Unrecognised(reason=reason) if reason in LEADS_NOWHERE:
             return refusal.NOT_IN_USE
         case Unrecognised():
             return refusal.UNRECOGNISED

@@ -38,7 +38,7 @@ class Bye:
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if response.status < 200:
             return
-        credentials = self._challenge.answer(response, "BYE", transaction.request.uri)
+        credentials = self._challenge.answer(transaction.request, response)
         if credentials is None:
             self._on_done(now)
         else:

@@ -7,43 +7,31 @@ carries the charge and every CDR in one atomic step.
 """
 
 import enum
-from collections.abc import Sequence
+from typing import Final
 
-from rating.engine import Reservation, Settlement
-from rating.records import Cdr, EmergencyCall, OutboxRecord, UsageEntry
+from rating.engine import Reservation
+from rating.records import Cdr
 from switch.calls import refusal
 from switch.calls.admission import Admission, Attempt
-from switch.calls.call_records import (
-    answered_state,
-    dialogs_to_hang_up,
-    opened_state,
-)
+from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
-from switch.calls.cdr import (
-    Ending,
-    callee_row,
-    caller_row,
-    complete,
-    facts_of,
-    join_rows,
-    outcome_label,
-    set_charge,
-    set_price,
-)
+from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_label, set_price
+from switch.calls.concurrent_calls import count_in, count_out
 from switch.calls.credit_watch import CreditWatch
+from switch.calls.end_record import closing_puts, end_records, settle
 from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_caller
-from switch.calls.identity import Caller, LineCaller
+from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
-from switch.calls.open_call import HANGUP_KEY, OPEN_KEY
+from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.target import LineTarget, TrunkTarget
 from switch.sip.timers import Timer
 
-COMPLETED_ELSEWHERE = (
+COMPLETED_ELSEWHERE: Final = (
     'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 2: no missed call on the others
 )
 
@@ -63,7 +51,6 @@ class Call:
         "_answer",
         "_gate_timer",
         "_hunt",
-        "_legs",
         "_limit_timer",
         "_no_answer_timer",
         "_stage_outcomes",
@@ -73,6 +60,7 @@ class Call:
         "answered_leg",
         "attempt",
         "board",
+        "callee_legs",
         "caller_leg",
         "facts",
         "id",
@@ -88,11 +76,11 @@ class Call:
         self.admission: Admission | None = None
         self.facts = facts_of(call_id, attempt, board.conf.routing.version)
         self.caller_leg: CallerLeg
+        self.callee_legs: list[CalleeLeg] = []  # every target that was tried, in order
         self.rows: list[Cdr] = []  # one a leg, by the leg's index; complete when the call ends
         self.answered_leg: CalleeLeg | None = None
         self.reservation: Reservation | None = None
         self.state = CallState.HUNTING
-        self._legs: list[CalleeLeg] = []
         self._active: list[CalleeLeg] = []
         self._stage_outcomes: list[LegOutcome] = []
         self._hunt = Hunt(())
@@ -116,10 +104,6 @@ class Call:
         """Answered by the callee, and the caller has not said that it heard it: it may not even have been told."""
         is_answered = self.state in (CallState.AWAITING_JOURNAL, CallState.UP)
         return is_answered and not self.caller_leg.is_acknowledged
-
-    @property
-    def callee_legs(self) -> Sequence[CalleeLeg]:
-        return self._legs
 
     @property
     def granted_s(self) -> int | None:
@@ -163,13 +147,13 @@ class Call:
             self.reservation = reserved
         board.failpoints.reached("reserved")
         board.calls[self.id] = self
-        self._count(+1)
-        self.caller_leg.transaction.trying(now)
+        count_in(self, admission)
         self._hunt = Hunt(admission.route.stages)
         timeout_s = board.conf.calls.no_answer_timeout_s
         self._no_answer_timer = board.timers.start(now, timeout_s, self._on_no_answer)
         if admission.route.is_emergency:
-            self._note_emergency(now)
+            board.counts.emergency_calls += 1
+            board.record([], [emergency_note(self, now)], is_urgent=True)
         self._try_next_stage(now)
 
     def _try_next_stage(self, now: float) -> None:
@@ -181,19 +165,20 @@ class Call:
         board = self.board
         fresh = []
         for target in stage:
-            leg = CalleeLeg(board, self, index=len(self._legs) + 1, target=target, now=now)
-            self._legs.append(leg)
+            leg = CalleeLeg(board, self, index=len(self.callee_legs) + 1, target=target, now=now)
+            self.callee_legs.append(leg)
             self.rows.append(callee_row(self.facts, leg, self.rows[0], board.clock))
             fresh.append(leg)
         self._active = fresh.copy()
         self._stage_outcomes = []
-        board.record([opened_state(self)])
         first = stage[0]
         if isinstance(first, TrunkTarget):
             board.of_trunk[first.trunk.name] += 1
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
         for leg in fresh:
             leg.offer(invitation_for(self.admission, self.caller_leg, leg.target, self.caller, board), now)
+        # After the offers, whose branches it names; all the same nothing is on the wire before it (process.py).
+        board.record([opened_state(self)])
         board.failpoints.reached("offered")
 
     # What the callee legs report
@@ -223,7 +208,7 @@ class Call:
         self._active = []
         self._answer = (body, self._fields_back(leg, fields))
         self._stop_ringing_timers()
-        for other in self._legs:
+        for other in self.callee_legs:
             if other is not leg:
                 other.cancel(
                     now, COMPLETED_ELSEWHERE, LegOutcome(487, 26, "answered elsewhere", is_ours=True)
@@ -411,56 +396,17 @@ class Call:
         self._stop(self._limit_timer)
         if self._watch is not None:
             self._watch.stop()
-        settlement = self._settle(now, free=free)
-        rows = self._rows(ending, settlement, now)
-        outbox: list[OutboxRecord] = [*rows]
-        if settlement is not None and settlement.charge.total_micros:
-            outbox.append(self._usage(settlement, now))
+        settlement = settle(self, now, free=free) if self.reservation is not None else None
+        self.reservation = None
+        records = end_records(self, ending, settlement, now)
         puts: list[Put] = []
         if was_live:
-            self._count(-1)
-            puts = self._closing_puts()
-        seq = board.record(puts, outbox)
+            assert self.admission is not None
+            count_out(self, self.admission)
+            puts = closing_puts(self)
+        seq = board.record(puts, records)
         board.await_durable(seq, self)
-        board.counts.on_ended(ending.outcome, rows[0].duration_ms, rows[0].cost_micros)
-
-    def _settle(self, now: float, *, free: bool) -> Settlement | None:
-        if self.reservation is None:
-            return None
-        self.reservation = None
-        answered_at = self.caller_leg.answered_at
-        if answered_at is None or free:
-            self.board.engine.release(self.id)
-            return None
-        return self.board.engine.settle(self.id, duration_ms=round((now - answered_at) * 1000))
-
-    def _rows(self, ending: Ending, settlement: Settlement | None, now: float) -> list[Cdr]:
-        clock = self.board.clock
-        rows = self.rows
-        complete(rows[0], self.caller_leg, ending, clock, now)
-        if settlement is not None:
-            set_charge(rows[0], settlement)
-        for leg in self._legs:
-            complete(rows[leg.index], leg, ending, clock, now)
-        return join_rows(rows, self.answered_leg.index if self.answered_leg is not None else None)
-
-    def _usage(self, settlement: Settlement, now: float) -> UsageEntry:
-        assert self.admission is not None
-        assert self.admission.price.account_id is not None
-        return UsageEntry(
-            account_id=self.admission.price.account_id,
-            call_id=self.id,
-            leg=0,
-            amount_micros=-settlement.charge.total_micros,
-            at_ms=self.board.clock.ms(now),
-        )
-
-    def _closing_puts(self) -> list[Put]:
-        puts: list[Put] = [(OPEN_KEY + self.id, None)]
-        hangup = dialogs_to_hang_up(self)
-        if hangup is not None:
-            puts.append((HANGUP_KEY + self.id, hangup))
-        return puts
+        board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
 
     # Small steps
 
@@ -472,34 +418,6 @@ class Call:
         for leg in self._active:
             leg.cancel(now, "", outcome)
         self._active = []
-
-    def _count(self, step: int) -> None:
-        """Both lines, the paying account and the trunks count this call as live."""
-        board = self.board
-        assert self.admission is not None
-        if isinstance(self.caller, LineCaller):
-            board.of_line[self.caller.line.user] += step
-            if self.caller.account is not None:
-                board.of_account[self.caller.account.id] += step
-        else:
-            board.of_trunk[self.caller.trunk.name] += step
-        if self.admission.route.line is not None:
-            board.of_line[self.admission.route.line.user] += step
-        if step < 0:
-            for leg in self._legs:
-                if leg.trunk is not None:
-                    board.of_trunk[leg.trunk.name] -= 1
-
-    def _note_emergency(self, now: float) -> None:
-        board = self.board
-        board.counts.emergency_calls += 1
-        line = self.caller.line.user if isinstance(self.caller, LineCaller) else ""
-        flow = self.caller_leg.flow
-        note = EmergencyCall(
-            self.id, line, self.attempt.caller_id.network_number, self.facts.dialled, board.clock.ms(now),
-            f"{flow.remote_host}:{flow.remote_port}",
-        )  # fmt: skip
-        board.record([], [note], is_urgent=True)
 
     def _stop_ringing_timers(self) -> None:
         self._stop_stage_timer()

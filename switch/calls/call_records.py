@@ -1,13 +1,15 @@
-"""What a call writes into the journal's state while it lives: the open record, and the dialogs that need a BYE."""
+"""What a call writes into the journal while it lives: the open record, the dialogs that need a BYE, an emergency."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from provisioning.storable import storable
+from rating.records import EmergencyCall
 from switch.calls.cdr import join_rows, stamp
+from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
-from switch.calls.open_call import OPEN_KEY, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog import Dialog
 from switch.sip.dialog_state import DialogState
@@ -15,18 +17,23 @@ from switch.sip.dialog_state import DialogState
 if TYPE_CHECKING:
     from switch.calls.call import Call
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 def opened_state(call: "Call") -> Put:
-    """The attempt, before its first INVITE goes out: a crash leaves its CDRs, and nothing to charge."""
-    return _put(call, None)
+    """The attempt, before its INVITEs are on the wire: what a crash leaves on record, and whom it leaves ringing."""
+    invites = [call.caller_leg.early_invite()]
+    for leg in call.callee_legs:
+        invite = leg.early_invite()
+        if invite is not None:
+            invites.append(invite)
+    return _put(call, None, invites)
 
 
 def answered_state(call: "Call", now: float) -> Put:
     """All that a valid BYE and a fair settlement need. Written before the answer is passed on."""
     answered_at = call.caller_leg.answered_at
-    return _put(call, now if answered_at is None else answered_at)
+    return _put(call, now if answered_at is None else answered_at, [])
 
 
 def dialogs_to_hang_up(call: "Call") -> bytes | None:
@@ -38,7 +45,21 @@ def dialogs_to_hang_up(call: "Call") -> bytes | None:
     return _encode(Hangup(dialogs)) if dialogs else None
 
 
-def _put(call: "Call", answered_mono: float | None) -> Put:
+def emergency_note(call: "Call", now: float) -> EmergencyCall:
+    """Who called the emergency service, from where: logged beside the CDR, as the call begins."""
+    caller = call.attempt.caller
+    flow = call.caller_leg.flow
+    return EmergencyCall(
+        call_id=call.id,
+        line=caller.line.user if isinstance(caller, LineCaller) else "",
+        network_number=call.attempt.caller_id.network_number,
+        dialled=call.facts.dialled,
+        at_ms=call.board.clock.ms(now),
+        source_address=f"{flow.remote_host}:{flow.remote_port}",
+    )
+
+
+def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) -> Put:
     answered = call.answered_leg
     dialogs = []
     if answered is not None and answered.dialog is not None and call.caller_leg.dialog is not None:
@@ -47,7 +68,9 @@ def _put(call: "Call", answered_mono: float | None) -> Put:
         stamp(call.rows[answered.index], answered, clock)
         dialogs = [_storable_state(call.caller_leg.dialog), _storable_state(answered.dialog)]
     join_rows(call.rows, answered.index if answered is not None else None)
-    return OPEN_KEY + call.id, _encode(OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs))
+    return OPEN_KEY + call.id, _encode(
+        OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs, invites)
+    )
 
 
 def _storable_state(dialog: Dialog) -> DialogState:

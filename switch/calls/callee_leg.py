@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from provisioning.storable import storable
+from switch.calls.carrier_challenge import CREDENTIALS_MISSING
 from switch.calls.invitation import Invitation
 from switch.calls.leg import Leg, LegState
-from switch.calls.passing import NO_BODY, Body, body_of, passed_fields, put_body
+from switch.calls.open_call import EarlyInvite
+from switch.calls.passing import CHALLENGES, NO_BODY, Body, body_of, passed_fields, put_body
 from switch.calls.q850 import RECOVERY_ON_TIMER_EXPIRY, cause_of_status, format_reason, read_reason
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
@@ -98,14 +101,32 @@ class CalleeLeg(Leg):
             self.acknowledge(NO_BODY)
         super().hang_up(now, cause=cause, words=words)
 
+    def early_invite(self) -> EarlyInvite | None:
+        """What a later process would need to cancel it; None when it is answered, refused or cancelled."""
+        transaction = self._transaction
+        if transaction is None or self.is_cancelled or self.state is not LegState.SETTING_UP:
+            return None
+        request = transaction.request
+        headers = request.headers
+        return EarlyInvite(
+            storable(request.uri),
+            [headers.get("via") or ""],
+            storable(headers.get("from") or ""),
+            storable(headers.get("to") or ""),
+            self.sip_call_id,
+            self._invite_cseq,
+            self.flow,
+        )
+
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if response.status < 200:
             self._on_provisional(response, now)
         elif response.status < 300:
             self._on_2xx(transaction, response, now)
-        elif not self._answered_challenge(response, now):
+        elif not self._answered_challenge(transaction, response, now):
             cause = read_reason(response.headers.values("reason")) or cause_of_status(response.status)
-            self._fail(LegOutcome(response.status, cause, response.reason), now)
+            words = CREDENTIALS_MISSING if response.status in CHALLENGES else response.reason
+            self._fail(LegOutcome(response.status, cause, words), now)
 
     def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
         self._fail(LegOutcome(408, RECOVERY_ON_TIMER_EXPIRY, "no answer to our INVITE", is_ours=True), now)
@@ -173,10 +194,10 @@ class CalleeLeg(Leg):
         self.answered_at = now
         self.call.on_answered(self, body_of(response), passed_fields(response), now)
 
-    def _answered_challenge(self, response: Response, now: float) -> bool:
-        if self.is_cancelled or self._invitation is None:
+    def _answered_challenge(self, transaction: "ClientTransaction", response: Response, now: float) -> bool:
+        if self.is_cancelled:
             return False
-        credentials = self.challenge.answer(response, "INVITE", self._invitation.request_uri)
+        credentials = self.challenge.answer(transaction.request, response)
         if credentials is None:
             return False
         self._invite_cseq += 1

@@ -6,7 +6,9 @@ It rings, answers or refuses as the call says, with one local tag for all provis
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from provisioning.storable import storable
 from switch.calls.leg import Leg, LegState
+from switch.calls.open_call import EarlyInvite
 from switch.calls.passing import NO_BODY, Body, Fields, put_body
 from switch.calls.q850 import format_reason
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
@@ -82,6 +84,20 @@ class CallerLeg(Leg):
             self.is_acknowledged = True
             self.call.on_acknowledged(body, now)
         super().on_ack(request, body, now)
+
+    def early_invite(self) -> EarlyInvite:
+        """What a later process would need to refuse it."""
+        request = self.request
+        headers = request.headers
+        return EarlyInvite(
+            None,
+            [storable(via) for via in headers.get_all("via")],
+            storable(headers.get("from") or ""),
+            storable(f"{headers.get('to')};tag={self.local_tag}"),
+            storable(request.call_id),
+            request.cseq.number,
+            self.transaction.response_flow,
+        )
 
     def _response(self, status: int, reason: str | None, body: Body, fields: Fields) -> Response:
         response = make_response(self.request, status, reason, to_tag=self.local_tag)

@@ -4,6 +4,8 @@ Leg 0 is the caller's and carries the money, because the caller's account pays; 
 with what it answered. Times are UTC; durations come from the monotonic clock.
 """
 
+from typing import Final
+
 import msgspec
 
 from provisioning.storable import storable
@@ -29,8 +31,8 @@ class Ending(msgspec.Struct, frozen=True):
     ended_by: str
 
 
-TEXT_CHARS_MAX = 128
-CALL_ID_CHARS_MAX = 256
+TEXT_CHARS_MAX: Final = 128
+CALL_ID_CHARS_MAX: Final = 256
 
 
 class CallFacts(msgspec.Struct, frozen=True):
@@ -186,50 +188,20 @@ def _row(facts: CallFacts, leg: CallerLeg | CalleeLeg, leg_reason: str, clock: W
     caller_id = attempt.caller_id
     setup_at_ms = clock.ms(leg.setup_at)
     return Cdr(
-        call_id=facts.call_id,
-        leg=leg.index,
-        leg_reason=leg_reason,
-        setup_at_ms=setup_at_ms,
-        ringing_at_ms=None,
-        answered_at_ms=None,
-        ended_at_ms=setup_at_ms,
-        network_number=caller_id.network_number,
-        presentation_number=caller_id.presentation_number,
+        call_id=facts.call_id, leg=leg.index, leg_reason=leg_reason,
+        setup_at_ms=setup_at_ms, ringing_at_ms=None, answered_at_ms=None, ended_at_ms=setup_at_ms,
+        network_number=caller_id.network_number, presentation_number=caller_id.presentation_number,
         privacy="id" if caller_id.is_withheld else "",
-        dialled=facts.dialled,
-        destination=facts.destination,
-        destination_name="",
-        ddi="",
-        account_id=None,
-        line="",
-        trunk="",
-        payer_account_id=None,
-        duration_ms=0,
-        billed_s=0,
-        connect_fee_micros=0,
-        usage_micros=0,
-        cost_micros=0,
-        rate_prefix="",
-        per_minute_micros=None,
-        tariff="",
-        tariff_version="",
-        balance_after_micros=None,
-        sip_status=0,
-        q850_cause=0,
-        outcome="open",
-        reason="",
-        ended_by="",
-        source_address="",
-        destination_address="",
-        sip_call_id="",
-        other_sip_call_id="",
-        user_agent="",
-        other_user_agent="",
-        post_dial_delay_ms=None,
-        is_emergency=False,
-        is_recovered=False,
+        dialled=facts.dialled, destination=facts.destination, destination_name="", ddi="",
+        account_id=None, line="", trunk="", payer_account_id=None,
+        duration_ms=0, billed_s=0, connect_fee_micros=0, usage_micros=0, cost_micros=0,
+        rate_prefix="", per_minute_micros=None, tariff="", tariff_version="", balance_after_micros=None,
+        sip_status=0, q850_cause=0, outcome="open", reason="", ended_by="",
+        source_address="", destination_address="",
+        sip_call_id="", other_sip_call_id="", user_agent="", other_user_agent="",
+        post_dial_delay_ms=None, is_emergency=False, is_recovered=False,
         routing_version=facts.routing_version,
-    )
+    )  # fmt: skip
 
 
 def _clip(text: str) -> str:

@@ -6,14 +6,16 @@ trunks is one stage a trunk. Pure: it decides, the call acts.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from switch.calls.callee_leg import LegOutcome
+from switch.calls.passing import CHALLENGES
 from switch.calls.target import Target, TrunkTarget
 from switch.config import Trunk
 
-GLOBAL_FAILURE = 600
-UNREACHABLE = LegOutcome(480, 20, "no phone of the line could be reached", is_ours=True)
-_PREFERENCE = (486, 480, 603)  # within 4xx: busy tells a caller more than unreachable does
+GLOBAL_FAILURE: Final = 600
+UNREACHABLE: Final = LegOutcome(480, 20, "no phone of the line could be reached", is_ours=True)
+_PREFERENCE: Final[tuple[int, ...]] = (486, 480, 603)  # within 4xx: busy tells a caller more than unreachable does
 
 
 class Hunt:
@@ -47,17 +49,21 @@ def may_fail_over(target: Target, outcome: LegOutcome, *, has_rung: bool) -> boo
 
 
 def fails_over(trunk: Trunk, status: int) -> bool:
-    return status in trunk.failover_codes
+    """A trunk that does not know us says nothing about the callee, whatever its codes."""
+    return status in CHALLENGES or status in trunk.failover_codes
 
 
 def status_for_caller(outcome: LegOutcome) -> int:
     """What a failed target means to the caller.
 
-    A redirection is not ours to pass on; and a 503 from behind would tell the phone that this exchange is down, so that
-    it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263 4.3): a carrier's becomes 500, an unreachable phone's 480.
+    A redirection is not ours to pass on, nor is a challenge. And a 503 from behind would tell the phone that this
+    exchange is down, so that it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263 4.3): a carrier's becomes 500, an
+    unreachable phone's 480.
     """
     if outcome.status < 400:
         return 480
+    if outcome.status in CHALLENGES:
+        return 500
     if outcome.status == 503:
         return 480 if outcome.is_ours else 500
     return outcome.status

@@ -6,6 +6,8 @@ Withheld (RFC 3323, RFC 3325; 141 and 1470 per call) hides both from the callee,
 never from the CDR.
 """
 
+from typing import Final
+
 import msgspec
 
 from provisioning.model import Account, Line
@@ -24,8 +26,8 @@ from switch.sip.errors import SipParseError
 from switch.sip.message import Request
 from switch.sip.uri import NameAddr, SipUri, TelUri, parse_name_addr
 
-ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-WITHHOLDING = frozenset({"id", "user", "header", "full"})
+ANONYMOUS: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+WITHHOLDING: Final = frozenset({"id", "user", "header", "full"})
 
 
 class LineCaller(msgspec.Struct):

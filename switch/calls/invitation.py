@@ -4,7 +4,7 @@ The caller's identity is written anew here for each kind of target: a line sees 
 trunk gets both numbers in its own format, an emergency service gets the full network number whatever was asked.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from switch.calls.caller_leg import CallerLeg
     from switch.calls.switchboard import Switchboard
 
-MAX_FORWARDS = 70  # RFC 3261 8.1.1.6, for a request that came without one
+MAX_FORWARDS: Final = 70  # RFC 3261 8.1.1.6, for a request that came without one
 
 
 class Invitation(msgspec.Struct):

@@ -6,7 +6,7 @@ reinvite.py: the exchange does not answer media itself.
 """
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
 from switch.calls.carrier_challenge import CarrierChallenge
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
-RELAYED_METHODS = frozenset({"INFO"})
+RELAYED_METHODS: Final = frozenset({"INFO"})
 
 
 class LegState(enum.Enum):

@@ -259,9 +259,9 @@ def _emergency_service(digits: str, plan: NumberPlan) -> str:
     """The emergency number under the prefixes that people and phones put before it, or "".
 
     No ordinary number is caught: +44141999 or +44147018000 would be a Glasgow or a Skye number whose local
-    part is three digits long or begins with 1, and there are none. The operator's own numbers could clash,
-    so they are not looked for behind +44; and 1280 and its like are not stripped, because 0131 214 1999 is
-    a number.
+    part is three digits long or begins with 1, and there are none; +441800218000 would be in the area 01800,
+    which does not exist. The operator's own numbers could clash, so they are not looked for behind +44; and
+    1280 and its like are not stripped, because 0131 214 1999 is a number.
     """
     rest = digits.removesuffix("#")
     if not plan.extra_emergency_numbers and not rest.endswith(_EMERGENCY_ENDINGS):

@@ -1,17 +1,20 @@
 """What the journal knows of a call that is not over: enough to end it properly after a crash.
 
 Kept under `c/<call id>` from before the first INVITE goes out until the end record replaces it. The dialogs are those
-that a BYE can be sent in; the CDRs are drafts that recovery completes. `h/<call id>` holds the dialogs whose BYE is not
-answered yet.
+that a BYE can be sent in, the INVITEs those that nobody has answered; the CDRs are drafts that recovery completes.
+`h/<call id>` holds the dialogs whose BYE is not answered yet. New fields go to the end, with a default.
 """
+
+from typing import Final
 
 import msgspec
 
 from rating.records import Cdr
 from switch.sip.dialog_state import DialogState
+from switch.sip.flow import Flow
 
-OPEN_KEY = "c/"
-HANGUP_KEY = "h/"
+OPEN_KEY: Final = "c/"
+HANGUP_KEY: Final = "h/"
 
 
 class OpenPrice(msgspec.Struct, array_like=True):
@@ -28,6 +31,21 @@ class OpenPrice(msgspec.Struct, array_like=True):
     vat: str | None
 
 
+class EarlyInvite(msgspec.Struct, array_like=True):
+    """An INVITE without a final answer: what its refusal or its CANCEL must repeat of it, and where that goes.
+
+    `uri` is the Request-URI of ours, None for the caller's; `to` has our tag in the caller's.
+    """
+
+    uri: str | None
+    vias: list[str]
+    from_: str
+    to: str
+    call_id: str
+    cseq_number: int
+    flow: Flow
+
+
 class OpenCall(msgspec.Struct, array_like=True):
     """One live call. `answered_mono` is on the same clock as the process's heartbeat."""
 
@@ -36,9 +54,11 @@ class OpenCall(msgspec.Struct, array_like=True):
     price: OpenPrice | None
     drafts: list[Cdr]
     dialogs: list[DialogState]
+    invites: list[EarlyInvite] = []
 
 
 class Hangup(msgspec.Struct, array_like=True):
-    """Dialogs of a finished call that still need their BYE."""
+    """Dialogs of a finished call that still need their BYE, and INVITEs that a crash left without an end."""
 
     dialogs: list[DialogState]
+    invites: list[EarlyInvite] = []

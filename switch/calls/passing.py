@@ -6,12 +6,13 @@ Media headers travel with their body.
 """
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import msgspec
 
-from switch.sip.message import Request, Response
+from switch.sip.message import Request, Response, make_response
 
-OURS = frozenset(
+OURS: Final = frozenset(
     {
         # the dialog and the transaction are each leg's own
         "via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "max-forwards", "path",
@@ -32,7 +33,12 @@ OURS = frozenset(
         "content-type", "content-encoding", "content-disposition", "content-language", "mime-version",
     }
 )  # fmt: skip
-BODY_HEADERS = ("content-type", "content-encoding", "content-disposition", "content-language", "mime-version")
+BODY_HEADERS: Final[tuple[str, ...]] = (
+    "content-type", "content-encoding", "content-disposition", "content-language", "mime-version",
+)  # fmt: skip
+# Between a peer and us: the other side would take a challenge for one of its own, and without the header that belongs
+# to it (RFC 3261 21.4.2) could not even read it.
+CHALLENGES: Final = (401, 407)
 
 
 class Body(msgspec.Struct):
@@ -45,7 +51,7 @@ class Body(msgspec.Struct):
         return bool(self.content)
 
 
-NO_BODY = Body()
+NO_BODY: Final = Body()
 Fields = list[tuple[str, str]]
 
 
@@ -63,6 +69,13 @@ def put_body(message: Request | Response, body: Body) -> None:
     message.body = body.content
     for name, value in body.headers:
         message.headers.add(name, value)
+
+
+def passed_response(request: Request, response: Response) -> Response:
+    """The answer to `request` that says what the other leg's peer said, without its fields and body."""
+    if response.status in CHALLENGES:
+        return make_response(request, 500)
+    return make_response(request, response.status, response.reason)
 
 
 def passed_fields(message: Request | Response) -> Fields:

@@ -5,15 +5,16 @@ Reason header is believed before the table.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
-NORMAL_CLEARING = 16
-NO_ANSWER = 19
-CREDIT_EXHAUSTED = 16
-INTERWORKING = 127
-RECOVERY_ON_TIMER_EXPIRY = 102
-CAUSE_MAX = 127
+NORMAL_CLEARING: Final = 16
+NO_ANSWER: Final = 19
+CREDIT_EXHAUSTED: Final = 16
+INTERWORKING: Final = 127
+RECOVERY_ON_TIMER_EXPIRY: Final = 102
+CAUSE_MAX: Final = 127
 
-CAUSE_OF_STATUS = {
+CAUSE_OF_STATUS: Final = {
     400: 41, 401: 21, 402: 21, 403: 21, 404: 1, 405: 63, 406: 79, 407: 21, 408: 102, 410: 22,
     413: 127, 414: 127, 415: 79, 416: 127, 420: 127, 421: 127, 423: 127, 433: 24, 480: 18, 481: 41,
     482: 25, 483: 25, 484: 28, 485: 1, 486: 17, 487: 16, 488: 65, 491: 41, 493: 41,

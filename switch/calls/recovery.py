@@ -2,8 +2,9 @@
 
 From the journal's state comes every call that was open. One that had been answered is charged to the last durable
 heartbeat, never for more than was reserved, and nothing if the caller had not acknowledged the answer; both its legs
-get their BYE. One that was ringing leaves its records and no charge. Pure: state in, end records and dialogs out; run
-again after another crash it comes to the same, because the end record replaces the open one in one atomic step.
+get their BYE. One that was ringing leaves its records and no charge; its caller is refused, its phones are cancelled.
+Pure: state in, end records, dialogs and INVITEs out; run again after another crash it comes to the same, because the
+end record replaces the open one in one atomic step.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from rating.charge import NOTHING_CHARGED, charge_within
 from rating.money import VatMode
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from rating.tariff import Rate
-from switch.calls.open_call import HANGUP_KEY, OPEN_KEY, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import HANGUP_KEY, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
 
@@ -38,12 +39,13 @@ class Heartbeat(msgspec.Struct, array_like=True):
 
 
 class EndedCall(msgspec.Struct):
-    """One call that a crash cut: what to journal, and which dialogs to send BYE in."""
+    """One call that a crash cut: what to journal, which dialogs to send BYE in, which INVITEs to end."""
 
     call_id: str
     puts: list[Put]
     outbox: list[OutboxRecord]
     dialogs: list[DialogState]
+    invites: list[EarlyInvite]
 
 
 _decode_heartbeat = msgspec.msgpack.Decoder(Heartbeat).decode
@@ -64,7 +66,8 @@ def recover(state: Mapping[str, bytes], debit: Callable[[int, int], int | None])
     ]
     for key, value in state.items():
         if key.startswith(HANGUP_KEY):
-            ended.append(EndedCall(key[len(HANGUP_KEY) :], [], [], _decode_hangup(value).dialogs))
+            hangup = _decode_hangup(value)
+            ended.append(EndedCall(key[len(HANGUP_KEY) :], [], [], hangup.dialogs, hangup.invites))
     return ended
 
 
@@ -86,9 +89,9 @@ def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int]
                 UsageEntry(call.price.account_id, call.call_id, 0, -charged.total_micros, caller.ended_at_ms)
             )
     puts: list[Put] = [(OPEN_KEY + call.call_id, None)]
-    if call.dialogs:
-        puts.append((HANGUP_KEY + call.call_id, _encode(Hangup(call.dialogs))))
-    return EndedCall(call.call_id, puts, outbox, call.dialogs)
+    if call.dialogs or call.invites:
+        puts.append((HANGUP_KEY + call.call_id, _encode(Hangup(call.dialogs, call.invites))))
+    return EndedCall(call.call_id, puts, outbox, call.dialogs, call.invites)
 
 
 def _was_acknowledged(call: OpenCall, heartbeat: Heartbeat | None) -> bool:

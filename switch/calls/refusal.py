@@ -4,6 +4,8 @@ A refusal is a value, returned and never raised. The table's order is the order 
 a test breaks all rules at once and mends them one by one.
 """
 
+from typing import Final
+
 import msgspec
 
 from rating.engine import Shortage, ShortageReason
@@ -19,36 +21,36 @@ class Refusal(msgspec.Struct, frozen=True):
     retry_after_s: int = 0
 
 
-DRAINING = Refusal("draining", 503, 41, "the exchange is closing down", 30)
-TOO_MANY_CALLS = Refusal("exchange_full", 503, 42, "the exchange has as many calls as it takes", 5)
-NOT_HERE = Refusal("not_here", 404, 1, "the request is for a domain that is not ours")
-UNRECOGNISED = Refusal("unrecognised_number", 484, 28, "the dialled digits are not a number we know")
-NOT_IN_USE = Refusal("number_not_in_use", 404, 1, "no line or route for the dialled number")
-NOT_ASSIGNED = Refusal("number_not_assigned", 404, 1, "the number is not assigned here")
-SERVICE_UNKNOWN = Refusal("service_code_unknown", 404, 1, "the service code is not available")
-TRUNK_TO_TRUNK = Refusal("trunk_to_trunk", 403, 21, "a carrier reaches only numbers assigned here")
-ACCOUNT_MISSING = Refusal("account_missing", 403, 21, "the line has no account")
-SUSPENDED = Refusal("account_suspended", 403, 21, "the account is suspended")
-LINE_FULL = Refusal("line_calls_limit", 403, 21, "the line has as many calls as it may have at once")
-ACCOUNT_FULL = Refusal("account_calls_limit", 403, 21, "the account has as many calls as it may have at once")
-TRUNK_FULL = Refusal("trunk_calls_limit", 480, 34, "the trunk has as many calls as it may have at once")
-NO_RATE = Refusal("no_rate", 403, 21, "no price is set for this destination")
-VAT_MISMATCH = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
-NO_TARIFF = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
-JOURNAL_FAILED = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
-NO_CREDIT = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
-NOT_REGISTERED = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
-CALLEE_FULL = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
-LOOP = Refusal("loop", 482, 25, "the call came back to where it had been")
-TOO_MANY_HOPS = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
+DRAINING: Final = Refusal("draining", 503, 41, "the exchange is closing down", 30)
+TOO_MANY_CALLS: Final = Refusal("exchange_full", 503, 42, "the exchange has as many calls as it takes", 5)
+NOT_HERE: Final = Refusal("not_here", 404, 1, "the request is for a domain that is not ours")
+UNRECOGNISED: Final = Refusal("unrecognised_number", 484, 28, "the dialled digits are not a number we know")
+NOT_IN_USE: Final = Refusal("number_not_in_use", 404, 1, "no line or route for the dialled number")
+NOT_ASSIGNED: Final = Refusal("number_not_assigned", 404, 1, "the number is not assigned here")
+SERVICE_UNKNOWN: Final = Refusal("service_code_unknown", 404, 1, "the service code is not available")
+TRUNK_TO_TRUNK: Final = Refusal("trunk_to_trunk", 403, 21, "a carrier reaches only numbers assigned here")
+ACCOUNT_MISSING: Final = Refusal("account_missing", 403, 21, "the line has no account")
+SUSPENDED: Final = Refusal("account_suspended", 403, 21, "the account is suspended")
+LINE_FULL: Final = Refusal("line_calls_limit", 403, 21, "the line has as many calls as it may have at once")
+ACCOUNT_FULL: Final = Refusal("account_calls_limit", 403, 21, "the account has as many calls as it may have at once")
+TRUNK_FULL: Final = Refusal("trunk_calls_limit", 480, 34, "the trunk has as many calls as it may have at once")
+NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
+VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
+NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
+JOURNAL_FAILED: Final = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
+NO_CREDIT: Final = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
+NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
+CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
+LOOP: Final = Refusal("loop", 482, 25, "the call came back to where it had been")
+TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
 
-IN_ORDER = (
+IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, UNRECOGNISED, SERVICE_UNKNOWN, TRUNK_TO_TRUNK,
     NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, NOT_IN_USE, TRUNK_FULL, NOT_REGISTERED,
     CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
 )  # fmt: skip
 
-_OF_SHORTAGE = {
+_OF_SHORTAGE: Final = {
     ShortageReason.UNKNOWN_ACCOUNT: ACCOUNT_MISSING,
     ShortageReason.SUSPENDED: SUSPENDED,
     ShortageReason.VAT_MISMATCH: VAT_MISMATCH,

@@ -4,9 +4,9 @@ The exchange relays the offer and the answer, so that media stays between the tw
 second one meets 491 or 500. A re-INVITE without an offer waits for the ACK, which then carries the answer.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from switch.calls.passing import Body, body_of, only_listed, passed_fields, put_body
+from switch.calls.passing import Body, body_of, only_listed, passed_fields, passed_response, put_body
 from switch.sip.message import Request, Response, make_response
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from switch.sip.invite_server import InviteServerTransaction
     from switch.sip.stack import ClientTransaction, ServerTransaction
 
-RETRY_AFTER_S = 3  # RFC 3261 14.2: a random value of 0 to 10 s; the middle is as good where we need no spread
+RETRY_AFTER_S: Final = 3  # RFC 3261 14.2: a random value of 0 to 10 s; the middle is as good where we need no spread
 
 
 def refuse_with_retry(transaction: "ServerTransaction", request: Request, now: float) -> None:
@@ -53,7 +53,6 @@ class Reinvite:
 
     def start(self, now: float) -> None:
         self.transaction.user_data = self
-        self.transaction.trying(now)
         self.origin.reinvite = self
         self.target.reinvite = self
         self._send(now)
@@ -87,7 +86,7 @@ class Reinvite:
             self._on_accepted(transaction, response, now)
         elif not self._abandoned and not self._answered_challenge(response, now):
             self._finish()
-            self.transaction.respond(make_response(self.request, response.status, response.reason), now)
+            self.transaction.respond(passed_response(self.request, response), now)
             if response.status in (408, 481):
                 # RFC 3261 12.2.1.2: the other side no longer knows the dialog.
                 self.target.call.on_dialog_lost(self.target, now)
@@ -121,7 +120,7 @@ class Reinvite:
 
     def _answered_challenge(self, response: Response, now: float) -> bool:
         assert self._client is not None
-        credentials = self.target.challenge.answer(response, "INVITE", self._client.request.uri)
+        credentials = self.target.challenge.answer(self._client.request, response)
         if credentials is None:
             return False
         self._send(now, credentials)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from switch.calls.passing import body_of, only_listed, passed_fields, put_body
+from switch.calls.passing import body_of, only_listed, passed_fields, passed_response, put_body
 from switch.sip.message import Request, Response, make_response
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class RelayedRequest:
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if response.status < 200:
             return
-        answer = make_response(self.request, response.status, response.reason)
+        answer = passed_response(self.request, response)
         put_body(answer, body_of(response))
         self.transaction.respond(answer, now)
 

@@ -6,17 +6,19 @@ exchange is down would talk to nobody.
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from typing import Final
 
 from switch.calls.bye import Bye
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.open_call import HANGUP_KEY
+from switch.calls.orphan_invite import OrphanInvite
 from switch.calls.q850 import format_reason
 from switch.calls.recovery import recover
 from switch.calls.switchboard import Put, Switchboard
 from switch.sip.dialog import Dialog
 
-SIGNING_KEY = "signing-key"
-SIGNATURE_BYTES = 6  # 48 bits: enough that a stranger's 200 is not taken for an answer to us
+SIGNING_KEY: Final = "signing-key"
+SIGNATURE_BYTES: Final = 6  # 48 bits: enough that a stranger's 200 is not taken for an answer to us
 
 
 def signing_key(
@@ -37,7 +39,7 @@ def signing_key(
 
 
 def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float) -> None:
-    """Settle and record what was open, and send BYE to both sides of what was up."""
+    """Settle and record what was open, send BYE to both sides of what was up, and silence what rang."""
 
     def debit(account_id: int, amount_micros: int) -> int | None:
         totals = board.engine.totals(account_id)
@@ -51,7 +53,9 @@ def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float
         if ended.puts:
             board.record(ended.puts, ended.outbox)
         dialogs = [Dialog.from_state(dialog) for dialog in ended.dialogs]
-        pending = _Pending(board, ended.call_id, len(dialogs))
+        pending = _Pending(board, ended.call_id, len(dialogs) + len(ended.invites))
+        for invite in ended.invites:
+            OrphanInvite(board, invite, pending.one_done).send(now)
         for dialog in dialogs:
             flow = dialog.flow
             trunk = board.conf.trunk_of(flow.remote_host, flow.remote_port)
@@ -60,7 +64,7 @@ def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float
 
 
 class _Pending:
-    """The BYEs of one call; when the last is done the journal may forget the dialogs."""
+    """What is sent for one call; when the last of it is done the journal may forget the call."""
 
     __slots__ = ("_board", "_call_id", "_left")
 

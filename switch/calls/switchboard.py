@@ -7,7 +7,7 @@ in it touches a socket or reads a clock: `now` is the monotonic second that a da
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from switch.calls.leg import Leg
 
 Put = tuple[str, bytes | None]
-_encode = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER"
-USER_AGENT = "Offhook"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER"
+USER_AGENT: Final = "Offhook"
 
 
 class Journal(Protocol):

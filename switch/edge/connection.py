@@ -49,7 +49,6 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         edge = self._edge
-        had_partial = self._framer.has_partial
         try:
             frames = self._framer.feed(data)
         except StreamBroken as broken:
@@ -62,9 +61,7 @@ class Connection(asyncio.Protocol):
                 self.write(PONG)
             else:
                 edge.received(self, frame)
-        # A lone CRLF is half a ping or some phone's whole keep-alive (and a pong), never half a message.
-        has_partial = self._framer.has_partial and (had_partial or data != PONG)
-        edge.heard(self, has_whole=bool(frames), has_partial=has_partial)
+        edge.heard(self, has_whole=bool(frames), has_partial=self._framer.has_partial)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._edge.lost(self)

@@ -22,11 +22,12 @@ EXPIRY_BATCH = 500
 
 class RegistrarLimits(msgspec.Struct, frozen=True):
     """What REGISTER may ask for: a phone that names no expiry gets the default, who asks for more the
-    maximum."""
+    maximum. Each is granted up to `expires_jitter_percent` less than that, but never less than the minimum."""
 
     min_expires_s: int = 60
     max_expires_s: int = 3600
     default_expires_s: int = 3600
+    expires_jitter_percent: int = 10
     bindings_per_aor_max: int = 10
 
 

@@ -1,9 +1,11 @@
-"""What the stack counted: plain integers, exported as metrics elsewhere.
+"""What the stack counted: plain integers and a histogram, exported as metrics elsewhere.
 
 Every dict has a bounded set of keys: methods we know plus OTHER, status codes, and words of our own for drops
 and errors. Received messages are counted every time, sent ones once: their repeats are counted apart.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final
 
 OTHER_METHOD: Final = "OTHER"  # a peer may invent methods; without one word for them it could grow the table
@@ -26,6 +28,26 @@ METHODS: Final = (
 )
 
 
+DELAY_BOUNDS_S: Final[tuple[float, ...]] = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+)  # fmt: skip
+
+
+class Histogram:
+    """Counts by upper bound, as Prometheus wants them; the last bucket is everything above."""
+
+    __slots__ = ("bounds", "buckets", "sum")
+
+    def __init__(self, bounds: Sequence[float] = DELAY_BOUNDS_S) -> None:
+        self.bounds = bounds
+        self.buckets = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self.buckets[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
 class SipCounts:
     """All counters only grow."""
 
@@ -38,6 +60,7 @@ class SipCounts:
         "retransmissions_out",
         "sent_requests",
         "sent_responses",
+        "trying_delay",
     )
 
     def __init__(self) -> None:
@@ -49,6 +72,7 @@ class SipCounts:
         self.retransmissions_out = 0  # repeats sent by a timer or to answer a repeat
         self.parse_errors: dict[str, int] = {}  # by the parser's own words for it
         self.dropped: dict[str, int] = {}  # by reason
+        self.trying_delay = Histogram()  # INVITE received to 100 sent, for those slow enough to need one
 
     def request_received(self, method: str) -> None:
         counts = self.received_requests

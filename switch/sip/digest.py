@@ -9,8 +9,10 @@ Lenient by name, towards phones:
 - QUOTES: any parameter may come quoted or bare: `qop="auth"` and `algorithm="MD5"` are in use.
 - MISSING COMMA: white space alone separates parameters too; RFC 3665 2.1 has such an answer.
 - HOST OF THE DIGEST URI: it may differ from the Request-URI's; see `_target_problem`.
-- USER@DOMAIN: a user name of this form is the user, if the domain is ours.
-Left out: userhash, Authentication-Info, next nonces.
+Left out: userhash, Authentication-Info, next nonces, and phones that log in as `user@domain` and hash that whole
+name. They would take one more kept hash for each line, domain and algorithm, and a domain added later would
+silently miss it: too much for one field of the phone that somebody filled in. They are refused like a wrong
+password, but counted apart (USER_AT_DOMAIN), so that their owner can be told what to change.
 """
 
 import enum
@@ -18,7 +20,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from switch.sip.digest_values import (
     MD5,
@@ -37,33 +39,31 @@ from switch.sip.message import Request
 from switch.sip.nonces import Nonces
 from switch.sip.uri import SipUri, parse_uri
 
-OFFER_MD5 = (MD5,)
-OFFER_BOTH = (SHA_256, MD5)  # the preferred one first (RFC 8760 2.4)
-OFFER_SHA_256 = (SHA_256,)
+OFFER_MD5: Final[tuple[str, ...]] = (MD5,)
+OFFER_BOTH: Final[tuple[str, ...]] = (SHA_256, MD5)  # the preferred one first (RFC 8760 2.4)
+OFFER_SHA_256: Final[tuple[str, ...]] = (SHA_256,)
 
 # Authorization fields looked at in one request. A phone sends one per realm and algorithm: two, rarely three.
-CREDENTIALS_MAX = 8
+CREDENTIALS_MAX: Final = 8
 
-_AFTER_SCHEME = ("", " ", "\t")
-_NONCE_COUNT = re.compile(r"[0-9A-Fa-f]{8}")
+_AFTER_SCHEME: Final[tuple[str, ...]] = ("", " ", "\t")
+_NONCE_COUNT: Final = re.compile(r"[0-9A-Fa-f]{8}")
 
 
 class Ha1s(NamedTuple):
     """What we keep of a line's password, and the algorithms its challenges offer, the preferred one first.
 
-    A phone configured with `user@domain` as its user name hashes that text, so such a phone can only be
-    checked against the `..._at_domain` values. An empty value never matches anything.
+    An empty value never matches anything: a user who does not exist has two.
     """
 
     md5: str
     sha256: str
     algorithms: tuple[str, ...] = OFFER_MD5
-    md5_at_domain: str = ""
-    sha256_at_domain: str = ""
 
 
 class Outcome(enum.Enum):
-    """What became of a request's credentials. Only WRONG is a bad login; only STALE asks for `stale=true`."""
+    """What became of a request's credentials. WRONG and USER_AT_DOMAIN are bad logins; only STALE asks for
+    `stale=true`."""
 
     OK = "ok"
     # None for our realm in an algorithm offered to this line: challenge.
@@ -72,6 +72,8 @@ class Outcome(enum.Enum):
     STALE = "stale"
     # Unknown user or wrong password, which look the same.
     WRONG = "wrong"
+    # The same, for a user name of the form `user@domain`, the domain ours: most likely only the name is wrong.
+    USER_AT_DOMAIN = "user_at_domain"
     # A right answer, but seen before: challenge again.
     REPLAYED = "replayed"
     # 400; the verdict's `reason` says why.
@@ -79,7 +81,7 @@ class Outcome(enum.Enum):
 
 
 class Verdict(NamedTuple):
-    """`user` is proven for OK and REPLAYED, and only claimed for WRONG and STALE."""
+    """`user` is without a domain of ours. It is proven for OK and REPLAYED, and only claimed for the others."""
 
     outcome: Outcome
     user: str = ""
@@ -87,7 +89,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_bad_login(self) -> bool:
-        return self.outcome is Outcome.WRONG
+        return self.outcome in (Outcome.WRONG, Outcome.USER_AT_DOMAIN)
 
 
 class _Credentials(NamedTuple):
@@ -106,8 +108,7 @@ class _Credentials(NamedTuple):
 class DigestAuthority:
     """One realm's challenges and the check of their answers. `now` is monotonic seconds.
 
-    `secret` must be new at each start of the process (see nonces.py). `domains` are those whose `user@domain`
-    user names are taken for `user`. `default_algorithms` are offered to users who do not exist.
+    `secret` must be new at each start of the process (see nonces.py). `domains` are ours.
     """
 
     __slots__ = ("_domains", "_nonces", "_stand_in", "realm")
@@ -119,7 +120,6 @@ class DigestAuthority:
         *,
         nonce_lifetime_s: float,
         domains: Iterable[str] = (),
-        default_algorithms: tuple[str, ...] = OFFER_MD5,
     ) -> None:
         if not realm or not realm.isprintable() or '"' in realm or "\\" in realm:
             raise ValueError(
@@ -130,7 +130,7 @@ class DigestAuthority:
         self._domains = frozenset(domain.lower() for domain in domains)
         # Stands in for what we do not have, so that an unknown user costs just what a wrong password costs.
         unguessable = hashlib.sha256(b"no such user" + secret).hexdigest()
-        self._stand_in = Ha1s(unguessable[:32], unguessable, default_algorithms)
+        self._stand_in = Ha1s(unguessable[:32], unguessable)
 
     def challenges(self, now: float, algorithms: tuple[str, ...], *, stale: bool = False) -> list[str]:
         """Values for WWW-Authenticate or Proxy-Authenticate: a field for each algorithm, in this order."""
@@ -139,41 +139,36 @@ class DigestAuthority:
         return [f"{head}algorithm={algorithm}{tail}" for algorithm in algorithms]
 
     def verify(
-        self, request: Request, values: list[str], now: float, lookup: Callable[[str], Ha1s | None]
+        self, request: Request, values: list[str], now: float, lookup: Callable[[str], Ha1s]
     ) -> Verdict:
         """Judge the Authorization or Proxy-Authorization values of a request.
 
-        `lookup` finds a line's HA1s by its user. A user that does not exist takes the same way through here
-        as one with a wrong password, with the same number of hashes.
+        `lookup` finds a line's HA1s by its user; for a user that does not exist they are empty, with the
+        algorithms that were offered. Such a user takes the same way through here as one with a wrong
+        password, with the same number of hashes.
         """
         answers, problem = self._answers(values)
         if not answers:
             return Verdict(Outcome.MALFORMED, reason=problem) if problem else Verdict(Outcome.MISSING)
         user, is_at_domain = self._user(unescaped(answers[0].username))
         ha1s = lookup(user)
-        answer = _preferred(answers, (ha1s or self._stand_in).algorithms)
+        answer = _preferred(answers, ha1s.algorithms)
         if answer is None:
             return Verdict(Outcome.MISSING)
         problem = _shape_problem(answer) or _target_problem(answer.uri, request)
         if problem:
             return Verdict(Outcome.MALFORMED, user, problem)
-        return Verdict(self._judge(request, answer, user, ha1s, now, is_at_domain=is_at_domain), user)
+        outcome = self._judge(request, answer, user, ha1s, now)
+        if outcome is Outcome.WRONG and is_at_domain:
+            outcome = Outcome.USER_AT_DOMAIN
+        return Verdict(outcome, user)
 
-    def _judge(
-        self,
-        request: Request,
-        answer: _Credentials,
-        user: str,
-        ha1s: Ha1s | None,
-        now: float,
-        *,
-        is_at_domain: bool,
-    ) -> Outcome:
+    def _judge(self, request: Request, answer: _Credentials, user: str, ha1s: Ha1s, now: float) -> Outcome:
         if not self._nonces.is_current(answer.nonce, now):
             return Outcome.STALE
-        kept = "" if ha1s is None else _ha1_for(ha1s, answer.algorithm, is_at_domain=is_at_domain)
+        kept = _ha1_for(ha1s, answer.algorithm)
         expected = digest_response(
-            kept or _ha1_for(self._stand_in, answer.algorithm, is_at_domain=False),
+            kept or _ha1_for(self._stand_in, answer.algorithm),
             algorithm=answer.algorithm,
             method=request.method,
             uri=answer.uri,
@@ -270,12 +265,10 @@ def _target_problem(digest_uri: str, request: Request) -> str:
     return "" if is_same else "digest uri is not the Request-URI"
 
 
-def _ha1_for(ha1s: Ha1s, algorithm: str, *, is_at_domain: bool) -> str:
+def _ha1_for(ha1s: Ha1s, algorithm: str) -> str:
     if algorithm == MD5:
-        return ha1s.md5_at_domain if is_at_domain else ha1s.md5
-    if algorithm == SHA_256:
-        return ha1s.sha256_at_domain if is_at_domain else ha1s.sha256
-    return ""
+        return ha1s.md5
+    return ha1s.sha256 if algorithm == SHA_256 else ""
 
 
 def _digest_parameters(value: str) -> str | None:

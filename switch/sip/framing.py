@@ -77,7 +77,7 @@ class StreamFramer:
     def has_partial(self) -> bool:
         """Whether a message has begun and not ended: what a deadline against slow senders looks at.
 
-        A lone line end does not count: it may be a keep-alive.
+        A lone line end does not count: it is half a ping, a pong, or some phone's whole keep-alive.
         """
         return bytes(self._buffer[:1]) not in {b"", b"\r"}
 

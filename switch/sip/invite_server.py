@@ -50,6 +50,7 @@ class InviteServerTransaction:
 
     __slots__ = (
         "_accepted",
+        "_awaited_at",
         "_data",
         "_interval_s",
         "_last_response",
@@ -83,6 +84,7 @@ class InviteServerTransaction:
         self.response_flow = response_flow
         self.state = State.PROCEEDING
         self.user_data: object = None
+        self._awaited_at: float | None = None
         self._data = b""
         self._last_response: Response | None = None  # read for its To tag when somebody asks
         self._to_tag: str | None = None  # of the 2xx, which is too large to keep for Timer L
@@ -157,6 +159,7 @@ class InviteServerTransaction:
     def await_answer(self, now: float) -> None:
         """The TU has said nothing yet: 100 in 200 ms."""
         if self.state is State.PROCEEDING and not self._data:
+            self._awaited_at = now
             self._repeat = self._layer.timers.start(now, TRYING_DELAY_S, self._on_timer_trying)
 
     def receive_repeat(self, now: float) -> None:
@@ -191,6 +194,8 @@ class InviteServerTransaction:
 
     def _send_trying(self, now: float) -> None:
         if not self._data:
+            awaited_at = now if self._awaited_at is None else self._awaited_at
+            self._layer.counts.trying_delay.observe(now - awaited_at)
             self.respond(make_response(self.request, 100), now)
 
     def _answer_repeat(self, now: float) -> None:

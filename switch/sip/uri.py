@@ -52,7 +52,7 @@ _escapes: Final = re.compile(f"(?:{_ESCAPED})+")
 # 19.1.4: an escape of one of these is the character; the escape of any other stays different from it.
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 # 19.1.4: these match only when both URIs have them, or neither.
-_NEVER_IGNORED: Final = ("user", "ttl", "method", "maddr", "transport")
+_NEVER_IGNORED: Final[tuple[str, ...]] = ("user", "ttl", "method", "maddr", "transport")
 _in_display: Final = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
 
 

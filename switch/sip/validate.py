@@ -24,7 +24,7 @@ _OTHER_SCHEMES: Final = frozenset({"urn"})
 # Requests whose Contact becomes a remote target or a binding (12.1.1, 10.3). In others nobody reads it, and a
 # BYE must not fail, and leave a call running, for the sake of such a field.
 CONTACT_MATTERS: Final = frozenset({"INVITE", "NOTIFY", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
-_ROUTING_FIELDS: Final = ("route", "record-route", "path")
+_ROUTING_FIELDS: Final[tuple[str, ...]] = ("route", "record-route", "path")
 # RFC 2543's form of Expires, which old phones may still send and nobody here obeys.
 _sip_date: Final = re.compile(
     r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"

@@ -60,7 +60,8 @@ def test_without_an_exchange_every_command_says_so_and_exits_3(
         ["account", "show", "anna"], ["account", "topup", "anna", "10.00"], ["account", "suspend", "anna"],
         ["account", "add", "anna", "--conf", conf], ["line", "list"], ["line", "show", "1001"],
         ["line", "add", "1001", "--account", "anna", "--conf", conf], ["number", "list"],
-        ["number", "assign", "01632 960001", "--line", "1001"], ["cdr", "list"],
+        ["number", "assign", "01632 960001", "--line", "1001"], ["cdr", "list"], ["quarantine", "list"],
+        ["quarantine", "show", "1"], ["quarantine", "remove", "1"],
         ["backup", tmp_path / "file"],
     )  # fmt: skip
     for arguments in commands:

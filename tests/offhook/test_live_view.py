@@ -2,12 +2,20 @@ from offhook.live_view import CALL_FIELDS, fact_rows, table_of
 
 
 def test_live_calls_show_money_in_pounds_and_time_as_on_a_phone() -> None:
-    row = {"call_id": "c1", "state": "up", "caller": "1001", "destination": "+441632960001", "duration_s": 61}
+    row = {
+        "call_id": "c1",
+        "state": "up",
+        "caller": "1001",
+        "account": "anna",
+        "destination": "+441632960001",
+        "duration_s": 61,
+    }
     heads, cells = table_of(CALL_FIELDS, [{**row, "cost_micros": 12_000}])
     shown = dict(zip((head.title for head in heads), cells[0], strict=True))
     assert shown["talked"] == "1:01"
     assert shown["cost"] == "£0.012"
     assert shown["to"] == "+441632960001"
+    assert shown["account"] == "anna"
 
 
 def test_a_field_that_no_row_has_makes_no_column() -> None:

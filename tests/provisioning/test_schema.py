@@ -36,6 +36,16 @@ def test_every_migration_is_applied_once_and_a_second_run_changes_nothing(postgr
     assert migrate(dsn) == []
 
 
+def test_migrating_leaves_no_error_in_the_servers_log(postgres: PostgresServer) -> None:
+    """An operator who looks for errors must find only errors."""
+    dsn = postgres.new_database(template="template0")
+    log = postgres.directory / "log"
+    before = len(log.read_bytes())
+    assert migrate(dsn) == known_migrations()
+    assert migrate(dsn) == []
+    assert log.read_bytes()[before:] == b""
+
+
 def test_migrations_go_on_where_a_killed_process_stopped(
     postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from provisioning.model import (
     AccountBalance,
     AccountChanged,
+    DigestPolicy,
     LineChanged,
     LineRemoved,
     Number,
@@ -45,6 +46,16 @@ def test_a_line_may_present_only_its_own_numbers() -> None:
     assert books.may_present(books.lines["alice"], TWO)
     assert not books.may_present(books.lines["bob"], TWO)
     assert books.may_present(make_line("bob", cli="+441632960009"), "+441632960009")
+
+
+def test_digest_policies_in_use_are_counted_through_every_change() -> None:
+    books = make_books()
+    books.apply(LineChanged(make_line("carol", digest=DigestPolicy.SHA256)))
+    assert books.digest_policies == {DigestPolicy.MD5: 2, DigestPolicy.SHA256: 1}
+    books.apply(LineChanged(make_line("alice", digest=DigestPolicy.SHA256)))
+    books.apply(LineRemoved("bob"))
+    books.apply(LineRemoved("nobody"))
+    assert dict(books.digest_policies) == {DigestPolicy.SHA256: 2}
 
 
 def test_a_number_moves_from_line_to_line() -> None:

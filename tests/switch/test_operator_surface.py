@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from switch.calls.counts import Histogram
+from provisioning.model import Number, NumberChanged
 from switch.control import Control
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
+from switch.sip.counts import Histogram
 from tests.switch.house import House, Phone, make_conf, make_line, make_trunk
 
 
@@ -26,7 +27,7 @@ class Running:
     def __init__(self, house: House) -> None:
         self.exchange = house.exchange
         self.journal = StillJournal()
-        self.books_state = BooksState(is_up=True, records_shipped=7)
+        self.books_state = BooksState(is_up=True, records_shipped=7, quarantined=3)
         self.udp_listeners: list[object] = []
         self.unshipped_batches = 2
         self.reload_failures = 1
@@ -72,8 +73,27 @@ def ask(house: House, **question: object) -> dict[str, object]:
 def test_a_live_call_is_shown_with_its_cost_so_far(house: House, alice: Phone) -> None:
     (row,) = ask(house, command="calls")["result"]
     assert (row["caller"], row["destination"], row["state"]) == ("alice", "+447700900123", "up")
+    assert (row["account"], row["account_id"]) == ("account1", 1)
     assert row["duration_s"] == 9
     assert row["cost_micros"] == 10_000 + 10 * 1000
+
+
+def test_a_carriers_call_has_no_account(house: House, alice: Phone) -> None:
+    alice.hang_up()
+    house.run(40)
+    house.exchange.apply_changes([NumberChanged(Number("+441632960001", "alice"))], house.clock.now)
+    house.phone("carrier", "192.0.2.50").invite("+441632960001")
+    house.run(3)
+    (row,) = ask(house, command="calls")["result"]
+    assert (row["caller"], row["account"], row["account_id"]) == ("carrier", "", None)
+
+
+def test_the_status_says_what_was_set_aside_and_who_could_not_log_in(house: House, alice: Phone) -> None:
+    house.phone("alice", "192.0.2.12", password="wrong").register()
+    status = ask(house, command="status")["result"]
+    assert status["ready"] == "yes"
+    assert status["records_quarantined"] == 3
+    assert status["logins"] == {"ok": 2, "wrong": 1}
 
 
 def test_an_operator_ends_a_call(house: House, alice: Phone) -> None:
@@ -140,6 +160,7 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert before["offhook_journal_pending_frames"] == 3
     assert before["offhook_unshipped_batches"] == 2
     assert before["offhook_records_shipped_total"] == 7
+    assert before["offhook_records_quarantined_total"] == 3
     alice.hang_up()
     house.run(40)
     after = metrics(house)

@@ -1,6 +1,7 @@
 """The ladder: break every rule at once, mend them one by one, and each time the next rung speaks."""
 
 import msgspec
+import pytest
 
 from provisioning.model import AccountChanged, LineChanged, Number, NumberChanged
 from rating.money import VatMode
@@ -93,6 +94,27 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     assert heard == [rung.label for rung in rungs]
     assert [IN_ORDER.index(rung) for rung in rungs] == sorted(IN_ORDER.index(rung) for rung in rungs)
     assert house.exchange.counts.refusals == {rung.label: 1 for rung in rungs}
+
+
+@pytest.mark.parametrize(
+    ("dialled", "status", "cause"),
+    [
+        ("sip:0500123456@{domain}", 404, 1),  # not in use
+        ("sip:128002079460123@{domain}", 404, 1),  # indirect access
+        ("tel:911;phone-context=+1", 404, 1),  # another country's number
+        ("sip:0163296@{domain}", 484, 28),  # incomplete
+        ("sip:960123@{domain}", 484, 28),  # the area code is missing
+        ("sip:nonsense!@{domain}", 484, 28),
+    ],
+)
+def test_more_digits_are_asked_for_only_where_they_could_help(dialled: str, status: int, cause: int) -> None:
+    house = House(conf=make_conf(trunks=[make_trunk("one", "192.0.2.50")]), lines=[make_line("alice")])
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    alice.invite("", uri=dialled.format(domain=DOMAIN))
+    house.run(1)
+    (row,) = house.journal.cdrs()
+    assert (alice.statuses[-1], row.sip_status, row.q850_cause) == (status, status, cause)
 
 
 def test_labels_are_unique_and_fit_a_metric() -> None:

@@ -1,8 +1,13 @@
 """A new process finds what the old one left: every call ended, charged fairly once, and hung up on both sides."""
 
+import msgspec
 import pytest
 
-from tests.switch.house import House, Phone, make_conf, make_line, make_trunk
+from switch.calls.open_call import EarlyInvite, OpenCall
+from switch.calls.orphan_invite import OrphanInvite
+from switch.sip.flow import Flow
+from tests.link import Datagram
+from tests.switch.house import ANSWER, DOMAIN, EXCHANGE, House, Phone, make_conf, make_line, make_trunk
 
 BALANCE = 1_000_000
 
@@ -10,7 +15,7 @@ BALANCE = 1_000_000
 def make_house(state: dict[str, bytes] | None = None, link: object = None) -> House:
     return House(
         conf=make_conf(trunks=[make_trunk("carrier", "192.0.2.50")]),
-        lines=[make_line("alice")],
+        lines=[make_line("alice"), make_line("bob")],
         balances={1: BALANCE},
         link=link,
         state=state,
@@ -24,6 +29,20 @@ def call_up(house: House) -> tuple[Phone, Phone]:
     alice.invite("07700900123")
     house.run(0.3)
     return alice, carrier
+
+
+def call_ringing(house: House) -> tuple[Phone, Phone]:
+    alice, carrier = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
+    carrier.answer_after_s = None
+    alice.register()
+    alice.invite("07700900123")
+    house.run(5)
+    assert alice.statuses[-1] == 180
+    return alice, carrier
+
+
+def is_cancel(datagram: Datagram) -> bool:
+    return datagram.data.startswith(b"CANCEL ")
 
 
 def crash(house: House) -> House:
@@ -79,11 +98,7 @@ def test_the_bye_is_repeated_by_the_next_process_until_it_is_answered() -> None:
 
 def test_a_call_that_rang_leaves_its_rows_and_costs_nothing() -> None:
     house = make_house()
-    alice, carrier = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
-    carrier.answer_after_s = None
-    alice.register()
-    alice.invite("07700900123")
-    house.run(5)
+    call_ringing(house)
     again = crash(house)
     rows = again.journal.cdrs()
     assert [(row.leg, row.outcome, row.cost_micros) for row in rows] == [
@@ -93,18 +108,166 @@ def test_a_call_that_rang_leaves_its_rows_and_costs_nothing() -> None:
     assert again.balance() == BALANCE
 
 
-def test_an_answer_to_a_dead_process_is_hung_up() -> None:
+def test_after_a_crash_who_rang_is_cancelled_and_who_called_is_refused() -> None:
+    house = make_house()
+    alice, carrier = call_ringing(house)
+    tag = alice.responses[-1].to_tag
+    again = crash(house)
+    again.run(0.1)
+    assert alice.statuses[-1] == 500
+    assert alice.responses[-1].to_tag == tag
+    assert alice.responses[-1].headers.get("reason") == 'Q.850;cause=41;text="the exchange restarted"'
+    (invite,) = carrier.requests_of("INVITE")
+    (cancel,) = carrier.requests_of("CANCEL")
+    for name in ("via", "from", "to", "call-id"):
+        assert cancel.headers.get(name) == invite.headers.get(name)
+    assert cancel.uri == invite.uri
+    assert cancel.cseq.number == invite.cseq.number
+    assert all(transaction.is_final for transaction in (*alice.invites, *carrier._ringing))
+    again.run(40)
+    again.assert_clean()
+
+
+def test_after_a_crash_every_phone_of_a_line_falls_silent() -> None:
+    house = make_house()
+    alice = house.phone("alice", "192.0.2.10")
+    phones = [house.phone("bob", f"192.0.2.{host}") for host in (20, 21, 22)]
+    for phone in phones:
+        phone.answer_after_s = None
+        phone.register()
+    alice.register()
+    alice.invite("bob")
+    house.run(3)
+    again = crash(house)
+    again.run(1)
+    assert [len(phone.requests_of("CANCEL")) for phone in phones] == [1, 1, 1]
+    assert alice.statuses[-1] == 500
+
+
+def test_only_the_trunk_that_rings_is_cancelled_after_a_crash() -> None:
+    house = House(
+        conf=make_conf(trunks=[make_trunk("first", "192.0.2.50"), make_trunk("second", "192.0.2.51")]),
+        lines=[make_line("alice")],
+    )
+    first, second = house.phone("first", "192.0.2.50"), house.phone("second", "192.0.2.51")
+    first.answer, first.answer_after_s, first.ring_status = 503, 0.1, 0
+    second.answer_after_s = None
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    alice.invite("07700900123")
+    house.run(3)
+    again = crash(house)
+    again.run(1)
+    assert not first.requests_of("CANCEL")
+    assert second.requests_of("CANCEL")
+    assert alice.statuses[-1] == 500
+
+
+def test_the_last_words_of_a_dead_process_live_through_a_bad_link() -> None:
+    house = make_house()
+    alice, carrier = call_ringing(house)
+    restarted_at = house.clock.now
+    house.link.is_lost = lambda datagram: datagram.source == EXCHANGE and datagram.sent_at < restarted_at + 1
+    again = crash(house)
+    again.run(2)
+    assert alice.statuses[-1] == 500
+    assert carrier.requests_of("CANCEL")
+    again.run(40)
+    again.assert_clean()
+
+
+def test_the_last_words_are_said_by_the_next_process_if_one_dies_before() -> None:
+    house = make_house()
+    alice, carrier = call_ringing(house)
+    again = crash(house)
+    third = crash(again)  # died before anything was on the wire
+    assert third.journal.cdrs() == []
+    third.run(1)
+    assert alice.statuses[-1] == 500
+    assert carrier.requests_of("CANCEL")
+    third.run(40)
+    third.assert_clean()
+
+
+def test_over_a_stream_the_last_word_is_said_once() -> None:
+    house = make_house()
+    flow = Flow("TCP", "192.0.2.20", 40_000, *EXCHANGE, "7")
+    via = "SIP/2.0/TCP 192.0.2.20:40000;branch=z9hG4bK1"
+    done: list[float] = []
+    invite = EarlyInvite(
+        None, [via, "SIP/2.0/TCP 10.0.0.1"], "<sip:a@b>;tag=1", "<sip:c@d>;tag=2", "x", 7, flow
+    )
+    OrphanInvite(house.exchange.board, invite, done.append).send(0.0)
+    ((sent_on, data),) = house.exchange.outgoing
+    assert sent_on == flow
+    assert data.startswith(
+        b"SIP/2.0 500 Server Internal Error\r\nVia: " + via.encode() + b"\r\nVia: SIP/2.0/TCP 10."
+    )
+    assert b"\r\nCSeq: 7 INVITE\r\n" in data
+    assert done == [0.0]
+
+
+def test_a_caller_whose_name_is_no_utf_8_is_refused_after_a_crash_too() -> None:
+    house = make_house()
+    alice, carrier = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
+    carrier.answer_after_s = None
+    alice.register()
+    alice.invite("07700900123", from_=f'"Al\udcefce" <sip:alice@{DOMAIN}>')
+    house.run(2)
+    again = crash(house)
+    again.run(1)
+    assert alice.statuses[-1] == 500
+    assert carrier.requests_of("CANCEL")
+
+
+def test_what_a_process_without_early_invites_left_is_recovered() -> None:
+    house = make_house()
+    call_ringing(house)
+    state = dict(house.journal.state)
+    (key,) = [key for key in state if key.startswith("c/")]
+    fields = msgspec.msgpack.decode(state[key])
+    assert len(fields) == len(OpenCall.__struct_fields__)
+    state[key] = msgspec.msgpack.encode(fields[:5])
+    again = make_house(state=state, link=house.link)
+    assert [row.outcome for row in again.journal.cdrs()] == ["interrupted", "interrupted"]
+    again.run(1)
+    again.assert_clean()
+
+
+def test_an_answer_that_a_dead_process_waited_for_is_hung_up() -> None:
+    """The CANCEL is lost: the phone rings on, and somebody answers."""
     house = make_house()
     alice, carrier = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
     carrier.answer_after_s = 3.0
     alice.register()
     alice.invite("07700900123")
     house.run(1)
+    house.link.is_lost = is_cancel
     again = crash(house)
     again.run(10)
     assert carrier.acks
     assert carrier.requests_of("BYE")
     assert not carrier.dialogs
+    assert again.exchange.counts.stray_answers == 1
+
+
+def test_an_answer_from_the_time_without_a_process_is_hung_up() -> None:
+    """The phone answered while nobody heard it, and repeats its answer to the next process."""
+    house = make_house()
+    alice, carrier = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
+    carrier.answer_after_s = 3.0
+    alice.register()
+    alice.invite("07700900123")
+    house.run(1)
+    house.link.detach(EXCHANGE)
+    house.link.run(4)
+    assert carrier.dialogs
+    again = crash(house)
+    again.run(10)
+    assert carrier.requests_of("BYE")
+    assert not carrier.dialogs
+    assert alice.statuses[-1] == 500
+    assert ANSWER not in [response.body for response in alice.responses]
 
 
 def test_an_unacknowledged_answer_is_not_charged_after_a_crash() -> None:

@@ -180,6 +180,22 @@ class TestLimits:
                 framer.feed(piece)
 
 
+@given(st.lists(st.sampled_from([INVITE_WITH_BODY, BYE, b"\r\n", b"\r\n\r\n"]), max_size=5), st.data())
+@settings(deadline=None)
+def test_only_a_message_that_has_begun_is_a_partial_one(pieces: list[bytes], data: st.DataObject) -> None:
+    """Not the line ends of keep-alives, wherever the stream is cut."""
+    stream = b"".join(pieces)
+    cut = data.draw(st.integers(0, len(stream)))
+    at = 0
+    is_inside = False
+    for piece in pieces:
+        is_inside = is_inside or (len(piece) > 4 and at < cut < at + len(piece))
+        at += len(piece)
+    framer = StreamFramer()
+    framer.feed(stream[:cut])
+    assert framer.has_partial is is_inside
+
+
 def test_a_half_sent_message_can_be_told_from_an_idle_stream() -> None:
     framer = StreamFramer()
     assert not framer.has_partial

@@ -138,6 +138,8 @@ def test_100_is_sent_when_the_tu_is_silent_for_200_ms() -> None:
     bench = Bench()
     bench.machine.await_answer(0.0)
     assert bench.times_sent(10.0) == [0.2]
+    delay = bench.layer.counts.trying_delay
+    assert (sum(delay.buckets), delay.sum) == (1, 0.2)
 
 
 def test_no_100_when_the_tu_was_faster() -> None:

@@ -1,0 +1,40 @@
+"""How many calls a line, an account and a trunk have at once: the counts that admission holds against their limits.
+
+A call counts from its admission to its end for both lines, for the paying account and for the trunk it came in by, and
+for a trunk that it tries from the try to the end.
+"""
+
+from typing import TYPE_CHECKING
+
+from switch.calls.identity import LineCaller
+
+if TYPE_CHECKING:
+    from switch.calls.admission import Admission
+    from switch.calls.call import Call
+
+
+def count_in(call: "Call", admission: "Admission") -> None:
+    """The call begins."""
+    _count(call, admission, 1)
+
+
+def count_out(call: "Call", admission: "Admission") -> None:
+    """The call has ended, and with it every trunk it tried is free."""
+    _count(call, admission, -1)
+    of_trunk = call.board.of_trunk
+    for leg in call.callee_legs:
+        if leg.trunk is not None:
+            of_trunk[leg.trunk.name] -= 1
+
+
+def _count(call: "Call", admission: "Admission", step: int) -> None:
+    board = call.board
+    caller = call.attempt.caller
+    if isinstance(caller, LineCaller):
+        board.of_line[caller.line.user] += step
+        if caller.account is not None:
+            board.of_account[caller.account.id] += step
+    else:
+        board.of_trunk[caller.trunk.name] += step
+    if admission.route.line is not None:
+        board.of_line[admission.route.line.user] += step
