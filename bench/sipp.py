@@ -21,6 +21,7 @@ RECEIVE_TIMEOUT_MS = 10_000
 GRACE_S = 45.0  # past the planned length: then SIPp is stuck, and its calls have failed
 LIVE_CALLS_PER_RATE = 6  # calls alive at once at most, in seconds of new calls; more is congestion
 UNEXPECTED_CHARS = 600
+STATISTICS = {"SuccessfulCall(C)", "FailedCall(C)", "Retransmissions(C)", "StartTime", "CurrentTime"}
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -127,10 +128,11 @@ def _common(scenario: str, port: int, place: Path) -> list[str]:
 def _read_result(place: Path, sipp: Program) -> SippResult:
     try:
         with (place / "stat.csv").open(encoding="ascii", errors="replace", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=";"))
+            # One that was killed leaves half a line, whose missing columns are None.
+            rows = [row for row in csv.DictReader(file, delimiter=";") if None not in row.values()]
     except OSError:
         rows = []
-    if not rows:
+    if not rows or not STATISTICS.issubset(rows[-1]):
         raise BenchError(f"{sipp.name} left no statistics:\n{sipp.log_tail()}")
     last = rows[-1]
     return SippResult(

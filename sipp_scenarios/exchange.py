@@ -29,11 +29,18 @@ LOG_TAIL_BYTES = 6000
 
 
 class ExchangeConf(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs from the default configuration."""
+    """What differs from the default configuration.
+
+    `trunk_username` and `trunk_password` are what the carrier knows us by, if it asks. With a `reserve_port` calls to
+    London (+4420) go to a second carrier there when the first one fails.
+    """
 
     sip_port: int
     metrics_port: int
     carrier_port: int
+    reserve_port: int = 0
+    trunk_username: str = ""
+    trunk_password: str = ""
     no_answer_timeout_s: int = 5
     reserve_ahead_s: int = 10
     renew_before_s: int = 5
@@ -62,19 +69,37 @@ vat = "inc_vat"
 [trunk.carrier]
 addresses = ["{HOST}:{self.carrier_port}"]
 pass_headers = {msgspec.json.encode(list(self.pass_headers)).decode()}
-""",
-            "routing.toml": """
+username = "{self.trunk_username}"
+{self._reserve_trunk}""",
+            "trunk_secrets.toml": f"""
+[trunk.carrier]
+password = "{self.trunk_password}"
+"""
+            if self.trunk_password
+            else "",
+            "routing.toml": f"""
 [emergency]
 trunks = ["carrier"]
 
 [routes]
 "+44" = ["carrier"]
+{'"+4420" = ["carrier", "reserve"]' if self.reserve_port else ""}
 """,
             "tariffs/retail.csv": tariff_text(),
         }
         (folder / "tariffs").mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
+        (folder / "trunk_secrets.toml").chmod(0o600)
+
+    @property
+    def _reserve_trunk(self) -> str:
+        if not self.reserve_port:
+            return ""
+        return f"""
+[trunk.reserve]
+addresses = ["{HOST}:{self.reserve_port}"]
+"""
 
 
 class ExchangeError(Exception):

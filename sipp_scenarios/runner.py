@@ -26,6 +26,7 @@ KNOWN_TIMEOUT_S = 10.0
 # The exchange repeats a refusal until it is acknowledged, and BYE until it is answered: what is up after this is stuck.
 IDLE = ("live_calls", "reservations")
 SILENT = "silent"
+TRUNK_USERNAME = "offhook42"
 REFUSED_PHONES = {"wrong_password": "a wrong password", "no_such_user": "no such line"}
 
 
@@ -45,15 +46,27 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stage:
-    """An exchange, and the accounts and lines that the chosen scenarios need on it."""
+    """An exchange, and the accounts and lines that the chosen scenarios need on it.
 
-    def __init__(self, root: Path) -> None:
-        self.sip_port, self.carrier_port, metrics_port = free_ports(3)
+    `answers_at` is the port where SIPp plays the carrier when somebody else's proxy stands on `carrier_port`.
+    """
+
+    def __init__(self, root: Path, *, answers_at: int = 0) -> None:
+        self.sip_port, self.carrier_port, self._reserve_port, metrics_port = free_ports(4)
+        self.trunk_password = secrets.token_hex(8)
+        self.answers_at = answers_at or self.carrier_port
         self._root = root
         self._casts: dict[str, Cast] = {}
         self.exchange = RunningExchange(
             root,
-            ExchangeConf(sip_port=self.sip_port, carrier_port=self.carrier_port, metrics_port=metrics_port),
+            ExchangeConf(
+                sip_port=self.sip_port,
+                metrics_port=metrics_port,
+                carrier_port=self.carrier_port,
+                reserve_port=self._reserve_port,
+                trunk_username=TRUNK_USERNAME,
+                trunk_password=self.trunk_password,
+            ),
         )
 
     @contextmanager
@@ -143,22 +156,25 @@ class Stage:
         call_id = f"{scenario.name}-{secrets.token_hex(4)}"
         caller_port, callee_port = free_ports(2)
         if scenario.has_carrier_callee:
-            callee_port = self.carrier_port
+            callee_port = self.answers_at
         elif scenario.callee:
             _play(self._sipp("phone_registers", callee_port, cast.callee, cast.password), directory)
         with ExitStack() as playing:
-            callee = None
+            callees = []
             if scenario.callee == SILENT:
                 playing.enter_context(_phone_that_must_stay_silent(callee_port))
-            else:
-                sipp = self._sipp(scenario.callee, callee_port, cast.callee, cast.password)
-                callee = playing.enter_context(SippRun(sipp, directory))
-                callee.wait_until_bound()
+            elif scenario.callee:
+                callees.append(self._sipp(scenario.callee, callee_port, cast.callee, cast.password))
+            if scenario.reserve:
+                callees.append(self._sipp(scenario.reserve, self._reserve_port, cast.callee, cast.password))
+            runs = [playing.enter_context(SippRun(sipp, directory)) for sipp in callees]
+            for run in runs:
+                run.wait_until_bound()
             caller_sipp = self._caller(scenario, cast, caller_port, call_id)
             with SippRun(caller_sipp, directory) as caller:
                 caller.finish()
-            if callee is not None:
-                callee.finish()
+            for run in runs:
+                run.finish()
         self._check_records(scenario, cast, call_id)
 
     def _caller(self, scenario: Scenario, cast: Cast, port: int, call_id: str) -> Sipp:
@@ -171,6 +187,9 @@ class Stage:
     def _sipp(
         self, xml: str, port: int, user: str, password: str, *, call_id: str = "", dials: str = ""
     ) -> Sipp:
+        keys = {"dialled": dials} if dials else {}
+        if xml.startswith("carrier_"):
+            keys |= {"trunk_user": TRUNK_USERNAME, "trunk_password": self.trunk_password}
         return Sipp(
             xml=xml,
             port=port,
@@ -178,7 +197,7 @@ class Stage:
             user=user,
             password=password,
             call_id=call_id,
-            keys={"dialled": dials} if dials else {},
+            keys=keys,
         )
 
     # Judging
@@ -218,7 +237,7 @@ class Stage:
             "network_number": "+441632960999" if scenario.has_carrier_caller else cast.caller_number,
             "line": "" if scenario.has_carrier_caller else cast.caller,
             "trunk": "carrier" if scenario.has_carrier_caller else "",
-            "ddi": "" if scenario.has_carrier_callee else cast.callee_number,
+            "ddi": "" if scenario.dials else cast.callee_number,
         }
         return [
             f"{name} is {records[0][name]!r}, expected {value!r}"

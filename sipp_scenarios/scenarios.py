@@ -11,6 +11,7 @@ CREDIT = "1.00"
 # Drama numbers (Ofcom); the last three digits are the scenario's.
 OUTSIDE = "01632 960999"
 OUTSIDE_E164 = "+441632960999"
+LONDON = "020 7946 0999"  # there is a second carrier for it
 EMERGENCY = "141999"
 
 
@@ -29,13 +30,15 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """One call, or one phone's business with the registrar.
 
     `caller` and `callee` are scenario files. `dials` "" means the callee's own number, one that is assigned here. The
-    callee is a registered phone unless its file is a carrier's. `legs` are the records, in order. `must_grow` names
-    metrics that this scenario, and nothing else, makes grow. `billed_s` is exact where a call is cut.
+    callee is a registered phone unless its file is a carrier's; `reserve` is the second carrier. `legs` are the
+    records, in order. `must_grow` names metrics that this scenario, and nothing else, makes grow. `billed_s` is exact
+    where a call is cut.
     """
 
     name: str
     caller: str
     callee: str = ""
+    reserve: str = ""
     dials: str = ""
     credit: str = CREDIT
     legs: tuple[Leg, ...] = ()
@@ -62,6 +65,8 @@ def answered(
     both = {"outcome": "answered", "sip_status": 200, "cause": cause, "ended_by": ended_by, "talk_s": talk_s}
     return Leg(**both, rate=rate), Leg(**both)  # type: ignore[arg-type]
 
+
+REFUSED_BY_TRUNK = Leg(outcome="failed", sip_status=401, cause=21, ended_by="callee")
 
 SCENARIOS = (
     Scenario(name="registered", caller="phone_registers"),
@@ -120,6 +125,45 @@ SCENARIOS = (
         callee="carrier_answers",
         dials=OUTSIDE,
         legs=answered(2.0, rate="+441632"),
+    ),
+    Scenario(
+        name="to_trunk_by_password",
+        caller="caller_talks",
+        callee="carrier_challenges",
+        dials=OUTSIDE,
+        legs=answered(2.0, rate="+441632"),
+    ),
+    Scenario(
+        name="to_trunk_behind_proxy",
+        caller="caller_talks",
+        callee="carrier_challenges_as_proxy",
+        dials=OUTSIDE,
+        legs=answered(2.0, rate="+441632"),
+    ),
+    Scenario(
+        name="hold_at_suspicious_trunk",
+        caller="caller_holds",
+        callee="carrier_challenges_everything",
+        dials=OUTSIDE,
+        legs=answered(2.0, rate="+441632"),
+    ),
+    Scenario(
+        name="trunk_refuses_us",
+        caller="caller_hears_failure",
+        callee="carrier_refuses_password",
+        dials=OUTSIDE,
+        legs=(
+            Leg(outcome="failed", sip_status=500, cause=21, ended_by="callee", rate="+441632"),
+            REFUSED_BY_TRUNK,
+        ),
+    ),
+    Scenario(
+        name="next_trunk_takes_us",
+        caller="caller_talks",
+        callee="carrier_refuses_password",
+        reserve="carrier_answers",
+        dials=LONDON,
+        legs=(answered(2.0, rate="+44")[0], REFUSED_BY_TRUNK, answered(2.0)[1]),
     ),
     Scenario(
         name="trunk_to_ddi", caller="carrier_calls", callee="callee_answers", legs=answered(2.0, rate="")

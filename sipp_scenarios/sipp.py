@@ -77,7 +77,7 @@ class SippRun:
     def wait_until_bound(self) -> None:
         """It hears its port: from now on a call can come."""
         deadline = time.monotonic() + BIND_TIMEOUT_S
-        while not _is_bound(self._sipp.port):
+        while not is_bound(self._sipp.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise SippError(f"{self._sipp.xml} did not start: {self._said()}")
             time.sleep(POLL_S)
@@ -104,7 +104,8 @@ def sipp_program() -> str | None:
     return shutil.which("sipp")
 
 
-def _is_bound(port: int) -> bool:
+def is_bound(port: int) -> bool:
+    """Whether somebody hears this UDP port."""
     wanted = f":{port:04X}"
     table = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
     return any(row.split()[1].endswith(wanted) for row in table)

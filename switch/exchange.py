@@ -318,7 +318,10 @@ class Exchange:
         if not is_for_us(request, self.board):
             response = make_response(request, 404)
         else:
+            lost = [b.flow for b in self.bindings.of(user, now) if b.is_dead and b.flow.is_reliable]
             result = self.registrar.register(request, user, flow, now)
+            if lost and self.board.of_line[user]:
+                self._take_calls_along(user, lost, flow, now)
             response = make_response(request, result.status, result.reason)
             for name, value in result.headers:
                 response.headers.add(name, value)
@@ -326,6 +329,14 @@ class Exchange:
                 self._record_bindings(user, now)
         self.counts.registrations[str(response.status)] += 1
         transaction.respond(response, now)
+
+    def _take_calls_along(self, user: str, lost: list[Flow], flow: Flow, now: float) -> None:
+        """A phone that registered over a new connection in place of a lost one is reached there in its calls, too."""
+        left = {binding.flow for binding in self.bindings.of(user, now)}
+        replaced = [old for old in lost if old not in left]
+        for leg in self.board.legs.values():
+            if leg.flow in replaced:
+                leg.move(flow)
 
     def _record_bindings(self, user: str, now: float) -> None:
         live = self.bindings.of(user, now)

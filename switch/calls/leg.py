@@ -126,6 +126,12 @@ class Leg:
         bye = Bye(self.board.stack, self.dialog, self.challenge, self._on_bye_done)
         bye.send(now, format_reason(cause, words))
 
+    def move(self, flow: Flow) -> None:
+        """The peer is reached by another connection from now on."""
+        self.flow = flow
+        if self.dialog is not None:
+            self.dialog.flow = flow
+
     def free(self) -> None:
         """Leave the table; what comes later for this dialog is answered 481."""
         if self.dialog is not None:

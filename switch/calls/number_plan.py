@@ -8,9 +8,10 @@ for tel:, RFC 5031 for urn:). Whether the user part is a line's name is asked be
 """
 
 import enum
+from typing import Final
 from urllib.parse import unquote
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from rating.prefix import PrefixTable
 from switch.calls.uk_ranges import (
@@ -20,7 +21,6 @@ from switch.calls.uk_ranges import (
     SERVICE_NUMBERS,
     NumberClass,
     NumberRange,
-    ShortCode,
     uk_ranges,
     uk_short_codes,
 )
@@ -45,20 +45,20 @@ __all__ = [
 ]
 
 # A service code with two numbers in it, separators and a tel: URI's parameters, with room to spare.
-DIALLED_CHARS_MAX = 128
+DIALLED_CHARS_MAX: Final = 128
 # E.164: at most 15 digits. The shortest international numbers in use have 7 (Niue).
-E164_DIGITS_MAX = 15
-E164_DIGITS_MIN = 7
+E164_DIGITS_MAX: Final = 15
+E164_DIGITS_MIN: Final = 7
 # *51*code*number# has two; nothing in use has more than three.
-SERVICE_ARGS_MAX = 4
+SERVICE_ARGS_MAX: Final = 4
 
-COUNTRY = "+44"
-_RELAY_FROM_TEXT = "18001"
-_RELAY_PREFIXES = (_RELAY_FROM_TEXT, "18002")
-_COUNTRY_PREFIXES = (COUNTRY, "0044")
-_EMERGENCY_ENDINGS = tuple(EMERGENCY_NUMBERS)
-_SEPARATORS = dict.fromkeys(map(ord, "-.() "))
-_SERVICE_PREFIXES = frozenset({"*", "#", "*#", "**", "##"})
+COUNTRY: Final = "+44"
+_RELAY_FROM_TEXT: Final = "18001"
+_RELAY_PREFIXES: Final[tuple[str, ...]] = (_RELAY_FROM_TEXT, "18002")
+_COUNTRY_PREFIXES: Final[tuple[str, ...]] = (COUNTRY, "0044")
+_EMERGENCY_ENDINGS: Final = tuple(EMERGENCY_NUMBERS)
+_SEPARATORS: Final = dict.fromkeys(map(ord, "-.() "))
+_SERVICE_PREFIXES: Final = frozenset({"*", "#", "*#", "**", "##"})
 
 
 class NumberFormat(enum.Enum):
@@ -77,7 +77,7 @@ class PrivacyChoice(enum.Enum):
     RELEASE = "release"
 
 
-_PRIVACY_PREFIXES = (
+_PRIVACY_PREFIXES: Final[tuple[tuple[str, PrivacyChoice], ...]] = (
     ("1470", PrivacyChoice.RELEASE),
     ("141", PrivacyChoice.WITHHOLD),
     ("#31#", PrivacyChoice.WITHHOLD),
@@ -85,7 +85,11 @@ _PRIVACY_PREFIXES = (
 )
 
 
-_BEFORE_EMERGENCY = (*_COUNTRY_PREFIXES, *_RELAY_PREFIXES, *(prefix for prefix, _ in _PRIVACY_PREFIXES))
+_BEFORE_EMERGENCY: Final[tuple[str, ...]] = (
+    *_COUNTRY_PREFIXES,
+    *_RELAY_PREFIXES,
+    *(prefix for prefix, _ in _PRIVACY_PREFIXES),
+)
 
 
 class DialProblem(enum.Enum):
@@ -147,18 +151,27 @@ class Dialled(Struct, frozen=True):
     relay_prefix: str = ""
 
 
-class NumberPlan(Struct, frozen=True):
-    """The operator's part of the plan; empty is the UK's as it stands.
+class NumberPlan:
+    """The operator's part of the plan; empty is the UK's as it stands. Never changed once built.
 
     `area_code` is without its 0; empty means that numbers are dialled in full. `extra_emergency_numbers`
     maps a dialled number to the one that is sent to the trunk.
     """
 
-    area_code: str = ""
-    extra_emergency_numbers: dict[str, str] = field(default_factory=dict)
-    extra_short_codes: frozenset[str] = frozenset()
-    ranges: PrefixTable[NumberRange] = field(default_factory=uk_ranges)
-    short_codes: PrefixTable[ShortCode] = field(default_factory=uk_short_codes)
+    __slots__ = ("area_code", "extra_emergency_numbers", "extra_short_codes", "ranges", "short_codes")
+
+    def __init__(
+        self,
+        area_code: str = "",
+        extra_emergency_numbers: dict[str, str] | None = None,
+        extra_short_codes: frozenset[str] = frozenset(),
+        ranges: PrefixTable[NumberRange] | None = None,
+    ) -> None:
+        self.area_code = area_code
+        self.extra_emergency_numbers = extra_emergency_numbers or {}
+        self.extra_short_codes = extra_short_codes
+        self.ranges = uk_ranges() if ranges is None else ranges
+        self.short_codes = uk_short_codes()
 
 
 def read_dialled(text: str, plan: NumberPlan) -> Dialled:

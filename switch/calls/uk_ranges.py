@@ -7,6 +7,7 @@ not the UK for tariffs.
 """
 
 import enum
+from typing import Final
 
 from msgspec import Struct
 
@@ -35,10 +36,10 @@ class NumberClass(enum.Enum):
     NOT_IN_USE = "not_in_use"
 
 
-UK = "UK"
-JERSEY = "Jersey"
-GUERNSEY = "Guernsey"
-ISLE_OF_MAN = "Isle of Man"
+UK: Final = "UK"
+JERSEY: Final = "Jersey"
+GUERNSEY: Final = "Guernsey"
+ISLE_OF_MAN: Final = "Isle of Man"
 
 
 class NumberRange(Struct, frozen=True):
@@ -125,14 +126,14 @@ _SHORT_CODES: tuple[tuple[str, NumberClass, int], ...] = (
 )
 
 # Codes that the exchange itself answers. 5 is ring back when free.
-SERVICE_NUMBERS = frozenset({"1471", "1475", "1571", "14258", "5"})
+SERVICE_NUMBERS: Final = frozenset({"1471", "1475", "1571", "14258", "5"})
 
 # Carrier access codes of the days of indirect access: four digits before a number with its 0 (1280 was BT's).
-INDIRECT_ACCESS_STARTS = ("12", "13", "16", "18")
-INDIRECT_ACCESS_DIGITS = 4
+INDIRECT_ACCESS_STARTS: Final[tuple[str, ...]] = ("12", "13", "16", "18")
+INDIRECT_ACCESS_DIGITS: Final = 4
 
 # Always emergency, whatever the operator configures. 18000 is the emergency text relay.
-EMERGENCY_NUMBERS = frozenset({"999", "112", "18000"})
+EMERGENCY_NUMBERS: Final = frozenset({"999", "112", "18000"})
 
 
 def uk_ranges(changes: dict[str, NumberClass] | None = None) -> PrefixTable[NumberRange]:

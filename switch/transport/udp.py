@@ -18,7 +18,7 @@ DATAGRAM_BYTES_MAX = 65_535
 DRAIN_MAX = 64  # datagrams a turn: a millisecond or two of work between two looks at the timers
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a second of a busy exchange, while the process is being restarted
 # What a message may wait in a busy socket: a tenth of what a person notices in the sum of a call's hops.
-GATHER_S = 0.004
+GATHER_S = 0.01
 FLOWS_KEPT_MAX = 16_384  # a phone's flow is the same object for each of its datagrams; beyond this, begin anew
 KEEPALIVE_BYTES_MAX = 4  # CRLF or CRLFCRLF of RFC 5626, or a stray NUL: nothing to parse
 

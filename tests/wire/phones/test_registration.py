@@ -15,7 +15,7 @@ def test_a_phone_registers_is_listed_and_unregisters(town: Town, registered: Cal
     [binding] = town.run_json("registrations")
     assert binding["contact"] == f"sip:alice@{alice.address};ob"
     assert binding["source"] == f"udp:{alice.address}"
-    assert 290 <= binding["expires_in_s"] <= 300
+    assert 260 <= binding["expires_in_s"] <= 300  # up to 10 % less than asked for, and what passed since
     assert binding["user_agent"] == "pjsua2 (alice)"
     assert binding["is_behind_nat"] is False
     alice.unregister()
