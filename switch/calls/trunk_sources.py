@@ -6,11 +6,10 @@ wins: address and port, then the longest network.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from msgspec import Struct
 
-
-class Source(Struct, frozen=True):
+class Source(NamedTuple):
     """A network as integers (host bits are 0) and a port, or None for any port."""
 
     network: int
