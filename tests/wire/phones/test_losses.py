@@ -87,8 +87,9 @@ def test_a_call_that_was_ringing_ends_and_the_caller_can_call_again(
     alice, bob = registered("alice"), registered("bob")
     lost, ringing = ring(town, alice, "01632960002", bob)
     kill_switch(town)
-    lost.hang_up()
-    ringing.hang_up()
+    assert lost.wait_ended().status == 500
+    ringing.wait_ended()
+    assert received(bob, "CANCEL", sip_call_id=ringing.sip_call_id)
     call, theirs = connect(town, alice, "01632960002", bob)
     hang_up(call, theirs)
     records_of(town, call.sip_call_id, legs=2)
