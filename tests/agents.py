@@ -174,6 +174,7 @@ class Agent:
     def _answer(self, transaction: ServerTransaction, tag: str, flow: Flow, now: float) -> None:
         if transaction.is_final:
             return
+        transaction.user_data = transaction.request
         final = make_response(transaction.request, self.answer, to_tag=tag)
         if final.is_success:
             final.headers.add("contact", f"<{self.contact}>")
@@ -191,7 +192,9 @@ class Agent:
 
     def on_ack_missing(self, transaction: InviteServerTransaction, now: float) -> None:
         self.events.append("ACK missing")
-        key = (transaction.request.call_id, transaction.to_tag or "", transaction.request.from_tag)
+        request = transaction.user_data
+        assert isinstance(request, Request)
+        key = (request.call_id, transaction.to_tag or "", request.from_tag)
         if key in self.dialogs:
             self.hang_up(self.dialogs[key], now)
 

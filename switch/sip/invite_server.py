@@ -11,7 +11,7 @@ from typing import Final
 
 from switch.sip.accepted import AcceptedResponse
 from switch.sip.flow import Flow
-from switch.sip.layer import TransactionLayer, add_to_tag
+from switch.sip.layer import ANSWERED, TransactionLayer, add_to_tag
 from switch.sip.matching import MergeKey, ServerKey, ack_key
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.timers import (
@@ -45,7 +45,7 @@ class Input(IntEnum):
 
 class InviteServerTransaction:
     """Made by the stack for a new INVITE. `user_data` belongs to the TU and is dropped when the transaction
-    ends.
+    ends; `request` is kept until the final response.
     """
 
     __slots__ = (
@@ -148,6 +148,8 @@ class InviteServerTransaction:
             if not self.response_flow.is_reliable:
                 self._repeat = layer.timers.start(now, TIMER_G_S, self._on_timer_g)
             self._lifetime = layer.timers.start(now, TIMER_H_S, self._on_timer_h)
+        if status >= 200:
+            self.request = ANSWERED
 
     def stop_repeating(self) -> None:
         """The dialog ended without the ACK (BYE came first): repeat the 2xx no more and do not report it

@@ -4,15 +4,20 @@ RFC 3261 17 calls it the transaction layer. It decides nothing: the machines do 
 brings messages to them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switch.sip.counts import SipCounts
 from switch.sip.flow import Flow
+from switch.sip.headers import Headers
 from switch.sip.matching import AckKey, ClientKey, MergeKey, ServerKey
-from switch.sip.message import Response
+from switch.sip.message import Request, Response
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.sip.user import TransactionUser
+
+# Stands in a server transaction for a request that is answered: what only waits for repeats keeps no message, which is
+# two thirds of its memory when a hundred thousand phones register within half a minute.
+ANSWERED: Final = Request("ANSWERED", "", Headers())
 
 if TYPE_CHECKING:
     from switch.sip.accepted import AcceptedResponse

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from switch.sip.flow import Flow
-from switch.sip.layer import TransactionLayer, add_to_tag
+from switch.sip.layer import ANSWERED, TransactionLayer, add_to_tag
 from switch.sip.matching import MergeKey, ServerKey
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.timers import NON_INVITE_EXPIRY_S, NON_INVITE_TRYING_DELAY_S, TIMER_J_S, Timer
@@ -33,7 +33,7 @@ class Input(IntEnum):
 
 class NonInviteServerTransaction:
     """Made by the stack for a new request. `user_data` belongs to the TU and is dropped when the transaction
-    ends.
+    ends; `request` is kept until the final response.
     """
 
     __slots__ = (
@@ -43,6 +43,7 @@ class NonInviteServerTransaction:
         "_merge_key",
         "flow",
         "key",
+        "method",
         "request",
         "response_flow",
         "state",
@@ -61,6 +62,7 @@ class NonInviteServerTransaction:
     ) -> None:
         self._layer = layer
         self.key = key
+        self.method = request.method
         self.request = request
         self.flow = flow
         self.response_flow = response_flow
@@ -72,10 +74,6 @@ class NonInviteServerTransaction:
         layer.servers[key] = self
         if merge_key is not None:
             layer.merged[merge_key] = self
-
-    @property
-    def method(self) -> str:
-        return self.request.method
 
     @property
     def is_final(self) -> bool:
@@ -98,6 +96,7 @@ class NonInviteServerTransaction:
             self._data = self._send(response)
         if self._lifetime is not None:
             self._lifetime.cancel()
+        self.request = ANSWERED
         self.state = State.COMPLETED
         if self.response_flow.is_reliable:  # Timer J is zero: nothing can be repeated
             self._end(now)

@@ -47,12 +47,12 @@ __all__ = (
 ClientTransaction: TypeAlias = InviteClientTransaction | NonInviteClientTransaction
 ServerTransaction: TypeAlias = InviteServerTransaction | NonInviteServerTransaction
 
-# Each call leaves five transactions behind for up to 32 s, so this is some 600 new calls a second; at 3 kB
-# each it is 300 MB of the gigabyte that the switch may take. Beyond it new calls get 503, while those that
-# are up go on.
-TRANSACTIONS_MAX: Final = 100_000
+# Each call leaves five transactions behind for up to 32 s, each REGISTER one: this is some 900 new calls a second,
+# or a hundred thousand phones that register within half a minute and half as many again. At less than 3 kB each it
+# is 400 MB of the gigabyte that the switch may take. Beyond it new calls get 503, while those that are up go on.
+TRANSACTIONS_MAX: Final = 150_000
 # Beyond this also what belongs to a dialog, or claims to, gets 503: an attacker can write a To tag, too.
-TRANSACTIONS_HARD_MAX: Final = 150_000
+TRANSACTIONS_HARD_MAX: Final = 200_000
 # Refused callers come back spread over so many seconds and not all at once.
 RETRY_AFTER_MIN_S: Final = 5
 RETRY_AFTER_SPREAD_S: Final = 6

@@ -9,6 +9,7 @@ from switch.sip import stack as stack_module
 from switch.sip.counts import SipCounts
 from switch.sip.errors import SipParseError
 from switch.sip.flow import TCP, UDP, Flow
+from switch.sip.layer import ANSWERED
 from switch.sip.message import Request, Response, format_message, make_response
 from switch.sip.parser import parse_message
 from switch.sip.stack import ServerTransaction, Stack
@@ -139,6 +140,15 @@ class TestRequests:
         ringing, busy = bench.sent()
         assert ringing.to_tag
         assert ringing.to_tag == busy.to_tag
+
+    @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+    @pytest.mark.parametrize("status", [200, 486])
+    def test_an_answered_request_is_not_kept(self, bench: Bench, method: str, status: int) -> None:
+        bench.receive(request(method))
+        kept = bench.last
+        bench.respond(status)
+        assert kept.request is ANSWERED
+        assert kept.method == method
 
     def test_a_100_and_a_response_in_a_dialog_get_no_to_tag(self, bench: Bench) -> None:
         bench.receive(request())
