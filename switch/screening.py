@@ -15,8 +15,9 @@ from switch.calls.admission import dialled_text
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.number_plan import Emergency, read_dialled
+from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.restart import SIGNATURE_BYTES
-from switch.calls.switchboard import ALLOW, Switchboard
+from switch.calls.switchboard import Switchboard
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
@@ -60,24 +61,19 @@ class Screening:
         """Judge a request outside a dialog."""
         headers = request.headers
         if "require" in headers or "proxy-require" in headers:
-            unsupported = [*headers.tokens("require"), *headers.tokens("proxy-require")]
-            response = make_response(request, 420)
-            response.headers.add("unsupported", ", ".join(unsupported))
-            return response
+            return refuse_extensions(request)
         match request.method:
             case "INVITE":
                 return self._screen_invite(request, flow, now)
             case "REGISTER":
                 return self._screen_login(request, flow, now, header="authorization", status=401)
             case "OPTIONS":
-                return _answer_options(request)
+                return answer_options(request)
             case method if method in IN_DIALOG_ONLY:
                 return make_response(request, 481)
             case method:
                 self._counts.unidentified[method if method in METHODS else OTHER_METHOD] += 1
-                response = make_response(request, 405 if method in METHODS else 501)
-                response.headers.add("allow", ALLOW)
-                return response
+                return refuse_method(request)
 
     def _screen_invite(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
@@ -175,10 +171,3 @@ def _claimed_user(request: Request) -> str:
     except SipParseError:
         return ""
     return uri.unescaped_user if isinstance(uri, SipUri) else ""
-
-
-def _answer_options(request: Request) -> Response:
-    response = make_response(request, 200)
-    response.headers.add("allow", ALLOW)
-    response.headers.add("accept", "application/sdp")
-    return response

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
 from switch.calls.carrier_challenge import CarrierChallenge
+from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.passing import Body
 from switch.calls.q850 import format_reason, read_reason
 from switch.calls.reinvite import Reinvite, refuse_with_retry
 from switch.calls.relayed_request import RelayedRequest
-from switch.calls.switchboard import ALLOW, Switchboard
+from switch.calls.switchboard import Switchboard
 from switch.sip.flow import Flow
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.message import Request, make_response
@@ -90,6 +91,10 @@ class Leg:
         if status is not None:
             transaction.respond(make_response(request, status), now)
             return
+        if "require" in request.headers and request.method != "BYE":
+            # 8.2.2.3; a BYE is served whatever it asks for, or a call would run on.
+            transaction.respond(refuse_extensions(request), now)
+            return
         match request.method:
             case "BYE":
                 self._on_bye(transaction, request, now)
@@ -98,13 +103,9 @@ class Leg:
             case method if method in RELAYED_METHODS:
                 self._on_relayed(transaction, request, now)
             case "OPTIONS":
-                response = make_response(request, 200)
-                response.headers.add("allow", ALLOW)
-                transaction.respond(response, now)
+                transaction.respond(answer_options(request), now)
             case _:
-                response = make_response(request, 405)
-                response.headers.add("allow", ALLOW)
-                transaction.respond(response, now)
+                transaction.respond(refuse_method(request), now)
 
     def on_ack(self, request: Request, body: Body, now: float) -> None:
         """The ACK for our 2xx. With a late offer it carries the answer that the other side waits for."""
@@ -121,6 +122,8 @@ class Leg:
         if self.state is not LegState.UP:
             return
         assert self.dialog is not None
+        if self.reinvite is not None:
+            self.reinvite.abandon(now)
         self.state = LegState.ENDING
         self.ended_at = self.ended_at or now
         bye = Bye(self.board.stack, self.dialog, self.challenge, self._on_bye_done)
@@ -143,8 +146,6 @@ class Leg:
 
     def _on_bye(self, transaction: "ServerTransaction", request: Request, now: float) -> None:
         transaction.respond(make_response(request, 200), now)
-        if self.reinvite is not None:
-            self.reinvite.abandon(now)
         if self.state is LegState.UP:
             self.ended_at = now
             self.free()

@@ -77,6 +77,11 @@ class Reinvite:
         self._abandoned = True
         if self._ack_cseq is None:
             self.transaction.respond(make_response(self.request, 487), now)
+            if self._client is not None:
+                # A peer that never answers, not even after its BYE, would keep the transaction for ever.
+                self.target.board.stack.cancel(self._client, now)
+        elif self._ack_body is None:
+            self._acknowledge(Body())
         self._finish()
 
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
@@ -129,7 +134,8 @@ class Reinvite:
     def _on_accepted(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         dialog = self.target.dialog
         assert dialog is not None
-        if transaction.is_repeat(response):
+        if transaction.is_repeat(response) or self._ack_cseq is not None:
+            # Once more, or with a To tag that is not the dialog's: the first one was passed on.
             if self._ack_body is not None:
                 self._acknowledge(self._ack_body)
             return

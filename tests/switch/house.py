@@ -309,7 +309,10 @@ class _Door:
 
 
 class Phone:
-    """Registers, calls, answers as told: `answer` is the final status, `answer_after_s` None rings for ever."""
+    """Registers, calls, answers as told: `answer` is the final status, `answer_after_s` None rings for ever.
+
+    `reinvite_status` 0 leaves a re-INVITE without a final answer.
+    """
 
     def __init__(
         self, house: House, user: str, address: Address, *, password: str = "secret", seed: int = 7
@@ -500,6 +503,8 @@ class Phone:
         for dialog in self.dialogs:
             if dialog.call_id == request.call_id:
                 dialog.accept_request(request)
+        if not self.reinvite_status:
+            return
         response = make_response(request, self.reinvite_status)
         if response.is_success:
             response.headers.add("contact", f"<{self.contact}>")

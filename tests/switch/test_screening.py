@@ -197,7 +197,10 @@ def test_a_register_for_another_domain_is_not_ours() -> None:
         ("BYE", 481),
         ("INFO", 481),
         ("NOTIFY", 481),
+        ("UPDATE", 481),
+        ("PRACK", 481),
         ("NEWFANGLED", 501),
+        ("OTHER", 501),  # also the word that unknown methods are counted under
     ],
 )
 def test_what_a_stranger_gets_for_other_requests(method: str, status: int) -> None:
@@ -208,6 +211,7 @@ def test_what_a_stranger_gets_for_other_requests(method: str, status: int) -> No
     assert alice.statuses == [status]
     if status in (200, 405, 501):
         assert "INVITE" in (alice.responses[0].headers.get("allow") or "")
+    assert alice.responses[0].headers.get("accept") == ("application/sdp" if method == "OPTIONS" else None)
     assert house.exchange.counts.bugs == 0
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from switch.config import CallLimits
+from switch.sip.message import Request
 from tests.clock import HandClock
 from tests.link import Link
-from tests.switch.house import ANSWER, OFFER, House, Phone, make_account, make_conf, make_line
+from tests.switch.house import ANSWER, DOMAIN, OFFER, House, Phone, make_account, make_conf, make_line
 
 
 def make_house(link: Link | None = None, **settings: object) -> House:
@@ -236,6 +237,23 @@ def test_early_media_passes_while_one_phone_rings() -> None:
     assert alice.responses[-1].body == ANSWER
 
 
+def test_early_media_is_held_back_while_several_phones_ring() -> None:
+    """That of the first one would shut out the others'."""
+    house = make_house()
+    alice, bob = registered_pair(house)
+    other = house.phone("bob", "192.0.2.12")
+    other.register()
+    for phone in (bob, other):
+        phone.ring_status, phone.ring_body, phone.answer_after_s = 183, ANSWER, None
+    alice.invite("01632960002")
+    house.run(1)
+    assert bob.requests_of("INVITE")
+    assert other.requests_of("INVITE")
+    assert alice.statuses == [407, 180]
+    assert alice.responses[-1].body == b""
+    assert alice.responses[-1].headers.get("content-type") is None
+
+
 def test_hold_and_resume_from_either_side() -> None:
     house = make_house()
     alice, bob = registered_pair(house)
@@ -349,6 +367,33 @@ def test_unknown_headers_pass_between_lines_and_identity_headers_do_not() -> Non
     assert headers.get("subject") == "tea"
     assert headers.get("p-asserted-identity") is None
     assert headers.get("max-forwards") == "69"
+
+
+def test_a_missing_max_forwards_is_taken_for_70() -> None:
+    """RFC 2543 had none."""
+    house = make_house()
+    alice, bob = registered_pair(house)
+    headers = alice._headers("INVITE", f"<sip:01632960002@{DOMAIN}>")
+    headers.remove("max-forwards")
+    headers.add("contact", f"<{alice.contact}>")
+    alice._send_invite(Request("INVITE", f"sip:01632960002@{DOMAIN}", headers), house.clock.now)
+    house.run(1)
+    assert bob.requests_of("INVITE")[0].headers.get_all("max-forwards") == ["69"]
+
+
+@pytest.mark.parametrize(("callees_account", "display"), [(1, 'Al "Ice" \\ B'), (2, "")])
+def test_a_name_is_shown_within_an_account_only(callees_account: int, display: str) -> None:
+    house = House(
+        lines=[make_line("alice"), make_line("bob", callees_account)],
+        accounts=[make_account(1), make_account(2)],
+        numbers={"+441632960001": "alice", "+441632960002": "bob"},
+    )
+    alice, bob = registered_pair(house)
+    alice.invite("01632960002", from_='"Al \\"Ice\\" \\\\ B" <sip:alice@example.com>')
+    house.run(1)
+    sender = bob.requests_of("INVITE")[0].from_
+    assert sender.uri == f"sip:+441632960001@{DOMAIN}"
+    assert sender.display == display
 
 
 @pytest.mark.parametrize("hostile", ["caf\udce9", "\udcff" * 200, "\u202e\x1b[31m"])

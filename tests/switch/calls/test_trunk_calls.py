@@ -3,6 +3,7 @@
 import pytest
 
 from switch.calls.number_plan import NumberFormat
+from switch.calls.passing import BODY_HEADERS, OURS
 from switch.conf_trunks import Trunk
 from switch.conf_values import Secret
 from switch.config import IdentityHeader
@@ -150,6 +151,10 @@ def test_a_line_presents_only_what_it_owns() -> None:
         ("14101632960123", [], ""),
         ("01632960123", [("Privacy", "id")], ""),
         ("01632960123", [("Privacy", "user;id;critical")], ""),
+        ("01632960123", [("Privacy", "user")], ""),
+        ("01632960123", [("Privacy", "header")], ""),
+        ("01632960123", [("Privacy", "Full")], ""),
+        ("01632960123", [("Privacy", "session; header")], ""),
         ("01632960123", [], '"Anonymous" <sip:anonymous@anonymous.invalid>'),
     ],
 )
@@ -169,6 +174,17 @@ def test_a_withheld_number_is_anonymous_and_asserted(
     house.run(40)
     row = house.journal.cdrs()[0]
     assert (row.privacy, row.network_number) == ("id", "+441632960001")
+
+
+@pytest.mark.parametrize("privacy", ["none", "session", "critical", "history", "identity"])
+def test_another_privacy_withholds_nothing(privacy: str) -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    alice.invite("01632960123", extra=[("Privacy", privacy)])
+    house.run(2)
+    request = one.requests_of("INVITE")[0]
+    assert request.from_.uri == f"sip:+441632960001@{DOMAIN}"
+    assert request.headers.get("privacy") is None
 
 
 def test_1470_releases_the_number_of_a_line_that_withholds() -> None:
@@ -192,6 +208,15 @@ def test_remote_party_id_and_no_identity() -> None:
     value = one.requests_of("INVITE")[0].headers.get("remote-party-id") or ""
     assert value.startswith(f"<sip:+441632960001@{DOMAIN}>")
     assert "privacy=off" in value
+    assert one.requests_of("INVITE")[0].headers.get("p-asserted-identity") is None
+    alice.invite("14101632960123")
+    house.run(2)
+    request = one.requests_of("INVITE")[-1]
+    value = request.headers.get("remote-party-id") or ""
+    assert value.startswith(f"<sip:+441632960001@{DOMAIN}>")
+    assert "privacy=full" in value
+    assert request.from_.uri == "sip:anonymous@anonymous.invalid"
+    assert request.headers.get("privacy") == "id"
 
 
 def test_only_listed_headers_go_to_a_trunk() -> None:
@@ -205,6 +230,50 @@ def test_only_listed_headers_go_to_a_trunk() -> None:
     assert headers.get("user-to-user") == "abc"
     assert headers.get("x-colour") is None
     assert headers.get("diversion") is None
+
+
+# What each leg has of its own, and what the exchange says of itself.
+OF_THE_LEG = {"via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "content-length"}
+OF_THE_EXCHANGE = {"allow", "user-agent"}
+REFUSED = {"require", "proxy-require"}  # 420 before anything is sent on
+OF_THE_LOGIN = {"authorization", "proxy-authorization"}
+# Named here too, so that none can be forgotten there.
+ADDRESSES = {
+    "route", "record-route", "path", "service-route", "p-asserted-identity", "p-preferred-identity",
+    "remote-party-id", "diversion", "history-info", "refer-to", "referred-by", "p-served-user",
+    "p-called-party-id",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("from_", "to"), [("line", "line"), ("line", "trunk"), ("trunk", "line")])
+def test_no_field_of_ours_crosses_whatever_a_trunk_lists(from_: str, to: str) -> None:
+    house = House(
+        conf=make_conf(trunks=[make_trunk("one", FIRST, pass_headers=OURS | ADDRESSES | {"x-marker"})]),
+        lines=[make_line("alice"), make_line("bob")],
+        numbers={"+441632960001": "alice", "+441632960002": "bob"},
+    )
+    alice, bob, one = (
+        house.phone("alice", "192.0.2.10"),
+        house.phone("bob", "192.0.2.11"),
+        house.phone("one", FIRST),
+    )
+    alice.register()
+    bob.register()
+    sent = (OURS | ADDRESSES | OF_THE_LOGIN | {"privacy"}) - OF_THE_LEG - REFUSED - set(BODY_HEADERS)
+    if from_ == "line":
+        sent -= OF_THE_LOGIN  # the phone writes its own
+    values = dict.fromkeys(sent, "marker") | dict.fromkeys(sent & ADDRESSES, "<sip:marker@192.0.2.9;lr>")
+    extra = [*(values | {"expires": "4711"}).items(), ("x-marker", "may pass")]
+    caller, callee = alice if from_ == "line" else one, one if to == "trunk" else bob
+    caller.invite("+441632960123" if to == "trunk" else "+441632960002", extra=extra)
+    house.run(2)
+    headers = callee.requests_of("INVITE")[0].headers
+    assert headers.get("x-marker") == "may pass"
+    written = OF_THE_LEG | OF_THE_EXCHANGE | set(BODY_HEADERS)
+    if to == "trunk":
+        written |= {"p-asserted-identity"}
+    assert (OURS | sent).intersection(headers.keys()) <= written
+    assert not [field for field in headers.items() if "marker" in field[1] or field[1] == "4711"]
 
 
 def test_a_carrier_reaches_a_number_assigned_here() -> None:
@@ -244,6 +313,36 @@ def test_a_withheld_call_from_a_carrier_shows_no_number() -> None:
     text = "".join(value for _, value in alice.requests_of("INVITE")[0].headers.items())
     assert "1632960777" not in text
     assert "1632960888" not in text
+
+
+@pytest.mark.parametrize(
+    ("party", "network_number", "shown", "privacy"),
+    [
+        ("<sip:+441632960777@x>;party=calling;privacy=off", "+441632960777", "+441632960888", ""),
+        ("<sip:+441632960777@x>", "+441632960777", "+441632960888", ""),
+        ("<sip:+441632960777@x>;privacy=full;screen=yes", "+441632960777", "anonymous", "id"),
+        ("<sip:+441632960777@x>;Privacy=FULL", "+441632960777", "anonymous", "id"),
+        ("<<<", "+441632960888", "+441632960888", ""),
+    ],
+)
+def test_a_carriers_remote_party_id_is_the_network_number(
+    party: str, network_number: str, shown: str, privacy: str
+) -> None:
+    house = make_house()
+    alice, one, _ = phones(house)
+    one.invite("+441632960001", extra=[("Remote-Party-ID", party)], from_="<sip:+441632960888@one.example>")
+    house.run(3)
+    invite = alice.requests_of("INVITE")[0]
+    assert invite.from_.uri.partition("@")[0] == f"sip:{shown}"
+    assert invite.headers.get("remote-party-id") is None
+    one.hang_up()
+    house.run(40)
+    row = house.journal.cdrs()[0]
+    assert (row.network_number, row.presentation_number, row.privacy) == (
+        network_number,
+        "+441632960888",
+        privacy,
+    )
 
 
 @pytest.mark.parametrize(

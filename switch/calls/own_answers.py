@@ -1,0 +1,32 @@
+"""What the exchange answers by itself, in a dialog or not: OPTIONS, and what it lacks (RFC 3261 8.2)."""
+
+from typing import Final
+
+from switch.calls.switchboard import ALLOW
+from switch.sip.counts import METHODS, OTHER_METHOD
+from switch.sip.message import Request, Response, make_response
+
+KNOWN_METHODS: Final = frozenset(METHODS) - {OTHER_METHOD}
+
+
+def answer_options(request: Request) -> Response:
+    response = make_response(request, 200)
+    response.headers.add("allow", ALLOW)
+    response.headers.add("accept", "application/sdp")
+    return response
+
+
+def refuse_method(request: Request) -> Response:
+    """8.2.1: 405 for a method that we know and do not serve here, 501 for any other."""
+    response = make_response(request, 405 if request.method in KNOWN_METHODS else 501)
+    response.headers.add("allow", ALLOW)
+    return response
+
+
+def refuse_extensions(request: Request) -> Response:
+    """8.2.2.3, for a request with Require or Proxy-Require: no extension of SIP is supported."""
+    headers = request.headers
+    response = make_response(request, 420)
+    unsupported = [*headers.tokens("require"), *headers.tokens("proxy-require")]
+    response.headers.add("unsupported", ", ".join(unsupported))
+    return response
