@@ -40,6 +40,7 @@ from switch.conf_values import (
     Secret,
     Transport,
 )
+from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
     "Address",
@@ -104,7 +105,7 @@ class RegistrarSettings(Struct, frozen=True):
     bindings_per_aor_max: Annotated[int, Meta(ge=1, le=100)] = 10
     ping_interval_s: Annotated[int, Meta(ge=5, le=600)] = 30
     ping_rate_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
-    ping_failures_max: Annotated[int, Meta(ge=1, le=20)] = 3
+    ping_failures_max: Annotated[int, Meta(ge=1, le=20)] = FAILURES_UNTIL_DEAD
 
 
 class CallLimits(Struct, frozen=True):

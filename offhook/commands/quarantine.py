@@ -9,12 +9,12 @@ from offhook.database import find_dsn, run_on_books
 from offhook.moments import format_moment
 from offhook.output import columns, print_facts, print_json, print_line, print_table
 from provisioning import service
+from provisioning.quarantine import LIMIT_MAX
 from provisioning.views import QuarantinedRecord
 
 app = typer.Typer(help="Records that the books could not take: look at each.", no_args_is_help=True)
 
 LIMIT_DEFAULT = 50
-LIMIT_MAX = 10_000
 ID_MAX = (1 << 63) - 1
 
 IdArgument = Annotated[

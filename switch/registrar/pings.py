@@ -16,8 +16,8 @@ from switch.registrar.bindings import Binding
 from switch.registrar.wheel import Wheel
 from switch.sip.flow import UDP
 
-# Two transactions without an answer are 22 datagrams over a minute: more than a busy phone misses.
-FAILURES_UNTIL_DEAD = 2
+# Three transactions without an answer are 33 datagrams over a minute and a half: more than a busy phone misses.
+FAILURES_UNTIL_DEAD = 3
 # A dead phone may well be a power cut of a whole street: it is asked this many times less often.
 DEAD_INTERVAL_FACTOR = 4
 # Each interval is longer or shorter by up to this part, or phones that come together would stay together.

@@ -1,8 +1,5 @@
 """The edge process is killed while calls are up: TCP phones come back, UDP ones notice nothing. On its own exchange."""
 
-import os
-import signal
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,36 +16,25 @@ from tests.wire.phones.records import (
     check_times,
     records_of,
 )
-from tests.wire.phones.town import MICROS_PER_MINUTE, POLL_S, Town
+from tests.wire.phones.town import MICROS_PER_MINUTE, Town, kill_part, town_of_its_own
 
 Registered = Callable[..., Phone]
 Carrier = Callable[..., Phone]
 
 LONDON = "02079460123"
 LONDON_FEE_MICROS = 10_000
-RESTART_TIMEOUT_S = 15.0
 
 
 @pytest.fixture(scope="module")
 def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Not the others' exchange: this one suffers."""
-    town = Town(tmp_path_factory.mktemp("edge"))
-    try:
-        town.start()
-        town.populate()
+    with town_of_its_own(tmp_path_factory.mktemp("edge")) as town:
         yield town
-    finally:
-        town.stop()
 
 
 def kill_edge(town: Town) -> None:
     """kill -9, and wait until another one holds TCP connections for the same switch."""
-    killed, switch = town.part_id("switch.edge"), town.part_id("switch")
-    os.kill(killed, signal.SIGKILL)
-    deadline = time.monotonic() + RESTART_TIMEOUT_S
-    while not is_back(town, killed):
-        assert time.monotonic() < deadline, "the edge did not come back"
-        time.sleep(POLL_S)
+    switch = town.part_id("switch")
+    kill_part(town, "switch.edge", lambda killed: is_back(town, killed))
     assert town.part_id("switch") == switch
 
 

@@ -1,7 +1,5 @@
 """The switch is killed or told to end, phones lose power, connections break. On an exchange of its own."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -11,37 +9,24 @@ from demo.phone import Phone
 from demo.phone_messages import Transport
 from tests.wire.phones.calling import connect, hang_up, received, ring, talk
 from tests.wire.phones.records import answered_and_ended, check_times, records_of
-from tests.wire.phones.town import MICROS_PER_MINUTE, POLL_S, Town
+from tests.wire.phones.town import MICROS_PER_MINUTE, Town, kill_part, town_of_its_own
 
 Registered = Callable[..., Phone]
 Carrier = Callable[..., Phone]
 
 LONDON = "02079460123"
-RESTART_TIMEOUT_S = 15.0
 # One heartbeat a second is what a crash can cost, in the customer's favour.
 HEARTBEAT_MS = 1_000
 
 
 @pytest.fixture(scope="module")
 def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Not the others' exchange: this one suffers."""
-    town = Town(tmp_path_factory.mktemp("crash"))
-    try:
-        town.start()
-        town.populate()
+    with town_of_its_own(tmp_path_factory.mktemp("crash")) as town:
         yield town
-    finally:
-        town.stop()
 
 
 def kill_switch(town: Town) -> None:
-    """kill -9, and wait for the next one to serve."""
-    killed = town.part_id("switch")
-    os.kill(killed, signal.SIGKILL)
-    deadline = time.monotonic() + RESTART_TIMEOUT_S
-    while not town.is_serving_without(killed):
-        assert time.monotonic() < deadline, "the switch did not come back"
-        time.sleep(POLL_S)
+    kill_part(town, "switch", town.is_serving_without)
 
 
 def test_registrations_survive_and_phones_call_on(town: Town, registered: Registered) -> None:

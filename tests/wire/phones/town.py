@@ -74,6 +74,7 @@ SETTLING_S = 0.5
 TRANSACTIONS_END_TIMEOUT_S = 40.0
 RECORDS_TIMEOUT_S = 10.0
 POLL_S = 0.03
+RESTART_TIMEOUT_S = 15.0
 
 
 class Resources(msgspec.Struct, frozen=True):
@@ -233,6 +234,28 @@ class Town(LocalExchange):
     def _wait_until_known(self, *, lines: int) -> None:
         """The switch follows the books within a second."""
         self.wait_for_status(CALLS_END_TIMEOUT_S, lines=lines)
+
+
+@contextlib.contextmanager
+def town_of_its_own(directory: Path) -> Iterator[Town]:
+    """Not the others' exchange: this one suffers."""
+    town = Town(directory)
+    try:
+        town.start()
+        town.populate()
+        yield town
+    finally:
+        town.stop()
+
+
+def kill_part(town: Town, part: str, is_back: Callable[[int], bool]) -> None:
+    """kill -9, and wait for the next one to serve; `is_back` is told who was killed."""
+    killed = town.part_id(part)
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + RESTART_TIMEOUT_S
+    while not is_back(killed):
+        assert time.monotonic() < deadline, f"the {part} did not come back"
+        time.sleep(POLL_S)
 
 
 def _open_files(process_id: int) -> dict[str, int]:
