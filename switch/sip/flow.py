@@ -6,8 +6,12 @@ connection asks the edge to open one (or reuse one) to the remote address.
 
 from typing import Final, NamedTuple
 
+# The words of a Via's sent-protocol (RFC 3261 20.42, RFC 7118 5.1).
 UDP: Final = "UDP"
 TCP: Final = "TCP"
+TLS: Final = "TLS"
+WS: Final = "WS"
+WSS: Final = "WSS"
 
 
 class Flow(NamedTuple):
