@@ -93,6 +93,7 @@ __all__ = [
     "connect",
     "count_quarantined",
     "import_lines",
+    "lines_with_addresses",
     "lines_without_emergency",
     "list_accounts",
     "list_cdrs",
@@ -340,6 +341,12 @@ async def lines_without_emergency(db: asyncpg.Pool) -> list[LineView]:
     """Lines whose emergency number or address is missing."""
     async with db.acquire() as connection:
         return await store.views_without_emergency(connection)
+
+
+async def lines_with_addresses(db: asyncpg.Pool) -> list[Line]:
+    """Trunks that are known by where they are."""
+    async with db.acquire() as connection:
+        return await store.load_lines_with_addresses(connection)
 
 
 # --- numbers

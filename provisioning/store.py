@@ -111,6 +111,14 @@ async def load_lines(db: asyncpg.Connection, users: Sequence[str] | None = None)
     return [line_from_row(row) for row in rows]
 
 
+async def load_lines_with_addresses(db: asyncpg.Connection) -> list[Line]:
+    rows = await db.fetch(
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l"
+        " WHERE l.user_part IN (SELECT line FROM line_addresses) ORDER BY l.user_part"
+    )
+    return [line_from_row(row) for row in rows]
+
+
 async def load_numbers(db: asyncpg.Connection, e164s: Sequence[str] | None = None) -> list[Number]:
     """In the order of assignment: a line without a CLI of its own presents its first number."""
     some = "" if e164s is None else " WHERE e164 = ANY ($1::text[])"
