@@ -24,7 +24,7 @@ from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_call
 from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
-from switch.calls.line_targets import REACTION_S, backup_of
+from switch.calls.line_targets import backup_of
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.refusal import Refusal
@@ -188,7 +188,8 @@ class Call:
         target, board = leg.target, self.board
         leg.offer(invitation_for(admission, self.caller_leg, target, self.caller, board), now)
         if isinstance(target, LineTarget) and target.backup is not None:
-            board.timers.start(now, REACTION_S, lambda later: self._on_silence(leg, later))
+            timeout_s = board.conf.calls.reaction_timeout_s
+            board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
 
     def _try_backup(self, backup: LineTarget, now: float) -> None:
         """In place of a target that could not be reached; it rings beside what else rings in this stage."""

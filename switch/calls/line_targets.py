@@ -12,8 +12,6 @@ from switch.calls.target import LineTarget
 from switch.sip.errors import SipParseError
 from switch.sip.uri import SipUri, escape_user, format_uri, parse_uri
 
-# For a first response where there is another way to the same peer: what a carrier's trunk is given by default.
-REACTION_S: Final = 6.0
 # Answers of an address that say something of the PBX there and nothing of who was called: a trunk's default.
 FAILOVER_CODES: Final = frozenset((408, *range(500, 600)))
 # What is refused for this is refused for the flow, not by the phone (RFC 5626 11.1).
