@@ -117,6 +117,7 @@ class CallLimits(Struct, frozen=True):
     calls_max: Limit = 5000
     calls_per_account_max: Limit = 1000
     calls_per_line_max: Limit = 20
+    reaction_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
 
 
 class Prepaid(Struct, frozen=True):

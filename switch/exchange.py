@@ -10,10 +10,11 @@ from typing import Protocol
 
 import structlog
 
-from provisioning.model import Account, AccountChanged, Change, Credited, LineRemoved, Snapshot
+from provisioning.model import Account, AccountChanged, Change, Credited, LineChanged, LineRemoved, Snapshot
 from rating.account import AccountTerms
 from rating.engine import Engine
 from rating.records import ConfVersion
+from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
 from switch.calls.admission import admit, is_for_us, read_attempt
 from switch.calls.call import Call
@@ -157,6 +158,7 @@ class Exchange:
     ) -> None:
         """Start from the books, then replay what the journal has above them: usage, and credits known here."""
         self.books.load(snapshot)
+        warn_of_conflicts(self.books.lines_with_addresses(), self.board.conf)
         for account in snapshot.accounts:
             self._set_account(account)
         for balance in snapshot.balances:
@@ -194,6 +196,7 @@ class Exchange:
         self.board.conf = conf
         self.bindings.limits = self.registrar.limits = _registrar_limits(conf)
         self.keepalive.schedule.limits = _ping_limits(conf)
+        warn_of_conflicts(self.books.lines_with_addresses(), conf)
         self.record_conf(now)
 
     # What the books say
@@ -206,6 +209,8 @@ class Exchange:
                 self._set_account(change.account)
             elif isinstance(change, Credited):
                 self._credit(change)
+            elif isinstance(change, LineChanged):
+                warn_of_conflicts((change.line,), self.board.conf)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
 

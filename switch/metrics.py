@@ -52,6 +52,14 @@ class SwitchCollector(Collector):
             "Answers that the journal did not take in time",
             counts.gate_closed,
         )
+        yield _counter(
+            "offhook_flow_failovers",
+            "Calls offered to a phone's next flow or a customer trunk's next address",
+            counts.flow_failovers,
+        )
+        yield _gauge(
+            "offhook_call_rates", "Lines held to a limit of calls per second", len(exchange.board.call_rates)
+        )
         yield _counter("offhook_stray_answers", "Answers nobody waited for, hung up", counts.stray_answers)
         yield _counter("offhook_talk_seconds", "Seconds between answer and end", counts.talk_ms / 1000)
         yield _histogram(

@@ -1,5 +1,7 @@
 """Who sent a request, asked before anything is kept of it: trunk by address, line by digest, or a challenge.
 
+A line may be a customer's trunk that is known by its address, too; a carrier's addresses go first.
+
 A request without credentials gets one stateless response: no transaction, no record, one counter. Wrong passwords and
 unknown users get the same answer at the same cost. An emergency call is let through from the flow of a live binding
 too, because a phone that cannot authenticate just then must still reach 999.
@@ -79,6 +81,9 @@ class Screening:
         trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
         if trunk is not None:
             return Identified(TrunkCaller(trunk))
+        line = self._board.books.line_at(flow)
+        if line is not None:
+            return Identified(LineCaller(line, self._board.books.account_of(line)))
         verdict = self._screen_login(request, flow, now, header="proxy-authorization", status=407)
         if isinstance(verdict, Response):
             line = self._emergency_line(request, flow, now)

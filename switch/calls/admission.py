@@ -2,6 +2,7 @@
 
 `admit` holds all the branches and reads like the policy; the first broken rule is the answer. Emergency calls are
 recognised before any rule and meet none. Nothing here sends, reserves or records: the call does, from the Admission.
+Only the attempt itself is counted, where a line may begin no more than so many a second.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from provisioning.model import Line
 from rating.tariff import ON_NET, Rate, Tariff
 from switch.calls import refusal
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
+from switch.calls.line_targets import line_targets
 from switch.calls.number_plan import (
     E164,
     Dialled,
@@ -27,7 +29,7 @@ from switch.calls.number_plan import (
 )
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import Target, TrunkTarget
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
 
@@ -136,7 +138,7 @@ def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
         case TrunkCaller():
             return _route_inbound(number, board, now)
         case LineCaller() as caller:
-            refused = _caller_refusal(caller, board)
+            refused = _caller_refusal(caller, board, now)
             if refused is not None:
                 return refused
             return _route_outbound(number, attempt, board, now)
@@ -189,7 +191,7 @@ def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: floa
     return Route(number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix)
 
 
-def _caller_refusal(caller: LineCaller, board: Switchboard) -> Refusal | None:
+def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refusal | None:
     account = caller.account
     if account is None:
         return refusal.ACCOUNT_MISSING
@@ -200,16 +202,19 @@ def _caller_refusal(caller: LineCaller, board: Switchboard) -> Refusal | None:
         return refusal.LINE_FULL
     if board.of_account[account.id] >= (account.calls_max or limits.calls_per_account_max):
         return refusal.ACCOUNT_FULL
+    per_second = caller.line.calls_per_second_max
+    if per_second and not board.call_rates.take(caller.line.user, per_second, now):
+        return refusal.LINE_TOO_FAST
     return None
 
 
 def _to_line(line: Line, number: str, ddi: str, board: Switchboard, now: float) -> Route | Refusal:
-    bindings = board.bindings.contacts_for(line.user, now)
-    if not bindings:
+    targets = line_targets(line, board, now)
+    if not targets:
         return refusal.NOT_REGISTERED
     if board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
         return refusal.CALLEE_FULL
-    return Route(number, ddi, line, [[LineTarget(line, binding) for binding in bindings]])
+    return Route(number, ddi, line, [targets])
 
 
 def _trunk_stages(names: Sequence[str], board: Switchboard, *, ignores_limits: bool) -> list[list[Target]]:

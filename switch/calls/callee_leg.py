@@ -20,6 +20,7 @@ from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
 from switch.calls.target import Target, TrunkTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
+from switch.sip.invite_client import InviteClientTransaction, State
 from switch.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -70,6 +71,16 @@ class CalleeLeg(Leg):
     def has_offer(self) -> bool:
         """Whether our INVITE carried an SDP offer; if not, the ACK must carry the answer."""
         return self._invitation is not None and bool(self._invitation.body)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing at all has come back yet, not even a 100."""
+        transaction = self._transaction
+        return (
+            self.state is LegState.SETTING_UP
+            and isinstance(transaction, InviteClientTransaction)
+            and transaction.state is State.CALLING
+        )
 
     def offer(self, invitation: Invitation, now: float) -> None:
         self._invitation = invitation

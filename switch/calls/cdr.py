@@ -85,7 +85,8 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
     """One target as it begins to be tried."""
     target = leg.target
     if isinstance(target, LineTarget):
-        row = _row(facts, leg, f"a phone of line {target.line.user}", clock)
+        what = "a phone" if target.binding is not None else "the trunk"
+        row = _row(facts, leg, f"{what} of line {target.line.user}", clock)
         row.line = target.line.user
         row.account_id = target.line.account_id
     else:

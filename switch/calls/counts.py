@@ -13,6 +13,7 @@ class CallCounts:
         "bugs",
         "charged_micros",
         "emergency_calls",
+        "flow_failovers",
         "gate_closed",
         "logins",
         "outcomes",
@@ -34,6 +35,9 @@ class CallCounts:
         self.post_dial_delay = Histogram()
         self.answer_delay = Histogram()
         self.emergency_calls = 0
+        self.flow_failovers = (
+            0  # the next flow of a phone, or the next address of a customer's trunk, was tried
+        )
         self.gate_closed = 0
         self.stray_answers = 0
         self.recovered_calls = 0

@@ -15,6 +15,7 @@ from switch.calls.identity import (
     from_towards_line,
     identity_towards_trunk,
 )
+from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.passing import Body, Fields, body_of, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget
@@ -66,7 +67,8 @@ def _to_line(
     same_account = isinstance(caller, LineCaller) and caller.line.account_id == target.line.account_id
     sender = from_towards_line(admission.caller_id, user=calling_user, domain=domain, shows_name=same_account)
     called = admission.route.number or target.line.user
-    return Invitation(target.binding.contact, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
+    uri = request_uri(target, admission.route.number)
+    return Invitation(uri, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
 
 
 def _to_trunk(

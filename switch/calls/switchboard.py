@@ -14,6 +14,7 @@ import msgspec
 from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
+from switch.calls.call_rates import CallRates
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.sip.dialog import Dialog
@@ -76,6 +77,7 @@ class Switchboard:
         "bindings",
         "books",
         "call_counts",
+        "call_rates",
         "calls",
         "clock",
         "conf",
@@ -142,6 +144,7 @@ class Switchboard:
         self.of_line: Counter[str] = Counter()
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
+        self.call_rates = CallRates()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

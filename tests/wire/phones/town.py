@@ -36,6 +36,7 @@ ping_interval_s = 5
 
 [calls]
 no_answer_timeout_s = 5
+reaction_timeout_s = 2
 """
 TRUNKS = """
 [trunk.carrier_a]
