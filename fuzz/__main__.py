@@ -86,8 +86,8 @@ def _run_target(name: str, seconds: float) -> int:
         with (WORK / f"{name}.log").open("a") as log:
             code = subprocess.run(
                 [sys.executable, "-m", "fuzz.guided", name, str(counted), *_libfuzzer(name, left), str(corpus)],
-                stdout=subprocess.DEVNULL,
-                stderr=log,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 cwd=HERE.parent,
                 check=False,
             ).returncode
