@@ -13,10 +13,11 @@ SHA_512_256: Final = "SHA-512-256"
 
 SESSION_SUFFIX: Final = "-SESS"
 
-# name = ( quoted-string / token ) and its separator; the last group is whatever is neither. Possessive, and
+# name = ( quoted-string / token ) and its separator; the last group is whatever is neither. A bare value holds no
+# backslash: sent back between quotes, as a nonce is, it would quote the closing one. Possessive, and
 # what is neither runs to the end, so that no text is looked at twice.
 _parameters: Final = re.compile(
-    r"""([A-Za-z0-9_*.!%`'~+-]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^\s",]*+))"""
+    r"""([A-Za-z0-9_*.!%`'~+-]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^\s",\\]*+))"""
     r"""[ \t]*+(?:,[ \t,]*+|(?=[A-Za-z])|\Z)|(.++)""",
     re.DOTALL,
 ).findall

@@ -14,7 +14,7 @@ from typing import Final
 
 from switch.sip.errors import SipParseError, malformed
 from switch.sip.fields import format_via, parse_content_length, salvage_via
-from switch.sip.grammar import is_method
+from switch.sip.grammar import is_method, split_commas
 from switch.sip.headers import Headers, key_of, split_field, unfold
 from switch.sip.message import SIP_VERSION, Request, Response
 
@@ -191,7 +191,7 @@ def _answerable(lines: list[str]) -> Request | None:
 
 
 def _echoable(lines: list[str]) -> list[tuple[str, str]]:
-    """The first of each field that a response copies, and every Via to the limit; none with a line end."""
+    """The first of each field that a response copies, and the Vias that fit the limit; none with a line end."""
     chosen: list[tuple[str, str]] = []
     room = dict.fromkeys(_ECHOED, 1) | {"via": VIAS_MAX}
     first = next((n for n, line in enumerate(lines) if not line.startswith((" ", "\t"))), len(lines))
@@ -201,7 +201,9 @@ def _echoable(lines: list[str]) -> list[tuple[str, str]]:
             continue
         name, _, value = field
         key = key_of(name)
-        if room.get(key, 0) > 0:
-            room[key] -= 1
-            chosen.append((name, value))
+        left = room.get(key, 0)
+        if left > 0:
+            elements = split_commas(value)[:left] if key == "via" else [value]
+            room[key] = left - len(elements)
+            chosen.append((name, ", ".join(elements)))
     return chosen

@@ -53,6 +53,8 @@ _escapes: Final = re.compile(f"(?:{_ESCAPED})+")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 # 19.1.4: these match only when both URIs have them, or neither.
 _NEVER_IGNORED: Final[tuple[str, ...]] = ("user", "ttl", "method", "maddr", "transport")
+# Without <>, a "," or "?" would belong to the header, and a ">" was opened by nobody (20.10).
+_addr_spec: Final = re.compile(r'[^?,"<>]++').fullmatch
 _in_display: Final = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
 
 
@@ -399,7 +401,7 @@ def _parse_addr_spec(text: str) -> NameAddr:
     """Without <>, what follows the first ";" belongs to the header, and "," or "?" is not allowed (20.10)."""
     uri, semicolon, params = text.partition(";")
     uri = uri.strip(WSP)
-    if not uri or "?" in uri or "," in uri or '"' in uri:
+    if not uri or not _addr_spec(uri):
         raise malformed("addr-spec", text)
     return NameAddr("", uri, parse_params(semicolon + params) if semicolon else {})
 

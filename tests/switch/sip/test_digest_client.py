@@ -58,6 +58,7 @@ def test_the_topmost_challenge_we_know_is_answered() -> None:
         'Digest realm="carrier", nonce="n", qop="token"',
         'Digest realm="other", nonce="n"',
         'Digest realm="carrier", nonce="n',
+        'Digest realm="carrier", nonce=n\\',
     ],
 )
 def test_a_challenge_that_cannot_or_must_not_be_answered_gets_no_answer(challenge: str) -> None:

@@ -364,6 +364,15 @@ class TestLimits:
         assert len(request(invite(VIAS_MAX)).headers.values("via")) == VIAS_MAX
         assert refusal(invite(VIAS_MAX + 1)).reason == "Too Many Vias"
 
+    @pytest.mark.parametrize("separator", [", ", "\r\nVia: "])
+    def test_the_answer_to_too_many_vias_keeps_to_the_limit(self, separator: str) -> None:
+        vias = separator.join(f"SIP/2.0/UDP h{n}.example, SIP/2.0/UDP i{n}.example" for n in range(VIAS_MAX))
+        refused = refusal(invite_bytes(f"Via: {vias}", without="Via")).request
+        assert refused is not None
+        answer = response(format_message(make_response(refused, 400)))
+        assert len(answer.headers.values("via")) == VIAS_MAX
+        assert answer.top_via.host == "h0.example"
+
 
 @pytest.mark.parametrize("data", [b"", b"\r\n", b"\r\n\r\n", b"\0", b"\0\0\0\0", b" \r\n"])
 def test_what_only_keeps_a_hole_open_is_told_apart(data: bytes) -> None:

@@ -248,6 +248,8 @@ def test_a_name_addr_has_its_parts(text: str, display: str, uri: str, params: st
         "< sip:a@b>",
         "<sip:a@b >",
         "<<sip:a@b>",
+        ">",
+        "sip:a@b>;tag=1",
     ],
 )
 def test_a_malformed_name_addr_is_refused_when_it_is_read(text: str) -> None:
