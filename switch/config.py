@@ -27,6 +27,7 @@ from switch.conf_files import (
 )
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
+from switch.conf_security import Security
 from switch.conf_tariffs import read_tariffs
 from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
 from switch.conf_values import (
@@ -59,6 +60,7 @@ __all__ = [
     "Prepaid",
     "RegistrarSettings",
     "Secret",
+    "Security",
     "Transport",
     "Trunk",
     "conf_fingerprint",
@@ -153,6 +155,7 @@ class Conf(Struct, frozen=True):
     calls: CallLimits
     prepaid: Prepaid
     digest: DigestSettings
+    security: Security
     trunks: dict[str, Trunk]
     routing: Routing
     tariffs: dict[str, Tariff]
@@ -200,6 +203,7 @@ def load_conf(folder: Path) -> Conf:
         calls=_section(main, "calls", CallLimits),
         prepaid=_checked_prepaid(main),
         digest=_section(main, "digest", DigestSettings),
+        security=_checked_security(main),
         trunks=trunks,
         routing=read_routing(routing_file, trunks.keys()),
         tariffs=tariffs,
@@ -218,7 +222,17 @@ def load_conf(folder: Path) -> Conf:
     return conf
 
 
-_SECTIONS = ("exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "tariffs")
+_SECTIONS = (
+    "exchange",
+    "listen",
+    "database",
+    "registrar",
+    "calls",
+    "prepaid",
+    "digest",
+    "security",
+    "tariffs",
+)
 
 
 def _section(main: ConfFile, name: str, struct: type[S]) -> S:
@@ -252,3 +266,11 @@ def _checked_prepaid(main: ConfFile) -> Prepaid:
             ("prepaid", "renew_before_s"), found=found, expected=f"less than reserve_ahead_s, which is {most}"
         )
     return prepaid
+
+
+def _checked_security(main: ConfFile) -> Security:
+    security = _section(main, "security", Security)
+    if security.ban_s > security.ban_max_s:
+        found, most = str(security.ban_s), security.ban_max_s
+        main.note(("security", "ban_s"), found=found, expected=f"at most ban_max_s, which is {most}")
+    return security

@@ -21,6 +21,7 @@ from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.leg import Leg
 from switch.calls.passing import body_of
 from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
@@ -29,6 +30,8 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.config import Conf
+from switch.dialog_screening import DialogScreening
+from switch.door.door import Door
 from switch.keepalive import Keepalive
 from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.pings import PingLimits, PingSchedule
@@ -42,6 +45,7 @@ from switch.sip.message import Request, Response, make_response
 from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
+from switch.sip.user import Silence
 
 BINDING_KEY = "b/"
 CREDIT_KEY = "k/"
@@ -86,12 +90,20 @@ class Exchange:
         self.timers = TimerQueue()
         self.counts = CallCounts()
         self.sip_counts = SipCounts()
-        self.stack = Stack(tokens, self.timers, self, sent_by=network.sent_by, counts=self.sip_counts)
+        limits = _registrar_limits(conf)
+        self.bindings = Bindings(limits)
+        self.door = Door(
+            conf,
+            self.bindings,
+            record=lambda puts: journal.append(puts, [], is_urgent=False),
+            offset_ms=lambda: int(clock.offset_s * 1000),
+        )
+        self.stack = Stack(
+            tokens, self.timers, self, sent_by=network.sent_by, counts=self.sip_counts, gate=self.door
+        )
         self.outgoing = self.stack.outgoing
         self.books = Books()
         self.engine = Engine()
-        limits = _registrar_limits(conf)
-        self.bindings = Bindings(limits)
         pings = PingSchedule(
             _ping_limits(conf),
             lambda: int.from_bytes(random_bytes(4)) / 2**32,
@@ -126,8 +138,11 @@ class Exchange:
                 nonce_lifetime_s=conf.digest.nonce_lifetime_s,
                 domains=conf.exchange.domains,
             ),
+            self.door,
         )
+        self.dialog_screening = DialogScreening(self.board, self._screening)
         self._caller: Caller | None = None
+        self._leg: Leg | None = None
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
@@ -178,6 +193,7 @@ class Exchange:
                 user = key[len(BINDING_KEY) :]
                 for binding in self.bindings.restore(decode_bindings(user, value, offset_ms), now):
                     self.keepalive.watch(binding, now)
+        self.door.restore(state, now)
         if self._first_puts:
             self.board.record(self._first_puts)
         hang_up_recovered(self.board, state, now)
@@ -197,6 +213,7 @@ class Exchange:
         self.bindings.limits = self.registrar.limits = _registrar_limits(conf)
         self.keepalive.schedule.limits = _ping_limits(conf)
         warn_of_conflicts(self.books.lines_with_addresses(), conf)
+        self.door.take_over(conf)
         self.record_conf(now)
 
     # What the books say
@@ -232,11 +249,17 @@ class Exchange:
 
     # The stack's transaction user
 
-    def screen(self, request: Request, flow: Flow, now: float) -> Response | None:
+    def screen(self, request: Request, flow: Flow, now: float) -> Response | Silence | None:
         """Asked before anything is kept of a new request."""
-        self._caller = None
+        self._caller = self._leg = None
         if request.to_tag is not None:
-            return None
+            leg = self._leg = self.board.leg_of(request)
+            if leg is None:
+                return make_response(request, 481)
+            return self.dialog_screening.screen(leg, request, flow, now)
+        silence = self.door.silence(request, flow, now)
+        if silence is not None:
+            return silence
         verdict = self._screening.screen(request, flow, now)
         if isinstance(verdict, Response):
             return verdict
@@ -245,12 +268,9 @@ class Exchange:
 
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
         """A new request that passed the screen."""
-        if request.to_tag is not None:
-            leg = self.board.leg_of(request)
-            if leg is None:
-                transaction.respond(make_response(request, 481), now)
-            else:
-                leg.on_request(transaction, request, now)
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.on_request(transaction, request, now)
             return
         caller, self._caller = self._caller, None
         assert caller is not None, "a request outside a dialog that nobody screened"
@@ -259,6 +279,11 @@ class Exchange:
         else:
             assert isinstance(transaction, InviteServerTransaction)
             self._invite(transaction, request, flow, caller, now)
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        """Whether what an ACK says about media is from the dialog's peer."""
+        leg = self.board.leg_of(request)
+        return leg is None or self.dialog_screening.takes_ack(leg, flow, now)
 
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         leg = self.board.leg_of(request)
@@ -362,6 +387,7 @@ class Exchange:
             live = self.bindings.of(user, now)
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
         self.board.record(puts)
+        self.door.on_second(now)
         self.keepalive.run(now)
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:

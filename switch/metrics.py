@@ -32,6 +32,7 @@ class SwitchCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._calls()
         yield from self._sip()
+        yield from self._door()
         yield from self._money()
         yield from self._records()
         yield from self._loop()
@@ -115,6 +116,42 @@ class SwitchCollector(Collector):
                 "offhook_udp_send_errors", "Datagrams the kernel refused", listener.counts.send_errors
             )
             break
+
+    def _door(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        bans = exchange.door.bans
+        dialogs = exchange.dialog_screening
+        yield _gauge("offhook_bans", "Sources banned, and lines shut to a source", bans.count)
+        yield _counters("offhook_bans_begun", "Bans since start, by reason", "reason", bans.begun)
+        yield _counter("offhook_bans_not_taken", "Bans for which there was no room", bans.not_taken)
+        yield _gauge("offhook_login_failure_sources", "Sources with wrong logins lately", bans.sources_count)
+        yield _counter(
+            "offhook_login_failures_untracked", "Wrong logins for which there was no room", bans.untracked
+        )
+        yield _counter(
+            "offhook_lines_attacked",
+            "Lines tried from many sources within an hour",
+            exchange.door.lines_attacked,
+        )
+        yield _gauge(
+            "offhook_answer_budgets",
+            "Sources whose unauthenticated requests are counted",
+            exchange.door.budgets_count,
+        )
+        yield _counter(
+            "offhook_dialog_requests_challenged",
+            "Requests in a call from elsewhere, challenged",
+            dialogs.challenged,
+        )
+        yield _counter(
+            "offhook_dialog_requests_refused",
+            "Requests in a call not from an address of its trunk",
+            dialogs.refused,
+        )
+        yield _counter(
+            "offhook_dialog_requests_throttled", "Requests in a call that came too fast", dialogs.throttled
+        )
+        yield _counter("offhook_dialogs_moved", "Sides of a call followed to another flow", dialogs.moved)
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -3,8 +3,9 @@
 A line may be a customer's trunk that is known by its address, too; a carrier's addresses go first.
 
 A request without credentials gets one stateless response: no transaction, no record, one counter. Wrong passwords and
-unknown users get the same answer at the same cost. An emergency call is let through from the flow of a live binding
-too, because a phone that cannot authenticate just then must still reach 999.
+unknown users get the same answer at the same cost; who guesses is the door's business (switch/door/). An emergency
+call is let through from the flow of a live binding too, because a phone that cannot authenticate just then must still
+reach 999.
 """
 
 from typing import Final
@@ -13,13 +14,15 @@ import msgspec
 import structlog
 
 from provisioning.model import DigestPolicy, Line
-from switch.calls.admission import dialled_text
+from switch.calls.admission import dialled_text, is_for_us
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.number_plan import Emergency, read_dialled
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.restart import SIGNATURE_BYTES
 from switch.calls.switchboard import Switchboard
+from switch.door.door import Door
+from switch.door.sources import source_of
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
@@ -35,6 +38,8 @@ OFFERS: Final = {
 IN_DIALOG_ONLY: Final = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
 # Lines named in the log because their phone logs in as user@domain: each once, for it tries again every minute.
 LINES_NAMED_MAX: Final = 1000
+# A right login that counts for nothing, because its source guesses: in the counts, beside the outcomes of digest.
+SHUT_OUT: Final = "shut_out"
 
 log = structlog.get_logger(__name__)
 
@@ -48,11 +53,12 @@ class Identified(msgspec.Struct):
 class Screening:
     """The door behind the parser. One a process."""
 
-    __slots__ = ("_board", "_digest", "_lines_named")
+    __slots__ = ("_board", "_digest", "_door", "_lines_named")
 
-    def __init__(self, board: Switchboard, digest: DigestAuthority) -> None:
+    def __init__(self, board: Switchboard, digest: DigestAuthority, door: Door) -> None:
         self._board = board
         self._digest = digest
+        self._door = door
         self._lines_named: set[str] = set()
 
     @property
@@ -70,7 +76,7 @@ class Screening:
             case "REGISTER":
                 return self._screen_login(request, flow, now, header="authorization", status=401)
             case "OPTIONS":
-                return answer_options(request)
+                return self._answer_options(request, flow)
             case method if method in IN_DIALOG_ONLY:
                 return make_response(request, 481)
             case method:
@@ -92,29 +98,64 @@ class Screening:
         return verdict
 
     def _screen_login(
-        self, request: Request, flow: Flow, now: float, *, header: str, status: int
+        self, request: Request, flow: Flow, now: float, *, header: str, status: int, user: str | None = None
     ) -> Response | Identified:
+        """`user` is whom to challenge, where that is known better than from what the request claims."""
         values = request.headers.get_all(header)
         if not values:
             self._counts.unidentified[request.method] += 1
-            return self._challenge(request, now, status=status)
-        verdict = self._digest.verify(request, values, now, self._ha1s_of)
+            return self._challenge(request, flow, now, status=status, user=user)
+        source = source_of(flow.remote_host)
+        verdict = self._digest.verify(request, values, now, self._ha1s_of, source=source)
+        if verdict.outcome is Outcome.OK and self._door.shuts_out(verdict.user, flow, now):
+            self._counts.logins[SHUT_OUT] += 1
+            return self._challenge(request, flow, now, status=status, user=user)
         self._counts.logins[verdict.outcome.value] += 1
         if verdict.outcome is Outcome.OK:
             line = self._board.books.lines[verdict.user]
             return Identified(LineCaller(line, self._board.books.account_of(line)))
+        if verdict.is_bad_login:
+            self._door.login_failed(verdict.user, flow, now)
         if verdict.outcome is Outcome.MALFORMED:
             return make_response(request, 400, verdict.reason)
         if verdict.outcome is Outcome.USER_AT_DOMAIN:
             self._name_line(verdict.user, flow)
-        return self._challenge(request, now, status=status, stale=verdict.outcome is Outcome.STALE)
+        is_stale = verdict.outcome is Outcome.STALE
+        return self._challenge(request, flow, now, status=status, user=user, stale=is_stale)
 
-    def _challenge(self, request: Request, now: float, *, status: int, stale: bool = False) -> Response:
-        """401 or 407, in the algorithms for the user that the request claims to be from."""
-        offer = self._offer_to(_claimed_user(request))
+    def screen_login_of(self, user: str, request: Request, flow: Flow, now: float) -> Response | None:
+        """None when a request proves to be of this line: one in its dialog that came from elsewhere."""
+        verdict = self._screen_login(request, flow, now, header="proxy-authorization", status=407, user=user)
+        if isinstance(verdict, Response):
+            return verdict
+        caller = verdict.caller
+        if isinstance(caller, LineCaller) and caller.line.user == user:
+            return None
+        return self._challenge(request, flow, now, status=407, user=user)
+
+    def _answer_options(self, request: Request, flow: Flow) -> Response:
+        """11.2: the same for every line, whether it exists or not. Another domain is not here, as for a REGISTER."""
+        conf = self._board.conf
+        if not is_for_us(request, self._board) and conf.trunk_of(flow.remote_host, flow.remote_port) is None:
+            return make_response(request, 404)
+        return answer_options(request)
+
+    def _challenge(
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        *,
+        status: int,
+        user: str | None = None,
+        stale: bool = False,
+    ) -> Response:
+        """401 or 407, in the algorithms for `user`, or for whom the request claims to be from."""
+        offer = self._offer_to(_claimed_user(request) if user is None else user)
         response = make_response(request, status)
         name = "proxy-authenticate" if status == 407 else "www-authenticate"
-        for challenge in self._digest.challenges(now, offer, stale=stale):
+        source = source_of(flow.remote_host)
+        for challenge in self._digest.challenges(now, offer, source=source, stale=stale):
             response.headers.add(name, challenge)
         return response
 

@@ -22,6 +22,7 @@ from switch.sip.message import Request, make_response
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
@@ -48,6 +49,7 @@ class Leg:
         "ended_at",
         "flow",
         "index",
+        "pace",
         "peer_user_agent",
         "reinvite",
         "ringing_at",
@@ -67,6 +69,7 @@ class Leg:
         self.dialog: Dialog | None = None
         self.state = LegState.SETTING_UP
         self.reinvite: Reinvite | None = None
+        self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
         self.challenge = CarrierChallenge(trunk, board.tokens)
         self.peer_user_agent = ""
         self.setup_at = now

@@ -117,6 +117,12 @@ class Bindings:
             return claimed
         return next((binding.user for binding in self._at(flow) if binding.expires_at > now), None)
 
+    def is_live(self, flow: Flow, now: float, user: str = "") -> bool:
+        """Whether somebody is registered on this flow; with a `user`, whether that line is."""
+        if user:
+            return any(binding.flow == flow for binding in self.of(user, now))
+        return any(binding.expires_at > now for binding in self._at(flow))
+
     def add(self, binding: Binding) -> None:
         aor = self._aors.get(binding.user)
         if aor is None:

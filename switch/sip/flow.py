@@ -27,3 +27,15 @@ class Flow(NamedTuple):
     @property
     def is_reliable(self) -> bool:
         return self.transport != UDP
+
+
+def is_same_peer(one: Flow, other: Flow) -> bool:
+    """The same path to a peer, wherever it arrives here: address and port, and over a stream the connection.
+
+    A connection that one of the two leaves open is any to that address.
+    """
+    if one == other:
+        return True
+    if one[:3] != other[:3]:
+        return False
+    return one.connection == other.connection or not one.connection or not other.connection

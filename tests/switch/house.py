@@ -32,6 +32,7 @@ from switch.config import (
     Listen,
     Prepaid,
     RegistrarSettings,
+    Security,
 )
 from switch.config import (
     Exchange as ExchangeConf,
@@ -157,6 +158,7 @@ def make_conf(
     tariff: Tariff | None = None,
     calls: CallLimits | None = None,
     prepaid: Prepaid | None = None,
+    security: Security | None = None,
 ) -> Conf:
     by_name = {trunk.name: trunk for trunk in trunks}
     names = tuple(by_name)
@@ -171,6 +173,7 @@ def make_conf(
         calls=calls or CallLimits(),
         prepaid=prepaid or Prepaid(),
         digest=DigestSettings(realm=REALM),
+        security=security or Security(),
         trunks=by_name,
         routing=routing,
         tariffs={"retail": tariff or load_tariff("retail", TARIFF_CSV, "inc_vat")},
@@ -511,6 +514,9 @@ class Phone:
             response.body = self.answer_body
             response.headers.add("content-type", "application/sdp")
         transaction.respond(response, now)
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        return True
 
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         self.acks.append(request)

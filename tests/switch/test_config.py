@@ -21,6 +21,7 @@ from switch.config import (
     Listen,
     Prepaid,
     RegistrarSettings,
+    Security,
     Transport,
     conf_fingerprint,
     settings_needing_restart,
@@ -58,13 +59,14 @@ def test_shipped_values_are_the_defaults(folder: ConfFolder) -> None:
     assert conf.calls == CallLimits()
     assert conf.prepaid == Prepaid()
     assert conf.digest == DigestSettings()
+    assert conf.security == Security()
     assert conf.listen.udp == conf.listen.tcp == (Address("0.0.0.0", 5060),)
     assert conf.metrics == Address("127.0.0.1", 9464)
 
 
 def test_every_key_is_written_out_and_commented_with_its_default() -> None:
     text = (SHIPPED / "offhook.toml").read_text()
-    sections = (Exchange, Listen, Database, RegistrarSettings, CallLimits, Prepaid, DigestSettings)
+    sections = (Exchange, Listen, Database, RegistrarSettings, CallLimits, Prepaid, DigestSettings, Security)
     for key in (field.name for struct in sections for field in msgspec.structs.fields(struct)):
         assert re.search(rf"(?m)^{key} = ", text), key
     for paragraph in re.split(r"\n\n|(?m:^\[[a-z.]+\]\n)", text):

@@ -106,7 +106,7 @@ def test_a_strangers_challenge_cannot_be_foretold() -> None:
 def test_credentials_are_judged_for_a_stranger_as_for_a_line_with_the_same_challenge(algorithm: str) -> None:
     """Also answers that are malformed, stale, or in an algorithm that was not asked for."""
     house = House(lines=MIXED)
-    nonces = [house.exchange._screening._digest._nonces.mint(0.0), "0" * 40]
+    nonces = [house.exchange._screening._digest._nonces.mint(0.0, SOMEWHERE.remote_host), "0" * 40]
     shapes = [
         f'Digest username="%s", realm="offhook", nonce="{nonce}", uri="sip:{DOMAIN}", response="0", '
         f"algorithm={algorithm}{rest}"
@@ -125,7 +125,7 @@ def test_credentials_are_judged_for_a_stranger_as_for_a_line_with_the_same_chall
 def test_a_login_as_user_at_domain_is_refused_like_any_and_the_operator_is_told_once() -> None:
     house, _ = make_house()
     headers = {user: f'username="{user}@{DOMAIN}"' for user in ("alice", "nobody")}
-    nonce = house.exchange._screening._digest._nonces.mint(0.0)
+    nonce = house.exchange._screening._digest._nonces.mint(0.0, SOMEWHERE.remote_host)
     rest = f'realm="offhook", nonce="{nonce}", uri="sip:{DOMAIN}", response="0", qop=auth, nc=00000001, cnonce="x"'
     with capture_logs() as logs:
         answers = [
