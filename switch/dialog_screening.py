@@ -3,7 +3,8 @@
 Tags are 64 random bits, but they stand in every message of the dialog, in logs, and in any Replaces or Refer-To that
 carried them on. So:
 
-- from the flow that the leg has, or from a flow on which the leg's line is registered: taken;
+- from the flow that the leg has, from a flow on which the leg's line is registered, or from an address of the line
+  where that is a customer's trunk: taken;
 - of a trunk, from any address of that trunk: taken. From elsewhere 403, and the log says which address to list;
 - of a line from elsewhere (a router gave it another port, it came by another connection): challenged, 407, the BYE
   too. With the line's own password it is obeyed;
@@ -86,7 +87,11 @@ class DialogScreening:
                 return True
             trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
             return trunk is not None and trunk.name == leg.trunk.name
-        if not self._board.bindings.is_live(flow, now, _line_of(leg)):
+        user = _line_of(leg)
+        at_its_address = self._board.books.line_at(flow)
+        if at_its_address is not None and at_its_address.user == user:
+            return True
+        if not self._board.bindings.is_live(flow, now, user):
             return False
         self._move(leg, flow, now)
         return True

@@ -90,11 +90,13 @@ class Exchange:
         self.timers = TimerQueue()
         self.counts = CallCounts()
         self.sip_counts = SipCounts()
+        self.books = Books()
         limits = _registrar_limits(conf)
         self.bindings = Bindings(limits)
         self.door = Door(
             conf,
             self.bindings,
+            self.books,
             record=lambda puts: journal.append(puts, [], is_urgent=False),
             offset_ms=lambda: int(clock.offset_s * 1000),
         )
@@ -102,7 +104,6 @@ class Exchange:
             tokens, self.timers, self, sent_by=network.sent_by, counts=self.sip_counts, gate=self.door
         )
         self.outgoing = self.stack.outgoing
-        self.books = Books()
         self.engine = Engine()
         pings = PingSchedule(
             _ping_limits(conf),

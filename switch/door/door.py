@@ -1,8 +1,9 @@
 """What a stranger may do here: how often guess, how much be told, and who is no stranger.
 
-A trunk, an address in `never_ban` and a flow with a live binding are none. So a ban on an office's address leaves its
-registered phones alone: their flows go on, for their own lines only, and an emergency call from them passes. All that
-is asked for a call that uses none of this is whether there is any ban, and how its User-Agent begins.
+A trunk (a carrier's, or a customer's by address), an address in `never_ban` and a flow with a live binding are none. So
+a ban on an office's address leaves its registered phones alone: their flows go on, for their own lines only, and an
+emergency call from them passes. All that is asked for a call that uses none of this is whether there is any ban, and
+how its User-Agent begins.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from switch.sip.message import Request
 from switch.sip.user import Silence
 
 if TYPE_CHECKING:
+    from switch.books import Books
     from switch.config import Conf
     from switch.registrar.bindings import Bindings
 
@@ -40,6 +42,7 @@ class Door:
     __slots__ = (
         "_agents",
         "_bindings",
+        "_books",
         "_budgets",
         "_conf",
         "_never_ban",
@@ -54,6 +57,7 @@ class Door:
         self,
         conf: "Conf",
         bindings: "Bindings",
+        books: "Books",
         *,
         record: Callable[[list[Put]], object],
         offset_ms: Callable[[], int],
@@ -61,6 +65,7 @@ class Door:
         self.bans = Bans(conf.security)
         self.lines_attacked = 0  # alarms: a line's password tried from many sources
         self._bindings = bindings
+        self._books = books
         self._budgets = AnswerBudgets()
         self._watch = LineWatch()
         self._record = record
@@ -179,7 +184,8 @@ class Door:
             self._record([(ban_key(ban), None) for ban in bans])
 
     def _is_exempt(self, flow: Flow) -> bool:
-        conf = self._conf
-        return conf.trunk_of(flow.remote_host, flow.remote_port) is not None or (
-            flow.remote_host in self._never_ban
+        return (
+            self._conf.trunk_of(flow.remote_host, flow.remote_port) is not None
+            or self._books.line_at(flow) is not None
+            or flow.remote_host in self._never_ban
         )
