@@ -18,10 +18,10 @@ from switch.door.failures import USER_CHARS_MAX, FailureTable, FailureWindow
 if TYPE_CHECKING:
     from switch.conf_security import Security
 
-# A window of a source takes some 400 bytes: 25 MB when 65,536 addresses guess at once, each with answers to challenges
-# of its own. More addresses than that are not counted singly; `untracked` says how many failures.
+# A window takes some 400 bytes: 25 MB when 65,536 addresses guess at once, each with answers to challenges of its own,
+# and as much again for the lines they try. More addresses than that are not counted singly; `untracked` says how many
+# failures.
 SOURCES_MAX: Final = 65_536
-LINES_MAX: Final = 65_536
 # Present and remembered bans. Each took a source of its own and enough wrong logins from it.
 BANS_MAX: Final = 65_536
 # An IPv6 site has 65,536 networks to guess from; so many times a source's limit is its own.
@@ -74,6 +74,7 @@ class Bans:
 
     __slots__ = (
         "_active",
+        "_bans_max",
         "_of_lines",
         "_of_sources",
         "_past",
@@ -83,14 +84,17 @@ class Bans:
         "settings",
     )
 
-    def __init__(self, settings: "Security") -> None:
+    def __init__(
+        self, settings: "Security", *, keys_max: int = SOURCES_MAX, bans_max: int = BANS_MAX
+    ) -> None:
         self.settings = settings
         self.begun: dict[str, int] = {reason.value: 0 for reason in BanReason}  # since the start, by reason
         self.not_taken = 0  # for lack of room
         self._active: dict[Key, Ban] = {}
         self._past: dict[Key, Ban] = {}  # over, but remembered for the length of the next one
-        self._of_sources = FailureTable(SOURCES_MAX)
-        self._of_lines = FailureTable(LINES_MAX)
+        self._bans_max = bans_max
+        self._of_sources = FailureTable(keys_max)
+        self._of_lines = FailureTable(keys_max)
         self._swept_at = 0.0
 
     @property
@@ -206,7 +210,7 @@ class Bans:
         """A full table loses remembered bans, the oldest first, but never one that is in force."""
         key = ban.key
         self._past.pop(key, None)
-        if key not in self._active and len(self._active) + len(self._past) >= BANS_MAX:
+        if key not in self._active and len(self._active) + len(self._past) >= self._bans_max:
             if not self._past:
                 self.not_taken += 1
                 return False

@@ -27,9 +27,10 @@ class _Tried:
 class LineWatch:
     """From which sources each name failed within the hour."""
 
-    __slots__ = ("_tried",)
+    __slots__ = ("_tried", "_users_max")
 
-    def __init__(self) -> None:
+    def __init__(self, users_max: int = USERS_MAX) -> None:
+        self._users_max = users_max
         self._tried: dict[str, _Tried] = {}
 
     def __len__(self) -> int:
@@ -40,7 +41,7 @@ class LineWatch:
         user = user[:USER_CHARS_MAX]
         tried = self._tried.get(user)
         if tried is None or now - tried.started_at >= WINDOW_S:
-            if tried is None and len(self._tried) >= USERS_MAX:
+            if tried is None and len(self._tried) >= self._users_max:
                 return False
             tried = self._tried[user] = _Tried(now)
         if tried.is_told:
