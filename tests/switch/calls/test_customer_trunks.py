@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from provisioning.model import LineAddress, LineChanged, LineKind
 from switch.conf_trunks import Trunk
 from switch.conf_values import Address as ConfAddress
+from switch.sip.flow import Flow
 from switch.sip.headers import Headers
 from switch.sip.message import Request
 from tests.switch.house import DOMAIN, House, Phone, make_account, make_conf, make_line, make_trunk
@@ -65,6 +66,35 @@ def test_another_port_or_host_is_challenged_like_any_stranger() -> None:
         house.run(1)
         assert stranger.statuses == [407, 407]
     house.assert_clean()
+
+
+def test_it_may_end_a_call_from_another_of_its_addresses() -> None:
+    house = make_house(addresses=at(FIRST, SECOND))
+    first, second, carrier = (
+        house.phone("pbx", FIRST),
+        house.phone("pbx", SECOND),
+        house.phone("one", CARRIER),
+    )
+    stranger = house.phone("alice", "198.51.100.7")
+    first.invite("01632960123")
+    house.run(3)
+    stranger.dialogs, second.dialogs = list(first.dialogs), list(first.dialogs)
+    stranger.hang_up()
+    house.run(1)
+    assert carrier.requests_of("BYE") == []
+    assert 200 not in stranger.statuses
+    second.hang_up()
+    house.run(40)
+    assert len(carrier.requests_of("BYE")) == 1
+    assert second.statuses == [200]
+    house.assert_clean()
+
+
+def test_its_answers_are_not_counted_as_a_strangers() -> None:
+    house = make_house()
+    flow = Flow("UDP", FIRST, 5060, "192.0.2.1", 5060)
+    assert not house.exchange.door.is_stranger(flow, house.clock.now)
+    assert house.exchange.door.is_stranger(flow._replace(remote_port=5062), house.clock.now)
 
 
 def test_it_may_call_with_its_password_from_elsewhere() -> None:
