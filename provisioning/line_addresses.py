@@ -4,6 +4,7 @@ Calls to the line go to its addresses in their order, and who calls from one of 
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,9 +14,13 @@ from provisioning.problems import InvalidValue
 ADDRESSES_MAX: Final = 8  # two sites with two border controllers each, and as many spare ones
 TRANSPORTS: Final = ("udp", "tcp")
 DEFAULT_PORT: Final = 5060
+PORT_MAX: Final = 65_535
 EXPECTED: Final = (
-    'an IPv4 address and a port, like "203.0.113.9:5060", with "tcp:" before it where it speaks TCP'
+    'an address and a port, like "203.0.113.9:5060" or "[2001:db8::9]:5060",'
+    ' with "tcp:" before it where it speaks TCP'
 )
+# An address, in brackets if it is IPv6, and perhaps a port.
+_host_and_port = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::([0-9]{1,5}))?").fullmatch
 
 
 def parse_line_address(text: str) -> LineAddress:
@@ -24,11 +29,14 @@ def parse_line_address(text: str) -> LineAddress:
     first, colon, after = text.partition(":")
     if colon and first in TRANSPORTS:
         transport, rest = first, after
-    host, colon, port_text = rest.partition(":")
-    port = _port(port_text) if colon else DEFAULT_PORT
-    if port is None:
+    found = _host_and_port(rest)
+    if found is None:
         raise InvalidValue("address", text, EXPECTED)
-    return LineAddress(transport, _host(host, text), port)
+    ipv6, ipv4, port_text = found.groups()
+    port = int(port_text or DEFAULT_PORT)
+    if not 1 <= port <= PORT_MAX:
+        raise InvalidValue("address", text, EXPECTED)
+    return LineAddress(transport, _host(ipv6, ipv4, text), port)
 
 
 def check_line_addresses(texts: Sequence[str]) -> tuple[LineAddress, ...]:
@@ -44,17 +52,14 @@ def check_line_addresses(texts: Sequence[str]) -> tuple[LineAddress, ...]:
     return addresses
 
 
-def _host(host: str, text: str) -> str:
+def _host(ipv6: str | None, ipv4: str | None, text: str) -> str:
+    """In its one spelling (RFC 5952)."""
     try:
-        address = ipaddress.IPv4Address(host)
+        address = ipaddress.IPv6Address(ipv6) if ipv6 else ipaddress.IPv4Address(ipv4)
     except ValueError:
         raise InvalidValue("address", text, EXPECTED) from None
     if address.is_multicast or address.is_unspecified or address == ipaddress.IPv4Address("255.255.255.255"):
         raise InvalidValue("address", text, "the address of one machine")
+    if isinstance(address, ipaddress.IPv6Address) and (address.is_link_local or address.ipv4_mapped):
+        raise InvalidValue("address", text, "an address that means the same everywhere")
     return str(address)
-
-
-def _port(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5):
-        return None
-    return int(text) if 1 <= int(text) <= 65_535 else None

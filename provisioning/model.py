@@ -60,7 +60,8 @@ class LineAddress(msgspec.Struct, frozen=True):
         return self.transport == "udp"
 
     def __str__(self) -> str:
-        return f"{self.transport}:{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}:{host}:{self.port}"
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from rating.tariff import Tariff, tariff_version
 from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import Routing
 from switch.calls.trunk_sources import TrunkSources
+from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
     ConfProblem,
@@ -32,10 +33,8 @@ from switch.conf_tariffs import read_tariffs
 from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
 from switch.conf_values import (
     Address,
-    Addresses,
     Dsn,
     Hosts,
-    OptionalAddress,
     OptionalHost,
     Realm,
     Secret,
@@ -68,7 +67,6 @@ __all__ = [
     "settings_needing_restart",
 ]
 
-MAIN_FILE = "offhook.toml"
 TRUNKS_FILE = "trunks.toml"
 ROUTING_FILE = "routing.toml"
 SECRETS_FILE = "trunk_secrets.toml"
@@ -82,14 +80,6 @@ class Exchange(Struct, frozen=True):
 
     domains: Hosts = ()
     advertised_host: OptionalHost = ""
-
-
-class Listen(Struct, frozen=True):
-    """[listen]: sockets. `metrics` is None when switched off with ""."""
-
-    udp: Addresses = (Address("0.0.0.0", 5060),)  # noqa: S104 - phones come from everywhere
-    tcp: Addresses = (Address("0.0.0.0", 5060),)  # noqa: S104
-    metrics: OptionalAddress = Address("127.0.0.1", 9464)
 
 
 class Database(Struct, frozen=True):
@@ -162,6 +152,8 @@ class Conf(Struct, frozen=True):
     versions: list[ConfText]
     warnings: list[ConfProblem]
     trunk_sources: TrunkSources
+    tls: Tls = Tls()
+    websocket: WebSocket = WebSocket()
 
     @property
     def metrics(self) -> Address | None:
@@ -195,9 +187,10 @@ def load_conf(folder: Path) -> Conf:
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
+    edge = read_edge_conf(main)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
-        listen=_checked_listen(main),
+        listen=edge.listen,
         database=_section(main, "database", Database),
         registrar=_checked_registrar(main),
         calls=_section(main, "calls", CallLimits),
@@ -214,6 +207,8 @@ def load_conf(folder: Path) -> Conf:
         ],
         warnings=[],
         trunk_sources=read_trunk_sources(trunks_file, trunks),
+        tls=edge.tls,
+        websocket=edge.websocket,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -223,29 +218,13 @@ def load_conf(folder: Path) -> Conf:
 
 
 _SECTIONS = (
-    "exchange",
-    "listen",
-    "database",
-    "registrar",
-    "calls",
-    "prepaid",
-    "digest",
-    "security",
-    "tariffs",
+    *("exchange", "listen", "tls", "websocket", "database"),
+    *("registrar", "calls", "prepaid", "digest", "security", "tariffs"),
 )
 
 
 def _section(main: ConfFile, name: str, struct: type[S]) -> S:
     return read_struct(main, struct, main.table.get(name, {}), (name,))
-
-
-def _checked_listen(main: ConfFile) -> Listen:
-    listen = _section(main, "listen", Listen)
-    if not listen.udp and not listen.tcp:
-        main.note(("listen",), found="no listener", expected="an address in udp or tcp")
-    if listen.metrics is not None and listen.metrics in listen.tcp:
-        main.note(("listen", "metrics"), found=str(listen.metrics), expected="another port than SIP over TCP")
-    return listen
 
 
 def _checked_registrar(main: ConfFile) -> RegistrarSettings:

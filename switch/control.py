@@ -20,6 +20,7 @@ from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
 from switch.edge.socket_path import short_socket_path
+from switch.sip.host import host_port
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -209,7 +210,7 @@ class Control:
             Registration(
                 user=binding.user,
                 contact=binding.contact,
-                source=f"{binding.flow.transport.lower()}:{binding.flow.remote_host}:{binding.flow.remote_port}",
+                source=f"{binding.flow.transport.lower()}:{host_port(*binding.flow[1:3])}",
                 expires_in_s=int(binding.expires_at - now),
                 user_agent=binding.user_agent,
                 is_behind_nat=binding.is_behind_nat,

@@ -40,6 +40,7 @@ from switch.screening import Screening
 from switch.sip.counts import SipCounts
 from switch.sip.digest import DigestAuthority
 from switch.sip.flow import Flow
+from switch.sip.host import host_port
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.message import Request, Response, make_response
 from switch.sip.stack import ServerTransaction, Stack
@@ -152,7 +153,7 @@ class Exchange:
         except Exception:
             self.counts.bugs += 1
             log.exception(
-                "bug_while_receiving", remote=f"{flow.remote_host}:{flow.remote_port}", size=len(data)
+                "bug_while_receiving", remote=host_port(flow.remote_host, flow.remote_port), size=len(data)
             )
 
     def run_timers(self, now: float) -> bool:

@@ -4,6 +4,7 @@ Counting costs the call path an integer; names, labels and text are made here. L
 nothing from the wire can grow a series. /healthz says that the process turns; /readyz that it can take calls.
 """
 
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -220,9 +221,14 @@ def serve_metrics(process: "SwitchProcess", host: str, port: int) -> WSGIServer:
             case _:
                 return _plain(start_response, "404 Not Found", "there is /metrics, /healthz and /readyz")
 
-    server = make_server(host, port, app, handler_class=_QuietHandler)
+    server_class = _Ipv6Server if ":" in host else WSGIServer
+    server = make_server(host, port, app, server_class=server_class, handler_class=_QuietHandler)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
+
+
+class _Ipv6Server(WSGIServer):
+    address_family = socket.AF_INET6
 
 
 class _QuietHandler(WSGIRequestHandler):

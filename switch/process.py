@@ -39,6 +39,7 @@ from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
+from switch.sip.host import host_port, is_same_family
 from switch.transport.edge_link import EdgeLink
 from switch.transport.udp import GATHER_S, UdpListener
 
@@ -204,7 +205,7 @@ class SwitchProcess:
         self._probe_lag(self.now())
         log.info(
             "switch_ready",
-            udp=[f"{listener.host}:{listener.port}" for listener in self.udp_listeners],
+            udp=[host_port(listener.host, listener.port) for listener in self.udp_listeners],
             lines=len(self.exchange.books.lines),
             bindings=self.exchange.bindings.count,
             recovered_calls=self.exchange.counts.recovered_calls,
@@ -221,7 +222,7 @@ class SwitchProcess:
         udp = [(listener.host, listener.port) for listener in self.udp_listeners]
         return Exchange(
             conf=self.conf,
-            network=LocalNetwork(self.conf, udp=udp, tcp=list(self.conf.listen.tcp)),
+            network=LocalNetwork(self.conf, udp=udp),
             journal=self._desk,
             clock=self._clock,
             random_bytes=os.urandom,
@@ -285,11 +286,15 @@ class SwitchProcess:
                 if self._edge is not None:
                     self._edge.send(flow, data)
                 continue
-            listener = self._listener_of.get((flow.local_host, flow.local_port)) or self.udp_listeners[0]
-            if not listener.send(data, flow.remote_host, flow.remote_port) and not data.startswith(
-                b"SIP/2.0 "
-            ):
+            listener = self._listener_of.get((flow.local_host, flow.local_port)) or self._listener_like(flow)
+            is_sent = listener is not None and listener.send(data, flow.remote_host, flow.remote_port)
+            if not is_sent and not data.startswith(b"SIP/2.0 "):
                 self._loop.call_soon(self._flow_lost, flow)
+
+    def _listener_like(self, flow: Flow) -> UdpListener | None:
+        """For a flow whose own listener is no more, or never was: any that can speak to its peer."""
+        like = (each for each in self.udp_listeners if is_same_family(each.host, flow.remote_host))
+        return next(like, None)
 
     def _arm(self) -> None:
         deadline = self.exchange.timers.next_deadline()
@@ -435,7 +440,7 @@ class SwitchProcess:
         board = exchange.board
         return {
             "ready": self.not_ready_reason() or "yes",
-            "udp": [f"{listener.host}:{listener.port}" for listener in self.udp_listeners],
+            "udp": [host_port(listener.host, listener.port) for listener in self.udp_listeners],
             "domain": board.domain,
             "lines": len(exchange.books.lines),
             "accounts": len(exchange.books.accounts),

@@ -27,6 +27,7 @@ from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
+from switch.sip.host import host_port
 from switch.sip.message import Request, Response, make_response
 from switch.sip.uri import SipUri
 
@@ -189,7 +190,7 @@ class Screening:
             log.warning(
                 "login_as_user_at_domain",
                 line=user,
-                remote=f"{flow.remote_host}:{flow.remote_port}",
+                remote=host_port(flow.remote_host, flow.remote_port),
                 expected="the line's name alone as the phone's authentication name",
             )
 

@@ -13,6 +13,7 @@ from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, Open
 from switch.calls.switchboard import Put
 from switch.sip.dialog import Dialog
 from switch.sip.dialog_state import DialogState
+from switch.sip.host import host_port
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -55,7 +56,7 @@ def emergency_note(call: "Call", now: float) -> EmergencyCall:
         network_number=call.attempt.caller_id.network_number,
         dialled=call.facts.dialled,
         at_ms=call.board.clock.ms(now),
-        source_address=f"{flow.remote_host}:{flow.remote_port}",
+        source_address=host_port(flow.remote_host, flow.remote_port),
     )
 
 

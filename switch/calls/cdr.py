@@ -19,6 +19,7 @@ from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.switchboard import WallClock
 from switch.calls.target import LineTarget
 from switch.sip.flow import Flow
+from switch.sip.host import host_port
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -211,8 +212,8 @@ def _clip(text: str) -> str:
 
 
 def _remote(flow: Flow) -> str:
-    return f"{flow.transport.lower()}:{flow.remote_host}:{flow.remote_port}"
+    return f"{flow.transport.lower()}:{host_port(flow.remote_host, flow.remote_port)}"
 
 
 def _local(flow: Flow) -> str:
-    return f"{flow.transport.lower()}:{flow.local_host}:{flow.local_port}"
+    return f"{flow.transport.lower()}:{host_port(flow.local_host, flow.local_port)}"

@@ -19,6 +19,7 @@ from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.passing import Body, Fields, body_of, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.sip.host import host_port, uri_host
 
 if TYPE_CHECKING:
     from switch.calls.admission import Admission
@@ -81,14 +82,14 @@ def _to_trunk(
     board: "Switchboard",
 ) -> Invitation:
     trunk = target.trunk
-    domain = trunk.from_domain or board.domain
+    domain = uri_host(trunk.from_domain) if trunk.from_domain else board.domain
     if admission.route.is_emergency:
         sender, identity = emergency_identity(_emergency_number(caller, admission), trunk, domain)
         user = admission.route.number
     else:
         sender, identity = identity_towards_trunk(admission.caller_id, trunk, domain)
         user = _dialled_towards_trunk(admission, trunk.number_format)
-    host = f"{target.flow.remote_host}:{target.flow.remote_port}"
+    host = host_port(target.flow.remote_host, target.flow.remote_port)
     suffix = "" if target.flow.transport == "UDP" else f";transport={target.flow.transport.lower()}"
     fields = [*identity, *only_listed(passed, trunk.pass_headers)]
     return Invitation(

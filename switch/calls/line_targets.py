@@ -10,6 +10,7 @@ from provisioning.model import Line, LineKind
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget
 from switch.sip.errors import SipParseError
+from switch.sip.host import host_port
 from switch.sip.uri import SipUri, escape_user, format_uri, parse_uri
 
 # Answers of an address that say something of the PBX there and nothing of who was called: a trunk's default.
@@ -53,7 +54,7 @@ def _by_address(line: Line, board: Switchboard) -> LineTarget:
     for address in reversed(line.addresses):
         transport = address.transport.upper()
         suffix = "" if address.is_datagram else f";transport={address.transport}"
-        uri = f"sip:{escape_user(line.user)}@{address.host}:{address.port}{suffix}"
+        uri = f"sip:{escape_user(line.user)}@{host_port(address.host, address.port)}{suffix}"
         flow = board.flow_to(transport, address.host, address.port)
         target = LineTarget(line, flow, uri, None, target)
     assert target is not None

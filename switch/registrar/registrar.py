@@ -29,6 +29,7 @@ from switch.sip.errors import SipParseError
 from switch.sip.fields import parse_delta_seconds
 from switch.sip.flow import Flow
 from switch.sip.grammar import unquote
+from switch.sip.host import bare_host
 from switch.sip.message import Request
 from switch.sip.uri import NameAddr, SipUri, Uri, parse_uri, uris_equal
 
@@ -278,7 +279,7 @@ def _is_behind_nat(uri: Uri, flow: Flow) -> bool:
     if not isinstance(uri, SipUri):
         return False
     port = uri.port or _DEFAULT_PORTS[uri.scheme]
-    return uri.host.strip("[]") != flow.remote_host or port != flow.remote_port
+    return bare_host(uri.host) != flow.remote_host or port != flow.remote_port
 
 
 def _storable(text: str) -> str:

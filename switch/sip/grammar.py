@@ -101,6 +101,11 @@ def is_sound_host(host: str) -> bool:
     return not host[host.rfind(".", 0, -1) + 1 :].rstrip(".").isdigit()
 
 
+def is_ipv4(text: str) -> bool:
+    """Four decimal parts without leading zeros, which are octal to some (RFC 6943 3.1.1)."""
+    return _ipv4(text) is not None
+
+
 def is_ipv6(text: str) -> bool:
     """IPv6address without brackets."""
     return parse_ipv6(text) is not None

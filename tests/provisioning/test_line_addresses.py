@@ -25,6 +25,8 @@ HERE = "203.0.113.9:5060"
         ("203.0.113.9", LineAddress("udp", "203.0.113.9", 5060)),
         ("udp:203.0.113.9:5060", LineAddress("udp", "203.0.113.9", 5060)),
         ("tcp:203.0.113.9:65535", LineAddress("tcp", "203.0.113.9", 65535)),
+        ("[2001:db8::9]:5062", LineAddress("udp", "2001:db8::9", 5062)),
+        ("tcp:[2001:DB8:0:0::9]", LineAddress("tcp", "2001:db8::9", 5060)),
     ],
 )
 def test_an_address_is_a_transport_a_host_and_a_port(text: str, address: LineAddress) -> None:
@@ -38,7 +40,8 @@ def test_an_address_is_a_transport_a_host_and_a_port(text: str, address: LineAdd
         "", ":", "pbx.example.com:5060", "203.0.113.9:", "203.0.113.9:0", "203.0.113.9:65536", "203.0.113.9:1_0",
         "203.0.113.9:+5", "203.0.113.9:\u0665\u0660", "203.0.113.09:5060", "203.0.113:5060", "0.0.0.0:5060",
         "255.255.255.255:5060", "224.0.1.75:5060", "tls:203.0.113.9:5061", "sctp:203.0.113.9:5060",
-        "203.0.113.0/24:5060", " 203.0.113.9:5060", "203.0.113.9:5060\r\n", "x" * 10_000,
+        "2001:db8::9:5060", "[2001:db8::9]5060", "[::]:5060", "[ff02::1]:5060", "[fe80::1]:5060",
+        "[::ffff:203.0.113.9]:5060", "[203.0.113.9]:5060", "203.0.113.0/24:5060", " 203.0.113.9:5060", "203.0.113.9:5060\r\n", "x" * 10_000,
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
@@ -75,10 +78,10 @@ async def test_a_trunk_is_added_shown_and_changed(db: asyncpg.Pool) -> None:
     assert (view.kind, view.addresses, view.calls_per_second_max) == (
         LineKind.TRUNK, ["udp:203.0.113.9:5060", "tcp:203.0.113.10:5060"], 5,
     )  # fmt: skip
-    await service.set_line(db, "pbx1", addresses=["203.0.113.10:5060", HERE], calls_per_second_max=0)
+    await service.set_line(db, "pbx1", addresses=["[2001:db8::a]:5060", HERE], calls_per_second_max=0)
     view = await service.show_line(db, "pbx1")
     assert (view.addresses, view.calls_per_second_max) == (
-        ["udp:203.0.113.10:5060", "udp:203.0.113.9:5060"], 0,
+        ["udp:[2001:db8::a]:5060", "udp:203.0.113.9:5060"], 0,
     )  # fmt: skip
     with pytest.raises(InvalidValue, match="trunk, as the line has addresses"):
         await service.set_line(db, "pbx1", kind=LineKind.PHONE)

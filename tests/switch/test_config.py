@@ -9,6 +9,7 @@ import pytest
 
 from rating.money import VatMode
 from switch.calls.number_plan import E164, Emergency, NumberFormat, Short, read_dialled
+from switch.conf_edge import Tls, WebSocket
 from switch.conf_trunks import Trunk
 from switch.config import (
     Address,
@@ -54,6 +55,7 @@ def test_shipped_values_are_the_defaults(folder: ConfFolder) -> None:
     conf = folder.load()
     assert conf.exchange == Exchange()
     assert conf.listen == Listen()
+    assert (conf.tls, conf.websocket) == (Tls(), WebSocket())
     assert conf.database == Database()
     assert conf.registrar == RegistrarSettings()
     assert conf.calls == CallLimits()
@@ -66,7 +68,10 @@ def test_shipped_values_are_the_defaults(folder: ConfFolder) -> None:
 
 def test_every_key_is_written_out_and_commented_with_its_default() -> None:
     text = (SHIPPED / "offhook.toml").read_text()
-    sections = (Exchange, Listen, Database, RegistrarSettings, CallLimits, Prepaid, DigestSettings, Security)
+    sections = (
+        *(Exchange, Listen, Tls, WebSocket, Database, RegistrarSettings, CallLimits, Prepaid),
+        *(DigestSettings, Security),
+    )
     for key in (field.name for struct in sections for field in msgspec.structs.fields(struct)):
         assert re.search(rf"(?m)^{key} = ", text), key
     for paragraph in re.split(r"\n\n|(?m:^\[[a-z.]+\]\n)", text):
