@@ -88,12 +88,13 @@ class Resources(msgspec.Struct, frozen=True):
 class Town(LocalExchange):
     """The running exchange, its subscribers, and where its carriers are."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, main: str = MAIN) -> None:
+        """`main` stands in offhook.toml below the keys of [listen]."""
         self.carrier_ports = {"carrier_a": free_port(), "carrier_b": free_port()}
         conf = ConfFiles(
             tariff_name="retail",
             tariff_csv=TARIFF_CSV,
-            main=MAIN,
+            main=main,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
         )
