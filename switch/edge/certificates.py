@@ -7,7 +7,7 @@ called from a thread, or before there is a loop.
 
 import contextlib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -219,8 +219,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     return str(error)
-
-
-def identity_problems(tls: Tls, folder: Path) -> Sequence[tuple[str, str]]:
-    """For `offhook check`: (what is named in the configuration, what is wrong with it)."""
-    return list(load_identity(tls, folder, TlsIdentity()).refused.items())

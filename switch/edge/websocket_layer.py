@@ -40,7 +40,16 @@ class WebSocketRefused(StreamBroken):
 class WebSocketLayer:
     """The server's side of one connection. `feed` and `outgoing` as StreamFramer's and TlsLayer's."""
 
-    __slots__ = ("_fragments", "_is_refused", "_is_text", "_path", "_protocol", "_request_bytes", "_writes", "is_ended")
+    __slots__ = (
+        "_fragments",
+        "_is_refused",
+        "_is_text",
+        "_path",
+        "_protocol",
+        "_request_bytes",
+        "_writes",
+        "is_ended",
+    )
 
     def __init__(self, rules: WebSocket) -> None:
         origins = [None if origin == "" else Origin(origin) for origin in rules.origins]
