@@ -255,6 +255,7 @@ class SwitchProcess:
             failed=self._flow_lost,
             edge_restarted=self._edge_restarted,
         )
+        self.exchange.on_alias = self._edge.alias
         self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)

@@ -14,7 +14,7 @@ from switch.edge import limits
 from switch.edge.peer_identity import is_certified_for
 from switch.edge.tls_layer import TlsBroken, TlsLayer
 from switch.edge.websocket_layer import WebSocketLayer, WebSocketRefused
-from switch.sip.flow import TLS, WS, WSS, Flow
+from switch.sip.flow import SECURE, WEBSOCKETS, Flow
 from switch.sip.framing import PING, Frame, StreamBroken, StreamFramer
 from switch.sip.host import canonical_ip, is_link_local
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PONG = b"\r\n"
 # As many ways to ask for one peer as there are listeners; only to say to each of them that it is closed.
 ASKED_FLOWS_MAX = 8
-ENCRYPTED = frozenset({TLS, WSS})
-WEBSOCKETS = frozenset({WS, WSS})
 
 
 class Connection(asyncio.Protocol):
@@ -76,7 +74,7 @@ class Connection(asyncio.Protocol):
     @property
     def has_handshake(self) -> bool:
         """Whether more than TCP must be agreed on before messages pass."""
-        return self.flow.transport in ENCRYPTED or self._websocket is not None
+        return self.flow.transport in SECURE or self._websocket is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -98,7 +96,7 @@ class Connection(asyncio.Protocol):
             self._begin()
 
     def _begin(self) -> None:
-        if self.flow.transport in ENCRYPTED:
+        if self.flow.transport in SECURE:
             self._tls = self._edge.tls_layer(self)
             if self.is_outbound:
                 self._tls.start()

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from switch.edge.connection import WEBSOCKETS, Connection
+from switch.edge.connection import Connection
 from switch.edge.dials import Dials, Remote
 from switch.edge.limits import DIAL_S, EXPECTED_NAMES_MAX
 from switch.edge.messages import ExpectName
-from switch.sip.flow import TLS, Flow
+from switch.sip.flow import TLS, WEBSOCKETS, Flow
 from switch.sip.host import canonical_ip, host_port, is_link_local
 
 if TYPE_CHECKING:

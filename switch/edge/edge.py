@@ -13,7 +13,7 @@ import structlog
 
 from switch.conf_edge import WebSocket
 from switch.edge.certificates import TlsIdentity
-from switch.edge.connection import ENCRYPTED, Connection
+from switch.edge.connection import Connection
 from switch.edge.deadlines import Deadlines
 from switch.edge.dialler import Dialler
 from switch.edge.limits import ALIASES_MAX, COUNTS_EVERY_S, SWEEP_EVERY_S, EdgeLimits
@@ -32,7 +32,7 @@ from switch.edge.messages import (
 )
 from switch.edge.switch_link import SwitchLink
 from switch.edge.tls_layer import TlsLayer
-from switch.sip.flow import TCP, TLS, WS, WSS, Flow
+from switch.sip.flow import SECURE, TCP, TLS, WS, WSS, Flow
 
 log = structlog.get_logger("switch.edge")
 
@@ -137,7 +137,7 @@ class Edge:
             counts.refused_source_limit += 1
         elif connection.has_handshake and len(self._handshakes) >= limits.handshakes_max:
             counts.refused_handshakes += 1
-        elif connection.flow.transport in ENCRYPTED and not self.identity.certificates:
+        elif connection.flow.transport in SECURE and not self.identity.certificates:
             counts.refused_no_certificate += 1
         else:
             return False
