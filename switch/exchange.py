@@ -27,6 +27,7 @@ from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
 from switch.calls.reinvite import Reinvite
 from switch.calls.restart import hang_up_recovered, signing_key
+from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.config import Conf
@@ -43,6 +44,7 @@ from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.message import Request, Response, make_response
+from switch.sip.response_route import SIP_PORT, SIPS_PORT
 from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
@@ -145,6 +147,7 @@ class Exchange:
         self.dialog_screening = DialogScreening(self.board, self._screening)
         self._caller: Caller | None = None
         self._leg: Leg | None = None
+        self.on_alias: Callable[[Flow, int], None] = _ignore_alias
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
@@ -266,7 +269,15 @@ class Exchange:
         if isinstance(verdict, Response):
             return verdict
         self._caller = verdict.caller
+        if flow.connection and isinstance(verdict.caller, TrunkCaller):
+            self._note_alias(request, flow)
         return None
+
+    def _note_alias(self, request: Request, flow: Flow) -> None:
+        """RFC 5923 8.1: a trunk that has connected to us asks to be called on that connection."""
+        via = request.top_via
+        if "alias" in via.params:
+            self.on_alias(flow, via.port or (SIPS_PORT if flow.is_secure else SIP_PORT))
 
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
         """A new request that passed the screen."""
@@ -332,7 +343,7 @@ class Exchange:
         )
         call.take(leg)
         transaction.user_data = leg
-        admission = admit(request, attempt, board, now)
+        admission = keep_promise(request, flow, admit(request, attempt, board, now))
         if isinstance(admission, Refusal):
             call.refuse(admission, now)
         else:
@@ -404,6 +415,10 @@ class Exchange:
         self.board.is_draining = True
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
+
+
+def _ignore_alias(flow: Flow, port: int) -> None:
+    """Until the process has an edge."""
 
 
 def _registrar_limits(conf: Conf) -> RegistrarLimits:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from switch.edge_view import edge_metrics
 from switch.sip.counts import Histogram
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class SwitchCollector(Collector):
         yield from self._money()
         yield from self._records()
         yield from self._loop()
+        yield from edge_metrics(self._process.edge_counts)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -112,11 +114,15 @@ class SwitchCollector(Collector):
         yield _counter(
             "offhook_pings_failed", "OPTIONS or INVITE without any answer", exchange.keepalive.failures
         )
-        for listener in self._process.udp_listeners:
-            yield _counter(
-                "offhook_udp_send_errors", "Datagrams the kernel refused", listener.counts.send_errors
-            )
-            break
+        counts = [listener.counts for listener in self._process.udp_listeners]
+        yield _counter(
+            "offhook_udp_send_errors", "Datagrams the kernel refused", sum(each.send_errors for each in counts)
+        )
+        yield _counter(
+            "offhook_udp_link_local",
+            "Datagrams from addresses of one link (fe80::), dropped",
+            sum(each.link_local for each in counts),
+        )
 
     def _door(self) -> Iterator[Metric]:
         exchange = self._process.exchange

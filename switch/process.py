@@ -33,6 +33,8 @@ from rating.journal.replay import read_journal
 from switch.calls.switchboard import Put, WallClock
 from switch.config import Conf, ConfProblems, conf_fingerprint, load_conf, settings_needing_restart
 from switch.control import Control
+from switch.edge.messages import EdgeCounts
+from switch.edge_view import edge_status
 from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.metrics import serve_metrics
@@ -163,6 +165,11 @@ class SwitchProcess:
     def unshipped_batches(self) -> int:
         return max(0, self.journal.last_batch - self.books_state.shipped_batch)
 
+    @property
+    def edge_counts(self) -> EdgeCounts:
+        """What the edge last said; all zero without one."""
+        return self._edge.counts if self._edge is not None else EdgeCounts()
+
     def not_ready_reason(self) -> str:
         """Why no new call can be taken, or ""."""
         if not self._is_serving:
@@ -248,6 +255,7 @@ class SwitchProcess:
             failed=self._flow_lost,
             edge_restarted=self._edge_restarted,
         )
+        self.exchange.on_alias = self._edge.alias
         self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)
@@ -453,6 +461,7 @@ class SwitchProcess:
             "unshipped_batches": self.unshipped_batches,
             "database": "up" if self.books_state.is_up else f"down: {self.books_state.reason}",
             "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
+            **edge_status(self.edge_counts),
             "trunks": {name: board.of_trunk[name] for name in self.conf.trunks},
             "recovered_calls": exchange.counts.recovered_calls,
             "bugs": exchange.counts.bugs,

@@ -26,7 +26,7 @@ from switch.door.sources import source_of
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
-from switch.sip.flow import Flow
+from switch.sip.flow import WEBSOCKETS, Flow
 from switch.sip.host import host_port
 from switch.sip.message import Request, Response, make_response
 from switch.sip.uri import SipUri
@@ -86,7 +86,7 @@ class Screening:
 
     def _screen_invite(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
-        if trunk is not None:
+        if trunk is not None and flow.transport not in WEBSOCKETS:
             return Identified(TrunkCaller(trunk))
         line = self._board.books.line_at(flow)
         if line is not None:

@@ -14,6 +14,7 @@ from offhook.commands.options import (
     data_dir,
     problem_text,
 )
+from offhook.commands.tls_findings import tls_findings
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error, print_json, print_line
@@ -59,12 +60,16 @@ def check(
     place = data_dir(data)
     directory = _directory(place, conf)
     loaded, problems = _load(directory)
+    warnings: list[ConfProblem] = []
+    if loaded is not None:
+        problems, expiring = tls_findings(loaded.tls, directory)
+        warnings = [*loaded.warnings, *expiring]
     books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
     lines = books.lines_without_emergency if books is not None else []
     findings = Findings(
         conf=str(directory),
         problems=problems,
-        warnings=loaded.warnings if loaded is not None else [],
+        warnings=warnings,
         lines_without_emergency=[line.user for line in lines],
         records_quarantined=books.records_quarantined if books is not None else 0,
         is_database_checked=books is not None,

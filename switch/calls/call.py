@@ -126,6 +126,8 @@ class Call:
     def refuse(self, refused: Refusal, now: float) -> None:
         """The ladder said no: the caller is told, and the attempt is on record."""
         extra = [("retry-after", str(refused.retry_after_s))] if refused.retry_after_s else []
+        if refused.warning:
+            extra.append(("warning", refused.warning))
         self.caller_leg.refuse(
             refused.status, now, cause=refused.q850_cause, words=refused.words, extra=extra
         )

@@ -15,6 +15,7 @@ from switch.calls.leg import Leg, LegState
 from switch.calls.open_call import EarlyInvite
 from switch.calls.passing import CHALLENGES, NO_BODY, Body, body_of, passed_fields, put_body
 from switch.calls.q850 import RECOVERY_ON_TIMER_EXPIRY, cause_of_status, format_reason, read_reason
+from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
 from switch.calls.target import Target, TrunkTarget
@@ -84,6 +85,7 @@ class CalleeLeg(Leg):
 
     def offer(self, invitation: Invitation, now: float) -> None:
         self._invitation = invitation
+        self.is_sips = is_sips(invitation.request_uri)
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
         self._send_invite(now)
 

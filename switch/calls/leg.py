@@ -15,6 +15,7 @@ from switch.calls.passing import Body
 from switch.calls.q850 import format_reason, read_reason
 from switch.calls.reinvite import Reinvite, refuse_with_retry
 from switch.calls.relayed_request import RelayedRequest
+from switch.calls.sips_uri import sips_contact
 from switch.calls.switchboard import Switchboard
 from switch.sip.flow import Flow
 from switch.sip.invite_server import InviteServerTransaction
@@ -49,6 +50,7 @@ class Leg:
         "ended_at",
         "flow",
         "index",
+        "is_sips",
         "pace",
         "peer_user_agent",
         "reinvite",
@@ -64,6 +66,7 @@ class Leg:
         self.board = board
         self.call = call
         self.index = index
+        self.is_sips = False
         self.flow = flow
         self.trunk = trunk
         self.dialog: Dialog | None = None
@@ -84,7 +87,8 @@ class Leg:
 
     @property
     def contact(self) -> str:
-        return self.board.contact_of(self.flow)
+        contact = self.board.contact_of(self.flow)
+        return sips_contact(contact) if self.is_sips else contact
 
     def on_request(self, transaction: "ServerTransaction", request: Request, now: float) -> None:
         """An in-dialog request whose three dialog ids matched."""

@@ -12,13 +12,14 @@ from rating.engine import Shortage, ShortageReason
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """`label` is the metric's and the CDR's outcome; `words` is for people."""
+    """`label` is the metric's and the CDR's outcome; `words` is for people, `warning` a Warning field's value."""
 
     label: str
     status: int
     q850_cause: int
     words: str
     retry_after_s: int = 0
+    warning: str = ""
 
 
 DRAINING: Final = Refusal("draining", 503, 41, "the exchange is closing down", 30)

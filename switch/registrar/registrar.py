@@ -167,6 +167,8 @@ class Registrar:
             uri, params = contact.parsed_uri, contact.params
             expires = params.get("expires")
             expires_s = min(default_s if expires is None else _seconds(expires), self.limits.max_expires_s)
+            if expires_s:
+                _check_sips(uri, request, flow)
             binding = Binding(
                 user=user,
                 contact=contact.uri,
@@ -272,6 +274,15 @@ def _instance(params: dict[str, str | None]) -> str:
     """+sip.instance, and the reg-id that tells two connections of one phone apart (RFC 5626)."""
     text = f"{unquote(params['+sip.instance'] or '')};{params.get('reg-id') or ''}"
     return _storable(text) if len(text) <= INSTANCE_CHARS_MAX else ""
+
+
+def _check_sips(uri: Uri, request: Request, flow: Flow) -> None:
+    """SIPS: who is called there is promised encryption, so only an encrypted flow can be bound (RFC 5630 5.2)."""
+    is_sips = isinstance(uri, SipUri) and uri.scheme == "sips"
+    if is_sips and not flow.is_secure:
+        raise SipParseError(403, "SIPS Contact Over An Insecure Transport")
+    if not is_sips and request.uri[:5].lower() == "sips:":
+        raise SipParseError(403, "SIPS Registration Needs A SIPS Contact")
 
 
 def _is_behind_nat(uri: Uri, flow: Flow) -> bool:

@@ -14,6 +14,7 @@ from switch.sip.host import bare_host
 from switch.sip.message import Request
 
 SIP_PORT: Final = 5060
+SIPS_PORT: Final = 5061
 
 
 def stamp_source(request: Request, flow: Flow) -> None:

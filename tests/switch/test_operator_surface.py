@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from provisioning.model import Number, NumberChanged
 from switch.control import Control
+from switch.edge.messages import CertificateState, EdgeCounts, TransportCounts
+from switch.edge_view import edge_status
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
@@ -29,6 +31,12 @@ class Running:
         self.journal = StillJournal()
         self.books_state = BooksState(is_up=True, records_shipped=7, quarantined=3)
         self.udp_listeners: list[object] = []
+        self.edge_counts = EdgeCounts(
+            refused_websocket=4,
+            transports=[TransportCounts("TLS", connections=2, accepted=3)],
+            certificates=[CertificateState("full.pem", ("sip.example.com",), 1_800_000_000.0)],
+            files_refused={"new.pem": "key values mismatch"},
+        )
         self.unshipped_batches = 2
         self.reload_failures = 1
         self.loop_lag = Histogram()
@@ -170,6 +178,20 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert after['offhook_sip_received_total{kind="BYE"}'] == 1
     assert after["offhook_post_dial_delay_seconds_count"] == 1
     assert after['offhook_post_dial_delay_seconds_bucket{le="+Inf"}'] == 1
+
+
+def test_the_edge_is_shown_by_transport_and_its_certificates_by_file(house: House) -> None:
+    found = metrics(house)
+    assert found['offhook_edge_connections{transport="tls"}'] == 2
+    assert found['offhook_edge_accepted_total{transport="tls"}'] == 3
+    assert found['offhook_edge_refused_total{reason="websocket"}'] == 4
+    assert found['offhook_tls_certificate_expiry_timestamp_seconds{file="full.pem"}'] == 1_800_000_000
+    assert found["offhook_tls_files_refused"] == 1
+    assert edge_status(Running(house).edge_counts) == {
+        "connections": {"tls": 2},
+        "certificates": {"full.pem": "2027-01-15 08:00 UTC"},
+        "tls_files_refused": {"new.pem": "key values mismatch"},
+    }
 
 
 def test_every_metric_has_a_help_text(house: House) -> None:
