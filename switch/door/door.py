@@ -95,7 +95,7 @@ class Door:
 
     def silence(self, request: Request, flow: Flow, now: float) -> Silence | None:
         """Why it gets no answer, or None."""
-        if self.bans.count and self.is_banned(flow, now) and not self._bindings.is_live(flow, now):
+        if self.is_silenced(flow, now):
             return BANNED
         agent = request.headers.get("user-agent")
         if agent is not None and agent.lower().startswith(self._agents) and self.is_stranger(flow, now):
@@ -123,6 +123,10 @@ class Door:
 
     # Asked by the stack, for an answer that nothing is kept of
 
+    def is_silenced(self, flow: Flow, now: float) -> bool:
+        """Whether nothing from here is answered: the address is banned, and nobody is registered on this flow."""
+        return self.is_banned(flow, now) and not self._bindings.is_live(flow, now)
+
     def is_stranger(self, flow: Flow, now: float) -> bool:
         return not self._bindings.is_live(flow, now) and not self._is_exempt(flow)
 
@@ -135,8 +139,6 @@ class Door:
 
     def refusal_to_answer(self, flow: Flow, octets: int, now: float) -> str:
         """Why a stranger is not sent an answer of this size, or ""."""
-        if self.is_banned(flow, now):
-            return BANNED.reason
         if flow.is_reliable or is_loopback(flow.remote_host):
             return ""  # nobody forges these, so nobody is hit by the answer
         return "" if self._budgets.take(source_of(flow.remote_host), octets, now) else OVER_BUDGET

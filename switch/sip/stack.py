@@ -225,6 +225,9 @@ class Stack:
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """A stateless final response of our own."""
+        if self._gate is not None and self._gate.is_silenced(flow, now):
+            self.counts.drop("banned source")
+            return
         stamp_source(request, flow)
         response = make_response(request, status, reason, to_tag=self.stateless_tag(request))
         for name, value in headers:

@@ -26,6 +26,9 @@ class Silence:
 class AnswerGate(Protocol):
     """Says who is answered when nothing has been kept of a request."""
 
+    def is_silenced(self, flow: Flow, now: float) -> bool:
+        """Whether our own refusals do not go there either; what the TU says to a request does."""
+
     def is_stranger(self, flow: Flow, now: float) -> bool:
         """Whether the limits of stateless answers hold for this flow."""
 

@@ -41,12 +41,13 @@ def test_who_guesses_is_banned_and_hears_nothing_more(method: str, user: str) ->
     guesser = Stranger(house)
     statuses = [guesser.log_in(user, f"guess{n}", method) for n in range(8)]
     refused = 401 if method == "REGISTER" else 407
-    assert statuses == [refused] * 4 + [0] * 4
+    assert statuses == [refused] * 5 + [0] * 3
     assert banned(house) == [GUESSER[0]]
-    assert dropped(house, "banned source") == 4
+    assert dropped(house, "banned source") == 3
     assert guesser.log_in(user, "secret", method) == 0
-    for other in ("OPTIONS", "SUBSCRIBE", "MESSAGE", "BYE", "NEWFANGLED"):
+    for other in ("OPTIONS", "SUBSCRIBE", "MESSAGE", "BYE", "CANCEL", "NEWFANGLED"):
         assert guesser.ask(other) is None
+        assert guesser.ask(other, to=f"<sip:alice@{DOMAIN}>;tag=none") is None
     assert (
         guesser.send(b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bKq\r\nFrom: <<<\r\n\r\n")
         == []
@@ -87,7 +88,7 @@ def test_a_source_of_ipv6_is_its_64() -> None:
 def test_over_a_stream_a_banned_source_is_not_answered_either() -> None:
     house = make_house()
     guesser = Stranger(house, transport=TCP)
-    assert [guesser.log_in("alice", f"guess{n}") for n in range(7)] == [401] * 4 + [0] * 3
+    assert [guesser.log_in("alice", f"guess{n}") for n in range(7)] == [401] * 5 + [0] * 2
 
 
 # What nobody can bring about
@@ -295,7 +296,7 @@ def test_bans_are_measured() -> None:
     seen = metrics(house)
     assert seen["offhook_bans"] == 1
     assert seen['offhook_bans_begun_total{reason="wrong logins"}'] == 1
-    assert seen['offhook_sip_dropped_total{reason="banned source"}'] == 4
+    assert seen['offhook_sip_dropped_total{reason="banned source"}'] == 3
     assert seen["offhook_answer_budgets"] == 1
 
 
