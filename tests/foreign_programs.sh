@@ -5,6 +5,7 @@ missing=""
 for package in "$@"; do
 	case "$package" in
 	sip-tester) program=sipp ;;
+	sipvicious) program=svmap ;;
 	*) program="$package" ;;
 	esac
 	command -v "$program" >/dev/null 2>&1 || missing="$missing $package"

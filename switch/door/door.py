@@ -91,7 +91,7 @@ class Door:
         """Sources whose answers are counted."""
         return len(self._budgets)
 
-    # Asked by the exchange, for a request outside a dialog
+    # Asked by the exchange for a request outside a dialog, by the stack for one that it refuses
 
     def silence(self, request: Request, flow: Flow, now: float) -> Silence | None:
         """Why it gets no answer, or None."""
@@ -121,11 +121,11 @@ class Door:
             self.lines_attacked += 1
             log.warning("line_attacked_from_many_sources", line=shorten(user))
 
-    # Asked by the stack, for an answer that nothing is kept of
-
     def is_silenced(self, flow: Flow, now: float) -> bool:
         """Whether nothing from here is answered: the address is banned, and nobody is registered on this flow."""
         return self.is_banned(flow, now) and not self._bindings.is_live(flow, now)
+
+    # Asked by the stack, for an answer that nothing is kept of
 
     def is_stranger(self, flow: Flow, now: float) -> bool:
         return not self._bindings.is_live(flow, now) and not self._is_exempt(flow)

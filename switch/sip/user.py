@@ -26,8 +26,8 @@ class Silence:
 class AnswerGate(Protocol):
     """Says who is answered when nothing has been kept of a request."""
 
-    def is_silenced(self, flow: Flow, now: float) -> bool:
-        """Whether our own refusals do not go there either; what the TU says to a request does."""
+    def silence(self, request: Request, flow: Flow, now: float) -> Silence | None:
+        """Why the stack's own refusals do not go there, or None. What the TU says to a request does go."""
 
     def is_stranger(self, flow: Flow, now: float) -> bool:
         """Whether the limits of stateless answers hold for this flow."""

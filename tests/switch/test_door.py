@@ -236,6 +236,37 @@ def test_a_scanner_that_says_so_gets_no_answer(agent: str) -> None:
     assert Stranger(house).ask("OPTIONS", agent=f"not {agent}") is not None
 
 
+def test_a_scanner_is_not_even_told_what_is_wrong_with_its_request() -> None:
+    house = make_house()
+    scanner = Stranger(house)
+    broken = [
+        b"REGISTER sip:a SIP/2.0\r\nVia: SIP/2.0/UDP x;rport;branch=z9hG4bKq\r\nUser-Agent: sip-cli\r\n\r\n",
+        b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bKq\r\nFrom: <<<\r\nUser-Agent: sipcli\r\n\r\n",
+    ]
+    for data in broken:
+        assert scanner.send(data) == []
+        assert len(scanner.send(data.replace(b"sip", b"zip").replace(b"zip:", b"sip:"))) == 1
+
+
+def test_an_ack_that_matches_nothing_is_ignored_whoever_sends_it() -> None:
+    house = make_house()
+    ack = Stranger(house).request("ACK", "0", to=f'"0" <sip:0@{DOMAIN}>;tag=FeKp6ctrcyN3N')
+    assert Stranger(house).send(ack.replace(b" ACK\r\n", b"  ACK\r\n")) == []
+    assert house.exchange.counts.bugs == 0
+    assert dropped(house, "stray ACK") == 1
+
+
+def test_a_user_part_of_odd_but_legal_characters_is_nobody() -> None:
+    house = make_house()
+    alice = house.phone("alice", "192.0.2.10")
+    odd = f"sip:-TX%26FIRST60DAYS/R-REVIEW***PEND?-CLOSE@{DOMAIN}"
+    assert Stranger(house).ask("INVITE", "alice", uri=odd).status == 407  # type: ignore[union-attr]
+    alice.invite("", uri=odd)
+    house.run(2)
+    assert alice.statuses[0] == 407 and alice.statuses[1:] in ([404], [484])
+    house.assert_clean()
+
+
 def test_which_scanners_are_not_answered_is_the_operators_choice() -> None:
     house = make_house(scanner_user_agents=())
     assert Stranger(house).ask("OPTIONS", agent="friendly-scanner") is not None
