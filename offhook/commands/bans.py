@@ -55,7 +55,7 @@ def lift(
     if as_json:
         print_json({"lifted": result})
     else:
-        print_line("The ban is lifted." if address else f"{result} bans are lifted.")
+        print_line("The ban is lifted." if result == 1 else f"{result} bans are lifted.")
 
 
 @app.command()
