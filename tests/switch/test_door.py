@@ -1,7 +1,9 @@
 """The door of a whole exchange: who is banned, who goes on all the same, and what nobody can bring about."""
 
 import json
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +12,8 @@ from provisioning.model import DigestPolicy
 from switch.conf_security import SCANNERS
 from switch.door.sources import parse_network
 from switch.sip.flow import TCP
+from switch.sip.message import Response
+from tests.compiled import interpreted_only
 from tests.switch.house import DOMAIN, House, make_conf, make_line, make_trunk
 from tests.switch.strangers import GUESSER, Stranger, strict
 from tests.switch.test_operator_surface import ask as ask_control
@@ -372,6 +376,49 @@ def test_no_answer_tells_whether_a_line_exists(method: str, policy: DigestPolicy
             assert answer is not None
             seen.add((answer.status, answer.reason, tuple(name for name, _ in answer.headers.items())))
     assert len(seen) == 1
+
+
+def steps_of(act: Callable[[], object]) -> list[str]:
+    """Every function entered, ours and Python's own, in order."""
+    taken: list[str] = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event == "c_call":
+            taken.append(argument.__qualname__)
+        elif event == "call":
+            taken.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return taken
+
+
+@interpreted_only
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE"])
+@pytest.mark.parametrize("policy", DigestPolicy)
+def test_a_stranger_costs_the_exchange_the_same_steps_as_a_line(method: str, policy: DigestPolicy) -> None:
+    """From the datagram to the answer, for a challenge and for a wrong password."""
+    house = House(conf=make_conf(), lines=[make_line("alice", digest=policy)])
+    seen = []
+    Stranger(house, ("203.0.113.3", 5060)).log_in(
+        "first", "wrong", method
+    )  # counters and caches are there from then on
+    for n, user in enumerate(("alice", "nobod")):
+        stranger = Stranger(house, (f"203.0.113.{n + 1}", 5060))
+        first = stranger.request(method, user)
+        answers: list[list[Response]] = []
+        steps = [steps_of(lambda s=stranger, data=first, a=answers: a.append(s.send(data)))]
+        line = stranger.credentials(answers[0][0], method, user=user, password="wrong")
+        second = stranger.request(method, user, fields=line)
+        steps.append(steps_of(lambda s=stranger, data=second: s.send(data)))
+        seen.append(steps)
+    assert house.exchange.counts.logins == {"wrong": 3}
+    assert seen[0] == seen[1]
+    assert all(len(steps) > 100 for steps in seen[0])
 
 
 def test_options_for_another_domain_is_404_but_for_a_trunk() -> None:
