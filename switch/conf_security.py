@@ -37,6 +37,7 @@ SCANNERS = (
     "friendly-request",
     "sipvicious",
     "sipcli",
+    "sip-cli",
     "sip-scan",
     "sipscan",
     "sundayddr",

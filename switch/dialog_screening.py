@@ -7,7 +7,8 @@ carried them on. So:
   where that is a customer's trunk: taken;
 - of a trunk, from any address of that trunk: taken. From elsewhere 403, and the log says which address to list;
 - of a line from elsewhere (a router gave it another port, it came by another connection): challenged, 407, the BYE
-  too. With the line's own password it is obeyed;
+  too. With the line's own password it is obeyed, also where the address is banned: whose router changes the port of a
+  call may well sit behind one address with somebody who guesses;
 - an ACK cannot be challenged. Without a body it only stops our repeats, and is taken; an answer to a late offer says
   where the sound goes, and is taken only from where the line is known to be.
 
@@ -22,7 +23,7 @@ import structlog
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.identity import LineCaller
-from switch.calls.request_pace import RETRY_AFTER_S, RequestPace
+from switch.calls.request_pace import RETRY_AFTER_S, WRONG_LOGINS_MAX, RequestPace
 from switch.calls.target import LineTarget
 from switch.sip.flow import is_same_peer
 from switch.sip.message import make_response
@@ -56,7 +57,7 @@ class DialogScreening:
 
     def screen(self, leg: "Leg", request: "Request", flow: "Flow", now: float) -> "Response | None":
         """None when the leg may have the request."""
-        if request.method != "BYE" and not self._is_in_time(leg, now):
+        if request.method != "BYE" and not _pace_of(leg, now).take(now):
             self.throttled += 1
             response = make_response(request, 500)
             response.headers.add("retry-after", str(RETRY_AFTER_S))
@@ -67,11 +68,14 @@ class DialogScreening:
             self._name(leg.trunk.name, flow.remote_host)
             self.refused += 1
             return make_response(request, 403, "Not From An Address Of This Trunk")
-        verdict = self._screening.screen_login_of(_line_of(leg), request, flow, now)
+        pace = _pace_of(leg, now)
+        is_guessing = pace.wrong_logins >= WRONG_LOGINS_MAX
+        verdict = self._screening.screen_login_of(_line_of(leg), request, flow, now, heeds_bans=is_guessing)
         if verdict is None:
             self._move(leg, flow, now)
         else:
             self.challenged += 1
+            pace.wrong_logins += "proxy-authorization" in request.headers
         return verdict
 
     def takes_ack(self, leg: "Leg", flow: "Flow", now: float) -> bool:
@@ -102,12 +106,6 @@ class DialogScreening:
             leg.move(flow)
             self.moved += 1
 
-    @staticmethod
-    def _is_in_time(leg: "Leg", now: float) -> bool:
-        if leg.pace is None:
-            leg.pace = RequestPace(now)
-        return leg.pace.take(now)
-
     def _name(self, trunk: str, host: str) -> None:
         if (trunk, host) not in self._named and len(self._named) < ELSEWHERE_NAMED_MAX:
             self._named.add((trunk, host))
@@ -117,6 +115,12 @@ class DialogScreening:
                 remote=host,
                 expected="it in the trunk's `sources`",
             )
+
+
+def _pace_of(leg: "Leg", now: float) -> RequestPace:
+    if leg.pace is None:
+        leg.pace = RequestPace(now)
+    return leg.pace
 
 
 def _line_of(leg: "Leg") -> str:

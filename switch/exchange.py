@@ -32,7 +32,7 @@ from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
-from switch.door.door import Door
+from switch.door.door import BANNED, Door
 from switch.keepalive import Keepalive
 from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.pings import PingLimits, PingSchedule
@@ -260,7 +260,7 @@ class Exchange:
         if request.to_tag is not None:
             leg = self._leg = self.board.leg_of(request)
             if leg is None:
-                return make_response(request, 481)
+                return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
             return self.dialog_screening.screen(leg, request, flow, now)
         silence = self.door.silence(request, flow, now)
         if silence is not None:

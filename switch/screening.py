@@ -99,7 +99,15 @@ class Screening:
         return verdict
 
     def _screen_login(
-        self, request: Request, flow: Flow, now: float, *, header: str, status: int, user: str | None = None
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        *,
+        header: str,
+        status: int,
+        user: str | None = None,
+        heeds_bans: bool = True,
     ) -> Response | Identified:
         """`user` is whom to challenge, where that is known better than from what the request claims."""
         values = request.headers.get_all(header)
@@ -108,7 +116,7 @@ class Screening:
             return self._challenge(request, flow, now, status=status, user=user)
         source = source_of(flow.remote_host)
         verdict = self._digest.verify(request, values, now, self._ha1s_of, source=source)
-        if verdict.outcome is Outcome.OK and self._door.shuts_out(verdict.user, flow, now):
+        if verdict.outcome is Outcome.OK and heeds_bans and self._door.shuts_out(verdict.user, flow, now):
             self._counts.logins[SHUT_OUT] += 1
             return self._challenge(request, flow, now, status=status, user=user)
         self._counts.logins[verdict.outcome.value] += 1
@@ -124,9 +132,13 @@ class Screening:
         is_stale = verdict.outcome is Outcome.STALE
         return self._challenge(request, flow, now, status=status, user=user, stale=is_stale)
 
-    def screen_login_of(self, user: str, request: Request, flow: Flow, now: float) -> Response | None:
+    def screen_login_of(
+        self, user: str, request: Request, flow: Flow, now: float, *, heeds_bans: bool
+    ) -> Response | None:
         """None when a request proves to be of this line: one in its dialog that came from elsewhere."""
-        verdict = self._screen_login(request, flow, now, header="proxy-authorization", status=407, user=user)
+        verdict = self._screen_login(
+            request, flow, now, header="proxy-authorization", status=407, user=user, heeds_bans=heeds_bans
+        )
         if isinstance(verdict, Response):
             return verdict
         caller = verdict.caller

@@ -55,7 +55,7 @@ def lift(
     if as_json:
         print_json({"lifted": result})
     else:
-        print_line("The ban is lifted." if address else f"{result} bans are lifted.")
+        print_line("The ban is lifted." if result == 1 else f"{result} bans are lifted.")
 
 
 @app.command()
@@ -66,14 +66,14 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Ban a source by hand. Phones that are registered from there go on; for more than that, use a firewall."""
-    source = ask(data_dir(data), "ban", address=address, for_s=_seconds(duration))
+    source = ask(data_dir(data), "ban", address=address, for_s=seconds_of(duration))
     if as_json:
         print_json({"source": source})
     else:
         print_line(f"{shorten(str(source))} is banned for {duration}.")
 
 
-def _seconds(text: str) -> int:
+def seconds_of(text: str) -> int:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise CommandError(

@@ -17,6 +17,7 @@ from offhook.commands.options import (
     data_dir,
     load_conf_or_fail,
     warn,
+    whole_number,
 )
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
@@ -68,7 +69,13 @@ def add(
         str, typer.Option("--emergency-address", help="Where the line is installed.")
     ] = "",
     calls_max: Annotated[
-        int, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+        int,
+        typer.Option(
+            "--max-calls",
+            parser=whole_number(),
+            metavar="NUMBER",
+            help="Calls at once; 0 is the configured limit.",
+        ),
     ] = 0,
     withholds_cli: Annotated[
         bool, typer.Option("--withhold-cli/--present-cli", help="Whether it hides its number.")
@@ -135,7 +142,13 @@ def set_(
         str | None, typer.Option("--emergency-address", help="Where the line is installed.")
     ] = None,
     calls_max: Annotated[
-        int | None, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+        int | None,
+        typer.Option(
+            "--max-calls",
+            parser=whole_number(),
+            metavar="NUMBER",
+            help="Calls at once; 0 is the configured limit.",
+        ),
     ] = None,
     withholds_cli: Annotated[
         bool | None, typer.Option("--withhold-cli/--present-cli", help="Whether it hides its number.")

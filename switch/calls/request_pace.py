@@ -1,7 +1,7 @@
-"""How fast a peer may send requests inside one dialog: a token bucket, made when the first one comes.
+"""How much a peer may ask inside one dialog: requests by a token bucket, and wrong logins by their number.
 
 Without it one phone could keep the exchange busy with re-INVITEs and INFOs, each of which goes out again on the other
-side. A BYE is never counted.
+side. A BYE is never counted. It is made when the first one comes, or when one comes from elsewhere.
 """
 
 from typing import Final
@@ -12,16 +12,19 @@ REQUESTS_PER_S: Final = 20.0
 BURST: Final = 60.0
 # What a refused peer is told to wait: by then the bucket has all that a second brings.
 RETRY_AFTER_S: Final = 2
+# A phone needs one; after these the door's bans hold in the dialog, too.
+WRONG_LOGINS_MAX: Final = 10
 
 
 class RequestPace:
     """One leg's."""
 
-    __slots__ = ("_at", "_left")
+    __slots__ = ("_at", "_left", "wrong_logins")
 
     def __init__(self, now: float) -> None:
         self._left = BURST
         self._at = now
+        self.wrong_logins = 0
 
     def take(self, now: float) -> bool:
         """Whether one more may come now."""

@@ -144,7 +144,7 @@ class Bans:
     def add(self, source: str, for_s: float, now: float) -> Ban | None:
         """By hand; None when the table is full."""
         ban = Ban(source, "", BanReason.OPERATOR, failures=0, users=(), since=now, until=now + for_s, times=1)
-        return ban if self._put(ban) else None
+        return self._count(ban) if self._put(ban) else None
 
     def lift(self, source: str) -> list[Ban]:
         """All that is held against a source, "" for every one; the bans, remembered ones too, that are gone."""
@@ -204,7 +204,11 @@ class Bans:
             until=now + for_s,
             times=times,
         )
-        return [ban] if self._put(ban) else []
+        return [self._count(ban)] if self._put(ban) else []
+
+    def _count(self, ban: Ban) -> Ban:
+        self.begun[ban.reason.value] += 1
+        return ban
 
     def _put(self, ban: Ban) -> bool:
         """A full table loses remembered bans, the oldest first, but never one that is in force."""
@@ -216,7 +220,6 @@ class Bans:
                 return False
             del self._past[next(iter(self._past))]
         self._active[key] = ban
-        self.begun[ban.reason.value] += 1
         return True
 
     def _is_remembered(self, ban: Ban, now: float) -> bool:

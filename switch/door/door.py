@@ -96,11 +96,11 @@ class Door:
         """Sources whose answers are counted."""
         return len(self._budgets)
 
-    # Asked by the exchange, for a request outside a dialog
+    # Asked by the exchange for a request outside a dialog, by the stack for one that it refuses
 
     def silence(self, request: Request, flow: Flow, now: float) -> Silence | None:
         """Why it gets no answer, or None."""
-        if self.bans.count and self.is_banned(flow, now) and not self._bindings.is_live(flow, now):
+        if self.is_silenced(flow, now):
             return BANNED
         agent = request.headers.get("user-agent")
         if agent is not None and agent.lower().startswith(self._agents) and self.is_stranger(flow, now):
@@ -126,6 +126,10 @@ class Door:
             self.lines_attacked += 1
             log.warning("line_attacked_from_many_sources", line=shorten(user))
 
+    def is_silenced(self, flow: Flow, now: float) -> bool:
+        """Whether nothing from here is answered: the address is banned, and nobody is registered on this flow."""
+        return self.is_banned(flow, now) and not self._bindings.is_live(flow, now)
+
     # Asked by the stack, for an answer that nothing is kept of
 
     def is_stranger(self, flow: Flow, now: float) -> bool:
@@ -140,8 +144,6 @@ class Door:
 
     def refusal_to_answer(self, flow: Flow, octets: int, now: float) -> str:
         """Why a stranger is not sent an answer of this size, or ""."""
-        if self.is_banned(flow, now):
-            return BANNED.reason
         if flow.is_reliable or is_loopback(flow.remote_host):
             return ""  # nobody forges these, so nobody is hit by the answer
         return "" if self._budgets.take(source_of(flow.remote_host), octets, now) else OVER_BUDGET

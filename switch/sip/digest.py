@@ -183,8 +183,9 @@ class DigestAuthority:
         if not self._nonces.is_current(answer.nonce, now, source):
             return Outcome.STALE
         kept = _ha1_for(ha1s, answer.algorithm)
+        stand_in = _ha1_for(self._stand_in, answer.algorithm)  # looked up for a line, too: both take the same steps
         expected = digest_response(
-            kept or _ha1_for(self._stand_in, answer.algorithm),
+            kept or stand_in,
             algorithm=answer.algorithm,
             method=request.method,
             uri=answer.uri,

@@ -225,6 +225,10 @@ class Stack:
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """A stateless final response of our own."""
+        silence = None if self._gate is None else self._gate.silence(request, flow, now)
+        if silence is not None:
+            self.counts.drop(silence.reason)
+            return
         stamp_source(request, flow)
         response = make_response(request, status, reason, to_tag=self.stateless_tag(request))
         for name, value in headers:

@@ -26,6 +26,9 @@ class Silence:
 class AnswerGate(Protocol):
     """Says who is answered when nothing has been kept of a request."""
 
+    def silence(self, request: Request, flow: Flow, now: float) -> Silence | None:
+        """Why the stack's own refusals do not go there, or None. What the TU says to a request does go."""
+
     def is_stranger(self, flow: Flow, now: float) -> bool:
         """Whether the limits of stateless answers hold for this flow."""
 

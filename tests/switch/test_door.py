@@ -1,7 +1,9 @@
 """The door of a whole exchange: who is banned, who goes on all the same, and what nobody can bring about."""
 
 import json
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +12,8 @@ from provisioning.model import DigestPolicy
 from switch.conf_security import SCANNERS
 from switch.door.sources import parse_network
 from switch.sip.flow import TCP
+from switch.sip.message import Response
+from tests.compiled import interpreted_only
 from tests.switch.house import DOMAIN, House, make_conf, make_line, make_trunk
 from tests.switch.strangers import GUESSER, Stranger, strict
 from tests.switch.test_operator_surface import ask as ask_control
@@ -41,12 +45,13 @@ def test_who_guesses_is_banned_and_hears_nothing_more(method: str, user: str) ->
     guesser = Stranger(house)
     statuses = [guesser.log_in(user, f"guess{n}", method) for n in range(8)]
     refused = 401 if method == "REGISTER" else 407
-    assert statuses == [refused] * 4 + [0] * 4
+    assert statuses == [refused] * 5 + [0] * 3
     assert banned(house) == [GUESSER[0]]
-    assert dropped(house, "banned source") == 4
+    assert dropped(house, "banned source") == 3
     assert guesser.log_in(user, "secret", method) == 0
-    for other in ("OPTIONS", "SUBSCRIBE", "MESSAGE", "BYE", "NEWFANGLED"):
+    for other in ("OPTIONS", "SUBSCRIBE", "MESSAGE", "BYE", "CANCEL", "NEWFANGLED"):
         assert guesser.ask(other) is None
+        assert guesser.ask(other, to=f"<sip:alice@{DOMAIN}>;tag=none") is None
     assert (
         guesser.send(b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bKq\r\nFrom: <<<\r\n\r\n")
         == []
@@ -87,7 +92,7 @@ def test_a_source_of_ipv6_is_its_64() -> None:
 def test_over_a_stream_a_banned_source_is_not_answered_either() -> None:
     house = make_house()
     guesser = Stranger(house, transport=TCP)
-    assert [guesser.log_in("alice", f"guess{n}") for n in range(7)] == [401] * 4 + [0] * 3
+    assert [guesser.log_in("alice", f"guess{n}") for n in range(7)] == [401] * 5 + [0] * 2
 
 
 # What nobody can bring about
@@ -235,6 +240,37 @@ def test_a_scanner_that_says_so_gets_no_answer(agent: str) -> None:
     assert Stranger(house).ask("OPTIONS", agent=f"not {agent}") is not None
 
 
+def test_a_scanner_is_not_even_told_what_is_wrong_with_its_request() -> None:
+    house = make_house()
+    scanner = Stranger(house)
+    broken = [
+        b"REGISTER sip:a SIP/2.0\r\nVia: SIP/2.0/UDP x;rport;branch=z9hG4bKq\r\nUser-Agent: sip-cli\r\n\r\n",
+        b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bKq\r\nFrom: <<<\r\nUser-Agent: sipcli\r\n\r\n",
+    ]
+    for data in broken:
+        assert scanner.send(data) == []
+        assert len(scanner.send(data.replace(b"sip", b"zip").replace(b"zip:", b"sip:"))) == 1
+
+
+def test_an_ack_that_matches_nothing_is_ignored_whoever_sends_it() -> None:
+    house = make_house()
+    ack = Stranger(house).request("ACK", "0", to=f'"0" <sip:0@{DOMAIN}>;tag=FeKp6ctrcyN3N')
+    assert Stranger(house).send(ack.replace(b" ACK\r\n", b"  ACK\r\n")) == []
+    assert house.exchange.counts.bugs == 0
+    assert dropped(house, "stray ACK") == 1
+
+
+def test_a_user_part_of_odd_but_legal_characters_is_nobody() -> None:
+    house = make_house()
+    alice = house.phone("alice", "192.0.2.10")
+    odd = f"sip:-TX%26FIRST60DAYS/R-REVIEW***PEND?-CLOSE@{DOMAIN}"
+    assert Stranger(house).ask("INVITE", "alice", uri=odd).status == 407  # type: ignore[union-attr]
+    alice.invite("", uri=odd)
+    house.run(2)
+    assert alice.statuses[0] == 407 and alice.statuses[1:] in ([404], [484])
+    house.assert_clean()
+
+
 def test_which_scanners_are_not_answered_is_the_operators_choice() -> None:
     house = make_house(scanner_user_agents=())
     assert Stranger(house).ask("OPTIONS", agent="friendly-scanner") is not None
@@ -295,7 +331,7 @@ def test_bans_are_measured() -> None:
     seen = metrics(house)
     assert seen["offhook_bans"] == 1
     assert seen['offhook_bans_begun_total{reason="wrong logins"}'] == 1
-    assert seen['offhook_sip_dropped_total{reason="banned source"}'] == 4
+    assert seen['offhook_sip_dropped_total{reason="banned source"}'] == 3
     assert seen["offhook_answer_budgets"] == 1
 
 
@@ -340,6 +376,49 @@ def test_no_answer_tells_whether_a_line_exists(method: str, policy: DigestPolicy
             assert answer is not None
             seen.add((answer.status, answer.reason, tuple(name for name, _ in answer.headers.items())))
     assert len(seen) == 1
+
+
+def steps_of(act: Callable[[], object]) -> list[str]:
+    """Every function entered, ours and Python's own, in order."""
+    taken: list[str] = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event == "c_call":
+            taken.append(argument.__qualname__)
+        elif event == "call":
+            taken.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return taken
+
+
+@interpreted_only
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE"])
+@pytest.mark.parametrize("policy", DigestPolicy)
+def test_a_stranger_costs_the_exchange_the_same_steps_as_a_line(method: str, policy: DigestPolicy) -> None:
+    """From the datagram to the answer, for a challenge and for a wrong password."""
+    house = House(conf=make_conf(), lines=[make_line("alice", digest=policy)])
+    seen = []
+    Stranger(house, ("203.0.113.3", 5060)).log_in(
+        "first", "wrong", method
+    )  # counters and caches are there from then on
+    for n, user in enumerate(("alice", "nobod")):
+        stranger = Stranger(house, (f"203.0.113.{n + 1}", 5060))
+        first = stranger.request(method, user)
+        answers: list[list[Response]] = []
+        steps = [steps_of(lambda s=stranger, data=first, a=answers: a.append(s.send(data)))]
+        line = stranger.credentials(answers[0][0], method, user=user, password="wrong")
+        second = stranger.request(method, user, fields=line)
+        steps.append(steps_of(lambda s=stranger, data=second: s.send(data)))
+        seen.append(steps)
+    assert house.exchange.counts.logins == {"wrong": 3}
+    assert seen[0] == seen[1]
+    assert all(len(steps) > 100 for steps in seen[0])
 
 
 def test_options_for_another_domain_is_404_but_for_a_trunk() -> None:
