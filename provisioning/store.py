@@ -36,7 +36,8 @@ LINE_COLUMNS = (
 _LINE_INSERT = [column.removeprefix("l.") for column in LINE_COLUMNS.split(", ")]
 # In the spelling of parse_line_address.
 LINE_ADDRESSES = (
-    "ARRAY(SELECT x.transport || ':' || host(x.host) || ':' || x.port FROM line_addresses x"
+    "ARRAY(SELECT x.transport || CASE family(x.host) WHEN 4 THEN ':' || host(x.host) || ':'"
+    " ELSE ':[' || host(x.host) || ']:' END || x.port FROM line_addresses x"
     " WHERE x.line = l.user_part ORDER BY x.position) AS addresses"
 )
 NUMBER_ORDER = "assigned_at, e164"  # a line without a CLI of its own presents its first number

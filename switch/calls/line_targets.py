@@ -66,7 +66,7 @@ def _by_address(line: Line, board: Switchboard) -> LineTarget:
     for address in reversed(line.addresses):
         transport = address.transport.upper()
         suffix = "" if address.is_datagram else f";transport={address.transport}"
-        uri = f"sip:{escape_user(line.user)}@{address.host}:{address.port}{suffix}"
+        uri = f"sip:{escape_user(line.user)}@{address.host_port}{suffix}"
         flow = board.flow_to(transport, address.host, address.port)
         target = LineTarget(line, flow, uri, None, target)
     assert target is not None

@@ -65,7 +65,7 @@ def test_one_of_two_flows_rings_and_the_other_when_its_connection_is_gone(
     hang_up(call, theirs)
     assert len(records_of(town, call.sip_call_id, legs=2)) == 2
     first.stop()
-    again = registered("bob", name="again", transport=Transport.TCP, instance=INSTANCE, reg_id=2)
+    registered("bob", name="again", transport=Transport.TCP, instance=INSTANCE, reg_id=2)
     assert [row["reg_id"] for row in town.registrations("bob") if not row["is_dead"]] == [2]
 
 
