@@ -42,7 +42,8 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     """The first line that a phone reads. `password` empty: it neither registers nor knows an answer to a challenge.
 
     `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that. A phone that
-    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2).
+    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2). Two with
+    the same `instance` (a UUID) and another `reg_id` are two connections of one phone (RFC 5626).
     """
 
     name: str
@@ -55,6 +56,8 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     claimed_host: str = ""
     register_for_s: int = 300
     insists_on_one_codec: bool = True
+    instance: str = ""
+    reg_id: int = 0
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):

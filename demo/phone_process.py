@@ -261,6 +261,9 @@ class Phone:
         if settings.claimed_host:
             config.natConfig.contactRewriteUse = 0  # a phone that never learns where it really is
             config.natConfig.viaRewriteUse = 0
+        if settings.instance:
+            config.natConfig.sipOutboundInstanceId = f"<urn:uuid:{settings.instance}>"
+            config.natConfig.sipOutboundRegId = str(settings.reg_id)
         if settings.password:
             config.sipConfig.proxies.append(f"sip:{settings.server};lr{over_tcp}")
             config.regConfig.registrarUri = f"sip:{settings.server}{over_tcp}"

@@ -45,6 +45,10 @@ def _list(value: Any) -> str:
     )
 
 
+def _if_any(value: Any) -> str:
+    return str(value) if value else ""
+
+
 class Field(msgspec.Struct, frozen=True):
     """One column: the key in the switch's row, the heading, how the value is written."""
 
@@ -79,6 +83,9 @@ REGISTRATION_FIELDS: tuple[Field, ...] = (
     Field("is_behind_nat", "behind nat", _yes),
     Field("is_dead", "silent", _yes),
     Field("user_agent", "phone"),
+    Field("instance", "instance"),
+    Field("reg_id", "flow", _if_any, is_right=True),
+    Field("path_hops", "proxies", _if_any, is_right=True),
 )
 
 BAN_FIELDS: tuple[Field, ...] = (

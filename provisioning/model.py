@@ -59,9 +59,14 @@ class LineAddress(msgspec.Struct, frozen=True):
     def is_datagram(self) -> bool:
         return self.transport == "udp"
 
-    def __str__(self) -> str:
+    @property
+    def host_port(self) -> str:
+        """As in a URI: an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.transport}:{host}:{self.port}"
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.host_port}"
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ class LiveCall(msgspec.Struct):
 
 
 class Registration(msgspec.Struct):
-    """A row of `offhook registrations`."""
+    """A row of `offhook registrations`. `reg_id` 0: not one of several flows; `path_hops`: proxies in between."""
 
     user: str
     contact: str
@@ -78,6 +78,9 @@ class Registration(msgspec.Struct):
     user_agent: str
     is_behind_nat: bool
     is_dead: bool
+    instance: str
+    reg_id: int
+    path_hops: int
 
 
 class BannedSource(msgspec.Struct):
@@ -215,6 +218,9 @@ class Control:
                 user_agent=binding.user_agent,
                 is_behind_nat=binding.is_behind_nat,
                 is_dead=binding.is_dead,
+                instance=binding.instance,
+                reg_id=binding.reg_id,
+                path_hops=len(binding.path),
             )
             for binding in self._process.exchange.bindings
             if binding.expires_at > now and request.user in ("", binding.user)

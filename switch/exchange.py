@@ -34,7 +34,8 @@ from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
 from switch.keepalive import Keepalive
-from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
 from switch.screening import Screening
@@ -112,9 +113,10 @@ class Exchange:
             _ping_limits(conf),
             lambda: int.from_bytes(random_bytes(4)) / 2**32,
         )
-        self.registrar = Registrar(self.bindings, limits, pings)
         self.keepalive = Keepalive(pings, self.stack, tokens, network)
         key, self._first_puts = signing_key(state, random_bytes)
+        gruus = Gruus(network.domain, key)
+        self.registrar = Registrar(self.bindings, limits, pings, gruus)
         self.board = Switchboard(
             conf=conf,
             books=self.books,
@@ -133,6 +135,7 @@ class Exchange:
             flow_to=network.flow_to,
             sign=key,
             binding_failed=self.keepalive.failed,
+            gruus=gruus,
         )
         self._screening = Screening(
             self.board,
@@ -335,7 +338,7 @@ class Exchange:
         self, transaction: InviteServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
     ) -> None:
         board = self.board
-        attempt = read_attempt(request, caller, board)
+        attempt = read_attempt(request, caller, board, now)
         call = Call(board, self._mint_call_id(now), attempt)
         trunk = caller.trunk if isinstance(caller, TrunkCaller) else None
         leg = CallerLeg(
@@ -405,8 +408,18 @@ class Exchange:
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""
-        self.bindings.flow_lost(flow)
+        for binding in self.bindings.flow_lost(flow):
+            self._go_on_by_other_flow(binding, now)
         self.stack.handle_transport_error(flow, now)
+
+    def _go_on_by_other_flow(self, lost: Binding, now: float) -> None:
+        """The calls of a phone that has another connection; behind a proxy the flow is everybody's and says nothing."""
+        other = self.bindings.other_flow(lost, now)
+        if other is None or lost.path:
+            return
+        for leg in self.board.legs.values():
+            if leg.flow == lost.flow:
+                leg.move(other)
 
     # Stopping
 

@@ -23,6 +23,7 @@ from switch.calls.restart import SIGNATURE_BYTES
 from switch.calls.switchboard import Switchboard
 from switch.door.door import Door
 from switch.door.sources import source_of
+from switch.registrar.outbound import lacking_extensions
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
@@ -70,7 +71,13 @@ class Screening:
         """Judge a request outside a dialog."""
         headers = request.headers
         if "require" in headers or "proxy-require" in headers:
-            return refuse_extensions(request)
+            lacking = lacking_extensions(request) if request.method == "REGISTER" else None
+            if lacking is None:
+                return refuse_extensions(request)
+            if lacking:
+                response = make_response(request, 420)
+                response.headers.add("unsupported", ", ".join(lacking))
+                return response
         match request.method:
             case "INVITE":
                 return self._screen_invite(request, flow, now)

@@ -77,9 +77,10 @@ class Attempt(msgspec.Struct):
     dialled: str
     plan_result: Dialled
     called_line: Line | None
+    instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
 
 
-def read_attempt(request: Request, caller: Caller, board: Switchboard) -> Attempt:
+def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
     """Who calls and what was dialled. Never refuses."""
     text = dialled_text(request)
     plan = board.conf.routing.plan
@@ -90,8 +91,16 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard) -> Attemp
     plan_result = read_dialled(text, plan)
     withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
     caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
-    called = None if isinstance(plan_result.destination, Emergency) else board.books.lines.get(text)
-    return Attempt(caller, caller_id, text, plan_result, called)
+    if isinstance(plan_result.destination, Emergency):
+        return Attempt(caller, caller_id, text, plan_result, None)
+    uri = request.request_uri
+    if isinstance(uri, SipUri) and "gr" in uri.params:
+        reached = board.gruus.find(uri, board.bindings, now)
+        line = board.books.lines.get(reached.user) if reached is not None else None
+        if reached is None or line is None:
+            return Attempt(caller, caller_id, text, Dialled(Unrecognised(DialProblem.NOT_IN_USE)), None)
+        return Attempt(caller, caller_id, text, plan_result, line, reached.instance)
+    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
 
 
 def dialled_text(request: Request) -> str:
@@ -178,7 +187,7 @@ def _route_inbound(number: str, board: Switchboard, now: float) -> Route | Refus
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     line = attempt.called_line
     if line is not None:
-        return _to_line(line, number, "", board, now)
+        return _to_line(line, number, "", board, now, attempt.instance)
     assigned = board.books.numbers.get(number)
     if assigned is not None and (line := board.books.lines.get(assigned.line)) is not None:
         return _to_line(line, number, number, board, now)
@@ -208,8 +217,10 @@ def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refus
     return None
 
 
-def _to_line(line: Line, number: str, ddi: str, board: Switchboard, now: float) -> Route | Refusal:
-    targets = line_targets(line, board, now)
+def _to_line(
+    line: Line, number: str, ddi: str, board: Switchboard, now: float, instance: str | None = None
+) -> Route | Refusal:
+    targets = line_targets(line, board, now, instance)
     if not targets:
         return refusal.NOT_REGISTERED
     if board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):

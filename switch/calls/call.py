@@ -24,7 +24,7 @@ from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_call
 from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
-from switch.calls.line_targets import backup_of
+from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.refusal import Refusal
@@ -254,6 +254,8 @@ class Call:
         if isinstance(target, LineTarget):
             if outcome.is_ours and target.binding is not None:
                 self.board.binding_failed(target.binding, now)
+            elif outcome.status == FLOW_FAILED and target.binding is not None:
+                self.board.bindings.flow_failed(target.binding)
             status, has_rung = outcome.status, leg.is_ringing
             backup = backup_of(target, status, is_ours=outcome.is_ours, has_rung=has_rung)
             if backup is not None:

@@ -69,6 +69,8 @@ def _to_line(
     sender = from_towards_line(admission.caller_id, user=calling_user, domain=domain, shows_name=same_account)
     called = admission.route.number or target.line.user
     uri = request_uri(target, admission.route.number)
+    if target.binding is not None and target.binding.path:
+        passed = [*(("Route", hop) for hop in target.binding.path), *passed]
     return Invitation(uri, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
 
 

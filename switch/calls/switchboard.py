@@ -17,6 +17,7 @@ from switch.books import Books
 from switch.calls.call_rates import CallRates
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
+from switch.registrar.gruu import Gruus
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.message import Request
@@ -87,6 +88,7 @@ class Switchboard:
         "engine",
         "failpoints",
         "flow_to",
+        "gruus",
         "is_draining",
         "is_here",
         "journal",
@@ -120,6 +122,7 @@ class Switchboard:
         flow_to: Callable[[str, str, int], Flow],
         sign: Callable[[str], str],
         binding_failed: Callable[[Binding, float], None],
+        gruus: Gruus,
     ) -> None:
         self.conf = conf
         self.books = books
@@ -138,6 +141,7 @@ class Switchboard:
         self.flow_to = flow_to
         self.sign = sign
         self.binding_failed = binding_failed
+        self.gruus = gruus
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}

@@ -355,12 +355,25 @@ class Phone:
 
     # What it does
 
-    def register(self, expires: int = 600) -> None:
+    def register(
+        self,
+        expires: int = 600,
+        *,
+        params: str = "",
+        extra: list[tuple[str, str]] = (),
+        call_id: str = "",
+    ) -> None:
+        """`params` are the Contact's, from the first ";"."""
         self._registered += 1
         headers = self._headers(
-            "REGISTER", f"<sip:{self.user}@{DOMAIN}>", cseq=self._registered, call_id=f"r-{self.user}"
+            "REGISTER",
+            f"<sip:{self.user}@{DOMAIN}>",
+            cseq=self._registered,
+            call_id=call_id or f"r-{self.user}",
         )
-        headers.add("contact", f"<{self.contact}>;expires={expires}")
+        headers.add("contact", f"<{self.contact}>;expires={expires}{params}")
+        for name, value in extra:
+            headers.add(name, value)
         self.stack.send_request(
             Request("REGISTER", f"sip:{DOMAIN}", headers), self.flow, self, self.house.clock.now
         )

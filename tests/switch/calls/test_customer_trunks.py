@@ -9,7 +9,7 @@ from switch.conf_values import Address as ConfAddress
 from switch.sip.flow import Flow
 from switch.sip.headers import Headers
 from switch.sip.message import Request
-from tests.switch.house import DOMAIN, House, Phone, make_account, make_conf, make_line, make_trunk
+from tests.switch.house import DOMAIN, EXCHANGE, House, Phone, make_account, make_conf, make_line, make_trunk
 
 FIRST, SECOND, CARRIER = "203.0.113.9", "203.0.113.10", "192.0.2.50"
 DDIS = {f"+4420794601{number:02}": "pbx" for number in range(100)}
@@ -237,6 +237,21 @@ def test_a_call_to_one_of_its_numbers_names_the_number_at_its_address() -> None:
     caller, callee = house.journal.cdrs()
     assert (caller.ddi, callee.line, callee.leg_reason) == ("+442079460142", "pbx", "the trunk of line pbx")
     house.assert_clean()
+
+
+def test_a_pbx_on_tcp_is_called_over_a_connection_and_calls_from_any_port() -> None:
+    house = make_house(addresses=(LineAddress("tcp", FIRST, 5060),))
+    pbx, carrier = house.phone("pbx", FIRST), house.phone("one", CARRIER)
+    carrier.invite("+442079460142")
+    house.run(2)
+    (invite,) = pbx.requests_of("INVITE")
+    assert invite.uri == f"sip:+442079460142@{FIRST}:5060;transport=tcp"
+    assert invite.top_via.transport == "TCP"
+    other_port = Phone(house, "pbx", (FIRST, 49152), password="not asked for")
+    other_port.flow = Flow("TCP", *EXCHANGE, *other_port.address, "7")
+    other_port.invite("01632960123")
+    house.run(2)
+    assert other_port.statuses[-1] == 200
 
 
 def test_a_call_to_its_name_names_it() -> None:

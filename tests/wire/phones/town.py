@@ -132,6 +132,8 @@ class Town(LocalExchange):
         claimed_host: str = "",
         register_for_s: int = 300,
         insists_on_one_codec: bool = True,
+        instance: str = "",
+        reg_id: int = 0,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -145,6 +147,8 @@ class Town(LocalExchange):
             claimed_host=claimed_host,
             register_for_s=register_for_s,
             insists_on_one_codec=insists_on_one_codec,
+            instance=instance,
+            reg_id=reg_id,
         )
 
     def start_carrier(self, name: str) -> Phone:
