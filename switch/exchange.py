@@ -28,7 +28,10 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.config import Conf
+from switch.events.message_summary import NoMailboxes
+from switch.events.service import Events
 from switch.keepalive import Keepalive
+from switch.messaging import Messaging
 from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
@@ -127,6 +130,8 @@ class Exchange:
             ),
         )
         self._caller: Caller | None = None
+        self.events = Events(self.board, NoMailboxes(), self._screening.login)
+        self.messaging = Messaging(self.board)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
@@ -179,6 +184,7 @@ class Exchange:
         if self._first_puts:
             self.board.record(self._first_puts)
         hang_up_recovered(self.board, state, now)
+        self.events.restore(state, now)
 
     def record_conf(self, now: float) -> None:
         """Every loaded version of trunks, routing and tariffs goes to the books, once for each load."""
@@ -208,6 +214,8 @@ class Exchange:
                 self._credit(change)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
+            if isinstance(change, LineRemoved):
+                self.events.line_removed(change.user, now)
 
     def _set_account(self, account: Account) -> None:
         terms = AccountTerms(
@@ -242,18 +250,24 @@ class Exchange:
         """A new request that passed the screen."""
         if request.to_tag is not None:
             leg = self.board.leg_of(request)
-            if leg is None:
-                transaction.respond(make_response(request, 481), now)
-            else:
+            if leg is not None:
                 leg.on_request(transaction, request, now)
+            elif not self.events.serve_in_dialog(transaction, request, flow, now):
+                transaction.respond(make_response(request, 481), now)
             return
         caller, self._caller = self._caller, None
         assert caller is not None, "a request outside a dialog that nobody screened"
-        if request.method == "REGISTER":
-            self._register(transaction, request, flow, caller, now)
-        else:
-            assert isinstance(transaction, InviteServerTransaction)
+        if isinstance(transaction, InviteServerTransaction):
             self._invite(transaction, request, flow, caller, now)
+            return
+        assert isinstance(caller, LineCaller)
+        match request.method:
+            case "REGISTER":
+                self._register(transaction, request, flow, caller, now)
+            case "MESSAGE":
+                self.messaging.deliver(transaction, request, caller, now)
+            case _:
+                self.events.serve(transaction, request, caller.line, flow, now)
 
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         leg = self.board.leg_of(request)
@@ -311,9 +325,8 @@ class Exchange:
         return f"{self.board.clock.ms(now):012x}-{self.board.tokens.tag()}"
 
     def _register(
-        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
+        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: LineCaller, now: float
     ) -> None:
-        assert isinstance(caller, LineCaller)
         user = caller.line.user
         if not is_for_us(request, self.board):
             response = make_response(request, 404)
@@ -342,6 +355,7 @@ class Exchange:
         live = self.bindings.of(user, now)
         value = encode_bindings(live, self._offset_ms) if live else None
         self.board.record([(BINDING_KEY + user, value)])
+        self.events.line_registered(user, now)
 
     @property
     def _offset_ms(self) -> int:
@@ -356,6 +370,7 @@ class Exchange:
         for user in self.bindings.expire(now):
             live = self.bindings.of(user, now)
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
+            self.events.line_registered(user, now)
         self.board.record(puts)
         self.keepalive.run(now)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
-RELAYED_METHODS: Final = frozenset({"INFO"})
+RELAYED_METHODS: Final = frozenset({"INFO", "MESSAGE"})
 
 
 class LegState(enum.Enum):
