@@ -6,6 +6,7 @@ reinvite.py: the exchange does not answer media itself.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
@@ -13,6 +14,7 @@ from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.passing import Body
 from switch.calls.q850 import format_reason, read_reason
+from switch.calls.referral import Referral, take_refer, take_subscribe
 from switch.calls.reinvite import Reinvite, refuse_with_retry
 from switch.calls.relayed_request import RelayedRequest
 from switch.calls.switchboard import Switchboard
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from switch.sip.stack import ServerTransaction
 
 RELAYED_METHODS: Final = frozenset({"INFO", "MESSAGE"})
+NO_REFERRALS: Final[Mapping[int, Referral]] = {}
 
 
 class LegState(enum.Enum):
@@ -47,8 +50,10 @@ class Leg:
         "dialog",
         "ended_at",
         "flow",
+        "has_been_referred",
         "index",
         "peer_user_agent",
+        "referrals",
         "reinvite",
         "ringing_at",
         "setup_at",
@@ -67,6 +72,8 @@ class Leg:
         self.dialog: Dialog | None = None
         self.state = LegState.SETTING_UP
         self.reinvite: Reinvite | None = None
+        self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
+        self.has_been_referred = False
         self.challenge = CarrierChallenge(trunk, board.tokens)
         self.peer_user_agent = ""
         self.setup_at = now
@@ -78,6 +85,10 @@ class Leg:
     def other(self) -> "Leg | None":
         """The leg this one is talking with, once the call is up."""
         return self.call.other_leg(self)
+
+    @property
+    def is_up(self) -> bool:
+        return self.state is LegState.UP
 
     @property
     def contact(self) -> str:
@@ -102,6 +113,13 @@ class Leg:
                 self._on_reinvite(transaction, request, now)
             case method if method in RELAYED_METHODS:
                 self._on_relayed(transaction, request, now)
+            case "REFER":
+                take_refer(self, transaction, request, now)
+            case "SUBSCRIBE":
+                take_subscribe(self, transaction, request, now)
+            case "NOTIFY":
+                # RFC 6665 4.1.3: nobody here has subscribed to anything. It ends no call.
+                transaction.respond(make_response(request, 481), now)
             case "OPTIONS":
                 transaction.respond(answer_options(request), now)
             case _:
