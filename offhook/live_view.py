@@ -1,4 +1,4 @@
-"""How the switch's live tables (status, calls, registrations) are shown as text. Pure.
+"""How the switch's live tables (status, calls, registrations, subscriptions) are shown as text. Pure.
 
 The switch owns what a row holds (switch/control.py). A field known here gets a heading and its unit; a field
 that is not known is left to `--json`, except in `status`, which shows everything.
@@ -70,6 +70,16 @@ REGISTRATION_FIELDS: tuple[Field, ...] = (
     Field("is_behind_nat", "behind nat", _yes),
     Field("is_dead", "silent", _yes),
     Field("user_agent", "phone"),
+)
+SUBSCRIPTION_FIELDS: tuple[Field, ...] = (
+    Field("watcher", "user"),
+    Field("package", "watches"),
+    Field("resource", "of"),
+    Field("source", "from"),
+    Field("expires_in_s", "expires in", _duration, is_right=True),
+    Field("notifies", "told", is_right=True),
+    Field("is_waiting", "waiting", _yes),
+    Field("contact", "contact"),
 )
 
 

@@ -17,6 +17,7 @@ from rating.charge import charge_within
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.edge.socket_path import short_socket_path
+from switch.sip.flow import Flow
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -72,6 +73,19 @@ class Registration(msgspec.Struct):
     is_dead: bool
 
 
+class WatchedLine(msgspec.Struct):
+    """A row of `offhook subscriptions`. `notifies` counts since the process started."""
+
+    watcher: str
+    package: str
+    resource: str
+    contact: str
+    source: str
+    expires_in_s: int
+    notifies: int
+    is_waiting: bool
+
+
 class Control:
     """Serves the control socket."""
 
@@ -84,6 +98,7 @@ class Control:
             "calls": self._calls,
             "end_call": self._end_call,
             "registrations": self._registrations,
+            "subscriptions": self._subscriptions,
             "account": self._account,
         }
 
@@ -182,7 +197,7 @@ class Control:
             Registration(
                 user=binding.user,
                 contact=binding.contact,
-                source=f"{binding.flow.transport.lower()}:{binding.flow.remote_host}:{binding.flow.remote_port}",
+                source=_source(binding.flow),
                 expires_in_s=int(binding.expires_at - now),
                 user_agent=binding.user_agent,
                 is_behind_nat=binding.is_behind_nat,
@@ -190,6 +205,23 @@ class Control:
             )
             for binding in self._process.exchange.bindings
             if binding.expires_at > now and request.user in ("", binding.user)
+        ]
+
+    def _subscriptions(self, request: ControlRequest) -> list[WatchedLine]:
+        now = self._process.now()
+        return [
+            WatchedLine(
+                watcher=subscription.watcher,
+                package=subscription.package.name,
+                resource=subscription.resource,
+                contact=subscription.dialog.remote_target,
+                source=_source(subscription.dialog.flow),
+                expires_in_s=int(subscription.expires_at - now),
+                notifies=subscription.notifies,
+                is_waiting=subscription.is_waiting,
+            )
+            for subscription in self._process.exchange.events.notifier.subscriptions.values()
+            if request.user in ("", subscription.watcher)
         ]
 
     def _account(self, request: ControlRequest) -> dict[str, int]:
@@ -207,3 +239,7 @@ class Control:
             "credit_seq": totals.credit_seq,
             "live_calls": exchange.board.of_account[account.id],
         }
+
+
+def _source(flow: Flow) -> str:
+    return f"{flow.transport.lower()}:{flow.remote_host}:{flow.remote_port}"

@@ -32,6 +32,7 @@ class SwitchCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._calls()
         yield from self._sip()
+        yield from self._events()
         yield from self._money()
         yield from self._records()
         yield from self._loop()
@@ -107,6 +108,30 @@ class SwitchCollector(Collector):
                 "offhook_udp_send_errors", "Datagrams the kernel refused", listener.counts.send_errors
             )
             break
+
+    def _events(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        counts, notifier = exchange.events.counts, exchange.events.notifier
+        held = GaugeMetricFamily(
+            "offhook_subscriptions", "Subscriptions, by event package", labels=["package"]
+        )
+        for name, count in notifier.of_package.items():
+            held.add_metric([name], count)
+        yield held
+        yield _counters("offhook_subscribes", "SUBSCRIBE by status", "status", counts.subscribes)
+        yield _counters("offhook_notifies", "NOTIFY by result", "result", counts.notifies)
+        yield _counters(
+            "offhook_subscriptions_ended",
+            "Subscriptions ended, by reason",
+            "reason",
+            counts.subscriptions_ended,
+        )
+        publications = exchange.events.publications
+        yield _gauge("offhook_publications", "Published documents", len(publications.by_tag))
+        yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
+        yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
+        yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
+        yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange

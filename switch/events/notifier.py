@@ -45,6 +45,7 @@ class Notifier:
         self.counts = counts
         self.packages: dict[str, EventPackage] = {package.name: package for package in packages}
         self.subscriptions: dict[tuple[str, str], Subscription] = {}
+        self.of_package = dict.fromkeys(self.packages, 0)  # how many; another thread may ask
         # Of a line, the one that was renewed longest ago first.
         self._of_watcher: dict[str, dict[Subscription, None]] = {}
         self._watching: dict[tuple[str, str], dict[Subscription, None]] = {}
@@ -53,10 +54,6 @@ class Notifier:
     @property
     def allow_events(self) -> str:
         return ", ".join(self.packages)
-
-    def of_package(self, name: str) -> int:
-        """How many subscriptions a package has; for the operator."""
-        return sum(subscription.package.name == name for subscription in list(self.subscriptions.values()))
 
     # SUBSCRIBE
 
@@ -200,12 +197,14 @@ class Notifier:
         dialog = subscription.dialog
         self.subscriptions[(dialog.call_id, dialog.local_tag)] = subscription
         self._of_watcher.setdefault(subscription.watcher, {})[subscription] = None
+        self.of_package[subscription.package.name] += 1
         place = (subscription.package.name, subscription.resource)
         self._watching.setdefault(place, {})[subscription] = None
 
     def _remove(self, subscription: Subscription) -> None:
         dialog = subscription.dialog
         del self.subscriptions[(dialog.call_id, dialog.local_tag)]
+        self.of_package[subscription.package.name] -= 1
         _discard(self._of_watcher, subscription.watcher, subscription)
         _discard(self._watching, (subscription.package.name, subscription.resource), subscription)
         if subscription.expiry is not None:

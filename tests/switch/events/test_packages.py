@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from switch.calls.own_answers import ALLOW_EVENTS
 from switch.events.message_summary import MessageCount, MessageSummary
 from switch.events.xml_text import escaped, is_plain_document
 from tests.switch.events.watcher import Watch, town
@@ -20,6 +21,10 @@ class OneMailbox:
 
     def count(self, user: str) -> MessageCount | None:
         return self.alice if user == "alice" else None
+
+
+def test_options_names_every_package() -> None:
+    assert town().exchange.events.notifier.allow_events == ALLOW_EVENTS
 
 
 def test_a_line_without_a_mailbox_has_no_message_waiting() -> None:
