@@ -248,6 +248,18 @@ def test_a_notify_that_nobody_asked_for_is_481_and_ends_no_call() -> None:
     assert_up_until_hung_up(house, alice)
 
 
+def test_a_notify_while_it_rings_is_481_and_the_call_is_answered() -> None:
+    house, alice, bob = an_early_call()
+    alice.responses.clear()
+    send(alice, "NOTIFY", ("event", "talk"), ("subscription-state", "active"))
+    assert only_response(alice, house).status == 481
+    for transaction in bob._ringing:
+        bob._answer(transaction, str(transaction.user_data), house.clock.now)
+    house.run(1)
+    assert alice.statuses[-1] == 200
+    assert_up_until_hung_up(house, alice)
+
+
 def answer_notifies(phone: Phone, status: int) -> None:
     answer: Callable[..., None] = phone.on_request
 

@@ -130,6 +130,8 @@ class Town(LocalExchange):
         claimed_host: str = "",
         register_for_s: int = 300,
         insists_on_one_codec: bool = True,
+        watches_mailbox: bool = False,
+        publishes: bool = False,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -143,6 +145,8 @@ class Town(LocalExchange):
             claimed_host=claimed_host,
             register_for_s=register_for_s,
             insists_on_one_codec=insists_on_one_codec,
+            watches_mailbox=watches_mailbox,
+            publishes=publishes,
         )
 
     def start_carrier(self, name: str) -> Phone:
@@ -207,6 +211,11 @@ class Town(LocalExchange):
     def registrations(self, user: str) -> list[dict[str, Any]]:
         """What `offhook registrations --json` prints for a line, without starting a command for it."""
         rows: list[dict[str, Any]] = ask(self.data, "registrations", user=user)
+        return rows
+
+    def subscriptions(self, user: str) -> list[dict[str, Any]]:
+        """What `offhook subscriptions --json` prints for a line."""
+        rows: list[dict[str, Any]] = ask(self.data, "subscriptions", user=user)
         return rows
 
     def live_calls(self) -> list[dict[str, Any]]:
