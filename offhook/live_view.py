@@ -1,4 +1,4 @@
-"""How the switch's live tables (status, calls, registrations, bans) are shown as text. Pure.
+"""How the switch's live tables (status, calls, registrations, subscriptions, bans) are shown as text. Pure.
 
 The switch owns what a row holds (switch/control.py). A field known here gets a heading and its unit; a field
 that is not known is left to `--json`, except in `status`, which shows everything.
@@ -97,6 +97,16 @@ BAN_FIELDS: tuple[Field, ...] = (
     Field("since_ms", "since", _moment),
     Field("until_ms", "until", _moment),
     Field("users", "lines tried", _list),
+)
+SUBSCRIPTION_FIELDS: tuple[Field, ...] = (
+    Field("watcher", "user"),
+    Field("package", "watches"),
+    Field("resource", "of"),
+    Field("source", "from"),
+    Field("expires_in_s", "expires in", _duration, is_right=True),
+    Field("notifies", "told", is_right=True),
+    Field("is_waiting", "waiting", _yes),
+    Field("contact", "contact"),
 )
 
 

@@ -20,6 +20,7 @@ from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
 from switch.edge.socket_path import short_socket_path
+from switch.sip.flow import Flow
 from switch.sip.host import host_port
 
 if TYPE_CHECKING:
@@ -99,6 +100,19 @@ class BannedSource(msgspec.Struct):
     times: int
 
 
+class WatchedLine(msgspec.Struct):
+    """A row of `offhook subscriptions`. `notifies` counts since the process started."""
+
+    watcher: str
+    package: str
+    resource: str
+    contact: str
+    source: str
+    expires_in_s: int
+    notifies: int
+    is_waiting: bool
+
+
 class Control:
     """Serves the control socket."""
 
@@ -111,6 +125,7 @@ class Control:
             "calls": self._calls,
             "end_call": self._end_call,
             "registrations": self._registrations,
+            "subscriptions": self._subscriptions,
             "account": self._account,
             "bans": self._bans,
             "ban": self._ban,
@@ -213,7 +228,7 @@ class Control:
             Registration(
                 user=binding.user,
                 contact=binding.contact,
-                source=f"{binding.flow.transport.lower()}:{host_port(*binding.flow[1:3])}",
+                source=_remote(binding.flow),
                 expires_in_s=int(binding.expires_at - now),
                 user_agent=binding.user_agent,
                 is_behind_nat=binding.is_behind_nat,
@@ -224,6 +239,23 @@ class Control:
             )
             for binding in self._process.exchange.bindings
             if binding.expires_at > now and request.user in ("", binding.user)
+        ]
+
+    def _subscriptions(self, request: ControlRequest) -> list[WatchedLine]:
+        now = self._process.now()
+        return [
+            WatchedLine(
+                watcher=subscription.watcher,
+                package=subscription.package.name,
+                resource=subscription.resource,
+                contact=subscription.dialog.remote_target,
+                source=_remote(subscription.dialog.flow),
+                expires_in_s=int(subscription.expires_at - now),
+                notifies=subscription.notifies,
+                is_waiting=subscription.is_waiting,
+            )
+            for subscription in self._process.exchange.events.notifier.subscriptions.values()
+            if request.user in ("", subscription.watcher)
         ]
 
     def _account(self, request: ControlRequest) -> dict[str, int]:
@@ -287,3 +319,7 @@ def _source(address: str) -> str:
         expected = "an IPv4 or IPv6 address, or a source as `offhook bans` shows it"
         raise ControlRefusedError(f"{shorten(address)!r}: expected {expected}")
     return source
+
+
+def _remote(flow: Flow) -> str:
+    return f"{flow.transport.lower()}:{host_port(flow.remote_host, flow.remote_port)}"

@@ -33,7 +33,10 @@ from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, Wall
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
+from switch.events.message_summary import NoMailboxes
+from switch.events.service import Events
 from switch.keepalive import Keepalive
+from switch.messaging import Messaging
 from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
@@ -151,6 +154,8 @@ class Exchange:
         self._caller: Caller | None = None
         self._leg: Leg | None = None
         self.on_alias: Callable[[Flow, int], None] = _ignore_alias
+        self.events = Events(self.board, NoMailboxes(), self._screening.login)
+        self.messaging = Messaging(self.board)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
@@ -205,6 +210,7 @@ class Exchange:
         if self._first_puts:
             self.board.record(self._first_puts)
         hang_up_recovered(self.board, state, now)
+        self.events.restore(state, now)
 
     def record_conf(self, now: float) -> None:
         """Every loaded version of trunks, routing and tariffs goes to the books, once for each load."""
@@ -238,6 +244,8 @@ class Exchange:
                 warn_of_conflicts((change.line,), self.board.conf)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
+            if isinstance(change, LineRemoved):
+                self.events.line_removed(change.user, now)
 
     def _set_account(self, account: Account) -> None:
         terms = AccountTerms(
@@ -262,6 +270,8 @@ class Exchange:
         self._caller = self._leg = None
         if request.to_tag is not None:
             leg = self._leg = self.board.leg_of(request)
+            if leg is None and self.events.notifier.find(request) is not None:
+                return None
             if leg is None:
                 return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
             return self.dialog_screening.screen(leg, request, flow, now)
@@ -288,13 +298,23 @@ class Exchange:
         if leg is not None:
             leg.on_request(transaction, request, now)
             return
+        if request.to_tag is not None:
+            if not self.events.serve_in_dialog(transaction, request, flow, now):
+                transaction.respond(make_response(request, 481), now)
+            return
         caller, self._caller = self._caller, None
         assert caller is not None, "a request outside a dialog that nobody screened"
-        if request.method == "REGISTER":
-            self._register(transaction, request, flow, caller, now)
-        else:
-            assert isinstance(transaction, InviteServerTransaction)
+        if isinstance(transaction, InviteServerTransaction):
             self._invite(transaction, request, flow, caller, now)
+            return
+        assert isinstance(caller, LineCaller)
+        match request.method:
+            case "REGISTER":
+                self._register(transaction, request, flow, caller, now)
+            case "MESSAGE":
+                self.messaging.deliver(transaction, request, caller, now)
+            case _:
+                self.events.serve(transaction, request, caller.line, flow, now)
 
     def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
         """Whether what an ACK says about media is from the dialog's peer."""
@@ -357,9 +377,8 @@ class Exchange:
         return f"{self.board.clock.ms(now):012x}-{self.board.tokens.tag()}"
 
     def _register(
-        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
+        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: LineCaller, now: float
     ) -> None:
-        assert isinstance(caller, LineCaller)
         user = caller.line.user
         if not is_for_us(request, self.board):
             response = make_response(request, 404)
@@ -388,6 +407,7 @@ class Exchange:
         live = self.bindings.of(user, now)
         value = encode_bindings(live, self._offset_ms) if live else None
         self.board.record([(BINDING_KEY + user, value)])
+        self.events.line_registered(user, now)
 
     @property
     def _offset_ms(self) -> int:
@@ -402,6 +422,7 @@ class Exchange:
         for user in self.bindings.expire(now):
             live = self.bindings.of(user, now)
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
+            self.events.line_registered(user, now)
         self.board.record(puts)
         self.door.on_second(now)
         self.keepalive.run(now)

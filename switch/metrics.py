@@ -35,6 +35,7 @@ class SwitchCollector(Collector):
         yield from self._calls()
         yield from self._sip()
         yield from self._door()
+        yield from self._events()
         yield from self._money()
         yield from self._records()
         yield from self._loop()
@@ -116,7 +117,9 @@ class SwitchCollector(Collector):
         )
         counts = [listener.counts for listener in self._process.udp_listeners]
         yield _counter(
-            "offhook_udp_send_errors", "Datagrams the kernel refused", sum(each.send_errors for each in counts)
+            "offhook_udp_send_errors",
+            "Datagrams the kernel refused",
+            sum(each.send_errors for each in counts),
         )
         yield _counter(
             "offhook_udp_link_local",
@@ -159,6 +162,30 @@ class SwitchCollector(Collector):
             "offhook_dialog_requests_throttled", "Requests in a call that came too fast", dialogs.throttled
         )
         yield _counter("offhook_dialogs_moved", "Sides of a call followed to another flow", dialogs.moved)
+
+    def _events(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        counts, notifier = exchange.events.counts, exchange.events.notifier
+        held = GaugeMetricFamily(
+            "offhook_subscriptions", "Subscriptions, by event package", labels=["package"]
+        )
+        for name, count in notifier.of_package.items():
+            held.add_metric([name], count)
+        yield held
+        yield _counters("offhook_subscribes", "SUBSCRIBE by status", "status", counts.subscribes)
+        yield _counters("offhook_notifies", "NOTIFY by result", "result", counts.notifies)
+        yield _counters(
+            "offhook_subscriptions_ended",
+            "Subscriptions ended, by reason",
+            "reason",
+            counts.subscriptions_ended,
+        )
+        publications = exchange.events.publications
+        yield _gauge("offhook_publications", "Published documents", len(publications.by_tag))
+        yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
+        yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
+        yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
+        yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -453,6 +453,7 @@ class SwitchProcess:
             "lines": len(exchange.books.lines),
             "accounts": len(exchange.books.accounts),
             "registrations": exchange.bindings.count,
+            "subscriptions": len(exchange.events.notifier.subscriptions),
             "live_calls": len(board.calls),
             "reservations": exchange.engine.reservations_count,
             "transactions": exchange.stack.transactions_count,

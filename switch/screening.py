@@ -83,6 +83,8 @@ class Screening:
                 return self._screen_invite(request, flow, now)
             case "REGISTER":
                 return self._screen_login(request, flow, now, header="authorization", status=401)
+            case "SUBSCRIBE" | "PUBLISH" | "MESSAGE":
+                return self._screen_line(request, flow, now)
             case "OPTIONS":
                 return self._answer_options(request, flow)
             case method if method in IN_DIALOG_ONLY:
@@ -104,6 +106,22 @@ class Screening:
             if line is not None:
                 return Identified(LineCaller(line, self._board.books.account_of(line)))
         return verdict
+
+    def login(self, request: Request, flow: Flow, now: float) -> str | Response:
+        """The line that a request inside a dialog proves to be from, or the challenge."""
+        verdict = self._screen_login(request, flow, now, header="authorization", status=401)
+        if isinstance(verdict, Response):
+            return verdict
+        assert isinstance(verdict.caller, LineCaller)
+        return verdict.caller.line.user
+
+    def _screen_line(self, request: Request, flow: Flow, now: float) -> Response | Identified:
+        """What only lines may ask for. A carrier has no subscriptions here, and its texts come with SMS."""
+        if self._board.conf.trunk_of(flow.remote_host, flow.remote_port) is not None:
+            return make_response(request, 403)
+        if request.method == "MESSAGE":  # it goes through us to somebody, as an INVITE does
+            return self._screen_login(request, flow, now, header="proxy-authorization", status=407)
+        return self._screen_login(request, flow, now, header="authorization", status=401)
 
     def _screen_login(
         self,

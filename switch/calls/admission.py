@@ -28,6 +28,7 @@ from switch.calls.number_plan import (
     read_trunk_number,
 )
 from switch.calls.refusal import Refusal
+from switch.calls.replaces import leg_to_replace
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target, TrunkTarget
 from switch.sip.message import Request
@@ -130,6 +131,10 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.TOO_MANY_HOPS
     if _came_back(request, attempt, board):
         return refusal.LOOP
+    replaced = leg_to_replace(request, board)
+    if replaced is not None:
+        # Pick-up and attended transfer will take the leg from here; until then it stays where it is.
+        return replaced if isinstance(replaced, Refusal) else refusal.REPLACES_DECLINED
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route

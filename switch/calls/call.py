@@ -27,6 +27,7 @@ from switch.calls.leg import Leg, LegState
 from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.referral import Referral
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
@@ -313,6 +314,10 @@ class Call:
         if self.state is CallState.UP:
             who = "caller" if leg is self.caller_leg else "callee"
             self._end(Ending("answered", 200, 41, f"the {who}'s phone no longer knew the call", who), now)
+
+    def on_refer(self, leg: Leg, referral: Referral, now: float) -> None:
+        """A phone asks for a transfer. There are none yet, and 603 says so before anything is promised."""
+        referral.refuse(603, "Transfers Are Not Offered Here", now)
 
     def on_leg_gone(self, leg: Leg, now: float) -> None:
         """A BYE was answered, or will never be; or a cancelled attempt has ended."""

@@ -19,6 +19,7 @@ class CallCounts:
         "outcomes",
         "post_dial_delay",
         "recovered_calls",
+        "refers",
         "refusals",
         "registrations",
         "stray_answers",
@@ -29,6 +30,7 @@ class CallCounts:
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.refers: Counter[str] = Counter()  # REFER inside a call, by what it came to
         self.logins: Counter[str] = Counter()  # by digest outcome
         self.registrations: Counter[str] = Counter()  # by what the REGISTER came to
         self.unidentified: Counter[str] = Counter()  # requests without an identity, by method

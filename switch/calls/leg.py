@@ -6,6 +6,7 @@ reinvite.py: the exchange does not answer media itself.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
@@ -13,6 +14,7 @@ from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.passing import Body
 from switch.calls.q850 import format_reason, read_reason
+from switch.calls.referral import Referral, take_refer, take_subscribe
 from switch.calls.reinvite import Reinvite, refuse_with_retry
 from switch.calls.relayed_request import RelayedRequest
 from switch.calls.sips_uri import sips_contact
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
-RELAYED_METHODS: Final = frozenset({"INFO"})
+RELAYED_METHODS: Final = frozenset({"INFO", "MESSAGE"})
+NO_REFERRALS: Final[Mapping[int, Referral]] = {}
 
 
 class LegState(enum.Enum):
@@ -49,10 +52,12 @@ class Leg:
         "dialog",
         "ended_at",
         "flow",
+        "has_been_referred",
         "index",
         "is_sips",
         "pace",
         "peer_user_agent",
+        "referrals",
         "reinvite",
         "ringing_at",
         "setup_at",
@@ -73,6 +78,8 @@ class Leg:
         self.state = LegState.SETTING_UP
         self.reinvite: Reinvite | None = None
         self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
+        self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
+        self.has_been_referred = False
         self.challenge = CarrierChallenge(trunk, board.tokens)
         self.peer_user_agent = ""
         self.setup_at = now
@@ -84,6 +91,10 @@ class Leg:
     def other(self) -> "Leg | None":
         """The leg this one is talking with, once the call is up."""
         return self.call.other_leg(self)
+
+    @property
+    def is_up(self) -> bool:
+        return self.state is LegState.UP
 
     @property
     def contact(self) -> str:
@@ -109,6 +120,13 @@ class Leg:
                 self._on_reinvite(transaction, request, now)
             case method if method in RELAYED_METHODS:
                 self._on_relayed(transaction, request, now)
+            case "REFER":
+                take_refer(self, transaction, request, now)
+            case "SUBSCRIBE":
+                take_subscribe(self, transaction, request, now)
+            case "NOTIFY":
+                # RFC 6665 4.1.3: nobody here has subscribed to anything. It ends no call.
+                transaction.respond(make_response(request, 481), now)
             case "OPTIONS":
                 transaction.respond(answer_options(request), now)
             case _:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Put = tuple[str, bytes | None]
 _encode: Final = msgspec.msgpack.Encoder().encode
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER, SUBSCRIBE, PUBLISH, MESSAGE"
 USER_AGENT: Final = "Offhook"
 
 

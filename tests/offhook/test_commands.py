@@ -56,7 +56,8 @@ def test_without_an_exchange_every_command_says_so_and_exits_3(
     offhook: Offhook, tmp_path: Path, conf: Path
 ) -> None:
     commands = (
-        ["status"], ["reload"], ["calls"], ["calls", "end", "x"], ["registrations"], ["account", "list"],
+        ["status"], ["reload"], ["calls"], ["calls", "end", "x"], ["registrations"], ["subscriptions"],
+        ["account", "list"],
         ["account", "show", "anna"], ["account", "topup", "anna", "10.00"], ["account", "suspend", "anna"],
         ["account", "add", "anna", "--conf", conf], ["line", "list"], ["line", "show", "1001"],
         ["line", "add", "1001", "--account", "anna", "--conf", conf], ["number", "list"],

@@ -14,6 +14,7 @@ from switch.edge_view import edge_status
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
+from tests.switch.events.watcher import Watch, pidf, publish
 from tests.switch.house import House, Phone, make_conf, make_line, make_trunk
 
 
@@ -121,6 +122,15 @@ def test_registrations_say_where_a_phone_really_is(house: House, alice: Phone) -
     assert ask(house, command="registrations", user="bob")["result"] == []
 
 
+def test_subscriptions_say_who_watches_what(house: House, alice: Phone) -> None:
+    Watch(alice, "alice", "message-summary", expires=600)
+    (row,) = ask(house, command="subscriptions")["result"]
+    assert (row["watcher"], row["package"], row["resource"]) == ("alice", "message-summary", "alice")
+    assert (row["source"], row["notifies"], row["is_waiting"]) == ("udp:192.0.2.10:5060", 1, False)
+    assert 590 < row["expires_in_s"] <= 600
+    assert ask(house, command="subscriptions", user="bob")["result"] == []
+
+
 def test_an_account_shows_what_calls_hold(house: House, alice: Phone) -> None:
     result = ask(house, command="account", name="account1")["result"]
     assert result["balance_micros"] == 10_000_000
@@ -192,6 +202,22 @@ def test_the_edge_is_shown_by_transport_and_its_certificates_by_file(house: Hous
         "certificates": {"full.pem": "2027-01-15 08:00 UTC"},
         "tls_files_refused": {"new.pem": "key values mismatch"},
     }
+
+
+def test_metrics_count_what_is_watched(house: House, alice: Phone) -> None:
+    watch = Watch(alice, "alice", "message-summary")
+    publish(alice, pidf("here"))
+    seen = metrics(house)
+    assert seen['offhook_subscriptions{package="message-summary"}'] == 1
+    assert seen['offhook_subscriptions{package="presence"}'] == 0
+    assert seen['offhook_subscribes_total{status="200"}'] == 1
+    assert seen['offhook_notifies_total{result="accepted"}'] == 1
+    assert seen["offhook_publications"] == 1
+    assert seen["offhook_published_bytes"] == len(pidf("here"))
+    watch.renew(0)
+    seen = metrics(house)
+    assert seen['offhook_subscriptions{package="message-summary"}'] == 0
+    assert seen['offhook_subscriptions_ended_total{reason="timeout"}'] == 1
 
 
 def test_every_metric_has_a_help_text(house: House) -> None:

@@ -190,9 +190,9 @@ def test_a_register_for_another_domain_is_not_ours() -> None:
     ("method", "status"),
     [
         ("OPTIONS", 200),
-        ("SUBSCRIBE", 405),
-        ("MESSAGE", 405),
-        ("PUBLISH", 405),
+        ("SUBSCRIBE", 401),
+        ("MESSAGE", 407),
+        ("PUBLISH", 401),
         ("REFER", 405),
         ("BYE", 481),
         ("INFO", 481),
@@ -205,6 +205,7 @@ def test_a_register_for_another_domain_is_not_ours() -> None:
 )
 def test_what_a_stranger_gets_for_other_requests(method: str, status: int) -> None:
     house, alice = make_house()
+    alice._answer_challenge = lambda *_: False
     headers = alice._headers(method, f"<sip:{DOMAIN}>")
     alice.stack.send_request(Request(method, f"sip:{DOMAIN}", headers), alice.flow, alice, 0.0)
     house.run(1)

@@ -134,6 +134,8 @@ class Town(LocalExchange):
         insists_on_one_codec: bool = True,
         instance: str = "",
         reg_id: int = 0,
+        watches_mailbox: bool = False,
+        publishes: bool = False,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -149,6 +151,8 @@ class Town(LocalExchange):
             insists_on_one_codec=insists_on_one_codec,
             instance=instance,
             reg_id=reg_id,
+            watches_mailbox=watches_mailbox,
+            publishes=publishes,
         )
 
     def start_carrier(self, name: str) -> Phone:
@@ -213,6 +217,11 @@ class Town(LocalExchange):
     def registrations(self, user: str) -> list[dict[str, Any]]:
         """What `offhook registrations --json` prints for a line, without starting a command for it."""
         rows: list[dict[str, Any]] = ask(self.data, "registrations", user=user)
+        return rows
+
+    def subscriptions(self, user: str) -> list[dict[str, Any]]:
+        """What `offhook subscriptions --json` prints for a line."""
+        rows: list[dict[str, Any]] = ask(self.data, "subscriptions", user=user)
         return rows
 
     def live_calls(self) -> list[dict[str, Any]]:
