@@ -14,7 +14,6 @@ from msgspec import Struct
 from switch.calls.passing import OURS
 from switch.calls.trunk_sources import Source, ipv4_bits, masked
 from switch.conf_files import shown
-from switch.sip.flow import TCP, UDP
 
 # RFC 1035 3.1: a label has 63 octets, a name 253 characters as text.
 HOST_CHARS_MAX = 253
@@ -34,10 +33,13 @@ class Transport(enum.Enum):
 
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
+    AUTO = "auto"
 
     @property
     def flow_name(self) -> str:
-        return UDP if self is Transport.UDP else TCP
+        """"" for AUTO: what the names of the peer say."""
+        return "" if self is Transport.AUTO else self.name
 
 
 class Secret(str):

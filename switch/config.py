@@ -16,6 +16,7 @@ from rating.tariff import Tariff, tariff_version
 from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import Routing
 from switch.calls.trunk_sources import TrunkSources
+from switch.conf_addresses import NameServers
 from switch.conf_files import (
     ConfFile,
     ConfProblem,
@@ -51,6 +52,7 @@ __all__ = [
     "ConfText",
     "Database",
     "DigestSettings",
+    "Dns",
     "Exchange",
     "Fingerprint",
     "IdentityHeader",
@@ -119,6 +121,12 @@ class CallLimits(Struct, frozen=True):
     calls_per_line_max: Limit = 20
 
 
+class Dns(Struct, frozen=True):
+    """[dns]: whom to ask for the addresses of trunks. None: those of /etc/resolv.conf."""
+
+    servers: NameServers = ()
+
+
 class Prepaid(Struct, frozen=True):
     """[prepaid]: how far ahead a call is paid for."""
 
@@ -158,6 +166,7 @@ class Conf(Struct, frozen=True):
     versions: list[ConfText]
     warnings: list[ConfProblem]
     trunk_sources: TrunkSources
+    dns: Dns = Dns()
 
     @property
     def metrics(self) -> Address | None:
@@ -209,6 +218,7 @@ def load_conf(folder: Path) -> Conf:
         ],
         warnings=[],
         trunk_sources=read_trunk_sources(trunks_file, trunks),
+        dns=_section(main, "dns", Dns),
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -217,7 +227,7 @@ def load_conf(folder: Path) -> Conf:
     return conf
 
 
-_SECTIONS = ("exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "tariffs")
+_SECTIONS = ("exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "dns", "tariffs")
 
 
 def _section(main: ConfFile, name: str, struct: type[S]) -> S:

@@ -41,6 +41,8 @@ from switch.sip.message import Request, Response, make_response
 from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
+from switch.trunks.locate import Reach
+from switch.trunks.trunks import Trunks
 
 BINDING_KEY = "b/"
 CREDIT_KEY = "k/"
@@ -65,6 +67,13 @@ class Network(Protocol):
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         """The flow by which a trunk is reached."""
+
+    @property
+    def reach(self) -> Reach:
+        """The transports and address families that we have listeners for."""
+
+    def expect_name(self, flow: Flow, name: str) -> None:
+        """The certificate that a TLS peer at this flow shows must be one for `name`."""
 
 
 class Exchange:
@@ -91,12 +100,17 @@ class Exchange:
         self.engine = Engine()
         limits = _registrar_limits(conf)
         self.bindings = Bindings(limits)
-        pings = PingSchedule(
-            _ping_limits(conf),
-            lambda: int.from_bytes(random_bytes(4)) / 2**32,
-        )
+
+        def random() -> float:
+            return int.from_bytes(random_bytes(4)) / 2**32
+
+        pings = PingSchedule(_ping_limits(conf), random)
         self.registrar = Registrar(self.bindings, limits, pings)
         self.keepalive = Keepalive(pings, self.stack, tokens, network)
+        self.trunks = Trunks(
+            stack=self.stack, timers=self.timers, tokens=tokens, network=network, random=random
+        )
+        self.stack.stream_for = self.trunks.large.stream_for
         key, self._first_puts = signing_key(state, random_bytes)
         self.board = Switchboard(
             conf=conf,
@@ -116,6 +130,7 @@ class Exchange:
             flow_to=network.flow_to,
             sign=key,
             binding_failed=self.keepalive.failed,
+            trunks=self.trunks,
         )
         self._screening = Screening(
             self.board,
@@ -171,6 +186,7 @@ class Exchange:
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
         """Take over what the journal kept: bindings live on, calls that were up are ended and recorded."""
         offset_ms = self._offset_ms
+        self.trunks.take_over(self.board.conf, now)
         for key, value in state.items():
             if key.startswith(BINDING_KEY):
                 user = key[len(BINDING_KEY) :]
@@ -194,6 +210,7 @@ class Exchange:
         self.board.conf = conf
         self.bindings.limits = self.registrar.limits = _registrar_limits(conf)
         self.keepalive.schedule.limits = _ping_limits(conf)
+        self.trunks.take_over(conf, now)
         self.record_conf(now)
 
     # What the books say
@@ -358,17 +375,20 @@ class Exchange:
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
         self.board.record(puts)
         self.keepalive.run(now)
+        self.trunks.run(now)
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""
         self.bindings.flow_lost(flow)
         self.stack.handle_transport_error(flow, now)
+        self.trunks.flow_lost(flow, now)
 
     # Stopping
 
     def drain(self, now: float) -> None:
         """No new calls; live ones are ended and settled."""
         self.board.is_draining = True
+        self.trunks.leave(now)
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
 

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from switch.sip.counts import Histogram
+from switch.trunk_metrics import trunk_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -35,6 +36,7 @@ class SwitchCollector(Collector):
         yield from self._money()
         yield from self._records()
         yield from self._loop()
+        yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

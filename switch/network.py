@@ -11,6 +11,7 @@ from pathlib import Path
 
 from switch.config import Address, Conf
 from switch.sip.flow import TCP, UDP, Flow
+from switch.trunks.locate import Reach
 
 WILDCARD = "0.0.0.0"  # noqa: S104 - recognised, not bound, here
 LOCAL_ADDRESSES_MAX = 10_000  # peers whose route is remembered; a lost entry costs one system call
@@ -36,6 +37,15 @@ class LocalNetwork:
         self._here = frozenset(names)
         domains = conf.exchange.domains
         self.domain = str(domains[0]) if domains else self._advertised or self._own_address()
+
+    @property
+    def reach(self) -> Reach:
+        """The transports that we listen on. A trunk is reached from a listener, so that its answers find us."""
+        listeners = ((UDP, self._udp), (TCP, self._tcp))
+        return Reach(tuple(transport for transport, bound in listeners if bound), ("A",))
+
+    def expect_name(self, flow: Flow, name: str) -> None:
+        """Nothing is spoken yet that shows a certificate."""
 
     def is_here(self, host: str) -> bool:
         return host.lower() in self._here

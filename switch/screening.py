@@ -76,7 +76,7 @@ class Screening:
                 return refuse_method(request)
 
     def _screen_invite(self, request: Request, flow: Flow, now: float) -> Response | Identified:
-        trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
+        trunk = self._board.trunks.caller_of(request, flow)
         if trunk is not None:
             return Identified(TrunkCaller(trunk))
         verdict = self._screen_login(request, flow, now, header="proxy-authorization", status=407)

@@ -34,6 +34,7 @@ SUSPENDED: Final = Refusal("account_suspended", 403, 21, "the account is suspend
 LINE_FULL: Final = Refusal("line_calls_limit", 403, 21, "the line has as many calls as it may have at once")
 ACCOUNT_FULL: Final = Refusal("account_calls_limit", 403, 21, "the account has as many calls as it may have at once")
 TRUNK_FULL: Final = Refusal("trunk_calls_limit", 480, 34, "the trunk has as many calls as it may have at once")
+TRUNK_UNAVAILABLE: Final = Refusal("trunk_unavailable", 480, 38, "no trunk of the route can be reached")
 NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
 VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
@@ -46,7 +47,8 @@ TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used u
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, UNRECOGNISED, SERVICE_UNKNOWN, TRUNK_TO_TRUNK,
-    NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, NOT_IN_USE, TRUNK_FULL, NOT_REGISTERED,
+    NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, NOT_IN_USE, TRUNK_FULL, TRUNK_UNAVAILABLE,
+    NOT_REGISTERED,
     CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.trunks.trunks import Trunks
 
 Put = tuple[str, bytes | None]
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -96,6 +97,7 @@ class Switchboard:
         "stack",
         "timers",
         "tokens",
+        "trunks",
     )
 
     def __init__(
@@ -118,6 +120,7 @@ class Switchboard:
         flow_to: Callable[[str, str, int], Flow],
         sign: Callable[[str], str],
         binding_failed: Callable[[Binding, float], None],
+        trunks: "Trunks",
     ) -> None:
         self.conf = conf
         self.books = books
@@ -136,6 +139,7 @@ class Switchboard:
         self.flow_to = flow_to
         self.sign = sign
         self.binding_failed = binding_failed
+        self.trunks = trunks
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}

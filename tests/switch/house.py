@@ -22,8 +22,8 @@ from rating.records import Cdr, ConfVersion, EmergencyCall, OutboxRecord, UsageE
 from rating.tariff import Tariff, load_tariff
 from switch.calls.routing import Routing, make_routing
 from switch.calls.switchboard import Put, WallClock
+from switch.conf_addresses import TrunkAddress
 from switch.conf_trunks import Trunk
-from switch.conf_values import Address as ConfAddress
 from switch.config import (
     CallLimits,
     Conf,
@@ -47,6 +47,7 @@ from switch.sip.message import Request, Response, make_response
 from switch.sip.stack import ClientTransaction, ServerTransaction, SipCounts, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
+from switch.trunks.locate import Reach
 from tests.clock import HandClock
 from tests.link import Address, Link
 
@@ -130,6 +131,14 @@ class TestNetwork:
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         return Flow(transport, host, port, *EXCHANGE)
 
+    reach = Reach()
+
+    def __init__(self) -> None:
+        self.expected_names: dict[tuple[str, int], str] = {}
+
+    def expect_name(self, flow: Flow, name: str) -> None:
+        self.expected_names[flow.remote_host, flow.remote_port] = name
+
 
 class NoFailpoints:
     def reached(self, name: str) -> None:
@@ -147,7 +156,7 @@ class _Sources:
 
 
 def make_trunk(name: str, host: str, **settings: object) -> Trunk:
-    return Trunk(name=name, addresses=(ConfAddress(host, 5060),), **settings)
+    return Trunk(name=name, addresses=(TrunkAddress(host, 5060),), **settings)
 
 
 def make_conf(
@@ -231,10 +240,11 @@ class House:
         self.journal = MemoryJournal()
         self.journal.state = dict(state or {})
         self.wall = WallClock(STARTED_AT_S)
+        self.network = TestNetwork()
         self.conf = conf or make_conf()
         self.exchange = Exchange(
             conf=self.conf,
-            network=TestNetwork(),
+            network=self.network,
             journal=self.journal,
             clock=self.wall,
             random_bytes=Random(seed).randbytes,

@@ -9,6 +9,7 @@ import pytest
 
 from rating.money import VatMode
 from switch.calls.number_plan import E164, Emergency, NumberFormat, Short, read_dialled
+from switch.conf_addresses import TrunkAddress
 from switch.conf_trunks import Trunk
 from switch.config import (
     Address,
@@ -16,6 +17,7 @@ from switch.config import (
     Conf,
     Database,
     DigestSettings,
+    Dns,
     Exchange,
     IdentityHeader,
     Listen,
@@ -64,7 +66,7 @@ def test_shipped_values_are_the_defaults(folder: ConfFolder) -> None:
 
 def test_every_key_is_written_out_and_commented_with_its_default() -> None:
     text = (SHIPPED / "offhook.toml").read_text()
-    sections = (Exchange, Listen, Database, RegistrarSettings, CallLimits, Prepaid, DigestSettings)
+    sections = (Exchange, Listen, Database, RegistrarSettings, CallLimits, Prepaid, DigestSettings, Dns)
     for key in (field.name for struct in sections for field in msgspec.structs.fields(struct)):
         assert re.search(rf"(?m)^{key} = ", text), key
     for paragraph in re.split(r"\n\n|(?m:^\[[a-z.]+\]\n)", text):
@@ -151,7 +153,7 @@ def test_trunks_are_read_with_every_key(folder: ConfFolder) -> None:
     trunks = folder.load().trunks
     assert list(trunks) == ["carrier_a", "carrier_b"]
     assert trunks["carrier_a"] == Trunk(
-        name="carrier_a", addresses=(Address("203.0.113.7", 5060), Address("203.0.113.8", 5080))
+        name="carrier_a", addresses=(TrunkAddress("203.0.113.7", 5060), TrunkAddress("203.0.113.8", 5080))
     )
     trunk = trunks["carrier_b"]
     assert trunk.password == "not a real one"
