@@ -85,6 +85,7 @@ class Registration:
         "_cseq",
         "_endpoints",
         "_expires_s",
+        "_expiry",
         "_failures",
         "_flow_to",
         "_from_tag",
@@ -159,6 +160,7 @@ class Registration:
         self._pending: list[Endpoint] = []  # of this round, still to be tried
         self._transaction: ClientTransaction | None = None
         self._timer: Timer | None = None
+        self._expiry: Timer | None = None
 
     def is_registered(self, now: float) -> bool:
         """Whether the carrier knows where we are; a renewal that fails does not change that before the time is up."""
@@ -276,6 +278,8 @@ class Registration:
         self._failures = 0
         self._expires_s = max(self.trunk.register_expires_s, self._expires_s)
         self.service_route = _service_route(response)
+        self._stop_expiry()
+        self._expiry = self._timers.start(now, granted_s, self._on_expiry)
         self._enter(RegistrationState.REGISTERED, now)
         if not was_registered:
             log.info(
@@ -380,12 +384,23 @@ class Registration:
         self._timer = None
         self.start(now)
 
+    def _on_expiry(self, now: float) -> None:
+        """No renewal came through in time; a try that is under way goes on."""
+        self._expiry = None
+        in_flight = self._transaction
+        self._forget(now)
+        self._transaction = in_flight
+        state = RegistrationState.WAITING if in_flight is None else RegistrationState.REGISTERING
+        self._enter(state, now)
+        log.warning("trunk_registration_expired", trunk=self.trunk.name, error=self.last_error)
+
     def _note_failure(self, words: str, now: float) -> None:
         self.failures += 1
         self.last_error = words
 
     def _forget(self, now: float) -> None:
         """The carrier does not know us any more, or shall not."""
+        self._stop_expiry()
         had_any = self.expires_at is not None
         self.expires_at = None
         self.service_route = ()
@@ -397,6 +412,11 @@ class Registration:
         if state is not self.state:
             self.state = state
             self.since = now
+
+    def _stop_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
 
     def _stop_timer(self) -> None:
         self.next_try_at = None

@@ -14,9 +14,7 @@ class Clock(Protocol):
     def ms(self, now: float) -> int: ...
 
 
-def trunk_views(
-    trunks: "Trunks", of_trunk: Mapping[str, int], clock: Clock
-) -> dict[str, dict[str, Any]]:
+def trunk_views(trunks: "Trunks", of_trunk: Mapping[str, int], clock: Clock) -> dict[str, dict[str, Any]]:
     """Trunk -> what is so now. Times are UTC milliseconds under keys that end in `_at_ms`."""
     return {
         carrier.trunk.name: _carrier_view(carrier, trunks, of_trunk.get(carrier.trunk.name, 0), clock)
