@@ -18,6 +18,7 @@ from switch.conf_reader import note_unknown_tables, read_named_tables, read_stru
 from switch.conf_values import (
     HeaderNames,
     HiddenText,
+    Hosts,
     OptionalHost,
     PlainText,
     Secret,
@@ -59,6 +60,7 @@ class Trunk(Struct, frozen=True):
     transport: Transport = Transport.UDP
     contact: ContactRule = ContactRule.FOLLOW
     sources: Sources = ()
+    source_names: Hosts = ()
     username: PlainText = ""
     realm: PlainText = ""
     from_domain: OptionalHost = ""

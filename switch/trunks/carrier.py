@@ -4,7 +4,7 @@ A way is an address, literal or behind a name. Its breaker outlives a new answer
 Pure.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.target import TrunkTarget
@@ -137,10 +137,18 @@ class Carrier:
             )
         )
 
-    def wanted(self) -> Iterable[Wanted]:
+    def wanted(self) -> list[Wanted]:
         """The names that it needs."""
         addresses = dict.fromkeys((*self.trunk.addresses, *self.trunk.registrars))
-        return (wanted_of(self.trunk, address) for address in addresses if address.is_name)
+        named = [wanted_of(self.trunk, address) for address in addresses if address.is_name]
+        return [*named, *(_source_wanted(name) for name in self.trunk.source_names)]
+
+    def source_hosts(self) -> Iterator[str]:
+        """The addresses that it may call from by any port, as far as `source_names` says."""
+        for name in self.trunk.source_names:
+            for endpoint in self._names.endpoints(_source_wanted(name)):
+                if is_unicast(endpoint.host):
+                    yield endpoint.host
 
     def endpoints(self) -> set[Endpoint]:
         """Every address that is this carrier's, as far as is known."""
@@ -179,6 +187,11 @@ class Carrier:
 
 def wanted_of(trunk: "Trunk", address: TrunkAddress) -> Wanted:
     return Wanted(address.host, address.port, trunk.transport.flow_name)
+
+
+def _source_wanted(name: str) -> Wanted:
+    """Its addresses alone, so with a port."""
+    return Wanted(name, SIP_PORT, UDP)
 
 
 def literal_endpoint(trunk: "Trunk", address: TrunkAddress) -> Endpoint:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from switch.calls.target import Target, TrunkTarget
+from switch.calls.trunk_sources import TrunkSources
 from switch.conf_trunks import ContactRule
+from switch.sip.dialog import Dialog
 from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
 from switch.sip.message import Request
@@ -73,8 +75,8 @@ class Trunks:
     """One a process."""
 
     __slots__ = (
-        "_aiming", "_by_token", "_carriers", "_conf", "_network", "_random", "_sources", "_stack", "_timers", "_tokens",
-        "health", "large", "leaving", "names", "redirected", "skipped", "unfollowed",
+        "_aiming", "_by_token", "_carriers", "_literal_sources", "_network", "_random", "_source_hosts", "_sources",
+        "_stack", "_timers", "_tokens", "health", "large", "leaving", "names", "redirected", "skipped", "unfollowed",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +96,8 @@ class Trunks:
         self._carriers: dict[str, Carrier] = {}
         # (host, port) of everything that is known to be a carrier's; what conf/ says literally goes before it
         self._sources: dict[tuple[str, int], str] = {}
-        self._conf: Conf | None = None
+        self._source_hosts: dict[str, str] = {}  # whatever the port: the addresses of `source_names`
+        self._literal_sources = TrunkSources(())
         self._by_token: dict[str, Carrier] = {}  # user of our Contact -> whose registration it is
         self._aiming: dict[Wanted, list[Leg]] = {}
         self.names = Names(random, self._name_changed)
@@ -117,7 +120,7 @@ class Trunks:
     def take_over(self, conf: "Conf", now: float) -> None:
         """The trunks as they are from now on. What did not change keeps its health and its registration."""
         before, self._carriers = self._carriers, {}
-        self._conf = conf
+        self._literal_sources = conf.trunk_sources
         for name, trunk in conf.trunks.items():
             old = before.get(name)
             self._carriers[name] = (
@@ -222,11 +225,10 @@ class Trunks:
 
     def trunk_at(self, host: str, port: int) -> "Trunk | None":
         """The trunk that a source address belongs to, or None."""
-        assert self._conf is not None
-        trunk = self._conf.trunk_of(host, port)
-        if trunk is None and self._sources and (name := self._sources.get((host, port))) is not None:
-            return self._carriers[name].trunk
-        return trunk
+        name = self._literal_sources.find(host, port) or self._sources.get((host, port))
+        if name is None and self._source_hosts:
+            name = self._source_hosts.get(host)
+        return None if name is None else self._carriers[name].trunk
 
     def caller_of(self, request: Request, flow: Flow) -> "Trunk | None":
         """The trunk that a request comes from: by its address, or by the Contact that we registered there.
@@ -235,6 +237,8 @@ class Trunks:
         from any port; the host must be one of its own all the same.
         """
         trunk = self.trunk_at(flow.remote_host, flow.remote_port)
+        if not self._by_token:
+            return trunk
         carrier = self._registered_as(request)
         if carrier is not None and (
             trunk is carrier.trunk or any(e.host == flow.remote_host for e in carrier.endpoints())
@@ -253,9 +257,7 @@ class Trunks:
         return uri.unescaped_user if isinstance(uri, SipUri) else request.to.uri
 
     def _registered_as(self, request: Request) -> Carrier | None:
-        if not self._by_token:
-            return None
-        uri = request.request_uri
+        uri = request.request_uri if self._by_token else None
         return self._by_token.get(uri.user or "") if isinstance(uri, SipUri) else None
 
     # Dialogs
@@ -269,14 +271,18 @@ class Trunks:
         if trunk is None or dialog is None:
             return
         base = dialog.fallback_flow or dialog.flow
-        flow = base
-        if trunk.contact is ContactRule.FOLLOW:
-            hop = next_hop(dialog.route_set, dialog.remote_target)
-            flow = self._follow(hop, base, leg, now) if hop is not None else base
+        flow = self.next_flow(dialog, base, trunk, leg, now)
         if flow != dialog.flow:
             self.redirected += flow != base
             leg.move(flow)
             dialog.fallback_flow = None if flow == base else base
+
+    def next_flow(self, dialog: Dialog, base: Flow, trunk: "Trunk", leg: "Leg | None", now: float) -> Flow:
+        """The flow of the dialog's next hop, or `base`. `leg` is aimed again if a name is looked up for it."""
+        if trunk.contact is ContactRule.IGNORE:
+            return base
+        hop = next_hop(dialog.route_set, dialog.remote_target)
+        return base if hop is None else self._follow(hop, base, leg, now)
 
     def _follow(self, hop: NextHop, base: Flow, leg: "Leg | None", now: float) -> Flow:
         """The flow to the next hop, or `base`."""
@@ -362,7 +368,10 @@ class Trunks:
     def _learn_sources(self) -> None:
         """The first trunk of the file goes before another with the same address."""
         self._sources = {}
+        self._source_hosts = {}
         for carrier in self.carriers:
+            for host in carrier.source_hosts():
+                self._source_hosts.setdefault(host, carrier.trunk.name)
             for endpoint in carrier.endpoints():
                 self._sources.setdefault((endpoint.host, endpoint.port), carrier.trunk.name)
 

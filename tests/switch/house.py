@@ -22,6 +22,7 @@ from rating.records import Cdr, ConfVersion, EmergencyCall, OutboxRecord, UsageE
 from rating.tariff import Tariff, load_tariff
 from switch.calls.routing import Routing, make_routing
 from switch.calls.switchboard import Put, WallClock
+from switch.calls.trunk_sources import Source, TrunkSources, ipv4_bits
 from switch.conf_addresses import TrunkAddress
 from switch.conf_trunks import Trunk
 from switch.config import (
@@ -145,14 +146,14 @@ class NoFailpoints:
         pass
 
 
-class _Sources:
+def _sources(trunks: dict[str, Trunk]) -> TrunkSources:
     """Carriers by host, whatever the port."""
-
-    def __init__(self, trunks: dict[str, Trunk]) -> None:
-        self._by_host = {address.host: name for name, trunk in trunks.items() for address in trunk.addresses}
-
-    def find(self, host: str, port: int) -> str | None:
-        return self._by_host.get(host)
+    return TrunkSources(
+        (Source(bits, 32, None), name)
+        for name, trunk in trunks.items()
+        for address in trunk.addresses
+        if (bits := ipv4_bits(address.host)) is not None
+    )
 
 
 def make_trunk(name: str, host: str, **settings: object) -> Trunk:
@@ -185,7 +186,7 @@ def make_conf(
         tariffs={"retail": tariff or load_tariff("retail", TARIFF_CSV, "inc_vat")},
         versions=[],
         warnings=[],
-        trunk_sources=_Sources(by_name),
+        trunk_sources=_sources(by_name),
     )
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from switch.conf_trunks import ContactRule
+from switch.sip.message import format_message, make_response
+from switch.sip.parser import parse_message
 from switch.trunks.locate import Choice, Endpoint, Located, Wanted
 from tests.switch.house import EXCHANGE, House, Phone, make_conf, make_line, make_trunk
 
@@ -175,6 +177,21 @@ def test_after_a_crash_the_bye_goes_to_the_next_hop_and_then_to_the_invites_addr
     assert dead.requests_of("BYE")
     again.run(40)
     again.assert_clean()
+
+
+def test_a_second_answer_from_behind_a_forking_carrier_is_hung_up_where_it_came_from() -> None:
+    """RFC 3261 13.2.2.4: the ACK and the BYE of each fork go by its own Contact."""
+    house = make_house()
+    carrier = Spread(house, f"sip:one@{CARRIER}:5060")
+    started(house)
+    invite = next(
+        d for d in house.link.sent if d.start_line.startswith("INVITE") and d.destination[0] == CARRIER
+    )
+    second = make_response(parse_message(invite.data), 200, to_tag="another")
+    second.headers.add("contact", f"<sip:gw@{MEDIA}:5060>")
+    carrier.stack.outgoing.append((carrier.flow, format_message(second)))
+    house.run(1)
+    assert [line for line in sent_to(house, MEDIA) if line != "SIP/2.0"] == ["ACK", "BYE"]
 
 
 # Names

@@ -191,6 +191,21 @@ def test_a_carrier_by_name_is_known_by_its_address_and_port(port: int, is_carrie
     assert (407 in carrier.statuses) is not is_carrier
 
 
+def test_a_name_of_sources_stands_for_any_port_of_its_addresses() -> None:
+    house = make_house(named(source_names=("out.carrier.example",)))
+    wanted = Wanted("out.carrier.example", 5060, "UDP")
+    assert wanted in house.exchange.trunks.names.due(0.0)
+    tell(house, one_by_one(FIRST))
+    tell(house, one_by_one("192.0.2.55"), wanted)
+    alice = caller(house)
+    Phone(house, "out", ("192.0.2.55", 40_000)).invite(
+        "+441632960001", from_="<sip:+442079460999@carrier.example>"
+    )
+    house.run(2)
+    assert alice.requests_of("INVITE")
+    assert house.exchange.trunks["named"].ways()[0].flow.remote_host == FIRST, "calls to it do not go there"
+
+
 def test_a_carrier_by_name_reaches_only_numbers_assigned_here() -> None:
     house = make_house()
     tell(house, one_by_one(FIRST))

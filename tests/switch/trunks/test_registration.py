@@ -7,7 +7,8 @@ import pytest
 
 from switch.conf_addresses import TrunkAddress
 from switch.conf_trunks import Trunk
-from switch.conf_values import Secret
+from switch.conf_values import Secret, Transport
+from switch.sip.flow import Flow
 from switch.sip.message import Request
 from switch.sip.stack import ClientTransaction
 from switch.trunks.registration import (
@@ -295,6 +296,22 @@ def test_it_registers_over_a_bad_link() -> None:
     assert house.exchange.counts.bugs == 0
     numbers = [request.cseq.number for request in carrier.registers]
     assert len(set(numbers)) == len(numbers), "no copy counts twice"
+
+
+def test_a_lost_connection_is_a_registration_to_be_made_again() -> None:
+    """Over TCP the carrier calls us by the connection of the REGISTER; without it no call would come."""
+    house = make_house(make_trunk(transport=Transport.TCP))
+    carrier = Registrar(house, FIRST)
+    house.run(10)
+    assert registration_of(house).state is RegistrationState.REGISTERED
+    count = len(carrier.registers)
+    house.exchange.on_flow_lost(Flow("TCP", FIRST, 5060, *EXCHANGE, "7"), house.clock.now)
+    assert not registration_of(house).is_registered(house.clock.now)
+    house.run(3)
+    assert len(carrier.registers) > count
+    assert registration_of(house).state is RegistrationState.REGISTERED
+    house.exchange.on_flow_lost(Flow("TCP", SECOND, 5060, *EXCHANGE, "8"), house.clock.now)
+    assert registration_of(house).is_registered(house.clock.now), "somebody else's connection"
 
 
 # Calls
