@@ -27,9 +27,9 @@ def address_conflicts(lines: Iterable[Line], conf: Conf) -> list[AddressConflict
     conflicts = []
     for line in lines:
         for address in line.addresses:
-            carrier = conf.trunk_of(address.host, address.port)
+            carrier = conf.trunk_sources.find(address.host, address.port)
             if carrier is not None:
-                conflicts.append(AddressConflict(line.user, str(address), carrier.name))
+                conflicts.append(AddressConflict(line.user, str(address), carrier))
     return conflicts
 
 

@@ -23,11 +23,12 @@ class Dialog:
     """One side's view.
 
     `local` and `remote` are name-addrs without tag, `route_set` holds name-addrs, next hop first, and `flow`
-    is where its requests go.
+    is where its requests go. `fallback_flow` is where they went before the next hop was another (8.1.2), if it is.
     """
 
     __slots__ = (
         "call_id",
+        "fallback_flow",
         "flow",
         "is_early",
         "local",
@@ -54,6 +55,7 @@ class Dialog:
         remote_target: str,
         flow: Flow,
         is_early: bool,
+        fallback_flow: Flow | None = None,
     ) -> None:
         self.call_id = call_id
         self.local_tag = local_tag
@@ -66,6 +68,7 @@ class Dialog:
         self.remote_target = remote_target
         self.flow = flow
         self.is_early = is_early
+        self.fallback_flow = fallback_flow
 
     @classmethod
     def from_request(cls, request: Request, local_tag: str, flow: Flow) -> "Dialog":
@@ -128,6 +131,7 @@ class Dialog:
             remote_target=state.remote_target,
             flow=state.flow,
             is_early=state.is_early,
+            fallback_flow=state.fallback_flow,
         )
 
     def state(self) -> DialogState:
@@ -144,6 +148,7 @@ class Dialog:
             self.remote_target,
             self.flow,
             self.is_early,
+            self.fallback_flow,
         )
 
     @property
