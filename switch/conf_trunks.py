@@ -42,7 +42,7 @@ class IdentityHeader(enum.Enum):
 class Trunk(Struct, frozen=True):
     """[trunk.NAME]: one carrier. `password` comes from trunk_secrets.toml; `pass_headers` are lower-case.
 
-    `answer_timeout_s` is the time to a first response; then the next trunk is tried.
+    `answer_timeout_s` is the time to a first sign of ringing; then the next trunk is tried, if there is one.
     """
 
     name: str = ""
