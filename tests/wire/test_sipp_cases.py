@@ -12,6 +12,7 @@ import pytest
 
 from sipp_scenarios.sipp import sipp_program
 from tests.wire.sipp_cases.case import Case
+from tests.wire.sipp_cases.page import PAGE, section
 from tests.wire.sipp_cases.stage import CORPUS, CasesStage
 from tests.wire.sipp_cases.table import CASES
 from tests.wire.sipp_cases.verdict import problems_of
@@ -59,6 +60,12 @@ def test_nothing_is_left_and_no_bug_was_met(stage: CasesStage) -> None:
 def test_every_case_of_the_corpus_is_in_the_table() -> None:
     corpus = {case["id"] for case in json.loads((CORPUS / "cases.json").read_text(encoding="utf-8"))["cases"]}
     assert {case.id for case in CASES} == corpus
+
+
+def test_the_conformance_page_has_every_case() -> None:
+    assert section() in PAGE.read_text(encoding="utf-8"), (
+        "python -m tests.wire.sipp_cases --page writes it anew"
+    )
 
 
 def test_each_play_has_a_name_of_its_own() -> None:

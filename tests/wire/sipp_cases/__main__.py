@@ -1,9 +1,13 @@
-"""`python -m tests.wire.sipp_cases [NAME...]`: play cases and show what went over the wire and on record."""
+"""`python -m tests.wire.sipp_cases [NAME...]`: play cases and show what went over the wire and on record.
+
+With --page alone it writes the section of docs/conformance.md anew.
+"""
 
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.wire.sipp_cases.page import write_section
 from tests.wire.sipp_cases.stage import CasesStage, PartPlayed, Played
 from tests.wire.sipp_cases.table import CASES
 from tests.wire.sipp_cases.verdict import problems_of
@@ -11,6 +15,9 @@ from tests.wire.sipp_cases.verdict import problems_of
 
 def main() -> int:
     names = set(sys.argv[1:])
+    if names == {"--page"}:
+        write_section()
+        return 0
     chosen = [case for case in CASES if not names or case.name in names or case.id in names]
     with tempfile.TemporaryDirectory(prefix="offhook-cases-") as directory:
         stage = CasesStage(Path(directory), chosen)

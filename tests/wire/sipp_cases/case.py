@@ -52,7 +52,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     `callees` are the phones of one line, or one carrier; `registrar` is a carrier that we register with. `legs` are
     the records. `service` is what is dialled in place of the callee's number, @USER@ being the caller's own name.
     `bindings` is how many the caller's line has afterwards (None: not asked), after one was made before if
-    `bound_before`. `fails_until` names a feature that is not there yet, `leaves_out` what of the case is not played.
+    `bound_before`. `is_otherwise`: an edit puts our answer in place of the script's. `fails_until` names a feature
+    that is not there yet, `leaves_out` what of the case is not played.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     bound_before: bool = False
     timeout_s: int = CALL_TIMEOUT_S
     why: str = ""
+    is_otherwise: bool = False
     fails_until: str = ""
     leaves_out: str = ""
 

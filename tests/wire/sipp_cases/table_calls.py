@@ -29,7 +29,6 @@ CALLS = (
         caller=line(UAC_BASIC),
         callees=(phone(UAS_BASIC),),
         legs=answered(1.0),
-        why="a login is added",
     ),
     Case(
         id="basic",

@@ -67,7 +67,7 @@ EXTENSIONS = (
         ),
         callees=(phone(UAS_SUCCESS, words=ANSWERS_OPTIONS),),
         legs=EXPIRED,
-        timeout_s=80,
+        timeout_s=72,
         fails_until=NO_TIMER_YET,
         why=WHY_OPTIONS,
     ),
@@ -76,7 +76,7 @@ EXTENSIONS = (
         caller=line(f"{DRACHTIO}uac-session-expires-no-refresher.xml", EXPIRES),
         callees=(phone(UAS_SUCCESS, words=ANSWERS_OPTIONS),),
         legs=EXPIRED,
-        timeout_s=80,
+        timeout_s=72,
         fails_until=NO_TIMER_YET,
         why=WHY_OPTIONS,
     ),
@@ -142,8 +142,22 @@ EXTENSIONS = (
     ),
     Case(
         id="p-uas-auth",
-        registrar=Part(file=f"{PJPROJECT}uas-auth.xml", seat=Seat.CARRIER, hears="REGISTER, REGISTER"),
+        registrar=Part(
+            file=f"{PJPROJECT}uas-auth.xml",
+            seat=Seat.CARRIER,
+            hears="REGISTER, REGISTER",
+            edits=(each('realm="test"', 'realm="test",nonce="d2f1c6"'),),
+            must_hear=('(?s)CSeq: 1 .*CSeq: 2 .*username="offhook42"',),
+        ),
         fails_until=NO_REGISTRATION_YET,
+        why="its challenge lacks the nonce: added",
+    ),
+    Case(
+        id="p-uas-auth",
+        variant="as published",
+        registrar=Part(file=f"{PJPROJECT}uas-auth.xml", seat=Seat.CARRIER, hears="REGISTER", exits=None),
+        fails_until=NO_REGISTRATION_YET,
+        why="a challenge without a nonce cannot be answered (RFC 7616 3.3): the registration has failed",
     ),
     Case(
         id="fs-reg",
@@ -159,5 +173,6 @@ EXTENSIONS = (
             edits=(each("</scenario>", '<pause milliseconds="5000"/>\n</scenario>'),),
         ),
         fails_until=NO_REGISTRATION_YET,
+        why="SIPp listens for 5 s more, in which no other REGISTER may come",
     ),
 )

@@ -87,7 +87,6 @@ REGISTRATIONS = (
         service="@USER@",
         bound_before=True,
         bindings=0,
-        why="a login is added",
     ),
     Case(
         id="reg-star",
@@ -124,7 +123,7 @@ REGISTRATIONS = (
             ),
         ),
         legs=never_rang(answered(1.0)),
-        why="a login is added, and the call is received by a SIPp of its own: the INVITE of a B2BUA has another "
+        why="the call is received by a SIPp of its own: the INVITE of a B2BUA has another "
         "Call-ID than the REGISTER, and one SIPp scenario has one",
     ),
     Case(
@@ -134,6 +133,7 @@ REGISTRATIONS = (
             "401 REGISTER, 200 OPTIONS, 200 OPTIONS, 401 REGISTER",
             edits=(each('<recv response="403"/>', '<recv response="401"/>'), pauses(1000, 100)),
         ),
+        is_otherwise=True,
         why="a REGISTER without a login is challenged, whatever domain it is for: 401, where the script has 403",
     ),
 )

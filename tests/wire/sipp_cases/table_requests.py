@@ -40,7 +40,7 @@ REQUESTS = (
         ),
         callees=(phone("takes_message.xml", "MESSAGE", must_hear=("IPC-HFW3236M-I1",)),),
         fails_until=NO_MESSAGE_YET,
-        why="a login is added, and a number of ours",
+        why="it is sent to a number of ours",
     ),
     Case(
         id="oob-refer",
@@ -62,6 +62,7 @@ REQUESTS = (
                 first("</scenario>", '<pause milliseconds="1000"/>\n</scenario>'),
             ),
         ),
+        is_otherwise=True,
         why="407 rather than 603; SIPp listens on after its ACK, to which nothing comes",
     ),
     Case(
@@ -78,7 +79,8 @@ REQUESTS = (
         ),
         callees=(phone(f"{DRACHTIO}uas-183-180-200.xml"),),
         legs=answered(1.0),
-        why="the file's XML is broken and its NOTIFY has the CSeq of an ACK: mended; nothing is subscribed to, so "
+        is_otherwise=True,
+        why="the file's XML is broken and its NOTIFY has the CSeq of an ACK; nothing is subscribed to, so "
         "the NOTIFY is 481 (RFC 6665 4.1.3), and the call goes on",
     ),
     Case(
