@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,11 +22,18 @@ class SippError(Exception):
 
 
 class Sipp(msgspec.Struct, kw_only=True):
-    """What one SIPp is told. `keys` are the [words] of the scenario; `call_id` is the Call-ID of its call."""
+    """What one SIPp is told. `keys` are the [words] of the scenario; `call_id` is the Call-ID of its call.
+
+    `folder` has the scenario's file, `host` is the address that it plays at, `words` are further arguments.
+    """
 
     xml: str
     port: int
     exchange_port: int
+    folder: Path = SCENARIOS
+    host: str = HOST
+    timeout_s: int = CALL_TIMEOUT_S
+    words: Sequence[str] = ()
     user: str = ""
     password: str = ""
     call_id: str = ""
@@ -34,12 +41,12 @@ class Sipp(msgspec.Struct, kw_only=True):
 
     def command(self, program: str, directory: Path) -> list[str]:
         command = [
-            program, f"{HOST}:{self.exchange_port}", "-sf", str(SCENARIOS / f"{self.xml}.xml"),
-            "-i", HOST, "-p", str(self.port), "-m", "1", "-l", "1", "-nostdin",
-            "-timeout", f"{CALL_TIMEOUT_S}s", "-timeout_error",
+            program, f"{HOST}:{self.exchange_port}", "-sf", str(self.folder / f"{self.xml}.xml"),
+            "-i", self.host, "-p", str(self.port), "-m", "1", "-l", "1", "-nostdin",
+            "-timeout", f"{self.timeout_s}s", "-timeout_error",
             "-trace_err", "-error_file", str(directory / f"{self.xml}.errors"),
             "-trace_msg", "-message_file", str(directory / f"{self.xml}.messages"),
-            "-key", "user", self.user, "-au", self.user, "-ap", self.password,
+            "-key", "user", self.user, "-au", self.user, "-ap", self.password, *self.words,
         ]  # fmt: skip
         if self.call_id:
             command += ["-cid_str", self.call_id]
@@ -79,19 +86,28 @@ class SippRun:
         deadline = time.monotonic() + BIND_TIMEOUT_S
         while not is_bound(self._sipp.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise SippError(f"{self._sipp.xml} did not start: {self._said()}")
+                raise SippError(f"{self._sipp.xml} did not start: {self.said()}")
             time.sleep(POLL_S)
 
     def finish(self) -> None:
         """Wait for its end; raises SippError unless its one call went as the scenario says."""
-        try:
-            code = self._process.wait(CALL_TIMEOUT_S + 10)
-        except subprocess.TimeoutExpired:
-            raise SippError(f"{self._sipp.xml} does not end: {self._said()}") from None
+        code = self.exit_code()
         if code != 0:
-            raise SippError(f"{self._sipp.xml} failed ({code}): {self._said()}")
+            raise SippError(f"{self._sipp.xml} failed ({code}): {self.said()}")
 
-    def _said(self) -> str:
+    def exit_code(self) -> int:
+        """Wait for its end: 0 when its one call went as the scenario says. Raises SippError if it hangs."""
+        try:
+            return self._process.wait(self._sipp.timeout_s + 10)
+        except subprocess.TimeoutExpired:
+            raise SippError(f"{self._sipp.xml} does not end: {self.said()}") from None
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def said(self) -> str:
+        """What it wrote about its errors, else the end of its screen."""
         for ending in ("errors", "screen"):
             with contextlib.suppress(OSError):
                 text = (self._directory / f"{self._sipp.xml}.{ending}").read_text("utf-8", "replace").strip()

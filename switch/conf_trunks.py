@@ -52,8 +52,8 @@ class ContactRule(enum.Enum):
 class Trunk(Struct, frozen=True):
     """[trunk.NAME]: one carrier. `password` comes from trunk_secrets.toml; `pass_headers` are lower-case.
 
-    `answer_timeout_s` is the time to a first response; then the next trunk is tried. `options_interval_s` 0 sends none,
-    `calls_per_second_max` 0 is no limit.
+    `answer_timeout_s` is the time to a first sign of ringing; then the next trunk is tried, if there is one.
+    `options_interval_s` 0 sends none, `calls_per_second_max` 0 is no limit.
     """
 
     name: str = ""

@@ -39,7 +39,7 @@ from switch.trunks.trunks import Skipped
 # No further digit would change that: 404. To anything else that is no number the answer is 484, at which a phone may
 # ask for more.
 LEADS_NOWHERE: Final = frozenset(
-    {DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
+    {DialProblem.TOO_LONG, DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
 )
 
 

@@ -378,8 +378,14 @@ class Call:
         self._fail(LegOutcome(480, 19, "nobody answered", is_ours=True), now)
 
     def _on_stage_timeout(self, now: float) -> None:
-        """The trunk gave no sign of ringing in its time: leave it for the next."""
+        """The trunk gave no sign of ringing in its time: leave it for the next.
+
+        A trunk that has taken the INVITE (100) and has none after it may take longer, as calls abroad and to mobiles
+        do: a caller who hears nothing yet would hear a refusal instead.
+        """
         self._stage_timer = None
+        if self._hunt.is_last and any(leg.has_reacted for leg in self._active):
+            return
         outcome = LegOutcome(408, 102, "the trunk did not react in time", is_ours=True)
         for leg in self._active:
             leg.note_silence(now)

@@ -39,7 +39,7 @@ class LegOutcome(msgspec.Struct):
 
 
 class CalleeLeg(Leg):
-    """One target being tried."""
+    """One target being tried. `has_reacted` from the first provisional response on, be it only 100."""
 
     __slots__ = (
         "_ack_body",
@@ -48,6 +48,7 @@ class CalleeLeg(Leg):
         "_invite_cseq",
         "_is_heard",
         "_transaction",
+        "has_reacted",
         "is_cancelled",
         "is_ringing",
         "local_tag",
@@ -60,6 +61,7 @@ class CalleeLeg(Leg):
         trunk = target.trunk if isinstance(target, TrunkTarget) else None
         super().__init__(board, call, index=index, flow=target.flow, trunk=trunk, now=now)
         self.target = target
+        self.has_reacted = False
         self.is_cancelled = False
         self.is_ringing = False
         self.outcome: LegOutcome | None = None
@@ -214,6 +216,7 @@ class CalleeLeg(Leg):
     def _on_provisional(self, response: Response, now: float) -> None:
         if self.state is not LegState.SETTING_UP or self.is_cancelled:
             return
+        self.has_reacted = True
         if response.status > 100:
             self.is_ringing = True
             if self.ringing_at is None:

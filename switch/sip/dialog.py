@@ -169,10 +169,12 @@ class Dialog:
     def accept_request(self, request: Request) -> int | None:
         """12.2.2, for any request of the peer but ACK and CANCEL: None, or 500 when it is out of order.
 
-        An equal CSeq is out of order, too: a repeat would have been absorbed by its transaction.
+        An equal CSeq is out of order, too: a repeat would have been absorbed by its transaction. But a BYE is let
+        through with one, as 12.2.2 refuses lower ones only: a peer that forgot to count would else pay on for a call
+        that it has left.
         """
-        number = request.cseq.number
-        if self.remote_cseq is not None and number <= self.remote_cseq:
+        number, last = request.cseq.number, self.remote_cseq
+        if last is not None and (number < last or (number == last and request.method != "BYE")):
             return 500
         self.remote_cseq = number
         return None
