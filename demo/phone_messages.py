@@ -15,6 +15,7 @@ Message = TypeVar("Message")
 class Transport(enum.Enum):
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
 
 
 class CallState(enum.Enum):
@@ -43,6 +44,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
 
     `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that. A phone that
     `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2).
+    Over TLS it believes in the CA of `ca_file` only.
     """
 
     name: str
@@ -55,6 +57,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     claimed_host: str = ""
     register_for_s: int = 300
     insists_on_one_codec: bool = True
+    ca_file: str = ""
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):

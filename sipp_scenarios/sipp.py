@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from sipp_scenarios.exchange import HOST
+from switch.sip.host import host_port
 
 SCENARIOS = Path(__file__).parent
 CALL_TIMEOUT_S = 30
@@ -31,16 +32,19 @@ class Sipp(msgspec.Struct, kw_only=True):
     password: str = ""
     call_id: str = ""
     keys: Mapping[str, str] = {}
+    host: str = HOST  # its own and the exchange's: "::1" for IPv6
 
     def command(self, program: str, directory: Path) -> list[str]:
         command = [
-            program, f"{HOST}:{self.exchange_port}", "-sf", str(SCENARIOS / f"{self.xml}.xml"),
-            "-i", HOST, "-p", str(self.port), "-m", "1", "-l", "1", "-nostdin",
+            program, host_port(self.host, self.exchange_port), "-sf", str(SCENARIOS / f"{self.xml}.xml"),
+            "-i", self.host, "-p", str(self.port), "-m", "1", "-l", "1", "-nostdin",
             "-timeout", f"{CALL_TIMEOUT_S}s", "-timeout_error",
             "-trace_err", "-error_file", str(directory / f"{self.xml}.errors"),
             "-trace_msg", "-message_file", str(directory / f"{self.xml}.messages"),
             "-key", "user", self.user, "-au", self.user, "-ap", self.password,
         ]  # fmt: skip
+        if ":" in self.host:  # by itself it leaves the brackets out
+            command += ["-auth_uri", host_port(self.host, self.exchange_port)]
         if self.call_id:
             command += ["-cid_str", self.call_id]
         for name, value in self.keys.items():
@@ -107,5 +111,5 @@ def sipp_program() -> str | None:
 def is_bound(port: int) -> bool:
     """Whether somebody hears this UDP port."""
     wanted = f":{port:04X}"
-    table = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
-    return any(row.split()[1].endswith(wanted) for row in table)
+    tables = [Path(f"/proc/net/{name}").read_text(encoding="ascii") for name in ("udp", "udp6")]
+    return any(row.split()[1].endswith(wanted) for table in tables for row in table.splitlines()[1:])

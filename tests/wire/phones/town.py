@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from demo.exchange import ConfFiles, ExchangeError, LocalExchange, free_port
+from demo.exchange import HOST, ConfFiles, ExchangeError, LocalExchange, free_port
 from demo.phone import Phone
 from demo.phone_messages import PhoneSettings, Transport
 from offhook.control_client import ask
@@ -87,12 +87,16 @@ class Resources(msgspec.Struct, frozen=True):
 class Town(LocalExchange):
     """The running exchange, its subscribers, and where its carriers are."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, *, listen: str = "", main: str = "", hosts: tuple[str, ...] = (HOST,)
+    ) -> None:
         self.carrier_ports = {"carrier_a": free_port(), "carrier_b": free_port()}
         conf = ConfFiles(
             tariff_name="retail",
             tariff_csv=TARIFF_CSV,
-            main=MAIN,
+            main=MAIN + main,
+            listen=listen,
+            hosts=hosts,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
         )
