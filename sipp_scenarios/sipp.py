@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from sipp_scenarios.exchange import HOST
+from switch.sip.host import host_port
 
 SCENARIOS = Path(__file__).parent
 CALL_TIMEOUT_S = 30
@@ -24,7 +25,7 @@ class SippError(Exception):
 class Sipp(msgspec.Struct, kw_only=True):
     """What one SIPp is told. `keys` are the [words] of the scenario; `call_id` is the Call-ID of its call.
 
-    `folder` has the scenario's file, `host` is the address that it plays at, `words` are further arguments.
+    `folder` has the scenario's file, `host` is the address that it plays at ("::1": the exchange is there, too), `words` are further arguments.
     """
 
     xml: str
@@ -40,14 +41,18 @@ class Sipp(msgspec.Struct, kw_only=True):
     keys: Mapping[str, str] = {}
 
     def command(self, program: str, directory: Path) -> list[str]:
+        # Over IPv4 it may play at another address of the loopback network than the exchange's.
+        exchange = host_port(self.host if ":" in self.host else HOST, self.exchange_port)
         command = [
-            program, f"{HOST}:{self.exchange_port}", "-sf", str(self.folder / f"{self.xml}.xml"),
+            program, exchange, "-sf", str(self.folder / f"{self.xml}.xml"),
             "-i", self.host, "-p", str(self.port), "-m", "1", "-l", "1", "-nostdin",
             "-timeout", f"{self.timeout_s}s", "-timeout_error",
             "-trace_err", "-error_file", str(directory / f"{self.xml}.errors"),
             "-trace_msg", "-message_file", str(directory / f"{self.xml}.messages"),
             "-key", "user", self.user, "-au", self.user, "-ap", self.password, *self.words,
         ]  # fmt: skip
+        if ":" in self.host:  # by itself it leaves the brackets out
+            command += ["-auth_uri", exchange]
         if self.call_id:
             command += ["-cid_str", self.call_id]
         for name, value in self.keys.items():
@@ -123,5 +128,5 @@ def sipp_program() -> str | None:
 def is_bound(port: int) -> bool:
     """Whether somebody hears this UDP port."""
     wanted = f":{port:04X}"
-    table = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
-    return any(row.split()[1].endswith(wanted) for row in table)
+    tables = [Path(f"/proc/net/{name}").read_text(encoding="ascii") for name in ("udp", "udp6")]
+    return any(row.split()[1].endswith(wanted) for table in tables for row in table.splitlines()[1:])
