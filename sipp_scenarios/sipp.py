@@ -25,7 +25,8 @@ class SippError(Exception):
 class Sipp(msgspec.Struct, kw_only=True):
     """What one SIPp is told. `keys` are the [words] of the scenario; `call_id` is the Call-ID of its call.
 
-    `folder` has the scenario's file, `host` is the address that it plays at ("::1": the exchange is there, too), `words` are further arguments.
+    `folder` has the scenario's file, `host` is the address that it plays at ("::1": the exchange is there, too), and
+    `words` are further arguments.
     """
 
     xml: str
