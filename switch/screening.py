@@ -59,9 +59,9 @@ class Screening:
 
     def screen(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         """Judge a request outside a dialog."""
-        headers = request.headers
-        if "require" in headers or "proxy-require" in headers:
-            return refuse_extensions(request)
+        refused = refuse_extensions(request)
+        if refused is not None:
+            return refused
         match request.method:
             case "INVITE":
                 return self._screen_invite(request, flow, now)

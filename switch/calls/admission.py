@@ -26,6 +26,7 @@ from switch.calls.number_plan import (
     read_trunk_number,
 )
 from switch.calls.refusal import Refusal
+from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
 from switch.sip.message import Request
@@ -119,6 +120,8 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.TOO_MANY_HOPS
     if _came_back(request, attempt, board):
         return refusal.LOOP
+    if is_too_brief(request):
+        return refusal.SESSION_TOO_BRIEF
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route

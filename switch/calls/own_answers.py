@@ -5,6 +5,7 @@ from typing import Final
 from switch.calls.switchboard import ALLOW
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.message import Request, Response, make_response
+from switch.sip.option_tags import SUPPORTED_VALUE, lacking
 
 KNOWN_METHODS: Final = frozenset(METHODS) - {OTHER_METHOD}
 
@@ -13,6 +14,7 @@ def answer_options(request: Request) -> Response:
     response = make_response(request, 200)
     response.headers.add("allow", ALLOW)
     response.headers.add("accept", "application/sdp")
+    response.headers.add("supported", SUPPORTED_VALUE)
     return response
 
 
@@ -23,10 +25,11 @@ def refuse_method(request: Request) -> Response:
     return response
 
 
-def refuse_extensions(request: Request) -> Response:
-    """8.2.2.3, for a request with Require or Proxy-Require: no extension of SIP is supported."""
-    headers = request.headers
+def refuse_extensions(request: Request) -> Response | None:
+    """8.2.2.3, for a request with Require or Proxy-Require: 420 with what is lacking, None when nothing is."""
+    tags = lacking(request)
+    if not tags:
+        return None
     response = make_response(request, 420)
-    unsupported = [*headers.tokens("require"), *headers.tokens("proxy-require")]
-    response.headers.add("unsupported", ", ".join(unsupported))
+    response.headers.add("unsupported", ", ".join(tags))
     return response

@@ -2,6 +2,7 @@
 
 import pytest
 
+from switch.calls.q850 import read_reason
 from switch.sip.dialog import Dialog
 from switch.sip.message import Response
 from switch.sip.stack import ClientTransaction
@@ -78,8 +79,8 @@ def assert_over(house: House) -> None:
 @pytest.mark.parametrize(
     ("method", "status"),
     [
-        ("UPDATE", 405),
-        ("PRACK", 405),
+        ("UPDATE", 200),  # without an offer it is a refresh
+        ("PRACK", 481),
         ("REFER", 405),
         ("SUBSCRIBE", 405),
         ("NOTIFY", 405),
@@ -96,7 +97,7 @@ def test_what_is_not_carried_across_is_answered_here(side: str, method: str, sta
     send(asks, method)
     response = only_response(asks, house)
     assert response.status == status
-    assert "INVITE" in response.headers.tokens("allow")
+    assert method == "PRACK" or "INVITE" in response.headers.tokens("allow")
     assert response.headers.get("accept") == ("application/sdp" if method == "OPTIONS" else None)
     assert other.requests == []
     assert_up_until_hung_up(house, alice)
@@ -108,7 +109,7 @@ def test_an_extension_that_we_lack_is_420(method: str) -> None:
     send(alice, method, ("require", "teleport, 100rel"))
     response = only_response(alice, house)
     assert response.status == 420
-    assert response.headers.get("unsupported") == "teleport, 100rel"
+    assert response.headers.get("unsupported") == "teleport"
     assert bob.requests == []
     assert_up_until_hung_up(house, alice)
 
@@ -179,7 +180,7 @@ def test_the_cause_of_a_bye_is_on_record_and_in_ours_to_the_other_side(
     send(bob, "BYE", *said)
     house.run(1)
     reason = alice.requests_of("BYE")[0].headers.get("reason") or ""
-    assert reason.startswith(f"Q.850;cause={cause};")
+    assert read_reason(reason.split(", ")) == cause
     assert_over(house)
     assert [row.q850_cause for row in house.journal.cdrs()] == [cause, cause]
 
