@@ -10,6 +10,7 @@ from typing import Final
 
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.passing import BETWEEN_US, CHALLENGES
+from switch.calls.q850 import cause_of_status, status_of_cause
 from switch.calls.target import Target, TrunkTarget
 from switch.config import Trunk
 
@@ -58,12 +59,17 @@ def status_for_caller(outcome: LegOutcome) -> int:
 
     A redirection is not ours to pass on, nor is what concerns only that peer and us. And a 503 from behind would tell
     the phone that this exchange is down, so that it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263 4.3): a carrier's
-    becomes 500, an unreachable phone's 480.
+    becomes 500, an unreachable phone's 480. Where a 5xx of a gateway has a Reason that says more (a cause that the
+    status does not stand for), the caller hears what the cause means.
     """
     if outcome.status < 400:
         return 480
     if outcome.status in BETWEEN_US:
         return 500
+    if 500 <= outcome.status < 600 and not outcome.is_ours:
+        said = status_of_cause(outcome.q850_cause)
+        if said < 500 and outcome.q850_cause != cause_of_status(outcome.status):
+            return said
     if outcome.status == 503:
         return 480 if outcome.is_ours else 500
     return outcome.status

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switch.calls.diversions import diversions_to_line, diversions_to_trunk
 from switch.calls.identity import (
     Caller,
     LineCaller,
+    TrunkCaller,
     emergency_identity,
     from_towards_line,
     identity_towards_trunk,
@@ -48,8 +50,13 @@ def invitation_for(
     passed = passed_fields(request)
     body = body_of(request)
     if isinstance(target, LineTarget):
+        if isinstance(caller, TrunkCaller):
+            passed = [*passed, *diversions_to_line(request)]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
-    return _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    if isinstance(caller, TrunkCaller):
+        invitation.fields += diversions_to_trunk(request, target.trunk)
+    return invitation
 
 
 def _to_line(
