@@ -42,7 +42,8 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     """The first line that a phone reads. `password` empty: it neither registers nor knows an answer to a challenge.
 
     `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that. A phone that
-    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2).
+    `insists_on_one_codec` sends an offer of its own after each answer that names several (RFC 3264 10.2). One that
+    `requires_100rel` calls and rings only so (RFC 3262); `session_s` is the session timer it insists on (RFC 4028).
     """
 
     name: str
@@ -55,6 +56,8 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     claimed_host: str = ""
     register_for_s: int = 300
     insists_on_one_codec: bool = True
+    requires_100rel: bool = False
+    session_s: int = 0
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):
@@ -95,6 +98,12 @@ class Resume(msgspec.Struct, frozen=True, tag="resume"):
     call: int
 
 
+class SendUpdate(msgspec.Struct, frozen=True, tag="update"):
+    """The session offered anew, by UPDATE; before the answer, too."""
+
+    call: int
+
+
 class SendInfo(msgspec.Struct, frozen=True, tag="info"):
     """One DTMF digit by INFO."""
 
@@ -112,7 +121,9 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
     """End calls, unregister, exit."""
 
 
-Command = Register | Unregister | Dial | Answer | HangUp | Hold | Resume | SendInfo | CountAudio | Quit
+Command = (
+    Register | Unregister | Dial | Answer | HangUp | Hold | Resume | SendUpdate | SendInfo | CountAudio | Quit
+)
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -36,6 +36,7 @@ ping_interval_s = 5
 
 [calls]
 no_answer_timeout_s = 5
+session_expires_s = 90
 """
 TRUNKS = """
 [trunk.carrier_a]
@@ -130,6 +131,8 @@ class Town(LocalExchange):
         claimed_host: str = "",
         register_for_s: int = 300,
         insists_on_one_codec: bool = True,
+        requires_100rel: bool = False,
+        session_s: int = 0,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -143,6 +146,8 @@ class Town(LocalExchange):
             claimed_host=claimed_host,
             register_for_s=register_for_s,
             insists_on_one_codec=insists_on_one_codec,
+            requires_100rel=requires_100rel,
+            session_s=session_s,
         )
 
     def start_carrier(self, name: str) -> Phone:
