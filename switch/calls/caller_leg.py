@@ -111,6 +111,7 @@ class CallerLeg(Leg):
             self._reliable.drop_waiting(now)
         self.sent_body = body or self.sent_body
         response = self._response(200, None, body, fields)
+        response.headers.add("supported", SUPPORTED_VALUE)
         for name, value in self.session.accept(self.request, now):
             response.headers.add(name, value)
         self.transaction.respond(response, now)
@@ -187,7 +188,6 @@ class CallerLeg(Leg):
         headers = response.headers
         headers.add("contact", self.contact)
         headers.add("allow", ALLOW)
-        headers.add("supported", SUPPORTED_VALUE)
         headers.add("server", USER_AGENT)
         for name, value in fields:
             headers.add(name, value)

@@ -18,7 +18,7 @@ from switch.calls.identity import (
     identity_towards_trunk,
 )
 from switch.calls.number_plan import NumberFormat, format_number
-from switch.calls.passing import Body, Fields, body_of, only_listed, passed_fields
+from switch.calls.passing import Body, Fields, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def invitation_for(
     hops = request.max_forwards
     max_forwards = (MAX_FORWARDS if hops is None else hops) - 1
     passed = passed_fields(request)
-    body = body_of(request)
+    body = caller_leg.own_body
     if isinstance(target, LineTarget):
         if isinstance(caller, TrunkCaller):
             passed = [*passed, *diversions_to_line(request)]

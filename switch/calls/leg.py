@@ -234,8 +234,11 @@ class Leg:
         if self.state is LegState.UP:
             self.ended_at = now
             self.free()
-            reasons = request.headers.values("reason") if "reason" in request.headers else []
-            self.call.on_hung_up(self, now, read_reason(reasons), passed_reason(reasons))
+            if "reason" in request.headers:
+                reasons = request.headers.values("reason")
+                self.call.on_hung_up(self, now, read_reason(reasons), passed_reason(reasons))
+            else:
+                self.call.on_hung_up(self, now, None, "")
         elif self.state is LegState.SETTING_UP:
             # RFC 3261 15: a caller may end an early dialog with BYE; it is a CANCEL in all but name.
             self.call.on_cancelled(now)
