@@ -448,3 +448,24 @@ def test_session_expires_is_read(value: str, found: SessionExpires | None) -> No
 @pytest.mark.parametrize(("value", "found"), [("90", 90), ("90;x", 90), ("", 0), ("1_0", 0), ("x", 0)])
 def test_min_se_is_read(value: str, found: int) -> None:
     assert min_se(Headers([("min-se", value)])) == found
+
+
+# On a bad link
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("allow", [[UPDATE], []])
+def test_a_bad_link_is_no_end_and_the_talk_is_charged(seed: int, allow: list[tuple[str, str]]) -> None:
+    house, alice, carrier = make_house()
+    call(house, alice, carrier, [*allow], [*allow])
+    link = house.link
+    link._random.seed(seed)
+    link.loss, link.duplication, link.reorder = 0.2, 0.1, 0.1
+    house.run(2000)
+    assert len(house.exchange.board.calls) == 1
+    assert house.exchange.counts.session_refreshes >= 12  # each side at 300, 600, ...
+    link.loss = link.duplication = link.reorder = 0.0
+    alice.hang_up()
+    house.run(120)
+    house.assert_clean()
+    assert charged(house)[0] == pytest.approx(2002, abs=2)

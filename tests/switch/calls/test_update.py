@@ -296,3 +296,20 @@ def test_the_callee_refuses_while_its_update_is_open() -> None:
     house.run(120)
     house.assert_clean()
     assert house.exchange.counts.bugs == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_over_a_bad_link_offers_from_both_sides_are_answered_or_refused_and_the_call_stays(seed: int) -> None:
+    house, alice, bob = a_call()
+    link = house.link
+    link.loss, link.duplication, link.reorder = 0.15, 0.1, 0.1
+    for turn in range(2, 8):
+        asks = alice if (turn + seed) % 2 else bob
+        asks.update(OFFER.replace(b"- 1 1", b"- 1 %d" % turn))
+        house.run(1 if turn % 3 else 30)
+    house.run(40)
+    assert house.exchange.counts.bugs == 0
+    assert len(house.exchange.board.calls) == 1
+    assert 200 in alice.statuses + bob.statuses
+    link.loss = link.duplication = link.reorder = 0.0
+    assert_over(house, alice)
