@@ -29,6 +29,7 @@ from switch.calls.number_plan import (
 )
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
+from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target, TrunkTarget
 from switch.sip.message import Request
@@ -131,6 +132,8 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.TOO_MANY_HOPS
     if _came_back(request, attempt, board):
         return refusal.LOOP
+    if is_too_brief(request):
+        return refusal.SESSION_TOO_BRIEF
     replaced = leg_to_replace(request, board)
     if replaced is not None:
         # Pick-up and attended transfer will take the leg from here; until then it stays where it is.
