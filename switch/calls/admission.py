@@ -28,6 +28,7 @@ from switch.calls.number_plan import (
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
 
@@ -119,6 +120,8 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.TOO_MANY_HOPS
     if _came_back(request, attempt, board):
         return refusal.LOOP
+    if is_broken_offer(request.headers.get("content-type"), request.body):
+        return refusal.BROKEN_OFFER
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route

@@ -43,11 +43,12 @@ NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is register
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
 LOOP: Final = Refusal("loop", 482, 25, "the call came back to where it had been")
 TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
+BROKEN_OFFER: Final = Refusal("broken_offer", 488, 65, "the body says it is SDP and is no session description")
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
-    DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, UNRECOGNISED, SERVICE_UNKNOWN, TRUNK_TO_TRUNK,
-    NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, NOT_IN_USE, TRUNK_FULL, NOT_REGISTERED,
-    CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
+    DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, BROKEN_OFFER, UNRECOGNISED, SERVICE_UNKNOWN,
+    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, NOT_IN_USE, TRUNK_FULL,
+    NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {
