@@ -135,6 +135,7 @@ class Control:
             **process.status(),
             "records_quarantined": process.books_state.quarantined,
             "logins": dict(process.exchange.counts.logins),
+            "quirks": {name: count for name, count in process.exchange.sip_counts.quirks.items() if count},
         }
 
     def _calls(self, request: ControlRequest) -> list[LiveCall]:
