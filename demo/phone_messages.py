@@ -42,7 +42,9 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     """The first line that a phone reads. `password` empty: it neither registers nor knows an answer to a challenge.
 
     `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that. A phone that
-    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2).
+    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2). Two with
+    the same `instance` (a UUID) and another `reg_id` are two connections of one phone (RFC 5626). One that
+    `watches_mailbox` subscribes to it once registered, one that `publishes` tells the exchange whether it is there.
     """
 
     name: str
@@ -55,6 +57,10 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     claimed_host: str = ""
     register_for_s: int = 300
     insists_on_one_codec: bool = True
+    instance: str = ""
+    reg_id: int = 0
+    watches_mailbox: bool = False
+    publishes: bool = False
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):
@@ -102,6 +108,39 @@ class SendInfo(msgspec.Struct, frozen=True, tag="info"):
     digit: str
 
 
+class Watch(msgspec.Struct, frozen=True, tag="watch"):
+    """Subscribe to the presence of an address."""
+
+    uri: str
+
+
+class Unwatch(msgspec.Struct, frozen=True, tag="unwatch"):
+    """The opposite."""
+
+    uri: str
+
+
+class BeThere(msgspec.Struct, frozen=True, tag="be_there"):
+    """What to publish: online or not, and a few words."""
+
+    is_online: bool
+    note: str = ""
+
+
+class SendText(msgspec.Struct, frozen=True, tag="text"):
+    """A MESSAGE to an address, outside any call."""
+
+    uri: str
+    text: str
+
+
+class Transfer(msgspec.Struct, frozen=True, tag="transfer"):
+    """REFER the other side of a call to an address."""
+
+    call: int
+    uri: str
+
+
 class CountAudio(msgspec.Struct, frozen=True, tag="count_audio"):
     """Asks for `AudioCounted`."""
 
@@ -112,7 +151,23 @@ class Quit(msgspec.Struct, frozen=True, tag="quit"):
     """End calls, unregister, exit."""
 
 
-Command = Register | Unregister | Dial | Answer | HangUp | Hold | Resume | SendInfo | CountAudio | Quit
+Command = (
+    Register
+    | Unregister
+    | Dial
+    | Answer
+    | HangUp
+    | Hold
+    | Resume
+    | SendInfo
+    | Watch
+    | Unwatch
+    | BeThere
+    | SendText
+    | Transfer
+    | CountAudio
+    | Quit
+)
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -156,6 +211,42 @@ class AudioCounted(msgspec.Struct, frozen=True, tag="audio"):
     codec: str
 
 
+class PresenceChanged(msgspec.Struct, frozen=True, tag="presence"):
+    """What the phone shows of somebody that it watches. `subscription` is pjsip's name of its state."""
+
+    uri: str
+    is_online: bool
+    note: str
+    subscription: str
+    reason: str
+
+
+class MailboxChanged(msgspec.Struct, frozen=True, tag="mailbox"):
+    """What the phone was told of its mailbox, as it came."""
+
+    text: str
+
+
+class TextArrived(msgspec.Struct, frozen=True, tag="text_arrived"):
+    sender: str
+    text: str
+
+
+class TextSent(msgspec.Struct, frozen=True, tag="text_sent"):
+    """The final answer to a MESSAGE."""
+
+    status: int
+    reason: str
+
+
+class TransferReported(msgspec.Struct, frozen=True, tag="transferred"):
+    """The answer to a REFER, or what a NOTIFY said of it."""
+
+    call: int
+    status: int
+    is_final: bool
+
+
 class SipSeen(msgspec.Struct, frozen=True, tag="sip"):
     """One message that the phone sent or received, whole."""
 
@@ -179,6 +270,11 @@ Event = (
     | CallChanged
     | MediaChanged
     | AudioCounted
+    | PresenceChanged
+    | MailboxChanged
+    | TextArrived
+    | TextSent
+    | TransferReported
     | SipSeen
     | CommandFailed
 )

@@ -18,6 +18,7 @@ import pjsua2 as pj
 from demo.phone_messages import (
     Answer,
     AudioCounted,
+    BeThere,
     CallArrived,
     CallChanged,
     CallState,
@@ -28,18 +29,27 @@ from demo.phone_messages import (
     Event,
     HangUp,
     Hold,
+    MailboxChanged,
     MediaChanged,
     MediaState,
     PhoneSettings,
+    PresenceChanged,
     Quit,
     Ready,
     Register,
     RegistrationChanged,
     Resume,
     SendInfo,
+    SendText,
     SipSeen,
+    TextArrived,
+    TextSent,
+    Transfer,
+    TransferReported,
     Transport,
     Unregister,
+    Unwatch,
+    Watch,
 )
 
 LOOPBACK = "127.0.0.1"
@@ -134,10 +144,35 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
             self.account.tone.startTransmit(self.getAudioMedia(-1))
         self.account.pipe.tell(MediaChanged(self.number, state))
 
+    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+        self.account.pipe.tell(TransferReported(self.number, prm.statusCode, bool(prm.finalNotify)))
+
     def counted(self) -> AudioCounted:
         statistics, stream = self.getStreamStat(0), self.getStreamInfo(0)
         sent, received = statistics.rtcp.txStat.pkt, statistics.rtcp.rxStat.pkt
         return AudioCounted(self.number, sent, received, stream.codecName)
+
+
+class PhoneBuddy(pj.Buddy):  # type: ignore[misc]
+    """Somebody whose presence the phone shows."""
+
+    def __init__(self, pipe: Pipe, uri: str) -> None:
+        super().__init__()
+        self.pipe = pipe
+        self.uri = uri
+
+    def onBuddyState(self) -> None:  # noqa: N802
+        info = self.getInfo()
+        status = info.presStatus
+        self.pipe.tell(
+            PresenceChanged(
+                self.uri,
+                status.status == pj.PJSUA_BUDDY_STATUS_ONLINE,
+                status.note,
+                info.subStateName,
+                info.subTermReason,
+            )
+        )
 
 
 class PhoneAccount(pj.Account):  # type: ignore[misc]
@@ -148,12 +183,33 @@ class PhoneAccount(pj.Account):  # type: ignore[misc]
         self.pipe = pipe
         self.tone = tone
         self.calls: dict[int, PhoneCall] = {}
+        self.buddies: dict[str, PhoneBuddy] = {}
         self.is_registered = False
         self._last_incoming = 1000  # below are the calls that the driver numbers
 
     def onRegState(self, prm: Any) -> None:  # noqa: N802
         self.is_registered = bool(self.getInfo().regIsActive)
         self.pipe.tell(RegistrationChanged(prm.code, prm.reason, self.is_registered))
+
+    def onMwiInfo(self, prm: Any) -> None:  # noqa: N802
+        self.pipe.tell(MailboxChanged(prm.rdata.wholeMsg.partition("\r\n\r\n")[2]))
+
+    def onInstantMessage(self, prm: Any) -> None:  # noqa: N802
+        self.pipe.tell(TextArrived(prm.fromUri, prm.msgBody))
+
+    def onInstantMessageStatus(self, prm: Any) -> None:  # noqa: N802
+        self.pipe.tell(TextSent(prm.code, prm.reason))
+
+    def watch(self, uri: str) -> PhoneBuddy:
+        """A new one, or the one that there is."""
+        buddy = self.buddies.get(uri)
+        if buddy is None:
+            config = pj.BuddyConfig()
+            config.uri = uri
+            config.subscribe = False
+            buddy = self.buddies[uri] = PhoneBuddy(self.pipe, uri)
+            buddy.create(self, config)
+        return buddy
 
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
         self._last_incoming += 1
@@ -198,6 +254,20 @@ class Phone:
                 calls[number].answer(parameters)
             case HangUp(call=number):
                 calls[number].hangup(pj.CallOpParam())
+            case Hold() | Resume() | SendInfo() | Transfer():
+                self._do_in_call(command)
+            case Watch() | Unwatch() | BeThere() | SendText():
+                self._do_outside_calls(command)
+            case CountAudio(call=number):
+                self._pipe.tell(calls[number].counted())
+            case Quit():
+                self._quit()
+            case _:
+                assert_never(command)
+
+    def _do_in_call(self, command: Hold | Resume | SendInfo | Transfer) -> None:
+        calls = self._account.calls
+        match command:
             case Hold(call=number):
                 calls[number].setHold(pj.CallOpParam(True))
             case Resume(call=number):
@@ -208,10 +278,23 @@ class Phone:
                 dtmf = pj.CallSendDtmfParam()
                 dtmf.method, dtmf.digits = pj.PJSUA_DTMF_METHOD_SIP_INFO, digit
                 calls[number].sendDtmf(dtmf)
-            case CountAudio(call=number):
-                self._pipe.tell(calls[number].counted())
-            case Quit():
-                self._quit()
+            case Transfer(call=number, uri=uri):
+                calls[number].xfer(uri, pj.CallOpParam())
+            case _:
+                assert_never(command)
+
+    def _do_outside_calls(self, command: Watch | Unwatch | BeThere | SendText) -> None:
+        match command:
+            case Watch(uri=uri):
+                self._account.watch(uri).subscribePresence(True)
+            case Unwatch(uri=uri):
+                self._account.watch(uri).subscribePresence(False)
+            case BeThere(is_online=is_online, note=note):
+                self._account.setOnlineStatus(_presence(is_online, note))
+            case SendText(uri=uri, text=text):
+                message = pj.SendInstantMessageParam()
+                message.content = text
+                self._account.watch(uri).sendInstantMessage(message)
             case _:
                 assert_never(command)
 
@@ -261,6 +344,11 @@ class Phone:
         if settings.claimed_host:
             config.natConfig.contactRewriteUse = 0  # a phone that never learns where it really is
             config.natConfig.viaRewriteUse = 0
+        if settings.instance:
+            config.natConfig.sipOutboundInstanceId = f"<urn:uuid:{settings.instance}>"
+            config.natConfig.sipOutboundRegId = str(settings.reg_id)
+        config.mwiConfig.enabled = settings.watches_mailbox
+        config.presConfig.publishEnabled = settings.publishes
         if settings.password:
             config.sipConfig.proxies.append(f"sip:{settings.server};lr{over_tcp}")
             config.regConfig.registrarUri = f"sip:{settings.server}{over_tcp}"
@@ -279,6 +367,14 @@ class Phone:
         tones = pj.ToneDescVector()
         tones.append(tone)
         self._tone.play(tones, True)
+
+
+def _presence(is_online: bool, note: str) -> Any:
+    status = pj.PresenceStatus()
+    status.status = pj.PJSUA_BUDDY_STATUS_ONLINE if is_online else pj.PJSUA_BUDDY_STATUS_OFFLINE
+    status.activity = pj.PJRPID_ACTIVITY_UNKNOWN
+    status.note = note
+    return status
 
 
 def _with_headers(headers: list[tuple[str, str]]) -> Any:

@@ -1,4 +1,4 @@
-"""How the switch's live tables (status, calls, registrations) are shown as text. Pure.
+"""How the switch's live tables (status, calls, registrations, subscriptions, bans) are shown as text. Pure.
 
 The switch owns what a row holds (switch/control.py). A field known here gets a heading and its unit; a field
 that is not known is left to `--json`, except in `status`, which shows everything.
@@ -11,9 +11,11 @@ import msgspec
 
 from offhook.moments import format_duration, format_moment
 from offhook.output import Column
+from provisioning.printable import shorten
 from rating.money import format_pounds
 
 Row = dict[str, Any]
+LISTED_CHARS_MAX = 24
 
 
 def _text(value: Any) -> str:
@@ -34,6 +36,17 @@ def _moment(value: Any) -> str:
 
 def _yes(value: Any) -> str:
     return "yes" if value else "no"
+
+
+def _list(value: Any) -> str:
+    """Each shortened and escaped: what a stranger wrote must not fill the line, nor move the cursor."""
+    return (
+        ", ".join(shorten(str(item), LISTED_CHARS_MAX) for item in value) if isinstance(value, list) else ""
+    )
+
+
+def _if_any(value: Any) -> str:
+    return str(value) if value else ""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -70,6 +83,30 @@ REGISTRATION_FIELDS: tuple[Field, ...] = (
     Field("is_behind_nat", "behind nat", _yes),
     Field("is_dead", "silent", _yes),
     Field("user_agent", "phone"),
+    Field("instance", "instance"),
+    Field("reg_id", "flow", _if_any, is_right=True),
+    Field("path_hops", "proxies", _if_any, is_right=True),
+)
+
+BAN_FIELDS: tuple[Field, ...] = (
+    Field("source", "source"),
+    Field("line", "only line"),
+    Field("reason", "reason"),
+    Field("failures", "failures", is_right=True),
+    Field("times", "times", is_right=True),
+    Field("since_ms", "since", _moment),
+    Field("until_ms", "until", _moment),
+    Field("users", "lines tried", _list),
+)
+SUBSCRIPTION_FIELDS: tuple[Field, ...] = (
+    Field("watcher", "user"),
+    Field("package", "watches"),
+    Field("resource", "of"),
+    Field("source", "from"),
+    Field("expires_in_s", "expires in", _duration, is_right=True),
+    Field("notifies", "told", is_right=True),
+    Field("is_waiting", "waiting", _yes),
+    Field("contact", "contact"),
 )
 
 

@@ -1,10 +1,11 @@
 """What a command prints: tables and facts for people, or JSON.
 
 A terminal gets a table drawn by rich; a pipe gets plain aligned text that grep and awk read. Other people's
-text is escaped in both, and never taken for rich's markup. JSON is printed as it is stored: JSON escapes by
-itself.
+text is escaped in both, and never taken for rich's markup. In JSON it is as it is stored, what does not print
+as \\uNNNN.
 """
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
@@ -37,7 +38,17 @@ def columns(*titles: str) -> list[Column]:
 
 def print_json(value: Any) -> None:
     """Indented; keys as the structs name them. Money stays integer micros, times stay milliseconds."""
-    print_line(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    # JSON itself escapes only what is below a space; U+009B moves a cursor, too.
+    print_line("\n".join(_json_escaped(line) for line in text.split("\n")))
+
+
+def _json_escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(
+        character if character.isprintable() else json.dumps(character)[1:-1] for character in line
+    )
 
 
 def print_table(heads: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: str) -> None:

@@ -24,6 +24,13 @@ class DigestPolicy(enum.Enum):
     SHA256 = "sha256"
 
 
+class LineKind(enum.Enum):
+    """What is at a line's end: a phone, or a customer's trunk, a PBX that wants to be told the number dialled."""
+
+    PHONE = "phone"
+    TRUNK = "trunk"
+
+
 class Account(msgspec.Struct, frozen=True):
     """Who pays. `credit_limit_micros` is how far below zero a postpaid account may go; prepaid has 0."""
 
@@ -41,8 +48,32 @@ class Account(msgspec.Struct, frozen=True):
         return -self.credit_limit_micros
 
 
+class LineAddress(msgspec.Struct, frozen=True):
+    """Where a PBX is that does not register. `transport` is udp, tcp or tls."""
+
+    transport: str
+    host: str
+    port: int
+
+    @property
+    def is_datagram(self) -> bool:
+        return self.transport == "udp"
+
+    @property
+    def host_port(self) -> str:
+        """As in a URI: an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.host_port}"
+
+
 class Line(msgspec.Struct, frozen=True):
-    """A registration identity: the user part of its AOR, its password's HA1s, and what it may present."""
+    """A registration identity: the user part of its AOR, its password's HA1s, and what it may present.
+
+    Only a trunk has `addresses`. New fields go to the end, with a default: an older release wrote the checkpoint.
+    """
 
     user: str
     account_id: int
@@ -55,6 +86,9 @@ class Line(msgspec.Struct, frozen=True):
     emergency_address: str
     withholds_cli: bool
     calls_max: int
+    kind: LineKind = LineKind.PHONE
+    addresses: tuple[LineAddress, ...] = ()
+    calls_per_second_max: int = 0
 
 
 class Number(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ expected.
 
 from collections.abc import Callable
 
-from provisioning.model import AccountKind
+from provisioning.model import AccountKind, LineAddress, LineKind
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue
 from rating.money import format_pounds
@@ -22,6 +22,7 @@ REALM_CHARS_MAX = 253  # a domain name (RFC 1035 2.3.4)
 TARIFF_CHARS_MAX = 64
 TEXT_CHARS_MAX = 250  # an address or a memo: fits a form field, a log line and a letter
 CALLS_MAX_MAX = 10_000  # ten times what one switch carries at once; more is a typing error
+CALLS_PER_SECOND_MAX_MAX = 1000  # what one switch is built for is 200
 CREDIT_MICROS_MAX = 1_000_000 * 1_000_000  # a million pounds in one movement is a typing error
 IDEMPOTENCY_KEY_CHARS_MAX = 128
 
@@ -78,6 +79,21 @@ def check_calls_max(calls_max: int) -> int:
     if not 0 <= calls_max <= CALLS_MAX_MAX:
         raise InvalidValue("calls at once", str(calls_max), f"0 (the configured limit) to {CALLS_MAX_MAX}")
     return calls_max
+
+
+def check_calls_per_second_max(calls_per_second_max: int) -> int:
+    """0 means: no limit."""
+    if not 0 <= calls_per_second_max <= CALLS_PER_SECOND_MAX_MAX:
+        expected = f"0 (no limit) to {CALLS_PER_SECOND_MAX_MAX}"
+        raise InvalidValue("calls per second", str(calls_per_second_max), expected)
+    return calls_per_second_max
+
+
+def check_kind(kind: LineKind, addresses: tuple[LineAddress, ...]) -> LineKind:
+    """A phone registers; only what is a trunk may be known by its address."""
+    if addresses and kind is not LineKind.TRUNK:
+        raise InvalidValue("kind", kind.value, "trunk, as the line has addresses")
+    return kind
 
 
 def check_credit_limit(credit_limit_micros: int, kind: AccountKind) -> int:

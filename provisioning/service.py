@@ -11,8 +11,10 @@ import asyncpg
 import msgspec
 
 from provisioning import cdr_search, quarantine, rules, store
+from provisioning.line_addresses import check_line_addresses
 from provisioning.line_import import import_lines
-from provisioning.model import Account, AccountKind, DigestPolicy, Line, Number
+from provisioning.model import Account, AccountKind, DigestPolicy, Line, LineAddress, LineKind
+from provisioning.number_ranges import assign_numbers, unassign_numbers
 from provisioning.numbers import parse_number
 from provisioning.passwords import generate_password, ha1_md5, ha1_sha256
 from provisioning.problems import (
@@ -87,9 +89,11 @@ __all__ = [
     "add_account",
     "add_line",
     "assign_number",
+    "assign_numbers",
     "connect",
     "count_quarantined",
     "import_lines",
+    "lines_with_addresses",
     "lines_without_emergency",
     "list_accounts",
     "list_cdrs",
@@ -106,6 +110,7 @@ __all__ = [
     "suspend_account",
     "top_up",
     "unassign_number",
+    "unassign_numbers",
 ]
 
 
@@ -215,10 +220,14 @@ async def add_line(
     cli: str = "",
     calls_max: int = 0,
     withholds_cli: bool = False,
+    kind: LineKind = LineKind.PHONE,
+    addresses: Sequence[str] = (),
+    calls_per_second_max: int = 0,
 ) -> AddedLine:
     """A new line. Without a password one is made, and the result is the only place where it can be read.
 
     `cli` and `emergency_number` are taken in any spelling. `calls_max` 0: the configured limit.
+    `calls_per_second_max` 0: none. `addresses` are a trunk's that does not register, see `line_addresses`.
     """
     rules.check_user(user)
     rules.check_realm(realm)
@@ -237,14 +246,20 @@ async def add_line(
         emergency_address=rules.check_text("emergency address", emergency_address),
         withholds_cli=withholds_cli,
         calls_max=rules.check_calls_max(calls_max),
+        kind=rules.check_kind(kind, found := check_line_addresses(addresses)),
+        addresses=found,
+        calls_per_second_max=rules.check_calls_per_second_max(calls_per_second_max),
     )
     async with db.acquire() as connection, connection.transaction():
         account = await _find_account(connection, account_name)
         line = msgspec.structs.replace(line, account_id=account.id)
+        if await store.existing_users(connection, [user]):
+            raise Refused(f"line {shown(user)} exists already")
+        await _refuse_taken_addresses(connection, line)
         try:
             await store.insert_lines(connection, [line])
         except asyncpg.UniqueViolationError:
-            raise Refused(f"line {shown(user)} exists already") from None
+            raise Refused(f"line {shown(user)} or its address was added at this very moment") from None
     return AddedLine(line=line, generated_password=secret if password is None else None)
 
 
@@ -260,8 +275,14 @@ async def set_line(
     cli: str | None = None,
     calls_max: int | None = None,
     withholds_cli: bool | None = None,
+    kind: LineKind | None = None,
+    addresses: Sequence[str] | None = None,
+    calls_per_second_max: int | None = None,
 ) -> AddedLine:
-    """Change what is not None ("" clears), leave the rest. `is_password_generated` makes a new password."""
+    """Change what is not None ("" clears), leave the rest. `is_password_generated` makes a new password.
+
+    `addresses` replace those it had; none at all: it registers from now on.
+    """
     if password is not None:
         rules.check_password(password, user=user)
     generated = generate_password() if is_password_generated and password is None else None
@@ -276,9 +297,16 @@ async def set_line(
             cli=cli,
             calls_max=calls_max,
             withholds_cli=withholds_cli,
+            kind=kind,
+            addresses=line.addresses if addresses is None else check_line_addresses(addresses),
+            calls_per_second_max=calls_per_second_max,
         )
         if changed != line:
-            await store.update_line(connection, changed)
+            await _refuse_taken_addresses(connection, changed)
+            try:
+                await store.update_line(connection, changed)
+            except asyncpg.UniqueViolationError:
+                raise Refused("one of these addresses was taken at this very moment") from None
     return AddedLine(line=changed, generated_password=generated)
 
 
@@ -315,43 +343,25 @@ async def lines_without_emergency(db: asyncpg.Pool) -> list[LineView]:
         return await store.views_without_emergency(connection)
 
 
+async def lines_with_addresses(db: asyncpg.Pool) -> list[Line]:
+    """Trunks that are known by where they are."""
+    async with db.acquire() as connection:
+        return await store.load_lines_with_addresses(connection)
+
+
 # --- numbers
 
 
 async def assign_number(db: asyncpg.Pool, number: str, user: str) -> NumberView:
     """Let a number ring a line. Assigning it again to the same line is no error; to another line it is."""
-    e164 = parse_number(number)
-    try:
-        async with db.acquire() as connection, connection.transaction():
-            await _find_line(connection, user, is_locked=True)
-            have = await store.find_number(connection, e164)
-            if have is None:
-                await store.insert_numbers(connection, [Number(e164=e164, line=user)])
-            elif have.line != user:
-                raise Refused(f"{e164} is assigned to line {shown(have.line)}: unassign it first")
-            return await store.number_view(connection, e164)
-    except asyncpg.UniqueViolationError:
-        raise Refused(f"{e164} was assigned to a line at this very moment") from None
+    (view,) = await assign_numbers(db, parse_number(number), user)
+    return view
 
 
 async def unassign_number(db: asyncpg.Pool, number: str) -> NumberView:
-    """Take a number from its line; what it was is returned.
-
-    Refused while the line shows it to an emergency centre or as its CLI: the next owner's address would be
-    sent.
-    """
-    e164 = parse_number(number)
-    async with db.acquire() as connection, connection.transaction():
-        have = await store.find_number(connection, e164, is_locked=True)
-        if have is None:
-            raise Refused(f"{e164} is not assigned")
-        line = await _find_line(connection, have.line)
-        if e164 in (line.emergency_number, line.cli):
-            role = "emergency number" if e164 == line.emergency_number else "CLI"
-            raise Refused(f"{e164} is the {role} of line {shown(line.user)}: set another one first")
-        view = await store.number_view(connection, e164)
-        await store.delete_number(connection, e164)
-        return view
+    """Take a number from its line; what it was is returned. What forbids it: see `unassign_numbers`."""
+    (view,) = await unassign_numbers(db, parse_number(number))
+    return view
 
 
 async def list_numbers(db: asyncpg.Pool) -> list[NumberView]:
@@ -482,6 +492,9 @@ def _changed_line(
     cli: str | None,
     calls_max: int | None,
     withholds_cli: bool | None,
+    kind: LineKind | None,
+    addresses: tuple[LineAddress, ...],
+    calls_per_second_max: int | None,
 ) -> Line:
     """The line with what is not None in place of what it had."""
     keep = line.emergency_number, line.emergency_address, line.cli
@@ -499,7 +512,20 @@ def _changed_line(
         cli=rules.check_number_or_none("CLI", own_cli),
         calls_max=line.calls_max if calls_max is None else rules.check_calls_max(calls_max),
         withholds_cli=line.withholds_cli if withholds_cli is None else withholds_cli,
+        kind=rules.check_kind(kind or line.kind, addresses),
+        addresses=addresses,
+        calls_per_second_max=line.calls_per_second_max
+        if calls_per_second_max is None
+        else rules.check_calls_per_second_max(calls_per_second_max),
     )
+
+
+async def _refuse_taken_addresses(connection: asyncpg.Connection, line: Line) -> None:
+    """Who calls from an address is one line's; the table's constraints say so, too."""
+    for address in line.addresses:
+        owner = await store.user_at(connection, address)
+        if owner is not None and owner != line.user:
+            raise Refused(f"the address {address} belongs to line {shown(owner)}")
 
 
 def _listed(numbers: Sequence[str]) -> str:

@@ -7,11 +7,23 @@ transactions belong to the callers. CDRs have their own file, `cdr_search`; what
 
 # ruff: noqa: S608 - statements are put together from constants of this file; values are always parameters
 
+import ipaddress
 from collections.abc import Iterable, Sequence
 
 import asyncpg
 
-from provisioning.model import Account, AccountBalance, AccountKind, CreditRow, DigestPolicy, Line, Number
+from provisioning.line_addresses import parse_line_address
+from provisioning.model import (
+    Account,
+    AccountBalance,
+    AccountKind,
+    CreditRow,
+    DigestPolicy,
+    Line,
+    LineAddress,
+    LineKind,
+    Number,
+)
 from provisioning.utc import ms_from_time
 from provisioning.views import AccountView, LineView, Movement, NumberView
 from rating.money import VatMode
@@ -19,9 +31,15 @@ from rating.money import VatMode
 ACCOUNT_COLUMNS = "a.id, a.name, a.kind, a.vat, a.tariff, a.credit_limit_micros, a.is_suspended, a.calls_max"
 LINE_COLUMNS = (
     "l.user_part, l.account_id, l.realm, l.ha1_md5, l.ha1_sha256, l.digest, l.cli, l.emergency_number,"
-    " l.emergency_address, l.withholds_cli, l.calls_max"
+    " l.emergency_address, l.withholds_cli, l.calls_max, l.kind, l.calls_per_second_max"
 )
 _LINE_INSERT = [column.removeprefix("l.") for column in LINE_COLUMNS.split(", ")]
+# In the spelling of parse_line_address.
+LINE_ADDRESSES = (
+    "ARRAY(SELECT x.transport || ':' ||"
+    " CASE family(x.host) WHEN 4 THEN host(x.host) ELSE '[' || host(x.host) || ']' END || ':' || x.port"
+    " FROM line_addresses x WHERE x.line = l.user_part ORDER BY x.position) AS addresses"
+)
 NUMBER_ORDER = "assigned_at, e164"  # a line without a CLI of its own presents its first number
 MOVEMENTS_SHOWN = 20  # one screen of `account show`
 
@@ -52,6 +70,9 @@ def line_from_row(row: asyncpg.Record) -> Line:
         emergency_address=row["emergency_address"],
         withholds_cli=row["withholds_cli"],
         calls_max=row["calls_max"],
+        kind=LineKind(row["kind"]),
+        addresses=tuple(parse_line_address(text) for text in row["addresses"]),
+        calls_per_second_max=row["calls_per_second_max"],
     )
 
 
@@ -85,7 +106,17 @@ async def load_balances(db: asyncpg.Connection) -> list[AccountBalance]:
 
 async def load_lines(db: asyncpg.Connection, users: Sequence[str] | None = None) -> list[Line]:
     some = "" if users is None else " WHERE l.user_part = ANY ($1::text[])"
-    rows = await db.fetch(f"SELECT {LINE_COLUMNS} FROM lines l{some}", *([] if users is None else [users]))
+    rows = await db.fetch(
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l{some}", *([] if users is None else [users])
+    )
+    return [line_from_row(row) for row in rows]
+
+
+async def load_lines_with_addresses(db: asyncpg.Connection) -> list[Line]:
+    rows = await db.fetch(
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l"
+        " WHERE l.user_part IN (SELECT line FROM line_addresses) ORDER BY l.user_part"
+    )
     return [line_from_row(row) for row in rows]
 
 
@@ -244,7 +275,7 @@ async def latest_movements(db: asyncpg.Connection, account_id: int) -> list[Move
 
 
 async def insert_lines(db: asyncpg.Connection, lines: Sequence[Line]) -> None:
-    """Raises UniqueViolationError if one exists already."""
+    """Raises UniqueViolationError if one exists already, or one of their addresses."""
     rows = [
         (
             line.user,
@@ -258,18 +289,21 @@ async def insert_lines(db: asyncpg.Connection, lines: Sequence[Line]) -> None:
             line.emergency_address,
             line.withholds_cli,
             line.calls_max,
+            line.kind.value,
+            line.calls_per_second_max,
         )
         for line in lines
     ]
     await db.copy_records_to_table("lines", records=rows, columns=_LINE_INSERT)
+    await _insert_addresses(db, lines)
 
 
 async def update_line(db: asyncpg.Connection, line: Line) -> None:
-    """Everything of a line but its user and its account."""
+    """Everything of a line but its user and its account. Raises UniqueViolationError for an address of another's."""
     await db.execute(
         "UPDATE lines SET realm = $2, ha1_md5 = $3, ha1_sha256 = $4, digest = $5, cli = $6,"
-        " emergency_number = $7, emergency_address = $8, withholds_cli = $9, calls_max = $10"
-        " WHERE user_part = $1",
+        " emergency_number = $7, emergency_address = $8, withholds_cli = $9, calls_max = $10, kind = $11,"
+        " calls_per_second_max = $12 WHERE user_part = $1",
         line.user,
         line.realm,
         line.ha1_md5,
@@ -280,13 +314,45 @@ async def update_line(db: asyncpg.Connection, line: Line) -> None:
         line.emergency_address,
         line.withholds_cli,
         line.calls_max,
+        line.kind.value,
+        line.calls_per_second_max,
     )
+    await db.execute("DELETE FROM line_addresses WHERE line = $1", line.user)
+    await _insert_addresses(db, [line])
+
+
+async def _insert_addresses(db: asyncpg.Connection, lines: Sequence[Line]) -> None:
+    rows = [
+        (line.user, position, address.transport, ipaddress.ip_address(address.host), address.port)
+        for line in lines
+        for position, address in enumerate(line.addresses)
+    ]
+    if rows:
+        columns = ["line", "position", "transport", "host", "port"]
+        await db.copy_records_to_table("line_addresses", records=rows, columns=columns)
 
 
 async def find_line(db: asyncpg.Connection, user: str, *, is_locked: bool = False) -> Line | None:
     lock = " FOR UPDATE" if is_locked else ""
-    row = await db.fetchrow(f"SELECT {LINE_COLUMNS} FROM lines l WHERE l.user_part = $1{lock}", user)
+    row = await db.fetchrow(
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l WHERE l.user_part = $1{lock}", user
+    )
     return None if row is None else line_from_row(row)
+
+
+async def user_at(db: asyncpg.Connection, address: LineAddress) -> str | None:
+    """The line that is known by this address."""
+    same_port = (
+        " AND transport = 'udp' AND port = $2"
+        if address.is_datagram
+        else " AND transport <> 'udp' AND $2 > 0"
+    )
+    user: str | None = await db.fetchval(
+        f"SELECT line FROM line_addresses WHERE host = $1{same_port}",
+        ipaddress.ip_address(address.host),
+        address.port,
+    )
+    return user
 
 
 async def existing_users(db: asyncpg.Connection, users: Sequence[str]) -> set[str]:
@@ -299,8 +365,9 @@ async def delete_line(db: asyncpg.Connection, user: str) -> None:
 
 
 _LINE_VIEW = f"""
-    SELECT {LINE_COLUMNS}, l.created_at, a.name AS account, ARRAY(SELECT n.e164 FROM numbers n WHERE n.line =
-    l.user_part ORDER BY n.assigned_at, n.e164) AS numbers FROM lines l JOIN accounts a ON a.id = l.account_id
+    SELECT {LINE_COLUMNS}, {LINE_ADDRESSES}, l.created_at, a.name AS account,
+    ARRAY(SELECT n.e164 FROM numbers n WHERE n.line = l.user_part ORDER BY n.assigned_at, n.e164) AS numbers
+    FROM lines l JOIN accounts a ON a.id = l.account_id
 """
 
 
@@ -317,6 +384,9 @@ def _line_view(row: asyncpg.Record) -> LineView:
         calls_max=row["calls_max"],
         numbers=row["numbers"],
         created_at_ms=ms_from_time(row["created_at"]),
+        kind=LineKind(row["kind"]),
+        addresses=row["addresses"],
+        calls_per_second_max=row["calls_per_second_max"],
     )
 
 
@@ -349,12 +419,6 @@ async def insert_numbers(db: asyncpg.Connection, numbers: Sequence[Number]) -> N
     await db.copy_records_to_table("numbers", records=rows, columns=["e164", "line"])
 
 
-async def find_number(db: asyncpg.Connection, e164: str, *, is_locked: bool = False) -> Number | None:
-    lock = " FOR UPDATE" if is_locked else ""
-    row = await db.fetchrow(f"SELECT e164, line FROM numbers WHERE e164 = $1{lock}", e164)
-    return None if row is None else number_from_row(row)
-
-
 async def lines_of_numbers(db: asyncpg.Connection, numbers: Sequence[str]) -> dict[str, str]:
     """The line of each of these numbers that is assigned."""
     rows = await db.fetch("SELECT e164, line FROM numbers WHERE e164 = ANY ($1::text[])", numbers)
@@ -380,8 +444,8 @@ async def users_of_account(db: asyncpg.Connection, account_id: int) -> list[str]
     return [row["user_part"] for row in rows]
 
 
-async def delete_number(db: asyncpg.Connection, e164: str) -> None:
-    await db.execute("DELETE FROM numbers WHERE e164 = $1", e164)
+async def delete_numbers(db: asyncpg.Connection, numbers: Sequence[str]) -> None:
+    await db.execute("DELETE FROM numbers WHERE e164 = ANY ($1::text[])", numbers)
 
 
 _NUMBER_VIEW = """
@@ -394,10 +458,8 @@ def _number_view(row: asyncpg.Record) -> NumberView:
     return NumberView(row["e164"], row["line"], row["account"], ms_from_time(row["assigned_at"]))
 
 
-async def number_views(db: asyncpg.Connection) -> list[NumberView]:
-    return [_number_view(row) for row in await db.fetch(f"{_NUMBER_VIEW} ORDER BY n.e164")]
-
-
-async def number_view(db: asyncpg.Connection, e164: str) -> NumberView:
-    """Of a number that is assigned."""
-    return _number_view(await db.fetchrow(f"{_NUMBER_VIEW} WHERE n.e164 = $1", e164))
+async def number_views(db: asyncpg.Connection, numbers: Sequence[str] | None = None) -> list[NumberView]:
+    """All that are assigned, or those of these that are."""
+    some = "" if numbers is None else " WHERE n.e164 = ANY ($1::text[])"
+    rows = await db.fetch(f"{_NUMBER_VIEW}{some} ORDER BY n.e164", *([] if numbers is None else [numbers]))
+    return [_number_view(row) for row in rows]

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.model import Account, DigestPolicy, Line
+from provisioning.model import Account, DigestPolicy, Line, LineKind
 from rating.records import Cdr
 
 
@@ -69,6 +69,9 @@ class LineView(msgspec.Struct, frozen=True):
     calls_max: int
     numbers: list[str]
     created_at_ms: int
+    kind: LineKind
+    addresses: list[str]
+    calls_per_second_max: int
 
 
 class AddedLine(msgspec.Struct, frozen=True):

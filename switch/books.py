@@ -14,6 +14,7 @@ from provisioning.model import (
     Credited,
     DigestPolicy,
     Line,
+    LineAddress,
     LineChanged,
     LineRemoved,
     Number,
@@ -21,15 +22,24 @@ from provisioning.model import (
     NumberRemoved,
     Snapshot,
 )
+from switch.sip.flow import UDP, Flow
 
 
 class Books:
-    """Look-ups for one call: line by user, account by id, line by number, numbers by line.
+    """Look-ups for one call: line by user or address, account by id, line by number, numbers by line.
 
     `digest_policies` counts the lines of each policy in use.
     """
 
-    __slots__ = ("accounts", "change_seq", "digest_policies", "lines", "numbers", "numbers_of_line")
+    __slots__ = (
+        "_line_at",
+        "accounts",
+        "change_seq",
+        "digest_policies",
+        "lines",
+        "numbers",
+        "numbers_of_line",
+    )
 
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
@@ -38,16 +48,21 @@ class Books:
         self.numbers_of_line: dict[str, tuple[str, ...]] = {}
         self.digest_policies: Counter[DigestPolicy] = Counter()
         self.change_seq = 0
+        # By transport, host and port; over a connection, which may come from any port, that is 0.
+        self._line_at: dict[tuple[str, str, int], Line] = {}
 
     def load(self, snapshot: Snapshot) -> None:
         """Replace everything by a snapshot."""
         self.accounts = {account.id: account for account in snapshot.accounts}
         self.lines = {line.user: line for line in snapshot.lines}
         self.digest_policies = Counter(line.digest for line in self.lines.values())
-        self.numbers = {}
-        self.numbers_of_line = {}
+        self.numbers = {number.e164: number for number in snapshot.numbers}
+        # Lists first: a trunk has thousands, and a tuple made longer by one is made anew.
+        of_line: dict[str, list[str]] = {}
         for number in snapshot.numbers:
-            self._assign(number)
+            of_line.setdefault(number.line, []).append(number.e164)
+        self.numbers_of_line = {user: tuple(numbers) for user, numbers in of_line.items()}
+        self._line_at = {_place(address): line for line in snapshot.lines for address in line.addresses}
         self.change_seq = snapshot.change_seq
 
     def apply(self, change: Change) -> None:
@@ -59,6 +74,8 @@ class Books:
                 self._forget_line(line.user)
                 self.lines[line.user] = line
                 self.digest_policies[line.digest] += 1
+                for address in line.addresses:
+                    self._line_at[_place(address)] = line
             case LineRemoved(user=user):
                 self._forget_line(user)
             case NumberChanged(number=number):
@@ -83,7 +100,18 @@ class Books:
 
     def may_present(self, line: Line, e164: str) -> bool:
         """Whether the line owns the number it wants to show (Ofcom GC C6: a CLI must be the caller's own)."""
-        return e164 == line.cli or e164 in self.numbers_of_line.get(line.user, ())
+        number = self.numbers.get(e164)
+        return e164 == line.cli or (number is not None and number.line == line.user)
+
+    def line_at(self, flow: Flow) -> Line | None:
+        """The trunk that sends from here and needs no password for it; None for everybody else."""
+        if not self._line_at:
+            return None
+        port = flow.remote_port if flow.transport == UDP else 0
+        return self._line_at.get((flow.transport, flow.remote_host, port))
+
+    def lines_with_addresses(self) -> list[Line]:
+        return list({line.user: line for line in self._line_at.values()}.values())
 
     def _forget_line(self, user: str) -> None:
         line = self.lines.pop(user, None)
@@ -92,6 +120,12 @@ class Books:
         self.digest_policies[line.digest] -= 1
         if not self.digest_policies[line.digest]:
             del self.digest_policies[line.digest]
+        for address in line.addresses:
+            place = _place(address)
+            owner = self._line_at.get(place)
+            # Changes of one moment come in any order: the next owner's may have come before.
+            if owner is not None and owner.user == user:
+                del self._line_at[place]
 
     def _assign(self, number: Number) -> None:
         self.numbers[number.e164] = number
@@ -102,8 +136,13 @@ class Books:
         number = self.numbers.pop(e164, None)
         if number is None:
             return
-        left = tuple(other for other in self.numbers_of_line.get(number.line, ()) if other != e164)
-        if left:
-            self.numbers_of_line[number.line] = left
-        else:
-            self.numbers_of_line.pop(number.line, None)
+        have = self.numbers_of_line[number.line]
+        if len(have) == 1:
+            del self.numbers_of_line[number.line]
+            return
+        place = have.index(e164)
+        self.numbers_of_line[number.line] = have[:place] + have[place + 1 :]
+
+
+def _place(address: LineAddress) -> tuple[str, str, int]:
+    return address.transport.upper(), address.host, address.port if address.is_datagram else 0

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from switch.calls.number_plan import NumberFormat
-from switch.calls.trunk_sources import Source, TrunkSources, ipv4_bits
+from switch.calls.trunk_sources import Source, TrunkSources
 from switch.conf_files import ConfFile, nearest, shown
 from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
@@ -25,6 +25,7 @@ from switch.conf_values import (
     Sources,
     StatusCodes,
     Transport,
+    own_source,
 )
 
 _TABLES = ("trunk",)
@@ -131,5 +132,5 @@ def read_trunk_sources(file: ConfFile, trunks: Mapping[str, Trunk]) -> TrunkSour
 
 
 def _sources_of(trunk: Trunk) -> tuple[Source, ...]:
-    own = (Source(ipv4_bits(address.host) or 0, 32, address.port) for address in trunk.addresses)
+    own = (own_source(address) for address in trunk.addresses)
     return (*own, *trunk.sources)

@@ -7,14 +7,22 @@ conf_reader.py applies them.
 
 import enum
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Struct
 
 from switch.calls.passing import OURS
-from switch.calls.trunk_sources import Source, ipv4_bits, masked
+from switch.calls.trunk_sources import (
+    IPV4_BITS,
+    IPV6_BITS,
+    Source,
+    ipv4_bits,
+    ipv6_bits,
+    masked,
+)
 from switch.conf_files import shown
-from switch.sip.flow import TCP, UDP
+from switch.sip.flow import TCP, TLS, UDP
+from switch.sip.host import canonical_ip, host_port, is_link_local, uri_host
 
 # RFC 1035 3.1: a label has 63 octets, a name 253 characters as text.
 HOST_CHARS_MAX = 253
@@ -26,6 +34,10 @@ SECRET_CHARS_MAX = 1000
 PLAIN_CHARS_MAX = 100
 # More than this in one list (addresses, sources, domains) is a mistake or an attack, not a configuration.
 LIST_ITEMS_MAX = 1000
+# A /0 would make a carrier of every phone in the world. A provider of IPv6 has a /32 at least.
+IPV4_NETWORK_BITS_MIN = 8
+IPV6_NETWORK_BITS_MIN = 32
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound, here
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 
 
@@ -34,10 +46,14 @@ class Transport(enum.Enum):
 
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
 
     @property
     def flow_name(self) -> str:
-        return UDP if self is Transport.UDP else TCP
+        return _FLOW_NAMES[self]
+
+
+_FLOW_NAMES: Final = {Transport.UDP: UDP, Transport.TCP: TCP, Transport.TLS: TLS}
 
 
 class Secret(str):
@@ -50,13 +66,13 @@ class Secret(str):
 
 
 class Address(Struct, frozen=True, order=True):
-    """An IPv4 address and a port, to listen on or to send to."""
+    """An IPv4 or IPv6 address, bare and in its one spelling, and a port: to listen on or to send to."""
 
     host: str
     port: int
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 class Expected(Exception):  # noqa: N818 - it reads as it is raised
@@ -78,22 +94,24 @@ class Reads:
 
 
 def read_address(value: object) -> Address:
-    """ "203.0.113.7:5060"."""
-    expected = Expected('an IPv4 address and a port from 1 to 65535, like "203.0.113.7:5060"')
+    """ "203.0.113.7:5060" or "[2001:db8::7]:5060"."""
+    expected = Expected(
+        'an address and a port from 1 to 65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"'
+    )
     if not isinstance(value, str):
         raise expected
-    host, _, port_text = value.rpartition(":")
-    port = _port(port_text)
-    if ipv4_bits(host) is None or port is None:
+    host_text, _, port_text = value.rpartition(":")
+    host, port = _written_ip(host_text, expected), _port(port_text)
+    if host is None or port is None:
         raise expected
     return Address(host, port)
 
 
 def read_peer_address(value: object) -> Address:
-    """An address that something can be sent to: not 0.0.0.0."""
+    """An address that something can be sent to: not 0.0.0.0, not [::]."""
     address = read_address(value)
-    if address.host == "0.0.0.0":  # noqa: S104 - refused here
-        raise Expected("the address of a peer, not 0.0.0.0")
+    if address.host in WILDCARDS:
+        raise Expected(f"the address of a peer, not {uri_host(address.host)}")
     return address
 
 
@@ -103,32 +121,85 @@ def read_optional_address(value: object) -> Address | None:
 
 
 def read_source(value: object) -> Source:
-    """ "203.0.113.7" (any port), "203.0.113.7:5060" or "203.0.113.0/28" (any port)."""
-    expected = Expected('an IPv4 address, an address with a port, or a network, like "203.0.113.0/28"')
+    """ "203.0.113.7" (any port), "203.0.113.7:5060" or "203.0.113.0/28" (any port); the same of IPv6, like
+    "2001:db8::7", "[2001:db8::7]:5060" and "2001:db8:7::/48"."""
+    expected = Expected(
+        'an address, an address with a port, or a network, like "203.0.113.0/28" or "2001:db8:7::/48"'
+    )
     if not isinstance(value, str):
         raise expected
-    host, slash, bits_text = value.partition("/")
+    host_text, slash, bits_text = value.partition("/")
     if slash:
-        network, prefix_bits = ipv4_bits(host), _decimal(bits_text, 32)
-        # A /0 would make a carrier of every phone in the world.
-        if network is None or not prefix_bits or prefix_bits < 8:
-            raise Expected('a network of 8 to 32 bits, like "203.0.113.0/28"')
-        if masked(network, prefix_bits) != network:
-            first = Source(masked(network, prefix_bits), prefix_bits, None)
-            raise Expected(f'the first address of the network, "{first}"')
-        return Source(network, prefix_bits, None)
-    host, colon, port_text = value.partition(":")
-    network, port = ipv4_bits(host), _port(port_text) if colon else None
-    if network is None or (colon and port is None):
+        return _read_network(host_text, bits_text)
+    if (value.count(":") > 1 and not value.startswith("[")) or value.endswith("]"):
+        return _source_of(value.removeprefix("[").removesuffix("]"), None, expected)
+    host_text, colon, port_text = value.rpartition(":")
+    if not colon:
+        return _source_of(value, None, expected)
+    port = _port(port_text)
+    if port is None or ("[" in host_text) is not (":" in host_text):
         raise expected
-    return Source(network, 32, port)
+    return _source_of(host_text.removeprefix("[").removesuffix("]"), port, expected)
+
+
+def _read_network(host_text: str, bits_text: str) -> Source:
+    is_ipv6 = ":" in host_text
+    whole, least = (IPV6_BITS, IPV6_NETWORK_BITS_MIN) if is_ipv6 else (IPV4_BITS, IPV4_NETWORK_BITS_MIN)
+    network, prefix_bits = _ip_bits(host_text), _decimal(bits_text, whole)
+    if network is None or not prefix_bits or prefix_bits < least:
+        example = "2001:db8:7::/48" if is_ipv6 else "203.0.113.0/28"
+        raise Expected(f'a network of {least} to {whole} bits, like "{example}"')
+    if masked(network, prefix_bits, whole) != network:
+        first = Source(masked(network, prefix_bits, whole), prefix_bits, None, is_ipv6)
+        raise Expected(f'the first address of the network, "{first}"')
+    return Source(network, prefix_bits, None, is_ipv6)
+
+
+def _source_of(host_text: str, port: int | None, expected: Expected) -> Source:
+    bits = _ip_bits(host_text)
+    if bits is None:
+        raise expected
+    is_ipv6 = ":" in host_text
+    return Source(bits, IPV6_BITS if is_ipv6 else IPV4_BITS, port, is_ipv6)
+
+
+def own_source(address: Address) -> Source:
+    """A trunk's own address with its port, as a source of its calls."""
+    is_ipv6 = ":" in address.host
+    bits = _ip_bits(address.host)
+    assert bits is not None, "addresses are read from files that were checked"
+    return Source(bits, IPV6_BITS if is_ipv6 else IPV4_BITS, address.port, is_ipv6)
+
+
+def _ip_bits(host_text: str) -> int | None:
+    """An address as an integer, or None for what has no one spelling: names, scope ids, ::ffff:192.0.2.1."""
+    host = canonical_ip(host_text)
+    if host is None or is_link_local(host):
+        return None
+    return ipv6_bits(host) if ":" in host else ipv4_bits(host)
+
+
+def _written_ip(text: str, expected: Expected) -> str | None:
+    """A bare address from how it stands before a port: an IPv6 address in brackets."""
+    is_bracketed = text.startswith("[") and text.endswith("]")
+    host = canonical_ip(text[1:-1] if is_bracketed else text)
+    if host is None or (":" in host) is not is_bracketed:
+        return None
+    if is_link_local(host):
+        raise Expected(f"{expected.expected}; an address of one link (fe80::) cannot be written in SIP")
+    return host
 
 
 def read_host(value: object) -> str:
-    """A host name or an IPv4 address, lower-cased."""
-    expected = Expected('a host name or an IPv4 address without a port, like "sip.example.co.uk"')
+    """A host name, or an address without a port, bare and in its one spelling."""
+    expected = Expected('a host name or an address without a port, like "sip.example.co.uk"')
     if not isinstance(value, str) or not 0 < len(value) <= HOST_CHARS_MAX:
         raise expected
+    if ":" in value:
+        host = canonical_ip(value.removeprefix("[").removesuffix("]")) or ""
+        if not host or is_link_local(host):
+            raise expected
+        return host
     host = value.lower()
     labels = host.split(".")
     if not all(_is_label(label) for label in labels):

@@ -16,6 +16,7 @@ from rating.tariff import Tariff, tariff_version
 from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import Routing
 from switch.calls.trunk_sources import TrunkSources
+from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
     ConfProblem,
@@ -27,14 +28,13 @@ from switch.conf_files import (
 )
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
+from switch.conf_security import Security
 from switch.conf_tariffs import read_tariffs
 from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
 from switch.conf_values import (
     Address,
-    Addresses,
     Dsn,
     Hosts,
-    OptionalAddress,
     OptionalHost,
     Realm,
     Secret,
@@ -59,6 +59,7 @@ __all__ = [
     "Prepaid",
     "RegistrarSettings",
     "Secret",
+    "Security",
     "Transport",
     "Trunk",
     "conf_fingerprint",
@@ -66,7 +67,6 @@ __all__ = [
     "settings_needing_restart",
 ]
 
-MAIN_FILE = "offhook.toml"
 TRUNKS_FILE = "trunks.toml"
 ROUTING_FILE = "routing.toml"
 SECRETS_FILE = "trunk_secrets.toml"
@@ -80,14 +80,6 @@ class Exchange(Struct, frozen=True):
 
     domains: Hosts = ()
     advertised_host: OptionalHost = ""
-
-
-class Listen(Struct, frozen=True):
-    """[listen]: sockets. `metrics` is None when switched off with ""."""
-
-    udp: Addresses = (Address("0.0.0.0", 5060),)  # noqa: S104 - phones come from everywhere
-    tcp: Addresses = (Address("0.0.0.0", 5060),)  # noqa: S104
-    metrics: OptionalAddress = Address("127.0.0.1", 9464)
 
 
 class Database(Struct, frozen=True):
@@ -117,6 +109,7 @@ class CallLimits(Struct, frozen=True):
     calls_max: Limit = 5000
     calls_per_account_max: Limit = 1000
     calls_per_line_max: Limit = 20
+    reaction_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
 
 
 class Prepaid(Struct, frozen=True):
@@ -152,12 +145,15 @@ class Conf(Struct, frozen=True):
     calls: CallLimits
     prepaid: Prepaid
     digest: DigestSettings
+    security: Security
     trunks: dict[str, Trunk]
     routing: Routing
     tariffs: dict[str, Tariff]
     versions: list[ConfText]
     warnings: list[ConfProblem]
     trunk_sources: TrunkSources
+    tls: Tls = Tls()
+    websocket: WebSocket = WebSocket()
 
     @property
     def metrics(self) -> Address | None:
@@ -191,14 +187,16 @@ def load_conf(folder: Path) -> Conf:
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
+    edge = read_edge_conf(main)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
-        listen=_checked_listen(main),
+        listen=edge.listen,
         database=_section(main, "database", Database),
         registrar=_checked_registrar(main),
         calls=_section(main, "calls", CallLimits),
         prepaid=_checked_prepaid(main),
         digest=_section(main, "digest", DigestSettings),
+        security=_checked_security(main),
         trunks=trunks,
         routing=read_routing(routing_file, trunks.keys()),
         tariffs=tariffs,
@@ -209,6 +207,8 @@ def load_conf(folder: Path) -> Conf:
         ],
         warnings=[],
         trunk_sources=read_trunk_sources(trunks_file, trunks),
+        tls=edge.tls,
+        websocket=edge.websocket,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -217,20 +217,14 @@ def load_conf(folder: Path) -> Conf:
     return conf
 
 
-_SECTIONS = ("exchange", "listen", "database", "registrar", "calls", "prepaid", "digest", "tariffs")
+_SECTIONS = (
+    *("exchange", "listen", "tls", "websocket", "database"),
+    *("registrar", "calls", "prepaid", "digest", "security", "tariffs"),
+)
 
 
 def _section(main: ConfFile, name: str, struct: type[S]) -> S:
     return read_struct(main, struct, main.table.get(name, {}), (name,))
-
-
-def _checked_listen(main: ConfFile) -> Listen:
-    listen = _section(main, "listen", Listen)
-    if not listen.udp and not listen.tcp:
-        main.note(("listen",), found="no listener", expected="an address in udp or tcp")
-    if listen.metrics is not None and listen.metrics in listen.tcp:
-        main.note(("listen", "metrics"), found=str(listen.metrics), expected="another port than SIP over TCP")
-    return listen
 
 
 def _checked_registrar(main: ConfFile) -> RegistrarSettings:
@@ -251,3 +245,11 @@ def _checked_prepaid(main: ConfFile) -> Prepaid:
             ("prepaid", "renew_before_s"), found=found, expected=f"less than reserve_ahead_s, which is {most}"
         )
     return prepaid
+
+
+def _checked_security(main: ConfFile) -> Security:
+    security = _section(main, "security", Security)
+    if security.ban_s > security.ban_max_s:
+        found, most = str(security.ban_s), security.ban_max_s
+        main.note(("security", "ban_s"), found=found, expected=f"at most ban_max_s, which is {most}")
+    return security

@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from provisioning.printable import shorten
+from provisioning.storable import storable
 from rating.charge import charge_within
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
+from switch.door.sources import read_ban_address
 from switch.edge.socket_path import short_socket_path
+from switch.sip.flow import Flow
+from switch.sip.host import host_port
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 REQUEST_BYTES_MAX = 64 * 1024
 CLIENTS_MAX = 16  # people and scripts; more is a leak
 IDLE_S = 30.0
+BAN_MIN_S = 1
+BAN_MAX_S = 366 * 86_400  # what is meant for ever belongs in a firewall
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,6 +40,8 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     call_id: str = ""
     name: str = ""
     user: str = ""
+    address: str = ""
+    for_s: int = 0
 
 
 class ControlRefusedError(Exception):
@@ -61,7 +70,7 @@ class LiveCall(msgspec.Struct):
 
 
 class Registration(msgspec.Struct):
-    """A row of `offhook registrations`."""
+    """A row of `offhook registrations`. `reg_id` 0: not one of several flows; `path_hops`: proxies in between."""
 
     user: str
     contact: str
@@ -70,6 +79,38 @@ class Registration(msgspec.Struct):
     user_agent: str
     is_behind_nat: bool
     is_dead: bool
+    instance: str
+    reg_id: int
+    path_hops: int
+
+
+class BannedSource(msgspec.Struct):
+    """A row of `offhook bans`. `line` is the one that the source may not log in as, "" for all.
+
+    `users` are the first names that were tried, as they came from the wire.
+    """
+
+    source: str
+    line: str
+    reason: str
+    failures: int
+    users: list[str]
+    since_ms: int
+    until_ms: int
+    times: int
+
+
+class WatchedLine(msgspec.Struct):
+    """A row of `offhook subscriptions`. `notifies` counts since the process started."""
+
+    watcher: str
+    package: str
+    resource: str
+    contact: str
+    source: str
+    expires_in_s: int
+    notifies: int
+    is_waiting: bool
 
 
 class Control:
@@ -84,7 +125,11 @@ class Control:
             "calls": self._calls,
             "end_call": self._end_call,
             "registrations": self._registrations,
+            "subscriptions": self._subscriptions,
             "account": self._account,
+            "bans": self._bans,
+            "ban": self._ban,
+            "lift_ban": self._lift_ban,
         }
 
     async def start(self, path: Path) -> None:
@@ -135,6 +180,7 @@ class Control:
             **process.status(),
             "records_quarantined": process.books_state.quarantined,
             "logins": dict(process.exchange.counts.logins),
+            "bans": process.exchange.door.bans.count,
             "quirks": {name: count for name, count in process.exchange.sip_counts.quirks.items() if count},
         }
 
@@ -183,14 +229,34 @@ class Control:
             Registration(
                 user=binding.user,
                 contact=binding.contact,
-                source=f"{binding.flow.transport.lower()}:{binding.flow.remote_host}:{binding.flow.remote_port}",
+                source=_remote(binding.flow),
                 expires_in_s=int(binding.expires_at - now),
                 user_agent=binding.user_agent,
                 is_behind_nat=binding.is_behind_nat,
                 is_dead=binding.is_dead,
+                instance=binding.instance,
+                reg_id=binding.reg_id,
+                path_hops=len(binding.path),
             )
             for binding in self._process.exchange.bindings
             if binding.expires_at > now and request.user in ("", binding.user)
+        ]
+
+    def _subscriptions(self, request: ControlRequest) -> list[WatchedLine]:
+        now = self._process.now()
+        return [
+            WatchedLine(
+                watcher=subscription.watcher,
+                package=subscription.package.name,
+                resource=subscription.resource,
+                contact=subscription.dialog.remote_target,
+                source=_remote(subscription.dialog.flow),
+                expires_in_s=int(subscription.expires_at - now),
+                notifies=subscription.notifies,
+                is_waiting=subscription.is_waiting,
+            )
+            for subscription in self._process.exchange.events.notifier.subscriptions.values()
+            if request.user in ("", subscription.watcher)
         ]
 
     def _account(self, request: ControlRequest) -> dict[str, int]:
@@ -208,3 +274,53 @@ class Control:
             "credit_seq": totals.credit_seq,
             "live_calls": exchange.board.of_account[account.id],
         }
+
+    def _bans(self, request: ControlRequest) -> list[BannedSource]:
+        now = self._process.now()
+        ms = self._process.exchange.board.clock.ms
+        return [
+            BannedSource(
+                source=ban.source,
+                line=storable(ban.user),
+                reason=ban.reason.value,
+                failures=ban.failures,
+                users=[storable(user) for user in ban.users],
+                since_ms=ms(ban.since),
+                until_ms=ms(ban.until),
+                times=ban.times,
+            )
+            for ban in self._process.exchange.door.bans
+            if ban.until > now
+        ]
+
+    def _ban(self, request: ControlRequest) -> str:
+        source = _source(request.address)
+        if not BAN_MIN_S <= request.for_s <= BAN_MAX_S:
+            raise ControlRefusedError(f"{request.for_s} s: expected {BAN_MIN_S} to {BAN_MAX_S}")
+        done: list[bool] = []
+        door = self._process.exchange.door
+        self._process.turn(lambda now: done.append(door.ban(source, request.for_s, now) is not None))
+        if not done[0]:
+            raise ControlRefusedError("the list of bans is full: `offhook bans lift --all` empties it")
+        return source
+
+    def _lift_ban(self, request: ControlRequest) -> int:
+        """How many are gone; without an address, all of them."""
+        source = _source(request.address) if request.address else ""
+        gone: list[int] = []
+        self._process.turn(lambda _now: gone.append(self._process.exchange.door.lift(source)))
+        if source and not gone[0]:
+            raise ControlRefusedError(f"{source} is not banned: `offhook bans` lists who is")
+        return gone[0]
+
+
+def _source(address: str) -> str:
+    source = read_ban_address(address)
+    if source is None:
+        expected = "an IPv4 or IPv6 address, or a source as `offhook bans` shows it"
+        raise ControlRefusedError(f"{shorten(address)!r}: expected {expected}")
+    return source
+
+
+def _remote(flow: Flow) -> str:
+    return f"{flow.transport.lower()}:{host_port(flow.remote_host, flow.remote_port)}"

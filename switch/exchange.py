@@ -10,37 +10,49 @@ from typing import Protocol
 
 import structlog
 
-from provisioning.model import Account, AccountChanged, Change, Credited, LineRemoved, Snapshot
+from provisioning.model import Account, AccountChanged, Change, Credited, LineChanged, LineRemoved, Snapshot
 from rating.account import AccountTerms
 from rating.engine import Engine
 from rating.records import ConfVersion
+from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
 from switch.calls.admission import admit, is_for_us, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.leg import Leg
 from switch.calls.passing import body_of
 from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
 from switch.calls.reinvite import Reinvite
 from switch.calls.restart import hang_up_recovered, signing_key
+from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.config import Conf
+from switch.dialog_screening import DialogScreening
+from switch.door.door import BANNED, Door
+from switch.events.message_summary import NoMailboxes
+from switch.events.service import Events
 from switch.keepalive import Keepalive
-from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
+from switch.messaging import Messaging
+from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
 from switch.screening import Screening
 from switch.sip.counts import SipCounts
 from switch.sip.digest import DigestAuthority
 from switch.sip.flow import Flow
+from switch.sip.host import host_port
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.message import Request, Response, make_response
+from switch.sip.response_route import SIP_PORT, SIPS_PORT
 from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
+from switch.sip.user import Silence
 
 BINDING_KEY = "b/"
 CREDIT_KEY = "k/"
@@ -85,19 +97,29 @@ class Exchange:
         self.timers = TimerQueue()
         self.counts = CallCounts()
         self.sip_counts = SipCounts()
-        self.stack = Stack(tokens, self.timers, self, sent_by=network.sent_by, counts=self.sip_counts)
-        self.outgoing = self.stack.outgoing
         self.books = Books()
-        self.engine = Engine()
         limits = _registrar_limits(conf)
         self.bindings = Bindings(limits)
+        self.door = Door(
+            conf,
+            self.bindings,
+            self.books,
+            record=lambda puts: journal.append(puts, [], is_urgent=False),
+            offset_ms=lambda: int(clock.offset_s * 1000),
+        )
+        self.stack = Stack(
+            tokens, self.timers, self, sent_by=network.sent_by, counts=self.sip_counts, gate=self.door
+        )
+        self.outgoing = self.stack.outgoing
+        self.engine = Engine()
         pings = PingSchedule(
             _ping_limits(conf),
             lambda: int.from_bytes(random_bytes(4)) / 2**32,
         )
-        self.registrar = Registrar(self.bindings, limits, pings)
         self.keepalive = Keepalive(pings, self.stack, tokens, network)
         key, self._first_puts = signing_key(state, random_bytes)
+        gruus = Gruus(network.domain, key)
+        self.registrar = Registrar(self.bindings, limits, pings, gruus)
         self.board = Switchboard(
             conf=conf,
             books=self.books,
@@ -116,6 +138,7 @@ class Exchange:
             flow_to=network.flow_to,
             sign=key,
             binding_failed=self.keepalive.failed,
+            gruus=gruus,
         )
         self._screening = Screening(
             self.board,
@@ -125,8 +148,14 @@ class Exchange:
                 nonce_lifetime_s=conf.digest.nonce_lifetime_s,
                 domains=conf.exchange.domains,
             ),
+            self.door,
         )
+        self.dialog_screening = DialogScreening(self.board, self._screening)
         self._caller: Caller | None = None
+        self._leg: Leg | None = None
+        self.on_alias: Callable[[Flow, int], None] = _ignore_alias
+        self.events = Events(self.board, NoMailboxes(), self._screening.login)
+        self.messaging = Messaging(self.board)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
@@ -135,7 +164,7 @@ class Exchange:
         except Exception:
             self.counts.bugs += 1
             log.exception(
-                "bug_while_receiving", remote=f"{flow.remote_host}:{flow.remote_port}", size=len(data)
+                "bug_while_receiving", remote=host_port(flow.remote_host, flow.remote_port), size=len(data)
             )
 
     def run_timers(self, now: float) -> bool:
@@ -157,6 +186,7 @@ class Exchange:
     ) -> None:
         """Start from the books, then replay what the journal has above them: usage, and credits known here."""
         self.books.load(snapshot)
+        warn_of_conflicts(self.books.lines_with_addresses(), self.board.conf)
         for account in snapshot.accounts:
             self._set_account(account)
         for balance in snapshot.balances:
@@ -176,9 +206,11 @@ class Exchange:
                 user = key[len(BINDING_KEY) :]
                 for binding in self.bindings.restore(decode_bindings(user, value, offset_ms), now):
                     self.keepalive.watch(binding, now)
+        self.door.restore(state, now)
         if self._first_puts:
             self.board.record(self._first_puts)
         hang_up_recovered(self.board, state, now)
+        self.events.restore(state, now)
 
     def record_conf(self, now: float) -> None:
         """Every loaded version of trunks, routing and tariffs goes to the books, once for each load."""
@@ -194,6 +226,8 @@ class Exchange:
         self.board.conf = conf
         self.bindings.limits = self.registrar.limits = _registrar_limits(conf)
         self.keepalive.schedule.limits = _ping_limits(conf)
+        warn_of_conflicts(self.books.lines_with_addresses(), conf)
+        self.door.take_over(conf)
         self.record_conf(now)
 
     # What the books say
@@ -206,8 +240,12 @@ class Exchange:
                 self._set_account(change.account)
             elif isinstance(change, Credited):
                 self._credit(change)
+            elif isinstance(change, LineChanged):
+                warn_of_conflicts((change.line,), self.board.conf)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
+            if isinstance(change, LineRemoved):
+                self.events.line_removed(change.user, now)
 
     def _set_account(self, account: Account) -> None:
         terms = AccountTerms(
@@ -227,33 +265,61 @@ class Exchange:
 
     # The stack's transaction user
 
-    def screen(self, request: Request, flow: Flow, now: float) -> Response | None:
+    def screen(self, request: Request, flow: Flow, now: float) -> Response | Silence | None:
         """Asked before anything is kept of a new request."""
-        self._caller = None
+        self._caller = self._leg = None
         if request.to_tag is not None:
-            return None
+            leg = self._leg = self.board.leg_of(request)
+            if leg is None and self.events.notifier.find(request) is not None:
+                return None
+            if leg is None:
+                return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
+            return self.dialog_screening.screen(leg, request, flow, now)
+        silence = self.door.silence(request, flow, now)
+        if silence is not None:
+            return silence
         verdict = self._screening.screen(request, flow, now)
         if isinstance(verdict, Response):
             return verdict
         self._caller = verdict.caller
+        if flow.connection and isinstance(verdict.caller, TrunkCaller):
+            self._note_alias(request, flow)
         return None
+
+    def _note_alias(self, request: Request, flow: Flow) -> None:
+        """RFC 5923 8.1: a trunk that has connected to us asks to be called on that connection."""
+        via = request.top_via
+        if "alias" in via.params:
+            self.on_alias(flow, via.port or (SIPS_PORT if flow.is_secure else SIP_PORT))
 
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
         """A new request that passed the screen."""
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.on_request(transaction, request, now)
+            return
         if request.to_tag is not None:
-            leg = self.board.leg_of(request)
-            if leg is None:
+            if not self.events.serve_in_dialog(transaction, request, flow, now):
                 transaction.respond(make_response(request, 481), now)
-            else:
-                leg.on_request(transaction, request, now)
             return
         caller, self._caller = self._caller, None
         assert caller is not None, "a request outside a dialog that nobody screened"
-        if request.method == "REGISTER":
-            self._register(transaction, request, flow, caller, now)
-        else:
-            assert isinstance(transaction, InviteServerTransaction)
+        if isinstance(transaction, InviteServerTransaction):
             self._invite(transaction, request, flow, caller, now)
+            return
+        assert isinstance(caller, LineCaller)
+        match request.method:
+            case "REGISTER":
+                self._register(transaction, request, flow, caller, now)
+            case "MESSAGE":
+                self.messaging.deliver(transaction, request, caller, now)
+            case _:
+                self.events.serve(transaction, request, caller.line, flow, now)
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        """Whether what an ACK says about media is from the dialog's peer."""
+        leg = self.board.leg_of(request)
+        return leg is None or self.dialog_screening.takes_ack(leg, flow, now)
 
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         leg = self.board.leg_of(request)
@@ -292,7 +358,7 @@ class Exchange:
         self, transaction: InviteServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
     ) -> None:
         board = self.board
-        attempt = read_attempt(request, caller, board)
+        attempt = read_attempt(request, caller, board, now)
         call = Call(board, self._mint_call_id(now), attempt)
         trunk = caller.trunk if isinstance(caller, TrunkCaller) else None
         leg = CallerLeg(
@@ -300,7 +366,7 @@ class Exchange:
         )
         call.take(leg)
         transaction.user_data = leg
-        admission = admit(request, attempt, board, now)
+        admission = keep_promise(request, flow, admit(request, attempt, board, now))
         if isinstance(admission, Refusal):
             call.refuse(admission, now)
         else:
@@ -311,9 +377,8 @@ class Exchange:
         return f"{self.board.clock.ms(now):012x}-{self.board.tokens.tag()}"
 
     def _register(
-        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
+        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: LineCaller, now: float
     ) -> None:
-        assert isinstance(caller, LineCaller)
         user = caller.line.user
         if not is_for_us(request, self.board):
             response = make_response(request, 404)
@@ -342,6 +407,7 @@ class Exchange:
         live = self.bindings.of(user, now)
         value = encode_bindings(live, self._offset_ms) if live else None
         self.board.record([(BINDING_KEY + user, value)])
+        self.events.line_registered(user, now)
 
     @property
     def _offset_ms(self) -> int:
@@ -356,13 +422,25 @@ class Exchange:
         for user in self.bindings.expire(now):
             live = self.bindings.of(user, now)
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
+            self.events.line_registered(user, now)
         self.board.record(puts)
+        self.door.on_second(now)
         self.keepalive.run(now)
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""
-        self.bindings.flow_lost(flow)
+        for binding in self.bindings.flow_lost(flow):
+            self._go_on_by_other_flow(binding, now)
         self.stack.handle_transport_error(flow, now)
+
+    def _go_on_by_other_flow(self, lost: Binding, now: float) -> None:
+        """The calls of a phone that has another connection; behind a proxy the flow is everybody's and says nothing."""
+        other = self.bindings.other_flow(lost, now)
+        if other is None or lost.path:
+            return
+        for leg in self.board.legs.values():
+            if leg.flow == lost.flow:
+                leg.move(other)
 
     # Stopping
 
@@ -371,6 +449,10 @@ class Exchange:
         self.board.is_draining = True
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
+
+
+def _ignore_alias(flow: Flow, port: int) -> None:
+    """Until the process has an edge."""
 
 
 def _registrar_limits(conf: Conf) -> RegistrarLimits:

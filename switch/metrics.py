@@ -4,6 +4,7 @@ Counting costs the call path an integer; names, labels and text are made here. L
 nothing from the wire can grow a series. /healthz says that the process turns; /readyz that it can take calls.
 """
 
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from switch.edge_view import edge_metrics
 from switch.sip.counts import Histogram
 
 if TYPE_CHECKING:
@@ -32,9 +34,12 @@ class SwitchCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._calls()
         yield from self._sip()
+        yield from self._door()
+        yield from self._events()
         yield from self._money()
         yield from self._records()
         yield from self._loop()
+        yield from edge_metrics(self._process.edge_counts)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -51,6 +56,14 @@ class SwitchCollector(Collector):
             "offhook_answers_not_recorded",
             "Answers that the journal did not take in time",
             counts.gate_closed,
+        )
+        yield _counter(
+            "offhook_flow_failovers",
+            "Calls offered to a phone's next flow or a customer trunk's next address",
+            counts.flow_failovers,
+        )
+        yield _gauge(
+            "offhook_call_rates", "Lines held to a limit of calls per second", len(exchange.board.call_rates)
         )
         yield _counter("offhook_stray_answers", "Answers nobody waited for, hung up", counts.stray_answers)
         yield _counter("offhook_talk_seconds", "Seconds between answer and end", counts.talk_ms / 1000)
@@ -108,11 +121,77 @@ class SwitchCollector(Collector):
         yield _counter(
             "offhook_pings_failed", "OPTIONS or INVITE without any answer", exchange.keepalive.failures
         )
-        for listener in self._process.udp_listeners:
-            yield _counter(
-                "offhook_udp_send_errors", "Datagrams the kernel refused", listener.counts.send_errors
-            )
-            break
+        counts = [listener.counts for listener in self._process.udp_listeners]
+        yield _counter(
+            "offhook_udp_send_errors",
+            "Datagrams the kernel refused",
+            sum(each.send_errors for each in counts),
+        )
+        yield _counter(
+            "offhook_udp_link_local",
+            "Datagrams from addresses of one link (fe80::), dropped",
+            sum(each.link_local for each in counts),
+        )
+
+    def _door(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        bans = exchange.door.bans
+        dialogs = exchange.dialog_screening
+        yield _gauge("offhook_bans", "Sources banned, and lines shut to a source", bans.count)
+        yield _counters("offhook_bans_begun", "Bans since start, by reason", "reason", bans.begun)
+        yield _counter("offhook_bans_not_taken", "Bans for which there was no room", bans.not_taken)
+        yield _gauge("offhook_login_failure_sources", "Sources with wrong logins lately", bans.sources_count)
+        yield _counter(
+            "offhook_login_failures_untracked", "Wrong logins for which there was no room", bans.untracked
+        )
+        yield _counter(
+            "offhook_lines_attacked",
+            "Lines tried from many sources within an hour",
+            exchange.door.lines_attacked,
+        )
+        yield _gauge(
+            "offhook_answer_budgets",
+            "Sources whose unauthenticated requests are counted",
+            exchange.door.budgets_count,
+        )
+        yield _counter(
+            "offhook_dialog_requests_challenged",
+            "Requests in a call from elsewhere, challenged",
+            dialogs.challenged,
+        )
+        yield _counter(
+            "offhook_dialog_requests_refused",
+            "Requests in a call not from an address of its trunk",
+            dialogs.refused,
+        )
+        yield _counter(
+            "offhook_dialog_requests_throttled", "Requests in a call that came too fast", dialogs.throttled
+        )
+        yield _counter("offhook_dialogs_moved", "Sides of a call followed to another flow", dialogs.moved)
+
+    def _events(self) -> Iterator[Metric]:
+        exchange = self._process.exchange
+        counts, notifier = exchange.events.counts, exchange.events.notifier
+        held = GaugeMetricFamily(
+            "offhook_subscriptions", "Subscriptions, by event package", labels=["package"]
+        )
+        for name, count in notifier.of_package.items():
+            held.add_metric([name], count)
+        yield held
+        yield _counters("offhook_subscribes", "SUBSCRIBE by status", "status", counts.subscribes)
+        yield _counters("offhook_notifies", "NOTIFY by result", "result", counts.notifies)
+        yield _counters(
+            "offhook_subscriptions_ended",
+            "Subscriptions ended, by reason",
+            "reason",
+            counts.subscriptions_ended,
+        )
+        publications = exchange.events.publications
+        yield _gauge("offhook_publications", "Published documents", len(publications.by_tag))
+        yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
+        yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
+        yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
+        yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -181,9 +260,14 @@ def serve_metrics(process: "SwitchProcess", host: str, port: int) -> WSGIServer:
             case _:
                 return _plain(start_response, "404 Not Found", "there is /metrics, /healthz and /readyz")
 
-    server = make_server(host, port, app, handler_class=_QuietHandler)
+    server_class = _Ipv6Server if ":" in host else WSGIServer
+    server = make_server(host, port, app, server_class=server_class, handler_class=_QuietHandler)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
+
+
+class _Ipv6Server(WSGIServer):
+    address_family = socket.AF_INET6
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -33,12 +33,15 @@ from rating.journal.replay import read_journal
 from switch.calls.switchboard import Put, WallClock
 from switch.config import Conf, ConfProblems, conf_fingerprint, load_conf, settings_needing_restart
 from switch.control import Control
+from switch.edge.messages import EdgeCounts
+from switch.edge_view import edge_status
 from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
+from switch.sip.host import host_port, is_same_family
 from switch.transport.edge_link import EdgeLink
 from switch.transport.udp import GATHER_S, UdpListener
 
@@ -162,6 +165,11 @@ class SwitchProcess:
     def unshipped_batches(self) -> int:
         return max(0, self.journal.last_batch - self.books_state.shipped_batch)
 
+    @property
+    def edge_counts(self) -> EdgeCounts:
+        """What the edge last said; all zero without one."""
+        return self._edge.counts if self._edge is not None else EdgeCounts()
+
     def not_ready_reason(self) -> str:
         """Why no new call can be taken, or ""."""
         if not self._is_serving:
@@ -204,7 +212,7 @@ class SwitchProcess:
         self._probe_lag(self.now())
         log.info(
             "switch_ready",
-            udp=[f"{listener.host}:{listener.port}" for listener in self.udp_listeners],
+            udp=[host_port(listener.host, listener.port) for listener in self.udp_listeners],
             lines=len(self.exchange.books.lines),
             bindings=self.exchange.bindings.count,
             recovered_calls=self.exchange.counts.recovered_calls,
@@ -221,7 +229,7 @@ class SwitchProcess:
         udp = [(listener.host, listener.port) for listener in self.udp_listeners]
         return Exchange(
             conf=self.conf,
-            network=LocalNetwork(self.conf, udp=udp, tcp=list(self.conf.listen.tcp)),
+            network=LocalNetwork(self.conf, udp=udp),
             journal=self._desk,
             clock=self._clock,
             random_bytes=os.urandom,
@@ -247,6 +255,7 @@ class SwitchProcess:
             failed=self._flow_lost,
             edge_restarted=self._edge_restarted,
         )
+        self.exchange.on_alias = self._edge.alias
         self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)
@@ -285,11 +294,15 @@ class SwitchProcess:
                 if self._edge is not None:
                     self._edge.send(flow, data)
                 continue
-            listener = self._listener_of.get((flow.local_host, flow.local_port)) or self.udp_listeners[0]
-            if not listener.send(data, flow.remote_host, flow.remote_port) and not data.startswith(
-                b"SIP/2.0 "
-            ):
+            listener = self._listener_of.get((flow.local_host, flow.local_port)) or self._listener_like(flow)
+            is_sent = listener is not None and listener.send(data, flow.remote_host, flow.remote_port)
+            if not is_sent and not data.startswith(b"SIP/2.0 "):
                 self._loop.call_soon(self._flow_lost, flow)
+
+    def _listener_like(self, flow: Flow) -> UdpListener | None:
+        """For a flow whose own listener is no more, or never was: any that can speak to its peer."""
+        like = (each for each in self.udp_listeners if is_same_family(each.host, flow.remote_host))
+        return next(like, None)
 
     def _arm(self) -> None:
         deadline = self.exchange.timers.next_deadline()
@@ -435,11 +448,12 @@ class SwitchProcess:
         board = exchange.board
         return {
             "ready": self.not_ready_reason() or "yes",
-            "udp": [f"{listener.host}:{listener.port}" for listener in self.udp_listeners],
+            "udp": [host_port(listener.host, listener.port) for listener in self.udp_listeners],
             "domain": board.domain,
             "lines": len(exchange.books.lines),
             "accounts": len(exchange.books.accounts),
             "registrations": exchange.bindings.count,
+            "subscriptions": len(exchange.events.notifier.subscriptions),
             "live_calls": len(board.calls),
             "reservations": exchange.engine.reservations_count,
             "transactions": exchange.stack.transactions_count,
@@ -448,6 +462,7 @@ class SwitchProcess:
             "unshipped_batches": self.unshipped_batches,
             "database": "up" if self.books_state.is_up else f"down: {self.books_state.reason}",
             "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
+            **edge_status(self.edge_counts),
             "trunks": {name: board.of_trunk[name] for name in self.conf.trunks},
             "recovered_calls": exchange.counts.recovered_calls,
             "bugs": exchange.counts.bugs,

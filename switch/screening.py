@@ -1,8 +1,11 @@
 """Who sent a request, asked before anything is kept of it: trunk by address, line by digest, or a challenge.
 
+A line may be a customer's trunk that is known by its address, too; a carrier's addresses go first.
+
 A request without credentials gets one stateless response: no transaction, no record, one counter. Wrong passwords and
-unknown users get the same answer at the same cost. An emergency call is let through from the flow of a live binding
-too, because a phone that cannot authenticate just then must still reach 999.
+unknown users get the same answer at the same cost; who guesses is the door's business (switch/door/). An emergency
+call is let through from the flow of a live binding too, because a phone that cannot authenticate just then must still
+reach 999.
 """
 
 from typing import Final
@@ -11,17 +14,21 @@ import msgspec
 import structlog
 
 from provisioning.model import DigestPolicy, Line
-from switch.calls.admission import dialled_text
+from switch.calls.admission import dialled_text, is_for_us
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.number_plan import Emergency, read_dialled
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.restart import SIGNATURE_BYTES
 from switch.calls.switchboard import Switchboard
+from switch.door.door import Door
+from switch.door.sources import source_of
+from switch.registrar.outbound import lacking_extensions
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
-from switch.sip.flow import Flow
+from switch.sip.flow import WEBSOCKETS, Flow
+from switch.sip.host import host_port
 from switch.sip.message import Request, Response, make_response
 from switch.sip.uri import SipUri
 
@@ -33,6 +40,8 @@ OFFERS: Final = {
 IN_DIALOG_ONLY: Final = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
 # Lines named in the log because their phone logs in as user@domain: each once, for it tries again every minute.
 LINES_NAMED_MAX: Final = 1000
+# A right login that counts for nothing, because its source guesses: in the counts, beside the outcomes of digest.
+SHUT_OUT: Final = "shut_out"
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +55,12 @@ class Identified(msgspec.Struct):
 class Screening:
     """The door behind the parser. One a process."""
 
-    __slots__ = ("_board", "_digest", "_lines_named")
+    __slots__ = ("_board", "_digest", "_door", "_lines_named")
 
-    def __init__(self, board: Switchboard, digest: DigestAuthority) -> None:
+    def __init__(self, board: Switchboard, digest: DigestAuthority, door: Door) -> None:
         self._board = board
         self._digest = digest
+        self._door = door
         self._lines_named: set[str] = set()
 
     @property
@@ -61,14 +71,22 @@ class Screening:
         """Judge a request outside a dialog."""
         headers = request.headers
         if "require" in headers or "proxy-require" in headers:
-            return refuse_extensions(request)
+            lacking = lacking_extensions(request) if request.method == "REGISTER" else None
+            if lacking is None:
+                return refuse_extensions(request)
+            if lacking:
+                response = make_response(request, 420)
+                response.headers.add("unsupported", ", ".join(lacking))
+                return response
         match request.method:
             case "INVITE":
                 return self._screen_invite(request, flow, now)
             case "REGISTER":
                 return self._screen_login(request, flow, now, header="authorization", status=401)
+            case "SUBSCRIBE" | "PUBLISH" | "MESSAGE":
+                return self._screen_line(request, flow, now)
             case "OPTIONS":
-                return answer_options(request)
+                return self._answer_options(request, flow)
             case method if method in IN_DIALOG_ONLY:
                 return make_response(request, 481)
             case method:
@@ -77,8 +95,11 @@ class Screening:
 
     def _screen_invite(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
-        if trunk is not None:
+        if trunk is not None and flow.transport not in WEBSOCKETS:
             return Identified(TrunkCaller(trunk))
+        line = self._board.books.line_at(flow)
+        if line is not None:
+            return Identified(LineCaller(line, self._board.books.account_of(line)))
         verdict = self._screen_login(request, flow, now, header="proxy-authorization", status=407)
         if isinstance(verdict, Response):
             line = self._emergency_line(request, flow, now)
@@ -86,30 +107,93 @@ class Screening:
                 return Identified(LineCaller(line, self._board.books.account_of(line)))
         return verdict
 
+    def login(self, request: Request, flow: Flow, now: float) -> str | Response:
+        """The line that a request inside a dialog proves to be from, or the challenge."""
+        verdict = self._screen_login(request, flow, now, header="authorization", status=401)
+        if isinstance(verdict, Response):
+            return verdict
+        assert isinstance(verdict.caller, LineCaller)
+        return verdict.caller.line.user
+
+    def _screen_line(self, request: Request, flow: Flow, now: float) -> Response | Identified:
+        """What only lines may ask for. A carrier has no subscriptions here, and its texts come with SMS."""
+        if self._board.conf.trunk_of(flow.remote_host, flow.remote_port) is not None:
+            return make_response(request, 403)
+        if request.method == "MESSAGE":  # it goes through us to somebody, as an INVITE does
+            return self._screen_login(request, flow, now, header="proxy-authorization", status=407)
+        return self._screen_login(request, flow, now, header="authorization", status=401)
+
     def _screen_login(
-        self, request: Request, flow: Flow, now: float, *, header: str, status: int
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        *,
+        header: str,
+        status: int,
+        user: str | None = None,
+        heeds_bans: bool = True,
     ) -> Response | Identified:
+        """`user` is whom to challenge, where that is known better than from what the request claims."""
         values = request.headers.get_all(header)
         if not values:
             self._counts.unidentified[request.method] += 1
-            return self._challenge(request, now, status=status)
-        verdict = self._digest.verify(request, values, now, self._ha1s_of)
+            return self._challenge(request, flow, now, status=status, user=user)
+        source = source_of(flow.remote_host)
+        verdict = self._digest.verify(request, values, now, self._ha1s_of, source=source)
+        if verdict.outcome is Outcome.OK and heeds_bans and self._door.shuts_out(verdict.user, flow, now):
+            self._counts.logins[SHUT_OUT] += 1
+            return self._challenge(request, flow, now, status=status, user=user)
         self._counts.logins[verdict.outcome.value] += 1
         if verdict.outcome is Outcome.OK:
             line = self._board.books.lines[verdict.user]
             return Identified(LineCaller(line, self._board.books.account_of(line)))
+        if verdict.is_bad_login:
+            self._door.login_failed(verdict.user, flow, now)
         if verdict.outcome is Outcome.MALFORMED:
             return make_response(request, 400, verdict.reason)
         if verdict.outcome is Outcome.USER_AT_DOMAIN:
             self._name_line(verdict.user, flow)
-        return self._challenge(request, now, status=status, stale=verdict.outcome is Outcome.STALE)
+        is_stale = verdict.outcome is Outcome.STALE
+        return self._challenge(request, flow, now, status=status, user=user, stale=is_stale)
 
-    def _challenge(self, request: Request, now: float, *, status: int, stale: bool = False) -> Response:
-        """401 or 407, in the algorithms for the user that the request claims to be from."""
-        offer = self._offer_to(_claimed_user(request))
+    def screen_login_of(
+        self, user: str, request: Request, flow: Flow, now: float, *, heeds_bans: bool
+    ) -> Response | None:
+        """None when a request proves to be of this line: one in its dialog that came from elsewhere."""
+        verdict = self._screen_login(
+            request, flow, now, header="proxy-authorization", status=407, user=user, heeds_bans=heeds_bans
+        )
+        if isinstance(verdict, Response):
+            return verdict
+        caller = verdict.caller
+        if isinstance(caller, LineCaller) and caller.line.user == user:
+            return None
+        return self._challenge(request, flow, now, status=407, user=user)
+
+    def _answer_options(self, request: Request, flow: Flow) -> Response:
+        """11.2: the same for every line, whether it exists or not. Another domain is not here, as for a REGISTER."""
+        conf = self._board.conf
+        if not is_for_us(request, self._board) and conf.trunk_of(flow.remote_host, flow.remote_port) is None:
+            return make_response(request, 404)
+        return answer_options(request)
+
+    def _challenge(
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        *,
+        status: int,
+        user: str | None = None,
+        stale: bool = False,
+    ) -> Response:
+        """401 or 407, in the algorithms for `user`, or for whom the request claims to be from."""
+        offer = self._offer_to(_claimed_user(request) if user is None else user)
         response = make_response(request, status)
         name = "proxy-authenticate" if status == 407 else "www-authenticate"
-        for challenge in self._digest.challenges(now, offer, stale=stale):
+        source = source_of(flow.remote_host)
+        for challenge in self._digest.challenges(now, offer, source=source, stale=stale):
             response.headers.add(name, challenge)
         return response
 
@@ -143,7 +227,7 @@ class Screening:
             log.warning(
                 "login_as_user_at_domain",
                 line=user,
-                remote=f"{flow.remote_host}:{flow.remote_port}",
+                remote=host_port(flow.remote_host, flow.remote_port),
                 expected="the line's name alone as the phone's authentication name",
             )
 

@@ -49,6 +49,9 @@ class Recorder:
         self.told.append(request.method)
         self.server_transactions.append(transaction)
 
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        return True
+
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         self.told.append("ACK")
 
@@ -182,6 +185,9 @@ class Agent:
             dialog.is_early = False
             self.dialogs[dialog.key] = dialog
         transaction.respond(final, now)
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        return True
 
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         self.events.append("ACK")

@@ -5,6 +5,8 @@ missing=""
 for package in "$@"; do
 	case "$package" in
 	sip-tester) program=sipp ;;
+	linphone-cli) program=linphone-daemon ;;
+	sipvicious) program=svmap ;;
 	*) program="$package" ;;
 	esac
 	command -v "$program" >/dev/null 2>&1 || missing="$missing $package"

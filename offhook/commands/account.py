@@ -15,6 +15,7 @@ from offhook.commands.options import (
     data_dir,
     load_conf_or_fail,
     pounds,
+    whole_number,
 )
 from offhook.control_client import ask
 from offhook.database import find_dsn, run_on_books
@@ -52,7 +53,13 @@ def add(
         str | None, typer.Option("--tariff", help="Its price list (default: the only one that fits).")
     ] = None,
     calls_max: Annotated[
-        int, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+        int,
+        typer.Option(
+            "--max-calls",
+            parser=whole_number(),
+            metavar="NUMBER",
+            help="Calls at once; 0 is the configured limit.",
+        ),
     ] = 0,
     data: DataOption = None,
     conf: ConfOption = None,
@@ -127,7 +134,13 @@ def set_(
         str | None, typer.Option("--credit-limit", help="How far it may go below zero, in pounds.")
     ] = None,
     calls_max: Annotated[
-        int | None, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+        int | None,
+        typer.Option(
+            "--max-calls",
+            parser=whole_number(),
+            metavar="NUMBER",
+            help="Calls at once; 0 is the configured limit.",
+        ),
     ] = None,
     data: DataOption = None,
     conf: ConfOption = None,

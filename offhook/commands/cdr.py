@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir
+from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
 from offhook.database import find_dsn, run_on_books
 from offhook.moments import format_duration, format_moment, local_now, parse_moment
 from offhook.output import columns, print_json, print_table
@@ -31,7 +31,10 @@ def list_(
     called: Annotated[str, typer.Option("--called", help="Only calls to this number.")] = "",
     call_id: Annotated[str, typer.Option("--call-id", help="Only the legs of this call.")] = "",
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=LIMIT_MAX, help="At most so many.")
+        int,
+        typer.Option(
+            "--limit", parser=whole_number(least=1, most=LIMIT_MAX), metavar="NUMBER", help="At most so many."
+        ),
     ] = LIMIT_DEFAULT,
     data: DataOption = None,
     dsn: DsnOption = "",

@@ -14,13 +14,16 @@ from offhook.commands.options import (
     data_dir,
     problem_text,
 )
+from offhook.commands.tls_findings import tls_findings
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error, print_json, print_line
 from offhook.paths import DataDir
 from offhook.supervisor.conf_home import MAIN_FILE, packaged_conf
 from provisioning import service
+from provisioning.model import Line
 from provisioning.views import LineView
+from switch.address_conflicts import AddressConflict, address_conflicts
 from switch.conf_files import ConfProblem, ConfProblems
 from switch.config import Conf, load_conf
 
@@ -39,6 +42,7 @@ class Findings(msgspec.Struct):
     lines_without_emergency: list[str]
     records_quarantined: int
     is_database_checked: bool
+    address_conflicts: list[AddressConflict]
 
 
 class Books(msgspec.Struct):
@@ -46,6 +50,7 @@ class Books(msgspec.Struct):
 
     lines_without_emergency: list[LineView]
     records_quarantined: int
+    lines_with_addresses: list[Line]
 
 
 def check(
@@ -55,15 +60,22 @@ def check(
     place = data_dir(data)
     directory = _directory(place, conf)
     loaded, problems = _load(directory)
+    warnings: list[ConfProblem] = []
+    if loaded is not None:
+        problems, expiring = tls_findings(loaded.tls, directory)
+        warnings = [*loaded.warnings, *expiring]
     books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
     lines = books.lines_without_emergency if books is not None else []
     findings = Findings(
         conf=str(directory),
         problems=problems,
-        warnings=loaded.warnings if loaded is not None else [],
+        warnings=warnings,
         lines_without_emergency=[line.user for line in lines],
         records_quarantined=books.records_quarantined if books is not None else 0,
         is_database_checked=books is not None,
+        address_conflicts=address_conflicts(books.lines_with_addresses, loaded)
+        if books is not None and loaded is not None
+        else [],
     )
     if as_json:
         print_json(findings)
@@ -95,7 +107,11 @@ def _ask_books(place: DataDir, dsn: str) -> Books | None:
     """None when the database is out of reach: the files can be checked without it."""
 
     async def work(db: asyncpg.Pool) -> Books:
-        return Books(await service.lines_without_emergency(db), await service.count_quarantined(db))
+        return Books(
+            await service.lines_without_emergency(db),
+            await service.count_quarantined(db),
+            await service.lines_with_addresses(db),
+        )
 
     try:
         return run_on_books(find_dsn(place, given=dsn), work)
@@ -117,6 +133,11 @@ def _print(directory: Path, findings: Findings, lines: list[LineView]) -> None:
         print_error(f"warning: line {line.user} has no emergency {' and no emergency '.join(missing)}")
     if len(lines) > LINES_NAMED_MAX:
         print_error(f"warning: and {len(lines) - LINES_NAMED_MAX} more lines like these")
+    for conflict in findings.address_conflicts:
+        print_error(
+            f"warning: line {conflict.line} has the address {conflict.address}, which is the carrier"
+            f" {conflict.carrier}'s: calls from it are the carrier's"
+        )
     if findings.records_quarantined:
         count = findings.records_quarantined
         print_error(

@@ -1,4 +1,4 @@
-"""Commands about the exchange as a whole: check, status, reload, calls, registrations and the books as a whole."""
+"""Commands about the exchange as a whole: check, status, reload, live tables and the books as a whole."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from offhook.commands.migrate import migrate
 from offhook.commands.options import DataOption, JsonOption, data_dir, warn
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
-from offhook.live_view import CALL_FIELDS, REGISTRATION_FIELDS, fact_rows, table_of
+from offhook.live_view import CALL_FIELDS, REGISTRATION_FIELDS, SUBSCRIPTION_FIELDS, fact_rows, table_of
 from offhook.output import print_facts, print_json, print_line, print_table
 
 calls_app = typer.Typer(help="Live calls, with their cost so far.", invoke_without_command=True)
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(reload)
     app.add_typer(calls_app, name="calls")
     app.command()(registrations)
+    app.command()(subscriptions)
     app.command()(backup)
     app.command()(restore)
     app.command()(migrate)
@@ -90,6 +91,16 @@ def registrations(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(REGISTRATION_FIELDS, result)
     print_table(heads, rows, empty="Nothing is registered.")
+
+
+def subscriptions(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List what phones watch: colleagues, mailboxes, their own registration."""
+    result = _rows(ask(data_dir(data), "subscriptions"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(SUBSCRIPTION_FIELDS, result)
+    print_table(heads, rows, empty="Nothing is watched.")
 
 
 def _rows(result: Any) -> list[dict[str, Any]]:

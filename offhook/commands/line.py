@@ -16,22 +16,35 @@ from offhook.commands.options import (
     conf_dir,
     data_dir,
     load_conf_or_fail,
+    warn,
+    whole_number,
 )
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_moment
 from offhook.output import columns, print_facts, print_json, print_line, print_table
 from provisioning import service
-from provisioning.model import DigestPolicy
+from provisioning.line_addresses import parse_line_address
+from provisioning.model import DigestPolicy, LineKind
 from provisioning.views import LineView
+from switch.config import Conf
 
 app = typer.Typer(help="What registers: lines of an account.", no_args_is_help=True)
 
 # The longest password allowed is far shorter; more on stdin is a wrong file.
 PASSWORD_BYTES_MAX = 1024
 IMPORT_BYTES_MAX = 64 * 1024 * 1024
+NUMBERS_LISTED_MAX = 3
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Its user part, such as 1001.")]
+AddressOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--address",
+        metavar="[tcp:]IPV4:PORT",
+        help="A trunk's, in place of registering: known by it without a password. Again for more, tried in order.",
+    ),
+]
 PasswordStdinOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read its password from standard input (one line).")
 ]
@@ -56,11 +69,25 @@ def add(
         str, typer.Option("--emergency-address", help="Where the line is installed.")
     ] = "",
     calls_max: Annotated[
-        int, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+        int,
+        typer.Option(
+            "--max-calls",
+            parser=whole_number(),
+            metavar="NUMBER",
+            help="Calls at once; 0 is the configured limit.",
+        ),
     ] = 0,
     withholds_cli: Annotated[
         bool, typer.Option("--withhold-cli/--present-cli", help="Whether it hides its number.")
     ] = False,
+    kind: Annotated[
+        LineKind, typer.Option("--kind", help="trunk: a PBX, which is told the number that was dialled.")
+    ] = LineKind.PHONE,
+    addresses: AddressOption = None,
+    calls_per_second_max: Annotated[
+        int,
+        typer.Option("--max-calls-per-second", help="Calls that it may begin in a second; 0 is no limit."),
+    ] = 0,
     data: DataOption = None,
     conf: ConfOption = None,
     dsn: DsnOption = "",
@@ -69,7 +96,7 @@ def add(
     """Add a line. Without --password-stdin a password is made and shown this once."""
     place = data_dir(data)
     address = find_dsn(place, given=dsn)
-    realm = load_conf_or_fail(conf_dir(place, conf)).digest.realm
+    loaded = load_conf_or_fail(conf_dir(place, conf))
     password = _password_from_stdin() if has_password else None
 
     async def work(db: asyncpg.Pool) -> tuple[LineView, str | None]:
@@ -77,7 +104,7 @@ def add(
             db,
             user,
             account_name=account,
-            realm=realm,
+            realm=loaded.digest.realm,
             password=password,
             digest=digest,
             emergency_number=emergency_number,
@@ -85,10 +112,14 @@ def add(
             cli=cli,
             calls_max=calls_max,
             withholds_cli=withholds_cli,
+            kind=kind,
+            addresses=addresses or (),
+            calls_per_second_max=calls_per_second_max,
         )
         return await service.show_line(db, user), added.generated_password
 
     view, generated = run_on_books(address, work)
+    _warn_of_carriers(view, loaded)
     _print_with_password(view, generated, as_json=as_json)
 
 
@@ -111,17 +142,40 @@ def set_(
         str | None, typer.Option("--emergency-address", help="Where the line is installed.")
     ] = None,
     calls_max: Annotated[
-        int | None, typer.Option("--max-calls", help="Calls at once; 0 is the configured limit.")
+        int | None,
+        typer.Option(
+            "--max-calls",
+            parser=whole_number(),
+            metavar="NUMBER",
+            help="Calls at once; 0 is the configured limit.",
+        ),
     ] = None,
     withholds_cli: Annotated[
         bool | None, typer.Option("--withhold-cli/--present-cli", help="Whether it hides its number.")
     ] = None,
+    kind: Annotated[
+        LineKind | None,
+        typer.Option("--kind", help="trunk: a PBX, which is told the number that was dialled."),
+    ] = None,
+    addresses: AddressOption = None,
+    registers: Annotated[
+        bool, typer.Option("--no-address", help="Forget its addresses: it registers from now on.")
+    ] = False,
+    calls_per_second_max: Annotated[
+        int | None,
+        typer.Option("--max-calls-per-second", help="Calls that it may begin in a second; 0 is no limit."),
+    ] = None,
     data: DataOption = None,
+    conf: ConfOption = None,
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Change a line. What is not named stays."""
-    address = find_dsn(data_dir(data), given=dsn)
+    """Change a line. What is not named stays; addresses that are named replace all that it had."""
+    if addresses and registers:
+        raise CommandError("--address and --no-address exclude each other", ExitCode.INVALID)
+    place = data_dir(data)
+    address = find_dsn(place, given=dsn)
+    loaded = load_conf_or_fail(conf_dir(place, conf)) if addresses else None
     password = _password_from_stdin() if has_password else None
 
     async def work(db: asyncpg.Pool) -> tuple[LineView, str | None]:
@@ -136,10 +190,15 @@ def set_(
             cli=cli,
             calls_max=calls_max,
             withholds_cli=withholds_cli,
+            kind=kind,
+            addresses=() if registers else addresses or None,
+            calls_per_second_max=calls_per_second_max,
         )
         return await service.show_line(db, user), changed.generated_password
 
     view, generated = run_on_books(address, work)
+    if loaded is not None:
+        _warn_of_carriers(view, loaded)
     _print_with_password(view, generated, as_json=as_json)
 
 
@@ -155,14 +214,15 @@ def list_(
     if as_json:
         print_json(views)
         return
-    heads = columns("user", "account", "digest", "cli", "numbers", "emergency number")
+    heads = columns("user", "account", "kind", "digest", "cli", "numbers", "emergency number")
     rows = [
         [
             view.user,
             view.account,
+            view.kind.value,
             view.digest.value,
             view.cli,
-            _numbers(view),
+            _numbers(view, NUMBERS_LISTED_MAX),
             view.emergency_number or "missing",
         ]
         for view in views
@@ -274,6 +334,8 @@ def _facts(view: LineView) -> list[tuple[str, str]]:
     return [
         ("line", view.user),
         ("account", view.account),
+        ("kind", view.kind.value),
+        ("reached", ", ".join(view.addresses) or "where it registers"),
         ("realm", view.realm),
         ("digest", view.digest.value),
         ("numbers", _numbers(view) or "none"),
@@ -281,9 +343,23 @@ def _facts(view: LineView) -> list[tuple[str, str]]:
         ("emergency number", view.emergency_number or "missing"),
         ("emergency address", view.emergency_address or "missing"),
         ("calls at once", str(view.calls_max) if view.calls_max else "as configured"),
+        ("calls a second", str(view.calls_per_second_max) if view.calls_per_second_max else "no limit"),
         ("since", format_moment(view.created_at_ms)),
     ]
 
 
-def _numbers(view: LineView) -> str:
-    return ", ".join(view.numbers)
+def _numbers(view: LineView, listed_max: int | None = None) -> str:
+    """Of a trunk's whole range a table shows the first few."""
+    numbers = view.numbers
+    if listed_max is None or len(numbers) <= listed_max:
+        return ", ".join(numbers)
+    return f"{', '.join(numbers[:listed_max])} and {len(numbers) - listed_max} more"
+
+
+def _warn_of_carriers(view: LineView, loaded: Conf) -> None:
+    """A carrier's address stays the carrier's: the calls of this trunk would never be taken for its own."""
+    for text in view.addresses:
+        address = parse_line_address(text)
+        carrier = loaded.trunk_of(address.host, address.port)
+        if carrier is not None:
+            warn(f"{text} is also an address of the carrier {carrier.name}: calls from it are the carrier's")

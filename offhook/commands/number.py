@@ -9,11 +9,16 @@ from offhook.database import find_dsn, run_on_books
 from offhook.moments import format_moment
 from offhook.output import columns, print_json, print_line, print_table
 from provisioning import service
+from provisioning.views import NumberView
 
 app = typer.Typer(help="Which number rings which line.", no_args_is_help=True)
 
 NumberArgument = Annotated[
-    str, typer.Argument(metavar="NUMBER", help='As people write it: "01632 960001", "+44 1632 960001".')
+    str,
+    typer.Argument(
+        metavar="NUMBER",
+        help='As people write it: "01632 960001", "+44 1632 960001"; or a range: 02079460100-02079460199.',
+    ),
 ]
 
 
@@ -25,26 +30,20 @@ def assign(
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Let a number ring a line."""
-    view = run_on_books(
-        find_dsn(data_dir(data), given=dsn), lambda db: service.assign_number(db, number, line)
+    """Let a number ring a line, or a range of numbers: all of it or none."""
+    views = run_on_books(
+        find_dsn(data_dir(data), given=dsn), lambda db: service.assign_numbers(db, number, line)
     )
-    if as_json:
-        print_json(view)
-    else:
-        print_line(f"{view.e164} rings line {view.line}.")
+    _print(views, as_json=as_json, verb=("rings", "ring"))
 
 
 @app.command()
 def unassign(
     number: NumberArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
 ) -> None:
-    """Take a number from its line."""
-    view = run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.unassign_number(db, number))
-    if as_json:
-        print_json(view)
-    else:
-        print_line(f"{view.e164} no longer rings line {view.line}.")
+    """Take a number from its line, or a range of numbers."""
+    views = run_on_books(find_dsn(data_dir(data), given=dsn), lambda db: service.unassign_numbers(db, number))
+    _print(views, as_json=as_json, verb=("no longer rings", "no longer ring"))
 
 
 @app.command("list")
@@ -57,3 +56,14 @@ def list_(data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = Fa
     rows = [[view.e164, view.line, view.account, format_moment(view.assigned_at_ms)] for view in views]
     heads = columns("number", "line", "account", "since")
     print_table(heads, rows, empty="No number is assigned: `offhook number assign NUMBER --line USER`.")
+
+
+def _print(views: list[NumberView], *, as_json: bool, verb: tuple[str, str]) -> None:
+    """A range as a list, a single number as itself."""
+    first, last = views[0], views[-1]
+    if as_json:
+        print_json(views if len(views) > 1 else first)
+    elif len(views) > 1:
+        print_line(f"{len(views)} numbers, {first.e164} to {last.e164}, {verb[1]} line {first.line}.")
+    else:
+        print_line(f"{first.e164} {verb[0]} line {first.line}.")

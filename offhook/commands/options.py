@@ -1,5 +1,7 @@
 """The options that every command has, and what they mean together: which exchange, which configuration."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +10,14 @@ import typer
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error
 from offhook.paths import DataDir, default_data_dir
+from provisioning.printable import shorten
 from rating.money import MoneyProblem, parse_pounds
 from switch.conf_files import ConfProblem, ConfProblems
 from switch.config import Conf, load_conf
+
+WHOLE_NUMBER_MAX = 999_999_999
+
+_DIGITS = re.compile("[0-9]{1,9}")
 
 DataOption = Annotated[
     Path | None,
@@ -36,6 +43,20 @@ DsnOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def whole_number(*, least: int = 0, most: int = WHOLE_NUMBER_MAX) -> Callable[[str | int], int]:
+    """A parser for an option: ASCII digits alone, where int() would take "1_0", "+1" and other scripts' digits, too."""
+
+    def parse(text: str | int) -> int:
+        # A default comes as the number it is.
+        if isinstance(text, str) and _DIGITS.fullmatch(text) is None:
+            raise typer.BadParameter(f"{shorten(text)!r} is not a whole number.")
+        if not least <= int(text) <= most:
+            raise typer.BadParameter(f"{text} is not from {least} to {most}.")
+        return int(text)
+
+    return parse
 
 
 def data_dir(named: Path | None) -> DataDir:

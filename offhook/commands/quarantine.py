@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir
+from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
 from offhook.database import find_dsn, run_on_books
 from offhook.moments import format_moment
 from offhook.output import columns, print_facts, print_json, print_line, print_table
@@ -25,7 +25,10 @@ IdArgument = Annotated[
 @app.command("list")
 def list_(
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=LIMIT_MAX, help="At most so many.")
+        int,
+        typer.Option(
+            "--limit", parser=whole_number(least=1, most=LIMIT_MAX), metavar="NUMBER", help="At most so many."
+        ),
     ] = LIMIT_DEFAULT,
     data: DataOption = None,
     dsn: DsnOption = "",

@@ -104,10 +104,9 @@ class Exchange:
             log.warning("starting_without_database", waited_s=PATIENCE_S)
         elif database.exception() is not None:
             return  # run() raises it
-        if plan.conf.listen.tcp:
-            self._launch(edge_plan(plan.data, plan.conf.listen.tcp))
-        has_edge = bool(plan.conf.listen.tcp)
-        self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn, has_edge=has_edge))
+        # Also without a listener of its own: trunks over TCP and TLS are reached through it.
+        self._launch(edge_plan(plan.data, plan.conf_dir))
+        self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()
         self._on_ready()
 

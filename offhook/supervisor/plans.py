@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from offhook.database import without_password
@@ -39,10 +38,8 @@ def postgres_plan(embedded: EmbeddedPostgres) -> PartPlan:
     )
 
 
-def edge_plan(data: DataDir, tcp: Sequence[object]) -> PartPlan:
-    command = [*_python("switch.edge"), "--socket", str(data.edge_socket)]
-    for address in tcp:
-        command += ["--tcp", str(address)]
+def edge_plan(data: DataDir, conf_dir: Path) -> PartPlan:
+    command = [*_python("switch.edge"), "--socket", str(data.edge_socket), "--conf", str(conf_dir)]
     return PartPlan(
         name="edge",
         command=command,
@@ -52,15 +49,14 @@ def edge_plan(data: DataDir, tcp: Sequence[object]) -> PartPlan:
     )
 
 
-def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str, has_edge: bool) -> PartPlan:
+def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
     """The password goes by the environment, which only this user can read; a command line is public."""
     public_dsn, password = without_password(dsn)
     environment = _environment()
     if password:
         environment["PGPASSWORD"] = password
     command = [*_python("switch"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
-    if has_edge:
-        command += ["--edge-socket", str(data.edge_socket)]
+    command += ["--edge-socket", str(data.edge_socket)]
     return PartPlan(
         name="switch",
         command=command,

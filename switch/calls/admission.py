@@ -2,6 +2,7 @@
 
 `admit` holds all the branches and reads like the policy; the first broken rule is the answer. Emergency calls are
 recognised before any rule and meet none. Nothing here sends, reserves or records: the call does, from the Admission.
+Only the attempt itself is counted, where a line may begin no more than so many a second.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from provisioning.model import Line
 from rating.tariff import ON_NET, Rate, Tariff
 from switch.calls import refusal
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
+from switch.calls.line_targets import line_targets
 from switch.calls.number_plan import (
     E164,
     Dialled,
@@ -26,8 +28,9 @@ from switch.calls.number_plan import (
     read_trunk_number,
 )
 from switch.calls.refusal import Refusal
+from switch.calls.replaces import leg_to_replace
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import Target, TrunkTarget
 from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
@@ -76,9 +79,10 @@ class Attempt(msgspec.Struct):
     dialled: str
     plan_result: Dialled
     called_line: Line | None
+    instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
 
 
-def read_attempt(request: Request, caller: Caller, board: Switchboard) -> Attempt:
+def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
     """Who calls and what was dialled. Never refuses."""
     text = dialled_text(request)
     plan = board.conf.routing.plan
@@ -89,8 +93,16 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard) -> Attemp
     plan_result = read_dialled(text, plan)
     withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
     caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
-    called = None if isinstance(plan_result.destination, Emergency) else board.books.lines.get(text)
-    return Attempt(caller, caller_id, text, plan_result, called)
+    if isinstance(plan_result.destination, Emergency):
+        return Attempt(caller, caller_id, text, plan_result, None)
+    uri = request.request_uri
+    if isinstance(uri, SipUri) and "gr" in uri.params:
+        reached = board.gruus.find(uri, board.bindings, now)
+        line = board.books.lines.get(reached.user) if reached is not None else None
+        if reached is None or line is None:
+            return Attempt(caller, caller_id, text, Dialled(Unrecognised(DialProblem.NOT_IN_USE)), None)
+        return Attempt(caller, caller_id, text, plan_result, line, reached.instance)
+    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
 
 
 def dialled_text(request: Request) -> str:
@@ -122,6 +134,10 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.LOOP
     if is_broken_offer(request.headers.get("content-type"), request.body):
         return refusal.BROKEN_OFFER
+    replaced = leg_to_replace(request, board)
+    if replaced is not None:
+        # Pick-up and attended transfer will take the leg from here; until then it stays where it is.
+        return replaced if isinstance(replaced, Refusal) else refusal.REPLACES_DECLINED
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route
@@ -139,7 +155,7 @@ def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
         case TrunkCaller():
             return _route_inbound(number, board, now)
         case LineCaller() as caller:
-            refused = _caller_refusal(caller, board)
+            refused = _caller_refusal(caller, board, now)
             if refused is not None:
                 return refused
             return _route_outbound(number, attempt, board, now)
@@ -179,7 +195,7 @@ def _route_inbound(number: str, board: Switchboard, now: float) -> Route | Refus
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     line = attempt.called_line
     if line is not None:
-        return _to_line(line, number, "", board, now)
+        return _to_line(line, number, "", board, now, attempt.instance)
     assigned = board.books.numbers.get(number)
     if assigned is not None and (line := board.books.lines.get(assigned.line)) is not None:
         return _to_line(line, number, number, board, now)
@@ -192,7 +208,7 @@ def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: floa
     return Route(number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix)
 
 
-def _caller_refusal(caller: LineCaller, board: Switchboard) -> Refusal | None:
+def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refusal | None:
     account = caller.account
     if account is None:
         return refusal.ACCOUNT_MISSING
@@ -203,16 +219,21 @@ def _caller_refusal(caller: LineCaller, board: Switchboard) -> Refusal | None:
         return refusal.LINE_FULL
     if board.of_account[account.id] >= (account.calls_max or limits.calls_per_account_max):
         return refusal.ACCOUNT_FULL
+    per_second = caller.line.calls_per_second_max
+    if per_second and not board.call_rates.take(caller.line.user, per_second, now):
+        return refusal.LINE_TOO_FAST
     return None
 
 
-def _to_line(line: Line, number: str, ddi: str, board: Switchboard, now: float) -> Route | Refusal:
-    bindings = board.bindings.contacts_for(line.user, now)
-    if not bindings:
+def _to_line(
+    line: Line, number: str, ddi: str, board: Switchboard, now: float, instance: str | None = None
+) -> Route | Refusal:
+    targets = line_targets(line, board, now, instance)
+    if not targets:
         return refusal.NOT_REGISTERED
     if board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
         return refusal.CALLEE_FULL
-    return Route(number, ddi, line, [[LineTarget(line, binding) for binding in bindings]])
+    return Route(number, ddi, line, [targets])
 
 
 def _trunk_stages(names: Sequence[str], board: Switchboard, *, ignores_limits: bool) -> list[list[Target]]:

@@ -24,11 +24,13 @@ from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_call
 from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
+from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.referral import Referral
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
-from switch.calls.target import LineTarget, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget
 from switch.sip.timers import Timer
 
 COMPLETED_ELSEWHERE: Final = (
@@ -125,6 +127,8 @@ class Call:
     def refuse(self, refused: Refusal, now: float) -> None:
         """The ladder said no: the caller is told, and the attempt is on record."""
         extra = [("retry-after", str(refused.retry_after_s))] if refused.retry_after_s else []
+        if refused.warning:
+            extra.append(("warning", refused.warning))
         self.caller_leg.refuse(
             refused.status, now, cause=refused.q850_cause, words=refused.words, extra=extra
         )
@@ -163,12 +167,7 @@ class Call:
             self._fail(best_outcome(self._stage_outcomes), now)
             return
         board = self.board
-        fresh = []
-        for target in stage:
-            leg = CalleeLeg(board, self, index=len(self.callee_legs) + 1, target=target, now=now)
-            self.callee_legs.append(leg)
-            self.rows.append(callee_row(self.facts, leg, self.rows[0], board.clock))
-            fresh.append(leg)
+        fresh = [self._add_leg(target, now) for target in stage]
         self._active = fresh.copy()
         self._stage_outcomes = []
         first = stage[0]
@@ -176,10 +175,33 @@ class Call:
             board.of_trunk[first.trunk.name] += 1
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
         for leg in fresh:
-            leg.offer(invitation_for(self.admission, self.caller_leg, leg.target, self.caller, board), now)
+            self._offer(leg, self.admission, now)
         # After the offers, whose branches it names; all the same nothing is on the wire before it (process.py).
         board.record([opened_state(self)])
         board.failpoints.reached("offered")
+
+    def _add_leg(self, target: Target, now: float) -> CalleeLeg:
+        board = self.board
+        leg = CalleeLeg(board, self, index=len(self.callee_legs) + 1, target=target, now=now)
+        self.callee_legs.append(leg)
+        self.rows.append(callee_row(self.facts, leg, self.rows[0], board.clock))
+        return leg
+
+    def _offer(self, leg: CalleeLeg, admission: Admission, now: float) -> None:
+        target, board = leg.target, self.board
+        leg.offer(invitation_for(admission, self.caller_leg, target, self.caller, board), now)
+        if isinstance(target, LineTarget) and target.backup is not None:
+            timeout_s = board.conf.calls.reaction_timeout_s
+            board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
+
+    def _try_backup(self, backup: LineTarget, now: float) -> None:
+        """In place of a target that could not be reached; it rings beside what else rings in this stage."""
+        assert self.admission is not None
+        self.board.counts.flow_failovers += 1
+        leg = self._add_leg(backup, now)
+        self._active.append(leg)
+        self._offer(leg, self.admission, now)
+        self.board.record([opened_state(self)])
 
     # What the callee legs report
 
@@ -229,8 +251,17 @@ class Call:
             return
         self._active.remove(leg)
         self._stage_outcomes.append(outcome)
-        if outcome.is_ours and isinstance(leg.target, LineTarget):
-            self.board.binding_failed(leg.target.binding, now)
+        target = leg.target
+        if isinstance(target, LineTarget):
+            if outcome.is_ours and target.binding is not None:
+                self.board.binding_failed(target.binding, now)
+            elif outcome.status == FLOW_FAILED and target.binding is not None:
+                self.board.bindings.flow_failed(target.binding)
+            status, has_rung = outcome.status, leg.is_ringing
+            backup = backup_of(target, status, is_ours=outcome.is_ours, has_rung=has_rung)
+            if backup is not None:
+                self._try_backup(backup, now)
+                return
         if outcome.status >= 600:
             self._cancel_active(
                 now, LegOutcome(487, outcome.q850_cause, "declined on another phone", is_ours=True)
@@ -283,6 +314,10 @@ class Call:
         if self.state is CallState.UP:
             who = "caller" if leg is self.caller_leg else "callee"
             self._end(Ending("answered", 200, 41, f"the {who}'s phone no longer knew the call", who), now)
+
+    def on_refer(self, leg: Leg, referral: Referral, now: float) -> None:
+        """A phone asks for a transfer. There are none yet, and 603 says so before anything is promised."""
+        referral.refuse(603, "Transfers Are Not Offered Here", now)
 
     def on_leg_gone(self, leg: Leg, now: float) -> None:
         """A BYE was answered, or will never be; or a cancelled attempt has ended."""
@@ -341,6 +376,13 @@ class Call:
         self._cancel_active(now, outcome)
         self._stage_outcomes.append(outcome)
         self._try_next_stage(now)
+
+    def _on_silence(self, leg: CalleeLeg, now: float) -> None:
+        """Nothing came back by this way to the peer, and there is another."""
+        if self.state is CallState.HUNTING and leg in self._active and leg.is_silent:
+            outcome = LegOutcome(408, 102, "no reaction in time", is_ours=True)
+            leg.cancel(now, "", outcome)
+            self.on_refused(leg, outcome, now)
 
     def _on_gate_closed(self, now: float) -> None:
         """The journal did not take the answer in time: ACK and BYE to the callee, 503 to the caller, charge 0."""

@@ -13,6 +13,7 @@ from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, Open
 from switch.calls.switchboard import Put
 from switch.sip.dialog import Dialog
 from switch.sip.dialog_state import DialogState
+from switch.sip.host import host_port
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -40,7 +41,7 @@ def dialogs_to_hang_up(call: "Call") -> bytes | None:
     """The dialogs whose BYE is on its way, or None when none is left."""
     legs = (call.caller_leg, *call.callee_legs)
     dialogs = [
-        _storable_state(leg.dialog) for leg in legs if leg.state is LegState.ENDING and leg.dialog is not None
+        storable_state(leg.dialog) for leg in legs if leg.state is LegState.ENDING and leg.dialog is not None
     ]
     return _encode(Hangup(dialogs)) if dialogs else None
 
@@ -55,7 +56,7 @@ def emergency_note(call: "Call", now: float) -> EmergencyCall:
         network_number=call.attempt.caller_id.network_number,
         dialled=call.facts.dialled,
         at_ms=call.board.clock.ms(now),
-        source_address=f"{flow.remote_host}:{flow.remote_port}",
+        source_address=host_port(flow.remote_host, flow.remote_port),
     )
 
 
@@ -66,14 +67,14 @@ def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) 
         clock = call.board.clock
         stamp(call.rows[0], call.caller_leg, clock)
         stamp(call.rows[answered.index], answered, clock)
-        dialogs = [_storable_state(call.caller_leg.dialog), _storable_state(answered.dialog)]
+        dialogs = [storable_state(call.caller_leg.dialog), storable_state(answered.dialog)]
     join_rows(call.rows, answered.index if answered is not None else None)
     return OPEN_KEY + call.id, _encode(
         OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs, invites)
     )
 
 
-def _storable_state(dialog: Dialog) -> DialogState:
+def storable_state(dialog: Dialog) -> DialogState:
     """A dialog with bytes in it that are no UTF-8 (a display name, usually) is kept with them escaped.
 
     Without this one byte from the wire would stop the record of a call.

@@ -15,11 +15,13 @@ from switch.calls.leg import Leg, LegState
 from switch.calls.open_call import EarlyInvite
 from switch.calls.passing import CHALLENGES, NO_BODY, Body, body_of, passed_fields, put_body
 from switch.calls.q850 import RECOVERY_ON_TIMER_EXPIRY, cause_of_status, format_reason, read_reason
+from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
 from switch.calls.target import Target, TrunkTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
+from switch.sip.invite_client import InviteClientTransaction, State
 from switch.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -71,8 +73,19 @@ class CalleeLeg(Leg):
         """Whether our INVITE carried an SDP offer; if not, the ACK must carry the answer."""
         return self._invitation is not None and bool(self._invitation.body)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing at all has come back yet, not even a 100."""
+        transaction = self._transaction
+        return (
+            self.state is LegState.SETTING_UP
+            and isinstance(transaction, InviteClientTransaction)
+            and transaction.state is State.CALLING
+        )
+
     def offer(self, invitation: Invitation, now: float) -> None:
         self._invitation = invitation
+        self.is_sips = is_sips(invitation.request_uri)
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
         self._send_invite(now)
 

@@ -11,6 +11,7 @@ from switch.calls.leg import Leg, LegState
 from switch.calls.open_call import EarlyInvite
 from switch.calls.passing import NO_BODY, Body, Fields, put_body
 from switch.calls.q850 import format_reason
+from switch.calls.sips_uri import is_sips
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
@@ -41,6 +42,7 @@ class CallerLeg(Leg):
         super().__init__(board, call, index=0, flow=flow, trunk=trunk, now=now)
         self.transaction = transaction
         self.request = request
+        self.is_sips = is_sips(request.uri)
         self.local_tag = board.tokens.tag()
         self.peer_user_agent = request.headers.get("user-agent") or ""
         self.is_acknowledged = False

@@ -19,6 +19,7 @@ from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.switchboard import WallClock
 from switch.calls.target import LineTarget
 from switch.sip.flow import Flow
+from switch.sip.host import host_port
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -85,7 +86,8 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
     """One target as it begins to be tried."""
     target = leg.target
     if isinstance(target, LineTarget):
-        row = _row(facts, leg, f"a phone of line {target.line.user}", clock)
+        what = "a phone" if target.binding is not None else "the trunk"
+        row = _row(facts, leg, f"{what} of line {target.line.user}", clock)
         row.line = target.line.user
         row.account_id = target.line.account_id
     else:
@@ -210,8 +212,8 @@ def _clip(text: str) -> str:
 
 
 def _remote(flow: Flow) -> str:
-    return f"{flow.transport.lower()}:{flow.remote_host}:{flow.remote_port}"
+    return f"{flow.transport.lower()}:{host_port(flow.remote_host, flow.remote_port)}"
 
 
 def _local(flow: Flow) -> str:
-    return f"{flow.transport.lower()}:{flow.local_host}:{flow.local_port}"
+    return f"{flow.transport.lower()}:{host_port(flow.local_host, flow.local_port)}"

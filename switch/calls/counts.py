@@ -13,11 +13,13 @@ class CallCounts:
         "bugs",
         "charged_micros",
         "emergency_calls",
+        "flow_failovers",
         "gate_closed",
         "logins",
         "outcomes",
         "post_dial_delay",
         "recovered_calls",
+        "refers",
         "refusals",
         "registrations",
         "stray_answers",
@@ -28,12 +30,16 @@ class CallCounts:
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.refers: Counter[str] = Counter()  # REFER inside a call, by what it came to
         self.logins: Counter[str] = Counter()  # by digest outcome
         self.registrations: Counter[str] = Counter()  # by what the REGISTER came to
         self.unidentified: Counter[str] = Counter()  # requests without an identity, by method
         self.post_dial_delay = Histogram()
         self.answer_delay = Histogram()
         self.emergency_calls = 0
+        self.flow_failovers = (
+            0  # the next flow of a phone, or the next address of a customer's trunk, was tried
+        )
         self.gate_closed = 0
         self.stray_answers = 0
         self.recovered_calls = 0

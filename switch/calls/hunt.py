@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from switch.calls.callee_leg import LegOutcome
+from switch.calls.line_targets import FLOW_FAILED
 from switch.calls.passing import CHALLENGES
 from switch.calls.target import Target, TrunkTarget
 from switch.config import Trunk
@@ -56,11 +57,11 @@ def fails_over(trunk: Trunk, status: int) -> bool:
 def status_for_caller(outcome: LegOutcome) -> int:
     """What a failed target means to the caller.
 
-    A redirection is not ours to pass on, nor is a challenge. And a 503 from behind would tell the phone that this
-    exchange is down, so that it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263 4.3): a carrier's becomes 500, an
-    unreachable phone's 480.
+    A redirection is not ours to pass on, nor is a challenge, nor that the flow to a phone is gone. And a 503 from
+    behind would tell the phone that this exchange is down, so that it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263
+    4.3): a carrier's becomes 500, an unreachable phone's 480.
     """
-    if outcome.status < 400:
+    if outcome.status < 400 or outcome.status == FLOW_FAILED:
         return 480
     if outcome.status in CHALLENGES:
         return 500

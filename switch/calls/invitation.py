@@ -15,9 +15,11 @@ from switch.calls.identity import (
     from_towards_line,
     identity_towards_trunk,
 )
+from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.passing import Body, Fields, body_of, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.sip.host import host_port, uri_host
 
 if TYPE_CHECKING:
     from switch.calls.admission import Admission
@@ -66,7 +68,10 @@ def _to_line(
     same_account = isinstance(caller, LineCaller) and caller.line.account_id == target.line.account_id
     sender = from_towards_line(admission.caller_id, user=calling_user, domain=domain, shows_name=same_account)
     called = admission.route.number or target.line.user
-    return Invitation(target.binding.contact, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
+    uri = request_uri(target, admission.route.number)
+    if target.binding is not None and target.binding.path:
+        passed = [*(("Route", hop) for hop in target.binding.path), *passed]
+    return Invitation(uri, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
 
 
 def _to_trunk(
@@ -79,14 +84,14 @@ def _to_trunk(
     board: "Switchboard",
 ) -> Invitation:
     trunk = target.trunk
-    domain = trunk.from_domain or board.domain
+    domain = uri_host(trunk.from_domain) if trunk.from_domain else board.domain
     if admission.route.is_emergency:
         sender, identity = emergency_identity(_emergency_number(caller, admission), trunk, domain)
         user = admission.route.number
     else:
         sender, identity = identity_towards_trunk(admission.caller_id, trunk, domain)
         user = _dialled_towards_trunk(admission, trunk.number_format)
-    host = f"{target.flow.remote_host}:{target.flow.remote_port}"
+    host = host_port(target.flow.remote_host, target.flow.remote_port)
     suffix = "" if target.flow.transport == "UDP" else f";transport={target.flow.transport.lower()}"
     fields = [*identity, *only_listed(passed, trunk.pass_headers)]
     return Invitation(

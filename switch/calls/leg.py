@@ -6,6 +6,7 @@ reinvite.py: the exchange does not answer media itself.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
@@ -13,8 +14,10 @@ from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.passing import Body
 from switch.calls.q850 import format_reason, read_reason
+from switch.calls.referral import Referral, take_refer, take_subscribe
 from switch.calls.reinvite import Reinvite, refuse_with_retry
 from switch.calls.relayed_request import RelayedRequest
+from switch.calls.sips_uri import sips_contact
 from switch.calls.switchboard import Switchboard
 from switch.sip.flow import Flow
 from switch.sip.invite_server import InviteServerTransaction
@@ -22,11 +25,13 @@ from switch.sip.message import Request, make_response
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
-RELAYED_METHODS: Final = frozenset({"INFO"})
+RELAYED_METHODS: Final = frozenset({"INFO", "MESSAGE"})
+NO_REFERRALS: Final[Mapping[int, Referral]] = {}
 
 
 class LegState(enum.Enum):
@@ -47,8 +52,12 @@ class Leg:
         "dialog",
         "ended_at",
         "flow",
+        "has_been_referred",
         "index",
+        "is_sips",
+        "pace",
         "peer_user_agent",
+        "referrals",
         "reinvite",
         "ringing_at",
         "setup_at",
@@ -62,11 +71,15 @@ class Leg:
         self.board = board
         self.call = call
         self.index = index
+        self.is_sips = False
         self.flow = flow
         self.trunk = trunk
         self.dialog: Dialog | None = None
         self.state = LegState.SETTING_UP
         self.reinvite: Reinvite | None = None
+        self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
+        self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
+        self.has_been_referred = False
         self.challenge = CarrierChallenge(trunk, board.tokens)
         self.peer_user_agent = ""
         self.setup_at = now
@@ -80,8 +93,13 @@ class Leg:
         return self.call.other_leg(self)
 
     @property
+    def is_up(self) -> bool:
+        return self.state is LegState.UP
+
+    @property
     def contact(self) -> str:
-        return self.board.contact_of(self.flow)
+        contact = self.board.contact_of(self.flow)
+        return sips_contact(contact) if self.is_sips else contact
 
     def on_request(self, transaction: "ServerTransaction", request: Request, now: float) -> None:
         """An in-dialog request whose three dialog ids matched."""
@@ -102,6 +120,13 @@ class Leg:
                 self._on_reinvite(transaction, request, now)
             case method if method in RELAYED_METHODS:
                 self._on_relayed(transaction, request, now)
+            case "REFER":
+                take_refer(self, transaction, request, now)
+            case "SUBSCRIBE":
+                take_subscribe(self, transaction, request, now)
+            case "NOTIFY":
+                # RFC 6665 4.1.3: nobody here has subscribed to anything. It ends no call.
+                transaction.respond(make_response(request, 481), now)
             case "OPTIONS":
                 transaction.respond(answer_options(request), now)
             case _:

@@ -6,12 +6,14 @@ from switch.calls.switchboard import ALLOW
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.message import Request, Response, make_response
 
+ALLOW_EVENTS: Final = "presence, message-summary, reg"  # the packages of switch/events/service.py
 KNOWN_METHODS: Final = frozenset(METHODS) - {OTHER_METHOD}
 
 
 def answer_options(request: Request) -> Response:
     response = make_response(request, 200)
     response.headers.add("allow", ALLOW)
+    response.headers.add("allow-events", ALLOW_EVENTS)
     response.headers.add("accept", "application/sdp")
     return response
 

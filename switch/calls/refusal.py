@@ -12,13 +12,14 @@ from rating.engine import Shortage, ShortageReason
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """`label` is the metric's and the CDR's outcome; `words` is for people."""
+    """`label` is the metric's and the CDR's outcome; `words` is for people, `warning` a Warning field's value."""
 
     label: str
     status: int
     q850_cause: int
     words: str
     retry_after_s: int = 0
+    warning: str = ""
 
 
 DRAINING: Final = Refusal("draining", 503, 41, "the exchange is closing down", 30)
@@ -33,6 +34,8 @@ ACCOUNT_MISSING: Final = Refusal("account_missing", 403, 21, "the line has no ac
 SUSPENDED: Final = Refusal("account_suspended", 403, 21, "the account is suspended")
 LINE_FULL: Final = Refusal("line_calls_limit", 403, 21, "the line has as many calls as it may have at once")
 ACCOUNT_FULL: Final = Refusal("account_calls_limit", 403, 21, "the account has as many calls as it may have at once")
+# Not 503, at which a PBX would give up on the whole exchange for a while.
+LINE_TOO_FAST: Final = Refusal("line_calls_per_second", 480, 42, "the line begins more calls a second than it may", 1)
 TRUNK_FULL: Final = Refusal("trunk_calls_limit", 480, 34, "the trunk has as many calls as it may have at once")
 NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
 VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
@@ -44,10 +47,16 @@ CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as man
 LOOP: Final = Refusal("loop", 482, 25, "the call came back to where it had been")
 TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
 BROKEN_OFFER: Final = Refusal("broken_offer", 488, 65, "the body says it is SDP and is no session description")
+REPLACES_MALFORMED: Final = Refusal("replaces_malformed", 400, 21, "the Replaces cannot be read, or there are two")
+REPLACED_UNKNOWN: Final = Refusal("replaced_unknown", 481, 21, "no call of ours is the one to be replaced")
+REPLACED_IS_UP: Final = Refusal("replaced_is_up", 486, 21, "the call to be replaced is no longer ringing")
+REPLACED_IS_OVER: Final = Refusal("replaced_is_over", 603, 21, "the call to be replaced has ended")
+REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "calls are not replaced here")
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
-    DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, BROKEN_OFFER, UNRECOGNISED, SERVICE_UNKNOWN,
-    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, NOT_IN_USE, TRUNK_FULL,
+    DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, BROKEN_OFFER, REPLACES_MALFORMED, REPLACED_UNKNOWN,
+    REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN, TRUNK_TO_TRUNK,
+    NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE, TRUNK_FULL,
     NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
 )  # fmt: skip
 

@@ -14,8 +14,10 @@ import msgspec
 from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
+from switch.calls.call_rates import CallRates
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
+from switch.registrar.gruu import Gruus
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.message import Request
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 Put = tuple[str, bytes | None]
 _encode: Final = msgspec.msgpack.Encoder().encode
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER, SUBSCRIBE, PUBLISH, MESSAGE"
 USER_AGENT: Final = "Offhook"
 
 
@@ -76,6 +78,7 @@ class Switchboard:
         "bindings",
         "books",
         "call_counts",
+        "call_rates",
         "calls",
         "clock",
         "conf",
@@ -85,6 +88,7 @@ class Switchboard:
         "engine",
         "failpoints",
         "flow_to",
+        "gruus",
         "is_draining",
         "is_here",
         "journal",
@@ -118,6 +122,7 @@ class Switchboard:
         flow_to: Callable[[str, str, int], Flow],
         sign: Callable[[str], str],
         binding_failed: Callable[[Binding, float], None],
+        gruus: Gruus,
     ) -> None:
         self.conf = conf
         self.books = books
@@ -136,12 +141,14 @@ class Switchboard:
         self.flow_to = flow_to
         self.sign = sign
         self.binding_failed = binding_failed
+        self.gruus = gruus
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}
         self.of_line: Counter[str] = Counter()
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
+        self.call_rates = CallRates()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

@@ -1,4 +1,4 @@
-"""Where a call can be offered: a phone registered on a line, or a trunk."""
+"""Where a call can be offered: a phone registered on a line, a customer's trunk at its address, or a carrier."""
 
 import msgspec
 
@@ -9,14 +9,17 @@ from switch.sip.flow import Flow
 
 
 class LineTarget(msgspec.Struct, frozen=True):
-    """One binding. Calls go to the flow that the phone really came from, whatever its Contact says."""
+    """One way to a line: a binding, or an address of its own (then `binding` is None).
+
+    Calls go to the flow that the phone really came from, whatever its Contact says. `backup` is the next way to the
+    same peer, tried when this one fails.
+    """
 
     line: Line
-    binding: Binding
-
-    @property
-    def flow(self) -> Flow:
-        return self.binding.flow
+    flow: Flow
+    contact: str
+    binding: Binding | None
+    backup: "LineTarget | None" = None
 
     @property
     def name(self) -> str:

@@ -2,11 +2,18 @@
 
 A trunk's own addresses match with their port, so that a phone behind the same address is not taken for a
 carrier. Source rules add networks, with any port, or single addresses with one. The narrowest match
-wins: address and port, then the longest network.
+wins: address and port, then the longest network. IPv4 and IPv6 never meet in one table.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from ipaddress import IPv6Address
+from typing import Final, NamedTuple
+
+from switch.sip.grammar import parse_ipv6
+from switch.sip.host import host_port
+
+IPV4_BITS: Final = 32
+IPV6_BITS: Final = 128
 
 
 class Source(NamedTuple):
@@ -15,20 +22,25 @@ class Source(NamedTuple):
     network: int
     prefix_bits: int
     port: int | None
+    is_ipv6: bool = False
 
     def __str__(self) -> str:
-        host = ".".join(str(self.network >> shift & 255) for shift in (24, 16, 8, 0))
+        if self.is_ipv6:
+            host, whole = IPv6Address(self.network).compressed, IPV6_BITS
+        else:
+            host, whole = ".".join(str(self.network >> shift & 255) for shift in (24, 16, 8, 0)), IPV4_BITS
         if self.port is not None:
-            return f"{host}:{self.port}"
-        return host if self.prefix_bits == 32 else f"{host}/{self.prefix_bits}"
+            return host_port(host, self.port)
+        return host if self.prefix_bits == whole else f"{host}/{self.prefix_bits}"
 
 
-class TrunkSources:
-    """Immutable once built. `find` costs one dictionary look-up per length of network in use."""
+class _Family:
+    """The sources of IPv4 or of IPv6."""
 
-    __slots__ = ("_by_port", "_networks")
+    __slots__ = ("_bits", "_by_port", "_networks", "is_empty")
 
-    def __init__(self, sources: Iterable[tuple[Source, str]]) -> None:
+    def __init__(self, sources: Iterable[tuple[Source, str]], bits: int) -> None:
+        self._bits = bits
         self._by_port: dict[tuple[int, int], str] = {}
         networks: dict[int, dict[int, str]] = {}
         for source, trunk in sources:
@@ -37,20 +49,36 @@ class TrunkSources:
             else:
                 networks.setdefault(source.prefix_bits, {})[source.network] = trunk
         self._networks = sorted(networks.items(), reverse=True)
+        self.is_empty = not (self._by_port or networks)
 
-    def find(self, host: str, port: int) -> str | None:
-        """The trunk's name, or None for everybody else. `host` is a dotted IPv4 address."""
-        bits = ipv4_bits(host)
-        if bits is None:
-            return None
-        trunk = self._by_port.get((bits, port))
+    def find(self, address: int, port: int) -> str | None:
+        trunk = self._by_port.get((address, port))
         if trunk is not None:
             return trunk
         for prefix_bits, of_network in self._networks:
-            trunk = of_network.get(masked(bits, prefix_bits))
+            trunk = of_network.get(masked(address, prefix_bits, self._bits))
             if trunk is not None:
                 return trunk
         return None
+
+
+class TrunkSources:
+    """Immutable once built. `find` costs one dictionary look-up per length of network in use."""
+
+    __slots__ = ("_ipv4", "_ipv6")
+
+    def __init__(self, sources: Iterable[tuple[Source, str]]) -> None:
+        known = list(sources)
+        self._ipv4 = _Family([entry for entry in known if not entry[0].is_ipv6], IPV4_BITS)
+        self._ipv6 = _Family([entry for entry in known if entry[0].is_ipv6], IPV6_BITS)
+
+    def find(self, host: str, port: int) -> str | None:
+        """The trunk's name, or None for everybody else. `host` is a bare address."""
+        if ":" in host:
+            address = None if self._ipv6.is_empty else ipv6_bits(host)
+            return None if address is None else self._ipv6.find(address, port)
+        address = ipv4_bits(host)
+        return None if address is None else self._ipv4.find(address, port)
 
 
 def ipv4_bits(host: str) -> int | None:
@@ -69,6 +97,13 @@ def ipv4_bits(host: str) -> int | None:
     return bits
 
 
-def masked(bits: int, prefix_bits: int) -> int:
+def ipv6_bits(host: str) -> int | None:
+    """The address as 128 bits; None for anything else, and for one with a scope id."""
+    address = parse_ipv6(host)
+    return None if address is None else int(address)
+
+
+def masked(bits: int, prefix_bits: int, whole: int = IPV4_BITS) -> int:
     """The network that an address belongs to."""
-    return bits & (0xFFFFFFFF << (32 - prefix_bits)) & 0xFFFFFFFF
+    host_bits = whole - prefix_bits
+    return bits >> host_bits << host_bits

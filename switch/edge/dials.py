@@ -6,7 +6,7 @@ Pure.
 from switch.edge.limits import DIAL_QUEUE_BYTES_MAX, DIALS_MAX
 from switch.sip.flow import Flow
 
-Remote = tuple[str, int]
+Remote = tuple[str, str, int]  # transport, bare host, port
 
 
 class Dials:

@@ -1,47 +1,69 @@
 """Who is connected, by which rules, and which message goes where: the heart of the edge process.
 
 Decides over connections; the sockets are asyncio's, the framing is switch.sip's, SIP itself is the switch's.
-It leaves out TLS and WebSocket, which will be other protocols beside `Connection`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import Counter
+from ipaddress import IPv6Address
 
 import structlog
 
+from switch.conf_edge import WebSocket
+from switch.edge.certificates import TlsIdentity
 from switch.edge.connection import Connection
 from switch.edge.deadlines import Deadlines
-from switch.edge.dials import Dials, Remote
-from switch.edge.limits import COUNTS_EVERY_S, DIAL_S, SWEEP_EVERY_S, EdgeLimits
+from switch.edge.dialler import Dialler
+from switch.edge.limits import ALIASES_MAX, COUNTS_EVERY_S, SWEEP_EVERY_S, EdgeLimits
 from switch.edge.messages import (
+    Alias,
+    CertificateState,
     CloseConnection,
     Closed,
     EdgeCounts,
+    ExpectName,
     Failed,
     FromSwitch,
     Received,
     Send,
+    TransportCounts,
 )
 from switch.edge.switch_link import SwitchLink
-from switch.sip.flow import Flow
+from switch.edge.tls_layer import TlsLayer
+from switch.sip.flow import SECURE, TCP, TLS, WS, WSS, Flow
 
 log = structlog.get_logger("switch.edge")
 
 
 class Edge:
-    """Owns every connection. One per process."""
+    """Owns every connection. One per process.
+
+    `identity` and `websocket` are what [tls] and [websocket] say; they may be exchanged at any time, for connections
+    that come later.
+    """
 
     __slots__ = (
-        "_by_id", "_by_remote", "_dial_tasks", "_dials", "_epoch", "_half", "_held", "_idle", "_last_id",
-        "_loop", "_next_counts", "_per_source", "_silent", "_sweep_timer", "counts", "limits", "link",
+        "_by_id", "_dialler", "_epoch", "_half", "_handshakes", "_held", "_idle", "_last_id", "_loop",
+        "_next_counts", "_per_source", "_silent", "_sweep_timer", "counts", "identity", "limits", "link",
+        "of_transport", "websocket",
     )  # fmt: skip
 
-    def __init__(self, limits: EdgeLimits, *, epoch: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        limits: EdgeLimits,
+        *,
+        epoch: str,
+        loop: asyncio.AbstractEventLoop,
+        identity: TlsIdentity | None = None,
+        websocket: WebSocket | None = None,
+    ) -> None:
         self.limits = limits
+        self.identity = identity or TlsIdentity()
+        self.websocket = websocket or WebSocket()
         self.counts = EdgeCounts()
+        self.of_transport = {name: TransportCounts(name) for name in (TCP, TLS, WS, WSS)}
         self.link = SwitchLink(
             epoch=epoch,
             loop=loop,
@@ -53,48 +75,87 @@ class Edge:
         self._loop = loop
         self._last_id = 0
         self._by_id: dict[str, Connection] = {}
-        self._by_remote: dict[Remote, Connection] = {}
+        self._dialler = Dialler(self, loop)
         self._per_source: Counter[str] = Counter()
+        self._handshakes: Deadlines[Connection] = Deadlines(limits.handshake_s)
         self._silent: Deadlines[Connection] = Deadlines(limits.first_message_s)
         self._half: Deadlines[Connection] = Deadlines(limits.half_message_s)
         self._idle: Deadlines[Connection] = Deadlines(limits.idle_s)
         self._held: list[Connection] = []
-        self._dials = Dials()
-        self._dial_tasks: set[asyncio.Task[None]] = set()
         self._next_counts = 0.0
         self._sweep_timer = loop.call_later(SWEEP_EVERY_S, self._sweep)
 
-    def inbound(self) -> Connection:
+    def inbound(self, transport: str = TCP) -> Connection:
         """For `create_server`."""
-        return Connection(self, is_outbound=False)
+        return Connection(self, transport, is_outbound=False)
 
     def next_connection_id(self) -> str:
         self._last_id += 1
         return f"{self._epoch}-{self._last_id}"
 
-    def opened(self, connection: Connection) -> None:
-        """A connection is there. The ladder of refusals; a refused one is dropped without a word."""
+    def tls_layer(self, connection: Connection) -> TlsLayer:
+        """For a connection that `opened` has let in, or that was dialled."""
+        if connection.is_outbound:
+            assert self.identity.dialling is not None, "dialled without a CA"
+            return TlsLayer(self.identity.dialling, is_server=False, server_name=connection.peer_name)
+        context = self.identity.server_context()
+        assert context is not None, "let in without a certificate"
+        return TlsLayer(context, is_server=True)
+
+    def opened(self, connection: Connection) -> bool:
+        """A connection is there, and whether it may stay. A refused one is dropped without a word."""
         flow = connection.flow
+        of_transport = self.of_transport[flow.transport]
+        now = self._loop.time()
+        source = source_of(flow.remote_host)
         if not connection.is_outbound:
-            if len(self._by_id) >= self.limits.connections_max:
-                self.counts.refused_total_limit += 1
+            if self._refuses(connection, source):
                 connection.abort()
-                return
-            if self._per_source[flow.remote_host] >= self.limits.connections_per_source_max:
-                self.counts.refused_source_limit += 1
-                connection.abort()
-                return
-            self._silent.start(connection, self._loop.time())
+                return False
+            self._silent.start(connection, now)
+            if connection.has_handshake:
+                self._handshakes.start(connection, now)
             self.counts.accepted += 1
+            of_transport.accepted += 1
         else:
             self.counts.opened += 1
+            of_transport.opened += 1
+        of_transport.connections += 1
         self._by_id[flow.connection] = connection
-        self._by_remote[flow.remote_host, flow.remote_port] = connection
-        self._per_source[flow.remote_host] += 1
-        self._idle.start(connection, self._loop.time())
+        if flow.transport == TCP:
+            self._dialler.by_remote[TCP, flow.remote_host, flow.remote_port] = connection
+        self._per_source[source] += 1
+        self._idle.start(connection, now)
+        return True
+
+    def _refuses(self, connection: Connection, source: str) -> bool:
+        """The ladder of refusals."""
+        counts, limits = self.counts, self.limits
+        if len(self._by_id) >= limits.connections_max:
+            counts.refused_total_limit += 1
+        elif self._per_source[source] >= limits.connections_per_source_max:
+            counts.refused_source_limit += 1
+        elif connection.has_handshake and len(self._handshakes) >= limits.handshakes_max:
+            counts.refused_handshakes += 1
+        elif connection.flow.transport in SECURE and not self.identity.certificates:
+            counts.refused_no_certificate += 1
+        else:
+            return False
+        return True
+
+    def room_problem(self) -> str | None:
+        """Why no connection can be opened, or None."""
+        if len(self._by_id) >= self.limits.connections_max:
+            return "the edge has no room for another connection"
+        return None
+
+    def handshake_done(self, connection: Connection) -> None:
+        self._handshakes.cancel(connection)
 
     def received(self, connection: Connection, data: bytes) -> None:
         self.counts.messages_in += 1
+        self.of_transport[connection.flow.transport].messages_in += 1
+        connection.is_known = True
         self.link.send(Received(flow=connection.flow, data=data))
 
     def heard(self, connection: Connection, *, has_whole: bool, has_partial: bool) -> None:
@@ -120,15 +181,19 @@ class Edge:
         flow = connection.flow
         if self._by_id.pop(flow.connection, None) is None:
             return  # it was refused
-        if self._by_remote.get((flow.remote_host, flow.remote_port)) is connection:
-            del self._by_remote[flow.remote_host, flow.remote_port]
-        self._per_source[flow.remote_host] -= 1
-        if not self._per_source[flow.remote_host]:
-            del self._per_source[flow.remote_host]
-        for deadlines in (self._silent, self._half, self._idle):
+        self._dialler.forget(connection)
+        source = source_of(flow.remote_host)
+        self._per_source[source] -= 1
+        if not self._per_source[source]:
+            del self._per_source[source]
+        for deadlines in (self._handshakes, self._silent, self._half, self._idle):
             deadlines.cancel(connection)
-        for closed in (flow, *connection.asked):
-            self.link.send(Closed(flow=closed))
+        of_transport = self.of_transport[flow.transport]
+        of_transport.connections -= 1
+        of_transport.closed += 1
+        if connection.is_known:  # of the others the switch would look for calls in vain
+            for closed in (flow, *connection.asked):
+                self.link.send(Closed(flow=closed))
 
     def connections(self) -> list[Connection]:
         """Those that are open now."""
@@ -136,17 +201,30 @@ class Edge:
 
     def waiting(self) -> int:
         """How many deadlines run; with no connection there is none."""
-        return len(self._silent) + len(self._half) + len(self._idle)
+        return len(self._handshakes) + len(self._silent) + len(self._half) + len(self._idle)
 
     async def close(self) -> None:
         """Ends everything: the process is about to exit."""
         self._sweep_timer.cancel()
-        for task in list(self._dial_tasks):
-            task.cancel()
-        await asyncio.gather(*self._dial_tasks, return_exceptions=True)
+        await self._dialler.close()
         for connection in self.connections():
             connection.close()
         self.link.close()
+
+    def write(self, connection: Connection, flow: Flow, data: bytes) -> None:
+        """`flow` is what the switch called it."""
+        connection.is_known = True
+        if not connection.write(data):
+            self.fail(flow, "the connection does not take it")
+            return
+        self.counts.messages_out += 1
+        self.of_transport[flow.transport].messages_out += 1
+        self._idle.start(connection, self._loop.time())
+        if not flow.connection:
+            connection.remember_asked(flow)
+
+    def fail(self, flow: Flow, reason: str) -> None:
+        self.link.send(Failed(flow=flow, reason=reason))
 
     def _from_switch(self, message: FromSwitch) -> None:
         match message:
@@ -155,61 +233,30 @@ class Edge:
             case CloseConnection(flow=flow):
                 if flow.connection in self._by_id:
                     self._by_id[flow.connection].close()
+            case ExpectName():
+                self._dialler.expect(message)
+            case Alias(flow=flow, port=port):
+                self._alias(flow, port)
 
     def _send(self, flow: Flow, data: bytes) -> None:
-        if flow.connection:
-            connection = self._by_id.get(flow.connection)
-            if connection is None:
-                self._fail(flow, "the connection is gone")
-            else:
-                self._write(connection, flow, data)
-            return
-        remote = (flow.remote_host, flow.remote_port)
-        connection = self._by_remote.get(remote)
-        if connection is not None:
-            self._write(connection, flow, data)
-            return
-        is_new = not self._dials.is_dialling(remote)
-        if problem := self._dials.add(remote, flow, data):
-            self._fail(flow, problem)
-        elif is_new:
-            task = self._loop.create_task(self._dial(remote))
-            self._dial_tasks.add(task)
-            task.add_done_callback(self._dial_tasks.discard)
-
-    def _write(self, connection: Connection, flow: Flow, data: bytes) -> None:
-        if not connection.write(data):
-            self._fail(flow, "the connection does not take it")
-            return
-        self.counts.messages_out += 1
-        self._idle.start(connection, self._loop.time())
         if not flow.connection:
-            connection.remember_asked(flow)
-
-    async def _dial(self, remote: Remote) -> None:
-        """Opens one connection and sends what waited for it; or says of each message that it was not sent."""
-        problem = dial_problem(remote)
-        if problem is None and len(self._by_id) >= self.limits.connections_max:
-            problem = "the edge has no room for another connection"
-        connection: Connection | None = None
-        if problem is None:
-            try:
-                _, connection = await asyncio.wait_for(
-                    self._loop.create_connection(lambda: Connection(self, is_outbound=True), *remote), DIAL_S
-                )
-            except (OSError, TimeoutError) as error:
-                problem = f"no connection: {error or 'no answer in time'}"
-        waiting = self._dials.finish(remote)
+            self._dialler.send(flow, data)
+            return
+        connection = self._by_id.get(flow.connection)
         if connection is None:
-            self.counts.dials_failed += 1
-        for flow, data in waiting:
-            if connection is None:
-                self._fail(flow, problem or "no connection")
-            else:
-                self._write(connection, flow, data)
+            self.fail(flow, "the connection is gone")
+        else:
+            self.write(connection, flow, data)
 
-    def _fail(self, flow: Flow, reason: str) -> None:
-        self.link.send(Failed(flow=flow, reason=reason))
+    def _alias(self, flow: Flow, port: int) -> None:
+        """RFC 5923 8.1: a trunk wants to be reached on the connection that it has opened."""
+        connection = self._by_id.get(flow.connection)
+        if connection is None or port in connection.aliases or len(connection.aliases) >= ALIASES_MAX:
+            return
+        remote = (flow.transport, flow.remote_host, port)
+        if self._dialler.may_reuse(connection, remote):
+            connection.aliases.append(port)
+            self._dialler.by_remote[remote] = connection
 
     def _relieve(self) -> None:
         """The switch can take more: everybody who was made to wait may go on."""
@@ -220,6 +267,9 @@ class Edge:
     def _sweep(self) -> None:
         now = self._loop.time()
         counts = self.counts
+        for connection in self._handshakes.pop_due(now):
+            counts.closed_handshake += 1
+            connection.abort()
         for connection in self._half.pop_due(now):
             counts.closed_half_message += 1
             connection.abort()
@@ -231,19 +281,24 @@ class Edge:
             connection.close()
         if now >= self._next_counts and self.link.is_connected:
             self._next_counts = now + COUNTS_EVERY_S
-            counts.connections = len(self._by_id)
-            counts.messages_dropped = self.link.dropped
-            self.link.send(counts)
+            self._tell_counts()
         self._sweep_timer = self._loop.call_later(SWEEP_EVERY_S, self._sweep)
 
+    def _tell_counts(self) -> None:
+        counts = self.counts
+        counts.connections = len(self._by_id)
+        counts.messages_dropped = self.link.dropped
+        counts.transports = list(self.of_transport.values())
+        counts.certificates = [
+            CertificateState(one.files.certificate, one.names, one.not_after_s)
+            for one in self.identity.certificates
+        ]
+        counts.files_refused = dict(self.identity.refused)
+        self.link.send(counts)
 
-def dial_problem(remote: Remote) -> str | None:
-    """Only a literal address is dialled: looking names up is the switch's, and would block here."""
-    host, port = remote
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return f"not an address: {host[:60]!a}"
-    if not 0 < port < 65536:
-        return f"not a port: {port}"
-    return None
+
+def source_of(host: str) -> str:
+    """Who a limit counts against: an IPv4 address, or the 64 bits of an IPv6 network that are one customer's."""
+    if ":" not in host:
+        return host
+    return IPv6Address(int(IPv6Address(host)) >> 64 << 64).compressed

@@ -15,6 +15,7 @@ import structlog
 
 from switch.edge.limits import BACKLOG_AGE_S
 from switch.edge.messages import (
+    VERSION,
     FrameError,
     FromEdge,
     FromSwitch,
@@ -107,7 +108,7 @@ class SwitchLink:
         self._backlog_bytes = 0
         # What was queued for the switch before it is lost or already written; what is new comes after the
         # backlog.
-        self._pending = [Hello(epoch=self._epoch), *kept, *self._pending]
+        self._pending = [Hello(epoch=self._epoch, version=VERSION), *kept, *self._pending]
         self._flush()
         self._on_relief()
 

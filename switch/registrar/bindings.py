@@ -3,8 +3,7 @@
 An AOR is named by its user: every configured domain is the same exchange. A binding is reached on the flow
 its REGISTER came from, whatever its Contact says; the Contact becomes the Request-URI. Made for 100,000 AORs
 in one process: no timer for a binding, and nothing the garbage collector has to walk. Times are monotonic
-seconds; on disk they are UTC milliseconds, since the monotonic clock starts anew with the machine. Left out:
-Path, GRUU, outbound.
+seconds; on disk they are UTC milliseconds, since the monotonic clock starts anew with the machine.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +34,9 @@ class Binding(msgspec.Struct, gc=False, eq=False):
     """One contact of one AOR. Only Bindings and PingSchedule change it.
 
     `contact` is the URI as registered, without <>. `q` is None where the phone named none. `instance` is its
-    +sip.instance, with the reg-id if it has one. `is_behind_nat`: the Contact is not where it sent from.
+    +sip.instance, and `reg_id` (0 for none) tells the flows of one instance apart (RFC 5626). `path` holds the
+    name-addrs that requests to it carry as their Route (RFC 3327). `is_behind_nat`: the Contact is not where it
+    sent from.
     """
 
     user: str
@@ -50,6 +51,8 @@ class Binding(msgspec.Struct, gc=False, eq=False):
     registered_at: float
     refreshed_at: float
     is_behind_nat: bool
+    reg_id: int = 0
+    path: tuple[str, ...] = ()
     is_dead: bool = False
     ping_failures: int = 0
     is_watched: bool = False
@@ -100,12 +103,15 @@ class Bindings:
         aor = self._aors.get(user)
         return [] if aor is None else [binding for binding in aor.bindings if binding.expires_at > now]
 
-    def contacts_for(self, user: str, now: float) -> list[Binding]:
+    def contacts_for(self, user: str, now: float, instance: str | None = None) -> list[Binding]:
         """Where a call for this user goes, best first: by q (1 if none was given), then the latest refreshed.
 
-        Dead phones are passed over while another one is alive; when all are dead they are tried all the same.
+        Only those of one instance where that is named. Dead phones are passed over while another one is alive; when
+        all are dead they are tried all the same.
         """
         live = [binding for binding in self.of(user, now) if binding.is_callable]
+        if instance is not None:
+            live = [binding for binding in live if binding.instance == instance]
         chosen = [binding for binding in live if not binding.is_dead] or live
         if len(chosen) > 1:
             chosen.sort(key=_preference, reverse=True)
@@ -116,6 +122,12 @@ class Bindings:
         if any(binding.flow == flow for binding in self.of(claimed, now)):
             return claimed
         return next((binding.user for binding in self._at(flow) if binding.expires_at > now), None)
+
+    def is_live(self, flow: Flow, now: float, user: str = "") -> bool:
+        """Whether somebody is registered on this flow; with a `user`, whether that line is."""
+        if user:
+            return any(binding.flow == flow for binding in self.of(user, now))
+        return any(binding.expires_at > now for binding in self._at(flow))
 
     def add(self, binding: Binding) -> None:
         aor = self._aors.get(binding.user)
@@ -150,6 +162,8 @@ class Bindings:
         binding.cseq = renewed.cseq
         binding.user_agent = renewed.user_agent
         binding.instance = renewed.instance
+        binding.reg_id = renewed.reg_id
+        binding.path = renewed.path
         binding.refreshed_at = renewed.refreshed_at
         binding.is_behind_nat = renewed.is_behind_nat
         binding.is_dead = False
@@ -181,6 +195,17 @@ class Bindings:
         for binding in lost:
             binding.is_dead = True
         return lost
+
+    def flow_failed(self, binding: Binding) -> None:
+        """Who holds its connection says that it is gone (430): it is dead until it registers again."""
+        binding.is_dead = True
+
+    def other_flow(self, binding: Binding, now: float) -> Flow | None:
+        """The best live flow to the same instance, where the phone has several."""
+        if not binding.reg_id:
+            return None
+        others = self.contacts_for(binding.user, now, binding.instance)
+        return next((other.flow for other in others if not other.is_dead), None)
 
     def expire(self, now: float) -> list[str]:
         """Forget what is over; the users that lost a binding. To be called about once a second."""
@@ -249,6 +274,9 @@ class _Stored(msgspec.Struct, array_like=True):
     registered_ms: int
     refreshed_ms: int
     is_behind_nat: bool
+    # None: written by a release that kept it in `instance`, behind a ";".
+    reg_id: int | None = None
+    path: tuple[str, ...] = ()
 
 
 _decoder = msgspec.msgpack.Decoder(list[_Stored])
@@ -271,6 +299,8 @@ def encode_bindings(bindings: Iterable[Binding], wall_offset_ms: int) -> bytes:
                 int(binding.registered_at * 1000) + wall_offset_ms,
                 int(binding.refreshed_at * 1000) + wall_offset_ms,
                 binding.is_behind_nat,
+                binding.reg_id,
+                binding.path,
             )
             for binding in bindings
         ]
@@ -289,10 +319,12 @@ def decode_bindings(user: str, data: bytes, wall_offset_ms: int) -> list[Binding
             call_id=stored.call_id,
             cseq=stored.cseq,
             user_agent=stored.user_agent,
-            instance=stored.instance,
+            instance=stored.instance if stored.reg_id is not None else stored.instance.rpartition(";")[0],
             registered_at=(stored.registered_ms - wall_offset_ms) / 1000,
             refreshed_at=(stored.refreshed_ms - wall_offset_ms) / 1000,
             is_behind_nat=stored.is_behind_nat,
+            reg_id=stored.reg_id or 0,
+            path=stored.path,
         )
         for stored in _decoder.decode(data)
     ]

@@ -11,7 +11,7 @@ brief (423), out of order (400), over the limit (403).
   too many gets 403.
 - SAME DEVICE: bindings are told apart by URI (19.1.4). A phone that names its instance also replaces what
   that same instance had registered before, or each change of its address would leave a ghost that rings
-  nowhere.
+  nowhere. With outbound (see `outbound`) its flows are told apart by reg-id alone, whatever their URIs.
 - OUT OF ORDER is 400, where the RFC only says that it fails: a 5xx would send the phone to another server.
 - A malformed expiry counts as 3600 (20.10, 20.19), a malformed q as none.
 - JITTER: what is granted is somewhat shorter than what was asked for (10.3 step 7 allows it), for each phone by
@@ -24,11 +24,14 @@ from typing import NamedTuple
 from zlib import crc32
 
 from switch.registrar.bindings import Binding, Bindings, RegistrarLimits
+from switch.registrar.gruu import Gruus
+from switch.registrar.outbound import FLOW_TIMER_S, does_outbound, read_path, read_reg_id, supports
 from switch.registrar.pings import PingSchedule
 from switch.sip.errors import SipParseError
 from switch.sip.fields import parse_delta_seconds
 from switch.sip.flow import Flow
-from switch.sip.grammar import unquote
+from switch.sip.grammar import quote, unquote
+from switch.sip.host import bare_host
 from switch.sip.message import Request
 from switch.sip.uri import NameAddr, SipUri, Uri, parse_uri, uris_equal
 
@@ -85,13 +88,14 @@ class _Plan(NamedTuple):
 class Registrar:
     """Turns REGISTER requests into bindings. `now` is monotonic seconds."""
 
-    __slots__ = ("_bindings", "_pings", "_user_agents", "limits")
+    __slots__ = ("_bindings", "_gruus", "_pings", "_user_agents", "limits")
 
     def __init__(
-        self, bindings: Bindings, limits: RegistrarLimits, pings: PingSchedule | None = None
+        self, bindings: Bindings, limits: RegistrarLimits, pings: PingSchedule | None, gruus: Gruus
     ) -> None:
         self._bindings = bindings
         self._pings = pings
+        self._gruus = gruus
         self._user_agents: dict[str, str] = {}
         self.limits = limits
 
@@ -101,7 +105,7 @@ class Registrar:
             if not _is_aor_of(request.to, user):
                 return RegisterResult(403, "Only Your Own Address May Be Registered", [])
             if "contact" not in request.headers:
-                return self._listing(user, now)
+                return self._listing(request, user, now)
             if request.has_wildcard_contact:
                 return self._remove_all(request, user, now)
             return self._update(request, user, flow, now)
@@ -116,7 +120,7 @@ class Registrar:
             return RegisterResult(400, OUT_OF_ORDER, [])
         for binding in bindings:
             self._bindings.remove(binding)
-        return self._listing(user, now, changed=bool(bindings))
+        return self._listing(request, user, now, changed=bool(bindings))
 
     def _update(self, request: Request, user: str, flow: Flow, now: float) -> RegisterResult:
         if len(request.headers.values("contact")) > CONTACTS_PER_REQUEST_MAX:
@@ -135,7 +139,8 @@ class Registrar:
             return RegisterResult(403, TOO_MANY, [])
         self._carry_out(plan, evicted, now)
         is_changed = bool(plan.ending or plan.renewed or plan.fresh)
-        return self._listing(user, now, changed=is_changed, evicted=len(evicted))
+        is_flow = any(entry.binding.reg_id and entry.expires_s for entry in wanted)
+        return self._listing(request, user, now, changed=is_changed, evicted=len(evicted), is_flow=is_flow)
 
     def _carry_out(self, plan: _Plan, evicted: list[Binding], now: float) -> None:
         """Nothing in here can fail."""
@@ -159,6 +164,8 @@ class Registrar:
         default_s = _expires_field(request)
         if default_s is None:
             default_s = self.limits.default_expires_s
+        path = read_path(request)
+        has_flows = does_outbound(request, flow, path)
         wanted = []
         for contact in request.contacts:
             if len(contact.uri) > CONTACT_CHARS_MAX:
@@ -166,6 +173,8 @@ class Registrar:
             uri, params = contact.parsed_uri, contact.params
             expires = params.get("expires")
             expires_s = min(default_s if expires is None else _seconds(expires), self.limits.max_expires_s)
+            if expires_s:
+                _check_sips(uri, request, flow)
             binding = Binding(
                 user=user,
                 contact=contact.uri,
@@ -178,9 +187,21 @@ class Registrar:
                 instance=_instance(params) if "+sip.instance" in params else "",
                 registered_at=now,
                 refreshed_at=now,
-                is_behind_nat=_is_behind_nat(uri, flow),
+                # Where proxies are in between, they keep the way to the phone open.
+                is_behind_nat=not path and _is_behind_nat(uri, flow),
+                path=path,
             )
-            wanted.append(_Wanted(binding, uri, expires_s, _of_uri(contact, current)))
+            if has_flows and binding.instance:
+                binding.reg_id = read_reg_id(params.get("reg-id"))
+            existing = _of_flow(binding, current) if binding.reg_id else None
+            if existing is None:
+                # A flow may have the URI of another flow, and takes the place of what was none.
+                existing = _of_uri(
+                    contact, [each for each in current if not (binding.reg_id and each.reg_id)]
+                )
+            wanted.append(_Wanted(binding, uri, expires_s, existing))
+        if sum(1 for entry in wanted if entry.binding.reg_id and entry.expires_s) > 1:
+            raise SipParseError(400, "One Flow In One Request")  # RFC 5626 6
         return wanted
 
     def _user_agent(self, request: Request) -> str:
@@ -192,10 +213,32 @@ class Registrar:
             known = self._user_agents[text] = _storable(text)
         return known
 
-    def _listing(self, user: str, now: float, *, changed: bool = False, evicted: int = 0) -> RegisterResult:
-        """10.3 step 8: every binding there is now, with what is left of its time."""
-        contacts = [("Contact", _format(binding, now)) for binding in self._bindings.of(user, now)]
-        return RegisterResult(200, "OK", contacts, changed, evicted)
+    def _listing(
+        self,
+        request: Request,
+        user: str,
+        now: float,
+        *,
+        changed: bool = False,
+        evicted: int = 0,
+        is_flow: bool = False,
+    ) -> RegisterResult:
+        """10.3 step 8: every binding there is now, with what is left of its time; and what the way back is."""
+        gruus = self._gruus if supports(request, "gruu") else None
+        bindings = self._bindings.of(user, now)
+        headers = [
+            ("Contact", _format(binding, now) + _names(binding, gruus, is_flow=is_flow))
+            for binding in bindings
+        ]
+        if "path" in request.headers:
+            headers += [("Path", value) for value in request.headers.values("path")]
+        if is_flow:
+            headers += [
+                ("Require", "outbound"),
+                ("Supported", "outbound"),
+                ("Flow-Timer", str(FLOW_TIMER_S)),
+            ]
+        return RegisterResult(200, "OK", headers, changed, evicted)
 
 
 def _plan(wanted: list[_Wanted], current: list[Binding]) -> _Plan:
@@ -207,12 +250,18 @@ def _plan(wanted: list[_Wanted], current: list[Binding]) -> _Plan:
             fresh = [*(other for other in fresh if not uris_equal(other.uri, entry.uri)), entry]
     # SAME DEVICE. One that is taken away by its URI is no reason to keep another: phones that learn their
     # public address send the new Contact and the old one with expires=0 in one request, in either order.
-    instances = {entry.binding.instance for entry in wanted if entry.expires_s and entry.binding.instance}
-    if instances:
-        ending += [binding for binding in current if binding.instance in instances]
+    devices = [entry.binding for entry in wanted if entry.expires_s and entry.binding.instance]
+    if devices:
+        ending += [binding for binding in current if any(_replaces(device, binding) for device in devices)]
     if ending:
         ending = [binding for binding in dict.fromkeys(ending) if binding not in renewed]
     return _Plan(ending, renewed, [entry.binding for entry in fresh])
+
+
+def _replaces(device: Binding, binding: Binding) -> bool:
+    """Another flow of the same device stays, if both are flows."""
+    is_other_flow = 0 != device.reg_id != binding.reg_id != 0
+    return device.instance == binding.instance and not is_other_flow
 
 
 def _least_alive(current: list[Binding], plan: _Plan) -> list[Binding]:
@@ -251,6 +300,13 @@ def _of_uri(contact: NameAddr, current: list[Binding]) -> Binding | None:
     return next((binding for binding in current if uris_equal(parse_uri(binding.contact), uri)), None)
 
 
+def _of_flow(flow: Binding, current: list[Binding]) -> Binding | None:
+    """RFC 5626 6: the binding of the same instance and reg-id, whatever its Contact."""
+    return next(
+        (each for each in current if (each.instance, each.reg_id) == (flow.instance, flow.reg_id)), None
+    )
+
+
 def _expires_field(request: Request) -> int | None:
     value = request.headers.get("expires")
     return None if value is None else _seconds(value)
@@ -268,9 +324,17 @@ def _q(text: str | None) -> float | None:
 
 
 def _instance(params: dict[str, str | None]) -> str:
-    """+sip.instance, and the reg-id that tells two connections of one phone apart (RFC 5626)."""
-    text = f"{unquote(params['+sip.instance'] or '')};{params.get('reg-id') or ''}"
+    text = unquote(params["+sip.instance"] or "")
     return _storable(text) if len(text) <= INSTANCE_CHARS_MAX else ""
+
+
+def _check_sips(uri: Uri, request: Request, flow: Flow) -> None:
+    """SIPS: who is called there is promised encryption, so only an encrypted flow can be bound (RFC 5630 5.2)."""
+    is_sips = isinstance(uri, SipUri) and uri.scheme == "sips"
+    if is_sips and not flow.is_secure:
+        raise SipParseError(403, "SIPS Contact Over An Insecure Transport")
+    if not is_sips and request.uri[:5].lower() == "sips:":
+        raise SipParseError(403, "SIPS Registration Needs A SIPS Contact")
 
 
 def _is_behind_nat(uri: Uri, flow: Flow) -> bool:
@@ -278,7 +342,7 @@ def _is_behind_nat(uri: Uri, flow: Flow) -> bool:
     if not isinstance(uri, SipUri):
         return False
     port = uri.port or _DEFAULT_PORTS[uri.scheme]
-    return uri.host.strip("[]") != flow.remote_host or port != flow.remote_port
+    return bare_host(uri.host) != flow.remote_host or port != flow.remote_port
 
 
 def _storable(text: str) -> str:
@@ -289,3 +353,15 @@ def _storable(text: str) -> str:
 def _format(binding: Binding, now: float) -> str:
     q = "" if binding.q is None else f";q={binding.q:g}"
     return f"<{binding.contact}>{q};expires={max(1, round(binding.expires_at - now))}"
+
+
+def _names(binding: Binding, gruus: Gruus | None, *, is_flow: bool) -> str:
+    """The instance, its flow and its GRUUs, for a phone that asked for either."""
+    if not binding.instance or (gruus is None and not is_flow):
+        return ""
+    text = f";+sip.instance={quote(binding.instance)}"
+    if binding.reg_id:
+        text += f";reg-id={binding.reg_id}"
+    if gruus is not None:
+        text += f';pub-gruu="{gruus.public(binding)}";temp-gruu="{gruus.temporary(binding)}"'
+    return text

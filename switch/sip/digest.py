@@ -67,7 +67,7 @@ class Outcome(enum.Enum):
     OK = "ok"
     # None for our realm in an algorithm offered to this line: challenge.
     MISSING = "missing"
-    # The nonce is expired, forgotten or not ours. The password was not looked at: challenge again.
+    # The nonce is expired, forgotten, another source's or not ours. The password was not looked at: challenge again.
     STALE = "stale"
     # Unknown user or wrong password, which look the same.
     WRONG = "wrong"
@@ -131,16 +131,30 @@ class DigestAuthority:
         unguessable = hashlib.sha256(b"no such user" + secret).hexdigest()
         self._stand_in = Ha1s(unguessable[:32], unguessable)
 
-    def challenges(self, now: float, algorithms: tuple[str, ...], *, stale: bool = False) -> list[str]:
-        """Values for WWW-Authenticate or Proxy-Authenticate: a field for each algorithm, in this order."""
-        head = f'Digest realm="{self.realm}", nonce="{self._nonces.mint(now)}", '
+    def challenges(
+        self, now: float, algorithms: tuple[str, ...], *, source: str = "", stale: bool = False
+    ) -> list[str]:
+        """Values for WWW-Authenticate or Proxy-Authenticate: a field for each algorithm, in this order.
+
+        Only `source` can answer them, whatever the caller takes for one.
+        """
+        head = f'Digest realm="{self.realm}", nonce="{self._nonces.mint(now, source)}", '
         tail = ', qop="auth", stale=true' if stale else ', qop="auth"'
         return [f"{head}algorithm={algorithm}{tail}" for algorithm in algorithms]
 
     def verify(
-        self, request: Request, values: list[str], now: float, lookup: Callable[[str], Ha1s]
+        self,
+        request: Request,
+        values: list[str],
+        now: float,
+        lookup: Callable[[str], Ha1s],
+        *,
+        source: str = "",
     ) -> Verdict:
-        """Judge the Authorization or Proxy-Authorization values of a request.
+        """Judge the Authorization or Proxy-Authorization values of a request that came from `source`.
+
+        A wrong answer to a challenge that this source was not given is STALE, not WRONG: whoever forges an
+        address cannot make it a guesser's.
 
         `lookup` finds a line's HA1s by its user; for a user that does not exist they are empty, with the
         algorithms that were offered. Such a user takes the same way through here as one with a wrong
@@ -157,17 +171,20 @@ class DigestAuthority:
         problem = _shape_problem(answer) or _target_problem(answer.uri, request)
         if problem:
             return Verdict(Outcome.MALFORMED, user, problem)
-        outcome = self._judge(request, answer, user, ha1s, now)
+        outcome = self._judge(request, answer, user, ha1s, now, source)
         if outcome is Outcome.WRONG and is_at_domain:
             outcome = Outcome.USER_AT_DOMAIN
         return Verdict(outcome, user)
 
-    def _judge(self, request: Request, answer: _Credentials, user: str, ha1s: Ha1s, now: float) -> Outcome:
-        if not self._nonces.is_current(answer.nonce, now):
+    def _judge(
+        self, request: Request, answer: _Credentials, user: str, ha1s: Ha1s, now: float, source: str
+    ) -> Outcome:
+        if not self._nonces.is_current(answer.nonce, now, source):
             return Outcome.STALE
         kept = _ha1_for(ha1s, answer.algorithm)
+        stand_in = _ha1_for(self._stand_in, answer.algorithm)  # looked up for a line, too: both take the same steps
         expected = digest_response(
-            kept or _ha1_for(self._stand_in, answer.algorithm),
+            kept or stand_in,
             algorithm=answer.algorithm,
             method=request.method,
             uri=answer.uri,

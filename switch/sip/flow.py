@@ -12,6 +12,9 @@ TCP: Final = "TCP"
 TLS: Final = "TLS"
 WS: Final = "WS"
 WSS: Final = "WSS"
+SECURE: Final = frozenset({TLS, WSS})
+# Only browsers open them, and any page that a browser shows can: they prove nothing by where they come from.
+WEBSOCKETS: Final = frozenset({WS, WSS})
 
 
 class Flow(NamedTuple):
@@ -27,3 +30,20 @@ class Flow(NamedTuple):
     @property
     def is_reliable(self) -> bool:
         return self.transport != UDP
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether nobody on the way can read it."""
+        return self.transport in SECURE
+
+
+def is_same_peer(one: Flow, other: Flow) -> bool:
+    """The same path to a peer, wherever it arrives here: address and port, and over a stream the connection.
+
+    A connection that one of the two leaves open is any to that address.
+    """
+    if one == other:
+        return True
+    if one[:3] != other[:3]:
+        return False
+    return one.connection == other.connection or not one.connection or not other.connection

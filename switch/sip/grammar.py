@@ -107,6 +107,11 @@ def is_sound_host(host: str) -> bool:
     return not host[host.rfind(".", 0, -1) + 1 :].rstrip(".").isdigit()
 
 
+def is_ipv4(text: str) -> bool:
+    """Four decimal parts without leading zeros, which are octal to some (RFC 6943 3.1.1)."""
+    return _ipv4(text) is not None
+
+
 def host_quirks(host: str) -> int:
     """The quirks of a sound host that is no IPv4 address."""
     quirks = UNDERSCORE_IN_HOST if "_" in host else 0

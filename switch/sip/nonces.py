@@ -1,9 +1,10 @@
 """The nonces of our digest challenges, and the nonce counts already used: RFC 7616 3.3, 3.4 and 5.5.
 
-A nonce is its time of issue, a serial number and a keyed hash over both, so that making one stores nothing: a
-flood of requests without credentials costs no memory. Only a nonce that has been answered rightly is
-remembered, with a window of the counts used, until it expires. What is forgotten early for lack of room is
-refused as stale: a forgotten nonce is never taken for an unused one.
+A nonce is its time of issue, a serial number and a keyed hash over both and over the source that it was made
+for, so that making one stores nothing: a flood of requests without credentials costs no memory. Without the
+source anybody could fetch a nonce and answer it wrongly under another's address, until that address is banned.
+Only a nonce that has been answered rightly is remembered, with a window of the counts used, until it expires.
+What is forgotten early for lack of room is refused as stale: a forgotten nonce is never taken for an unused one.
 
 The secret must be new at each start of the process, because the counts used are not kept over a restart.
 """
@@ -53,18 +54,18 @@ class Nonces:
         """How many used nonces are remembered."""
         return self._used
 
-    def mint(self, now: float) -> str:
-        """A nonce nobody had before. Hexadecimal only: some phones trip over `=`, `+` or `/`."""
+    def mint(self, now: float, source: str = "") -> str:
+        """A nonce nobody had before, for this source alone. Hexadecimal only: some phones trip over `=`, `+` or `/`."""
         self._serial = (self._serial + 1) % _SERIAL_MODULUS
         stamp = f"{int(now * 1000) % _TIME_MODULUS:010x}{self._serial:06x}"
-        return stamp + self._seal(stamp)
+        return stamp + self._seal(stamp, source)
 
-    def is_current(self, nonce: str, now: float) -> bool:
-        """Whether it is one of ours, not expired and not forgotten."""
+    def is_current(self, nonce: str, now: float, source: str = "") -> bool:
+        """Whether it is one of ours, made for this source, not expired and not forgotten."""
         if len(nonce) != _NONCE_LENGTH or not nonce.isascii():
             return False
         stamp = nonce[:_STAMP_DIGITS]
-        if not hmac.compare_digest(self._seal(stamp), nonce[_STAMP_DIGITS:]):
+        if not hmac.compare_digest(self._seal(stamp, source), nonce[_STAMP_DIGITS:]):
             return False
         issued_ms = int(stamp[:_TIME_DIGITS], 16)
         return self._floor_ms <= issued_ms and 0 <= int(now * 1000) - issued_ms <= self._lifetime_ms
@@ -101,9 +102,9 @@ class Nonces:
         counts[key] = state | 1 << behind
         return True
 
-    def _seal(self, stamp: str) -> str:
+    def _seal(self, stamp: str, source: str) -> str:
         keyed = self._keyed.copy()
-        keyed.update(stamp.encode())
+        keyed.update((stamp + source).encode())
         return keyed.hexdigest()
 
     def _drop_expired(self, now: float) -> None:

@@ -10,20 +10,23 @@ from typing import Final
 
 from switch.sip.fields import Via, format_via
 from switch.sip.flow import Flow
+from switch.sip.host import bare_host
 from switch.sip.message import Request
 
 SIP_PORT: Final = 5060
+SIPS_PORT: Final = 5061
 
 
 def stamp_source(request: Request, flow: Flow) -> None:
     """18.2.1 and RFC 3581 4: write down in the top Via where the request came from.
 
-    What a sender claims in `received` is replaced or taken away.
+    What a sender claims in `received` is replaced or taken away. An IPv6 address stands there without brackets (RFC
+    5118 4.5).
     """
     via = request.top_via
     params = via.params
     wants_port = "rport" in params
-    is_elsewhere = via.host != flow.remote_host
+    is_elsewhere = via.host != flow.remote_host and bare_host(via.host) != flow.remote_host
     if not (wants_port or is_elsewhere or "received" in params):
         return
     if wants_port:

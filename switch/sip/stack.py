@@ -1,9 +1,9 @@
 """The transaction layer at its border: bytes and `now` in, calls to the TU and bytes out (RFC 3261 17).
 
 `receive` parses, lets the door refuse, finds the transaction or makes one. What is stateless is here too:
-refusals, challenges (the TU's `screen`), 481 to a stray CANCEL, 482 to a merged request, 503 when full. The
-machines have a file each. Left out: sockets, DNS, the choice of transport by size (18.1.1), Timer C (the
-TU's).
+refusals, challenges (the TU's `screen`), 481 to a stray CANCEL, 482 to a merged request, 503 when full; to a
+stranger they are limited in size (stateless.py) and by the `gate`. The machines have a file each. Left out:
+sockets, DNS, the choice of transport by size (18.1.1), Timer C (the TU's).
 
 The shell owns the clock and the sockets:
 
@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from switch.sip.counts import SipCounts
 from switch.sip.errors import SipParseError
-from switch.sip.flow import Flow
+from switch.sip.flow import Flow, is_same_peer
 from switch.sip.invite_client import InviteClientTransaction
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.layer import TransactionLayer, add_to_tag
@@ -28,9 +28,10 @@ from switch.sip.non_invite_client import NonInviteClientTransaction
 from switch.sip.non_invite_server import NonInviteServerTransaction
 from switch.sip.parser import is_keepalive, parse_message
 from switch.sip.response_route import response_flow, stamp_source
+from switch.sip.stateless import OCTETS_MAX, SURPLUS_MAX, fitting
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
-from switch.sip.user import ClientUser, TransactionUser
+from switch.sip.user import AnswerGate, ClientUser, Silence, TransactionUser
 from switch.sip.validate import DoorRefusal, door_refusal, response_problem
 
 __all__ = (
@@ -64,10 +65,21 @@ class Stack:
     """All transactions of one process.
 
     `sent_by(flow)` is the host[:port] for our Via on that flow. `stateless_key` makes the To tags of
-    stateless responses; without one it is drawn from `tokens`.
+    stateless responses; without one it is drawn from `tokens`. Without a `gate` nobody is a stranger.
     """
 
-    __slots__ = ("_layer", "_sent_by", "_stateless_key", "_tokens", "_tu", "counts", "outgoing", "timers")
+    __slots__ = (
+        "_gate",
+        "_layer",
+        "_octets",
+        "_sent_by",
+        "_stateless_key",
+        "_tokens",
+        "_tu",
+        "counts",
+        "outgoing",
+        "timers",
+    )
 
     def __init__(
         self,
@@ -78,7 +90,10 @@ class Stack:
         sent_by: Callable[[Flow], str],
         counts: SipCounts,
         stateless_key: bytes | None = None,
+        gate: AnswerGate | None = None,
     ) -> None:
+        self._gate = gate
+        self._octets = 0  # of the message that is being received
         self._tokens = tokens
         self._tu = tu
         self._sent_by = sent_by
@@ -104,6 +119,7 @@ class Stack:
 
         What it raises comes from the TU, whose unanswered request has then been answered 500.
         """
+        self._octets = len(data)
         try:
             message = parse_message(data)
             if isinstance(message, Request):
@@ -113,7 +129,7 @@ class Stack:
             if message.quirks:
                 self.counts.let_through(message.quirks)
         except SipParseError as error:
-            self._receive_nonsense(error, data, flow)
+            self._receive_nonsense(error, data, flow, now)
 
     def send_request(self, request: Request, flow: Flow, user: ClientUser, now: float) -> ClientTransaction:
         """Send a request that has all its fields but Via, and report to `user` what becomes of it.
@@ -145,12 +161,23 @@ class Stack:
         self.counts.request_sent("ACK")
         self.outgoing.append((flow, format_message(request)))
 
-    def respond_statelessly(self, request: Request, response: Response, flow: Flow) -> None:
-        """Answer and forget. A final response without a To tag gets `stateless_tag`."""
-        if response.status > 100 and response.to_tag is None:
-            add_to_tag(response, self.stateless_tag(request))
+    def _respond_statelessly(self, request: Request, response: Response, flow: Flow, now: float) -> None:
+        """Answer the request that is being received, and forget. A stranger may get less, or nothing."""
+        gate = self._gate
+        data: bytes | None
+        if gate is None or not gate.is_stranger(flow, now):
+            data = format_message(response)
+        else:
+            # A stream's address cannot be forged, so only datagrams are held to a size.
+            octets_max = OCTETS_MAX if flow.is_reliable else self._octets + SURPLUS_MAX
+            data = fitting(response, octets_max)
+            reason = "answer too large" if data is None else gate.refusal_to_answer(flow, len(data), now)
+            if reason:
+                self.counts.drop(reason)
+                return
+        assert data is not None
         self.counts.response_sent(response.status)
-        self.outgoing.append((response_flow(request.top_via, flow), format_message(response)))
+        self.outgoing.append((response_flow(request.top_via, flow), data))
 
     def stateless_tag(self, request: Request) -> str:
         """The To tag of a stateless response: the same for every copy, and nobody else can make it.
@@ -179,7 +206,7 @@ class Stack:
         headers.prepend("via", f"SIP/2.0/{flow.transport} {self._sent_by(flow)};rport;branch={branch}")
         return branch
 
-    def _receive_nonsense(self, error: SipParseError, data: bytes, flow: Flow) -> None:
+    def _receive_nonsense(self, error: SipParseError, data: bytes, flow: Flow, now: float) -> None:
         if error.request is None:
             if is_keepalive(data):
                 self.counts.drop("keepalive")
@@ -187,24 +214,28 @@ class Stack:
                 self.counts.parse_failed(error.reason)
             return
         self.counts.parse_failed(error.reason)
-        self._refuse(error.request, error.status, flow, reason=error.reason)
+        self._refuse(error.request, error.status, flow, now, reason=error.reason)
 
     def _refuse(
         self,
         request: Request,
         status: int,
         flow: Flow,
+        now: float,
         *,
         reason: str | None = None,
         headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """A stateless final response of our own."""
+        silence = None if self._gate is None else self._gate.silence(request, flow, now)
+        if silence is not None:
+            self.counts.drop(silence.reason)
+            return
         stamp_source(request, flow)
         response = make_response(request, status, reason, to_tag=self.stateless_tag(request))
         for name, value in headers:
             response.headers.add(name, value)
-        self.counts.response_sent(status)
-        self.outgoing.append((response_flow(request.top_via, flow), format_message(response)))
+        self._respond_statelessly(request, response, flow, now)
 
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         counts = self.counts
@@ -228,7 +259,7 @@ class Stack:
         self.counts.request_received(method)
         refusal = door_refusal(request)
         if refusal is not None:
-            self._refuse_at_door(request, refusal, flow)
+            self._refuse_at_door(request, refusal, flow, now)
         elif method == "ACK":
             self._receive_ack(request, flow, now)
         else:
@@ -241,11 +272,11 @@ class Stack:
             else:
                 self._receive_new(request, key, flow, now)
 
-    def _refuse_at_door(self, request: Request, refusal: DoorRefusal, flow: Flow) -> None:
+    def _refuse_at_door(self, request: Request, refusal: DoorRefusal, flow: Flow, now: float) -> None:
         self.counts.parse_failed(refusal.reason)
         request.quirks = 0  # none was let through
         if request.method != "ACK":
-            self._refuse(request, refusal.status, flow, reason=refusal.reason, headers=refusal.headers)
+            self._refuse(request, refusal.status, flow, now, reason=refusal.reason, headers=refusal.headers)
 
     def _receive_ack(self, request: Request, flow: Flow, now: float) -> None:
         """17.2.3 for the ACK of a non-2xx, the dialog for that of a 2xx, the tag alone for that of a
@@ -265,6 +296,8 @@ class Stack:
         if accepted is None:
             if request.to_tag != self.stateless_tag(request):
                 self.counts.drop("stray ACK")
+        elif request.body and not self._tu.takes_ack(request, flow, now):
+            self.counts.drop("ACK with a body from elsewhere")
         elif accepted.acknowledge():
             self._tu.on_ack(request, flow, now)
         else:
@@ -273,13 +306,13 @@ class Stack:
     def _receive_cancel(self, request: Request, key: ServerKey, flow: Flow, now: float) -> None:
         """9.2: answered at once, whatever the TU makes of it.
 
-        A CANCEL from another host than the INVITE's is answered as if there were none: whoever has overheard
+        A CANCEL from another flow than the INVITE's is answered as if there were none: whoever has overheard
         a branch cannot end the call with it.
         """
         layer = self._layer
         invite = layer.servers.get(server_key(request, "INVITE"))
-        if not isinstance(invite, InviteServerTransaction) or invite.flow.remote_host != flow.remote_host:
-            self._refuse(request, 481, flow)
+        if not isinstance(invite, InviteServerTransaction) or not is_same_peer(invite.flow, flow):
+            self._refuse(request, 481, flow, now)
             return
         stamp_source(request, flow)
         route = response_flow(request.top_via, flow)
@@ -297,15 +330,20 @@ class Stack:
         merging = merge_key(request) if request.to_tag is None else None
         if merging is not None and merging in layer.merged:
             self.counts.drop("merged request")
-            self._refuse(request, 482, flow)  # 8.2.2.2
+            self._refuse(request, 482, flow, now)  # 8.2.2.2
             return
-        response = self._tu.screen(request, flow, now)
-        if response is not None:
-            self.respond_statelessly(request, response, flow)
+        verdict = self._tu.screen(request, flow, now)
+        if verdict is not None:
+            if isinstance(verdict, Silence):
+                self.counts.drop(verdict.reason)
+                return
+            if verdict.status > 100 and verdict.to_tag is None:
+                add_to_tag(verdict, self.stateless_tag(request))
+            self._respond_statelessly(request, verdict, flow, now)
             return
         if self._is_full(request):
             self.counts.drop("transactions max")
-            self._refuse(request, 503, flow, headers=(("Retry-After", self._retry_after(request)),))
+            self._refuse(request, 503, flow, now, headers=(("Retry-After", self._retry_after(request)),))
             return
         route = response_flow(request.top_via, flow)
         make = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction

@@ -14,15 +14,40 @@ if TYPE_CHECKING:
     from switch.sip.stack import ClientTransaction, ServerTransaction
 
 
+class Silence:
+    """The answer that is none: the request is dropped and counted under `reason`, a word of our own."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class AnswerGate(Protocol):
+    """Says who is answered when nothing has been kept of a request."""
+
+    def silence(self, request: Request, flow: Flow, now: float) -> Silence | None:
+        """Why the stack's own refusals do not go there, or None. What the TU says to a request does go."""
+
+    def is_stranger(self, flow: Flow, now: float) -> bool:
+        """Whether the limits of stateless answers hold for this flow."""
+
+    def refusal_to_answer(self, flow: Flow, octets: int, now: float) -> str:
+        """Why this stranger is not sent an answer of so many octets, or ""."""
+
+
 class TransactionUser(Protocol):
     """Takes every request of the peers."""
 
-    def screen(self, request: Request, flow: Flow, now: float) -> Response | None:
+    def screen(self, request: Request, flow: Flow, now: float) -> Response | Silence | None:
         """Asked before a transaction is made for a new request (not for ACK and CANCEL).
 
         A response is sent statelessly and nothing is kept; when it has no To tag it gets
         `Stack.stateless_tag`, which is the same for every copy of the request. An ACK for it is swallowed.
         """
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        """Asked of an ACK with a body for a 2xx of ours; if not, it is dropped as if it had not come."""
 
     def on_request(self, transaction: "ServerTransaction", request: Request, flow: Flow, now: float) -> None:
         """A new request, never ACK or CANCEL, never a repeat. It is answered by `transaction.respond`, now or

@@ -12,10 +12,13 @@ from typing import cast
 
 import structlog
 
+from switch.edge.limits import EXPECTED_NAMES_MAX
 from switch.edge.messages import (
+    Alias,
     CloseConnection,
     Closed,
     EdgeCounts,
+    ExpectName,
     Failed,
     FrameError,
     FromEdge,
@@ -46,7 +49,7 @@ class EdgeLink:
 
     __slots__ = (
         "_closed", "_connected_for_first_time", "_edge_restarted", "_epoch", "_failed", "_is_flush_due",
-        "_loop", "_pending", "_received", "_transport", "counts", "path", "reconnects",
+        "_loop", "_names", "_pending", "_received", "_transport", "_version", "counts", "path", "reconnects",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +69,8 @@ class EdgeLink:
         self._failed = failed
         self._edge_restarted = edge_restarted
         self._epoch = ""
+        self._version: int | None = None  # of the edge; None until its Hello has come
+        self._names: dict[tuple[str, str, int], str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: asyncio.Transport | None = None
         self._pending: list[FromSwitch] = []
@@ -74,7 +79,8 @@ class EdgeLink:
 
     @property
     def is_connected(self) -> bool:
-        return self._transport is not None
+        """Since the edge's Hello: what is sent before it could overtake the names that the edge must know."""
+        return self._version is not None
 
     async def wait_until_connected(self) -> None:
         """For start: the first connection only."""
@@ -113,6 +119,29 @@ class EdgeLink:
         if self._has_room():
             self._queue(CloseConnection(flow=flow))
 
+    def expect_name(self, transport: str, host: str, port: int, name: str) -> None:
+        """Whom the edge shall find at an address when it connects there over TLS: a domain, as the operator named it.
+
+        To be said before the first message to that address, and again when the name changes; "" forgets it. `host` is
+        a bare address in its one spelling. An edge that starts anew is told again. Of more than EXPECTED_NAMES_MAX
+        the one that was said first is forgotten.
+        """
+        key = (transport, host, port)
+        if self._names.get(key, "") == name:
+            return
+        self._names.pop(key, None)
+        if name:
+            self._names[key] = name
+            if len(self._names) > EXPECTED_NAMES_MAX:
+                del self._names[next(iter(self._names))]
+        if self._version and self._has_room():
+            self._queue(ExpectName(transport=transport, host=host, port=port, name=name))
+
+    def alias(self, flow: Flow, port: int) -> None:
+        """Messages for this port of the peer take its connection (RFC 5923), which the caller knows to be a trunk's."""
+        if self._version and self._has_room():
+            self._queue(Alias(flow=flow, port=port))
+
     def flush(self) -> None:
         """Writes what is queued now, instead of at the end of this turn."""
         self._is_flush_due = False
@@ -127,7 +156,9 @@ class EdgeLink:
 
     def _has_room(self) -> bool:
         transport = self._transport
-        return transport is not None and transport.get_write_buffer_size() < WRITE_BUFFER_BYTES_MAX
+        if transport is None or self._version is None:
+            return False
+        return transport.get_write_buffer_size() < WRITE_BUFFER_BYTES_MAX
 
     def _queue(self, message: FromSwitch) -> None:
         self._pending.append(message)
@@ -146,11 +177,10 @@ class EdgeLink:
 
     def attach(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._connected_for_first_time.set()
-        log.info("edge_connected")
 
     def detach(self) -> None:
         self._transport = None
+        self._version = None
         pending, self._pending = self._pending, []
         for message in pending:
             if isinstance(message, Send):
@@ -174,10 +204,20 @@ class EdgeLink:
                 self._failed(flow)
             case EdgeCounts():
                 self.counts = message
-            case Hello(epoch=epoch):
+            case Hello(epoch=epoch, version=version):
+                self._greet(version)
                 is_other, self._epoch = bool(self._epoch) and epoch != self._epoch, epoch
                 if is_other and self._edge_restarted is not None:
                     self._edge_restarted()
+
+    def _greet(self, version: int) -> None:
+        """An edge is there, perhaps a new one: it is told whom to expect before anything is sent."""
+        self._version = version
+        if version:
+            for (transport, host, port), name in self._names.items():
+                self._queue(ExpectName(transport=transport, host=host, port=port, name=name))
+        self._connected_for_first_time.set()
+        log.info("edge_connected")
 
 
 class _EdgeProtocol(asyncio.Protocol):

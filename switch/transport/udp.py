@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 
 from switch.sip.flow import UDP, Flow
+from switch.sip.host import canonical_ip, is_link_local
 
 DATAGRAM_BYTES_MAX = 65_535
 DRAIN_MAX = 64  # datagrams a turn: a millisecond or two of work between two looks at the timers
@@ -32,6 +33,7 @@ class UdpCounts:
         "datagrams_in",
         "datagrams_out",
         "keepalives",
+        "link_local",
         "send_errors",
     )
 
@@ -41,11 +43,16 @@ class UdpCounts:
         self.bytes_in = 0
         self.bytes_out = 0
         self.keepalives = 0
+        self.link_local = 0
         self.send_errors = 0
 
 
 class UdpListener:
-    """One bound socket. `received(data, flow)` is called for each datagram, `turn_over()` after each batch."""
+    """One bound socket, of IPv4 or of IPv6 alone.
+
+    A datagram from an address of one link (fe80::1%eth0) is dropped: SIP cannot write that address down (RFC 3261
+    25.1 has no scope id), so nobody could be called back there.
+    `received(data, flow)` is called for each datagram, `turn_over()` after each batch."""
 
     __slots__ = (
         "_buffer",
@@ -78,8 +85,11 @@ class UdpListener:
         self._view = memoryview(self._buffer)
         self._flows: dict[tuple[str, int], Flow] = {}
         self.counts = UdpCounts()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        is_ipv6 = ":" in host
+        self._socket = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        if is_ipv6:  # or IPv4 peers would come in IPv6 clothes (::ffff:192.0.2.1)
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         try:
             self._socket.bind((host, port))
@@ -141,13 +151,22 @@ class UdpListener:
             if size <= KEEPALIVE_BYTES_MAX:
                 counts.keepalives += 1
             else:
-                received(bytes(view[:size]), flows.get(address) or self._flow_of(address))
+                flow = flows.get(address) or self._flow_of(address)
+                if flow is not None:
+                    received(bytes(view[:size]), flow)
         return DRAIN_MAX
 
-    def _flow_of(self, address: tuple[str, int]) -> Flow:
+    def _flow_of(self, address: tuple[str, int]) -> Flow | None:
+        """None for an address of one link. `address` has two parts more on IPv6."""
+        host = address[0]
+        if ":" in host:
+            if is_link_local(host):
+                self.counts.link_local += 1
+                return None
+            host = canonical_ip(host) or host
         if len(self._flows) >= FLOWS_KEPT_MAX:
             self._flows.clear()
-        flow = self._flows[address] = Flow(UDP, address[0], address[1], self.host, self.port)
+        flow = self._flows[address] = Flow(UDP, host, address[1], self.host, self.port)
         return flow
 
     def _look_again(self, count: int) -> None:

@@ -56,13 +56,15 @@ def test_without_an_exchange_every_command_says_so_and_exits_3(
     offhook: Offhook, tmp_path: Path, conf: Path
 ) -> None:
     commands = (
-        ["status"], ["reload"], ["calls"], ["calls", "end", "x"], ["registrations"], ["account", "list"],
+        ["status"], ["reload"], ["calls"], ["calls", "end", "x"], ["registrations"], ["subscriptions"],
+        ["account", "list"],
         ["account", "show", "anna"], ["account", "topup", "anna", "10.00"], ["account", "suspend", "anna"],
         ["account", "add", "anna", "--conf", conf], ["line", "list"], ["line", "show", "1001"],
         ["line", "add", "1001", "--account", "anna", "--conf", conf], ["number", "list"],
         ["number", "assign", "01632 960001", "--line", "1001"], ["cdr", "list"], ["quarantine", "list"],
         ["quarantine", "show", "1"], ["quarantine", "remove", "1"],
-        ["backup", tmp_path / "file"],
+        ["backup", tmp_path / "file"], ["bans"], ["bans", "lift", "192.0.2.1"], ["bans", "lift", "--all"],
+        ["bans", "add", "192.0.2.1", "--for", "30m"],
     )  # fmt: skip
     for arguments in commands:
         ran = offhook(*arguments, "--data", tmp_path / "none")

@@ -32,6 +32,7 @@ from switch.config import (
     Listen,
     Prepaid,
     RegistrarSettings,
+    Security,
 )
 from switch.config import (
     Exchange as ExchangeConf,
@@ -157,6 +158,7 @@ def make_conf(
     tariff: Tariff | None = None,
     calls: CallLimits | None = None,
     prepaid: Prepaid | None = None,
+    security: Security | None = None,
 ) -> Conf:
     by_name = {trunk.name: trunk for trunk in trunks}
     names = tuple(by_name)
@@ -171,6 +173,7 @@ def make_conf(
         calls=calls or CallLimits(),
         prepaid=prepaid or Prepaid(),
         digest=DigestSettings(realm=REALM),
+        security=security or Security(),
         trunks=by_name,
         routing=routing,
         tariffs={"retail": tariff or load_tariff("retail", TARIFF_CSV, "inc_vat")},
@@ -352,12 +355,25 @@ class Phone:
 
     # What it does
 
-    def register(self, expires: int = 600) -> None:
+    def register(
+        self,
+        expires: int = 600,
+        *,
+        params: str = "",
+        extra: list[tuple[str, str]] = (),
+        call_id: str = "",
+    ) -> None:
+        """`params` are the Contact's, from the first ";"."""
         self._registered += 1
         headers = self._headers(
-            "REGISTER", f"<sip:{self.user}@{DOMAIN}>", cseq=self._registered, call_id=f"r-{self.user}"
+            "REGISTER",
+            f"<sip:{self.user}@{DOMAIN}>",
+            cseq=self._registered,
+            call_id=call_id or f"r-{self.user}",
         )
-        headers.add("contact", f"<{self.contact}>;expires={expires}")
+        headers.add("contact", f"<{self.contact}>;expires={expires}{params}")
+        for name, value in extra:
+            headers.add(name, value)
         self.stack.send_request(
             Request("REGISTER", f"sip:{DOMAIN}", headers), self.flow, self, self.house.clock.now
         )
@@ -511,6 +527,9 @@ class Phone:
             response.body = self.answer_body
             response.headers.add("content-type", "application/sdp")
         transaction.respond(response, now)
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        return True
 
     def on_ack(self, request: Request, flow: Flow, now: float) -> None:
         self.acks.append(request)

@@ -4,7 +4,9 @@ from provisioning.model import (
     AccountBalance,
     AccountChanged,
     DigestPolicy,
+    LineAddress,
     LineChanged,
+    LineKind,
     LineRemoved,
     Number,
     NumberChanged,
@@ -12,6 +14,7 @@ from provisioning.model import (
     Snapshot,
 )
 from switch.books import Books
+from switch.sip.flow import Flow
 from tests.switch.house import make_account, make_line
 
 ONE, TWO = "+441632960001", "+441632960002"
@@ -63,6 +66,33 @@ def test_a_number_moves_from_line_to_line() -> None:
     books.apply(NumberChanged(Number(ONE, "bob")))
     assert books.numbers[ONE].line == "bob"
     assert books.numbers_of_line == {"alice": (TWO,), "bob": (ONE,)}
+
+
+def test_a_trunk_is_found_by_where_it_sends_from() -> None:
+    books = make_books()
+    assert books.line_at(Flow("UDP", "203.0.113.9", 5060, "192.0.2.1", 5060)) is None
+    here = LineAddress("udp", "203.0.113.9", 5060)
+    by_tcp = LineAddress("tcp", "203.0.113.10", 5060)
+    pbx = make_line("pbx", kind=LineKind.TRUNK, addresses=(here, by_tcp))
+    books.apply(LineChanged(pbx))
+
+    def found(transport: str, host: str, port: int) -> str:
+        line = books.line_at(Flow(transport, host, port, "192.0.2.1", 5060))
+        return line.user if line is not None else ""
+
+    assert found("UDP", "203.0.113.9", 5060) == "pbx"
+    assert found("TCP", "203.0.113.10", 49152) == "pbx"  # a connection comes from any port
+    for stranger in (("UDP", "203.0.113.9", 5062), ("UDP", "203.0.113.10", 5060), ("TCP", "203.0.113.9", 5060),
+                     ("TLS", "203.0.113.10", 5060), ("UDP", "203.0.113.99", 5060)):  # fmt: skip
+        assert found(*stranger) == ""
+    # The address moves to another line: whichever change comes first, it is that line's.
+    books.apply(LineChanged(make_line("other", kind=LineKind.TRUNK, addresses=(here,))))
+    books.apply(LineChanged(make_line("pbx", kind=LineKind.TRUNK, addresses=(by_tcp,))))
+    assert (found("UDP", "203.0.113.9", 5060), found("TCP", "203.0.113.10", 1)) == ("other", "pbx")
+    books.apply(LineRemoved("pbx"))
+    books.apply(LineChanged(make_line("other")))
+    assert (found("UDP", "203.0.113.9", 5060), found("TCP", "203.0.113.10", 1)) == ("", "")
+    assert books.lines_with_addresses() == []
 
 
 def test_removals() -> None:

@@ -75,19 +75,19 @@ MISTAKES = {
         "offhook.toml",
         '[listen]\nudp = ["0.0.0.0:65536"]\n',
         'offhook.toml:2: listen.udp: found "0.0.0.0:65536", '
-        'expected an IPv4 address and a port from 1 to 65535, like "203.0.113.7:5060"',
+        'expected an address and a port from 1 to 65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
     ),
     "port zero": (
         "offhook.toml",
         '[listen]\nmetrics = "127.0.0.1:0"\n',
         'offhook.toml:2: listen.metrics: found "127.0.0.1:0", '
-        'expected an IPv4 address and a port from 1 to 65535, like "203.0.113.7:5060"',
+        'expected an address and a port from 1 to 65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
     ),
     "host name to listen on": (
         "offhook.toml",
         '[listen]\ntcp = [\n  "0.0.0.0:5060",\n  "localhost:5061",\n]\n',
         'offhook.toml:2: listen.tcp: found "localhost:5061", '
-        'expected an IPv4 address and a port from 1 to 65535, like "203.0.113.7:5060"',
+        'expected an address and a port from 1 to 65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
     ),
     "address twice": (
         "offhook.toml",
@@ -97,7 +97,69 @@ MISTAKES = {
     "no listener": (
         "offhook.toml",
         "[listen]\nudp = []\ntcp = []\n",
-        "offhook.toml:1: listen: found no listener, expected an address in udp or tcp",
+        "offhook.toml:1: listen: found no listener, expected an address in udp, tcp, tls, ws or wss",
+    ),
+    "address of one link": (
+        "offhook.toml",
+        '[listen]\nudp = ["[fe80::1]:5060"]\n',
+        'offhook.toml:2: listen.udp: found "[fe80::1]:5060", expected an address and a port from 1 to 65535, like '
+        '"203.0.113.7:5060" or "[2001:db8::7]:5060"; an address of one link (fe80::) cannot be written in SIP',
+    ),
+    "IPv6 without brackets": (
+        "offhook.toml",
+        '[listen]\nudp = ["2001:db8::1:5060"]\n',
+        'offhook.toml:2: listen.udp: found "2001:db8::1:5060", expected an address and a port from 1 to 65535, '
+        'like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
+    ),
+    "IPv4 in IPv6 clothes": (
+        "offhook.toml",
+        '[listen]\nudp = ["[::ffff:192.0.2.1]:5060"]\n',
+        'offhook.toml:2: listen.udp: found "[::ffff:192.0.2.1]:5060", expected an address and a port from 1 to '
+        '65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
+    ),
+    "one port for two transports": (
+        "offhook.toml",
+        '[listen]\nws = ["0.0.0.0:5060"]\n',
+        "offhook.toml:2: listen.ws: found 0.0.0.0:5060, expected another port than tcp's",
+    ),
+    "TLS without a certificate": (
+        "offhook.toml",
+        '[listen]\ntls = ["0.0.0.0:5061"]\n',
+        "offhook.toml:2: listen.tls: found no certificate, expected a pair of files in tls.certificates",
+    ),
+    "a certificate without its key": (
+        "offhook.toml",
+        '[tls]\ncertificates = ["full.pem"]\n',
+        'offhook.toml:2: tls.certificates: found "full.pem", expected pairs of files, the certificate with its '
+        'chain and the key, like [["full.pem", "key.pem"]]',
+    ),
+    "clients asked for what nobody can judge": (
+        "offhook.toml",
+        '[tls]\nclient_certificates = "required"\n',
+        "offhook.toml:1: tls.client_ca: found none, expected the file of the CA that signs clients' certificates",
+    ),
+    "origin with a path": (
+        "offhook.toml",
+        '[websocket]\norigins = ["https://phone.example.co.uk/"]\n',
+        'offhook.toml:2: websocket.origins: found "https://phone.example.co.uk/", expected an origin in small '
+        'letters without a path, like "https://phone.example.co.uk", or "" for none',
+    ),
+    "peer at no address of IPv6": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["[::]:5060"]\n',
+        'trunks.toml:2: trunk.carrier_a.addresses: found "[::]:5060", expected the address of a peer, not [::]',
+    ),
+    "an IPv6 network too wide": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["203.0.113.7:5060"]\nsources = ["2001::/16"]\n',
+        'trunks.toml:3: trunk.carrier_a.sources: found "2001::/16", expected a network of 32 to 128 bits, like '
+        '"2001:db8:7::/48"',
+    ),
+    "an IPv6 network with host bits": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["203.0.113.7:5060"]\nsources = ["2001:db8:7::1/48"]\n',
+        'trunks.toml:3: trunk.carrier_a.sources: found "2001:db8:7::1/48", expected the first address of the '
+        'network, "2001:db8:7::/48"',
     ),
     "metrics on a SIP port": (
         "offhook.toml",
@@ -108,7 +170,7 @@ MISTAKES = {
         "offhook.toml",
         '[exchange]\ndomains = ["sip.example.co.uk:5060"]\n',
         'offhook.toml:2: exchange.domains: found "sip.example.co.uk:5060", '
-        'expected a host name or an IPv4 address without a port, like "sip.example.co.uk"',
+        'expected a host name or an address without a port, like "sip.example.co.uk"',
     ),
     "text for a list": (
         "offhook.toml",
@@ -175,7 +237,7 @@ MISTAKES = {
         "trunks.toml",
         '[trunk.carrier_a]\naddresses = ["sip.carrier.example:5060"]\n',
         'trunks.toml:2: trunk.carrier_a.addresses: found "sip.carrier.example:5060", '
-        'expected an IPv4 address and a port from 1 to 65535, like "203.0.113.7:5060"',
+        'expected an address and a port from 1 to 65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
     ),
     "trunk to everywhere": (
         "trunks.toml",
@@ -204,8 +266,8 @@ MISTAKES = {
     ),
     "unknown transport": (
         "trunks.toml",
-        '[trunk.carrier_a]\naddresses = ["203.0.113.7:5060"]\ntransport = "tls"\n',
-        'trunks.toml:3: trunk.carrier_a.transport: found "tls", expected one of "udp", "tcp"',
+        '[trunk.carrier_a]\naddresses = ["203.0.113.7:5060"]\ntransport = "ws"\n',
+        'trunks.toml:3: trunk.carrier_a.transport: found "ws", expected one of "udp", "tcp", "tls"',
     ),
     "header that is ours to write": (
         "trunks.toml",

@@ -9,6 +9,7 @@ import pytest
 
 from rating.money import VatMode
 from switch.calls.number_plan import E164, Emergency, NumberFormat, Short, read_dialled
+from switch.conf_edge import Tls, WebSocket
 from switch.conf_trunks import Trunk
 from switch.config import (
     Address,
@@ -21,6 +22,7 @@ from switch.config import (
     Listen,
     Prepaid,
     RegistrarSettings,
+    Security,
     Transport,
     conf_fingerprint,
     settings_needing_restart,
@@ -53,18 +55,23 @@ def test_shipped_values_are_the_defaults(folder: ConfFolder) -> None:
     conf = folder.load()
     assert conf.exchange == Exchange()
     assert conf.listen == Listen()
+    assert (conf.tls, conf.websocket) == (Tls(), WebSocket())
     assert conf.database == Database()
     assert conf.registrar == RegistrarSettings()
     assert conf.calls == CallLimits()
     assert conf.prepaid == Prepaid()
     assert conf.digest == DigestSettings()
+    assert conf.security == Security()
     assert conf.listen.udp == conf.listen.tcp == (Address("0.0.0.0", 5060),)
     assert conf.metrics == Address("127.0.0.1", 9464)
 
 
 def test_every_key_is_written_out_and_commented_with_its_default() -> None:
     text = (SHIPPED / "offhook.toml").read_text()
-    sections = (Exchange, Listen, Database, RegistrarSettings, CallLimits, Prepaid, DigestSettings)
+    sections = (
+        *(Exchange, Listen, Tls, WebSocket, Database, RegistrarSettings, CallLimits, Prepaid),
+        *(DigestSettings, Security),
+    )
     for key in (field.name for struct in sections for field in msgspec.structs.fields(struct)):
         assert re.search(rf"(?m)^{key} = ", text), key
     for paragraph in re.split(r"\n\n|(?m:^\[[a-z.]+\]\n)", text):

@@ -9,9 +9,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from provisioning.model import Number, NumberChanged
 from switch.control import Control
+from switch.edge.messages import CertificateState, EdgeCounts, TransportCounts
+from switch.edge_view import edge_status
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
+from tests.switch.events.watcher import Watch, pidf, publish
 from tests.switch.house import EXCHANGE, House, Phone, make_conf, make_line, make_trunk
 
 
@@ -29,6 +32,12 @@ class Running:
         self.journal = StillJournal()
         self.books_state = BooksState(is_up=True, records_shipped=7, quarantined=3)
         self.udp_listeners: list[object] = []
+        self.edge_counts = EdgeCounts(
+            refused_websocket=4,
+            transports=[TransportCounts("TLS", connections=2, accepted=3)],
+            certificates=[CertificateState("full.pem", ("sip.example.com",), 1_800_000_000.0)],
+            files_refused={"new.pem": "key values mismatch"},
+        )
         self.unshipped_batches = 2
         self.reload_failures = 1
         self.loop_lag = Histogram()
@@ -124,6 +133,15 @@ def test_registrations_say_where_a_phone_really_is(house: House, alice: Phone) -
     assert ask(house, command="registrations", user="bob")["result"] == []
 
 
+def test_subscriptions_say_who_watches_what(house: House, alice: Phone) -> None:
+    Watch(alice, "alice", "message-summary", expires=600)
+    (row,) = ask(house, command="subscriptions")["result"]
+    assert (row["watcher"], row["package"], row["resource"]) == ("alice", "message-summary", "alice")
+    assert (row["source"], row["notifies"], row["is_waiting"]) == ("udp:192.0.2.10:5060", 1, False)
+    assert 590 < row["expires_in_s"] <= 600
+    assert ask(house, command="subscriptions", user="bob")["result"] == []
+
+
 def test_an_account_shows_what_calls_hold(house: House, alice: Phone) -> None:
     result = ask(house, command="account", name="account1")["result"]
     assert result["balance_micros"] == 10_000_000
@@ -181,6 +199,36 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert after['offhook_sip_received_total{kind="BYE"}'] == 1
     assert after["offhook_post_dial_delay_seconds_count"] == 1
     assert after['offhook_post_dial_delay_seconds_bucket{le="+Inf"}'] == 1
+
+
+def test_the_edge_is_shown_by_transport_and_its_certificates_by_file(house: House) -> None:
+    found = metrics(house)
+    assert found['offhook_edge_connections{transport="tls"}'] == 2
+    assert found['offhook_edge_accepted_total{transport="tls"}'] == 3
+    assert found['offhook_edge_refused_total{reason="websocket"}'] == 4
+    assert found['offhook_tls_certificate_expiry_timestamp_seconds{file="full.pem"}'] == 1_800_000_000
+    assert found["offhook_tls_files_refused"] == 1
+    assert edge_status(Running(house).edge_counts) == {
+        "connections": {"tls": 2},
+        "certificates": {"full.pem": "2027-01-15 08:00 UTC"},
+        "tls_files_refused": {"new.pem": "key values mismatch"},
+    }
+
+
+def test_metrics_count_what_is_watched(house: House, alice: Phone) -> None:
+    watch = Watch(alice, "alice", "message-summary")
+    publish(alice, pidf("here"))
+    seen = metrics(house)
+    assert seen['offhook_subscriptions{package="message-summary"}'] == 1
+    assert seen['offhook_subscriptions{package="presence"}'] == 0
+    assert seen['offhook_subscribes_total{status="200"}'] == 1
+    assert seen['offhook_notifies_total{result="accepted"}'] == 1
+    assert seen["offhook_publications"] == 1
+    assert seen["offhook_published_bytes"] == len(pidf("here"))
+    watch.renew(0)
+    seen = metrics(house)
+    assert seen['offhook_subscriptions{package="message-summary"}'] == 0
+    assert seen['offhook_subscriptions_ended_total{reason="timeout"}'] == 1
 
 
 def test_every_metric_has_a_help_text(house: House) -> None:

@@ -106,7 +106,7 @@ def test_a_strangers_challenge_cannot_be_foretold() -> None:
 def test_credentials_are_judged_for_a_stranger_as_for_a_line_with_the_same_challenge(algorithm: str) -> None:
     """Also answers that are malformed, stale, or in an algorithm that was not asked for."""
     house = House(lines=MIXED)
-    nonces = [house.exchange._screening._digest._nonces.mint(0.0), "0" * 40]
+    nonces = [house.exchange._screening._digest._nonces.mint(0.0, SOMEWHERE.remote_host), "0" * 40]
     shapes = [
         f'Digest username="%s", realm="offhook", nonce="{nonce}", uri="sip:{DOMAIN}", response="0", '
         f"algorithm={algorithm}{rest}"
@@ -125,7 +125,7 @@ def test_credentials_are_judged_for_a_stranger_as_for_a_line_with_the_same_chall
 def test_a_login_as_user_at_domain_is_refused_like_any_and_the_operator_is_told_once() -> None:
     house, _ = make_house()
     headers = {user: f'username="{user}@{DOMAIN}"' for user in ("alice", "nobody")}
-    nonce = house.exchange._screening._digest._nonces.mint(0.0)
+    nonce = house.exchange._screening._digest._nonces.mint(0.0, SOMEWHERE.remote_host)
     rest = f'realm="offhook", nonce="{nonce}", uri="sip:{DOMAIN}", response="0", qop=auth, nc=00000001, cnonce="x"'
     with capture_logs() as logs:
         answers = [
@@ -190,9 +190,9 @@ def test_a_register_for_another_domain_is_not_ours() -> None:
     ("method", "status"),
     [
         ("OPTIONS", 200),
-        ("SUBSCRIBE", 405),
-        ("MESSAGE", 405),
-        ("PUBLISH", 405),
+        ("SUBSCRIBE", 401),
+        ("MESSAGE", 407),
+        ("PUBLISH", 401),
         ("REFER", 405),
         ("BYE", 481),
         ("INFO", 481),
@@ -205,6 +205,7 @@ def test_a_register_for_another_domain_is_not_ours() -> None:
 )
 def test_what_a_stranger_gets_for_other_requests(method: str, status: int) -> None:
     house, alice = make_house()
+    alice._answer_challenge = lambda *_: False
     headers = alice._headers(method, f"<sip:{DOMAIN}>")
     alice.stack.send_request(Request(method, f"sip:{DOMAIN}", headers), alice.flow, alice, 0.0)
     house.run(1)

@@ -56,18 +56,18 @@ class Handle:
 class Bench:
     """A listener, a peer's socket, and what was received turn by turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.loop = Loop()
         self.turns: list[list[tuple[bytes, Flow]]] = []
         self._turn: list[tuple[bytes, Flow]] = []
         self.listener = UdpListener(
-            "127.0.0.1",
+            host,
             0,
             received=lambda data, flow: self._turn.append((data, flow)),
             turn_over=self._end_turn,
         )
-        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.peer.bind(("127.0.0.1", 0))
+        self.peer = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.bind((host, 0))
         self.listener.start(cast(Any, self.loop))
 
     def _end_turn(self) -> None:
@@ -163,3 +163,25 @@ def test_what_the_kernel_does_not_take_is_counted(bench: Bench) -> None:
     assert not bench.listener.send(b"x" * 70_000, "127.0.0.1", 9)
     assert not bench.listener.send(MESSAGE, "127.0.0.1", 99_999)
     assert bench.listener.counts.send_errors == 2
+
+
+def test_ipv6_has_sockets_of_its_own_and_addresses_in_one_spelling() -> None:
+    bench = Bench("::1")
+    try:
+        bench.send(MESSAGE)
+        bench.loop.run_next()
+        host, port = bench.peer.getsockname()[:2]
+        assert bench.turns == [[(MESSAGE, Flow(UDP, "::1", port, "::1", bench.listener.port))]]
+        assert bench.listener.send(b"back", host, port)
+        assert bench.peer.recv(100) == b"back"
+        assert not bench.listener.send(b"no way", "127.0.0.1", port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as same_port:
+            same_port.bind(("127.0.0.1", bench.listener.port))
+    finally:
+        bench.close()
+
+
+def test_an_address_of_one_link_is_dropped_and_counted(bench: Bench) -> None:
+    assert bench.listener._flow_of(("fe80::1%lo", 5060)) is None
+    assert bench.listener.counts.link_local == 1
+    assert bench.listener._flow_of(("2001:db8::1", 5060)) is not None

@@ -32,6 +32,7 @@ from provisioning.model import (
     DigestPolicy,
     Line,
     LineChanged,
+    LineKind,
     LineRemoved,
     Number,
     NumberChanged,
@@ -103,3 +104,11 @@ def test_every_message_from_the_books_survives_any_cut_of_the_stream(cuts: list[
 def test_what_is_no_message_is_an_error() -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_to_books(encode_message(DatabaseUp())[4:])
+
+
+def test_a_line_that_an_older_release_wrote_down_is_a_phone_without_limits_of_a_trunk() -> None:
+    old = msgspec.to_builtins(LINE)
+    for name in ("kind", "addresses", "calls_per_second_max"):
+        del old[name]
+    line = msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=Line)
+    assert (line.kind, line.addresses, line.calls_per_second_max) == (LineKind.PHONE, (), 0)

@@ -64,6 +64,11 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     board.of_line["alice"] = 0
     call(mobile)
     board.of_account[1] = 0
+    exchange.apply_changes(
+        [LineChanged(make_line("alice", calls_max=1, calls_per_second_max=1))], house.clock.now
+    )
+    assert board.call_rates.take("alice", 1, house.clock.now)
+    call(mobile)
     call(f"sip:0500123456@{DOMAIN}")
     call(mobile)
     board.of_trunk["one"] = 0
@@ -88,11 +93,10 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     call(away)
 
     rungs = [
-        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.BROKEN_OFFER,
-        refusal.UNRECOGNISED, refusal.SERVICE_UNKNOWN,
-        refusal.ACCOUNT_MISSING, refusal.SUSPENDED, refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.NOT_IN_USE,
-        refusal.TRUNK_FULL, refusal.NOT_REGISTERED, refusal.CALLEE_FULL, refusal.NO_TARIFF, refusal.VAT_MISMATCH,
-        refusal.NO_RATE, refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
+        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.BROKEN_OFFER, refusal.UNRECOGNISED,
+        refusal.SERVICE_UNKNOWN, refusal.ACCOUNT_MISSING, refusal.SUSPENDED, refusal.LINE_FULL, refusal.ACCOUNT_FULL,
+        refusal.LINE_TOO_FAST, refusal.NOT_IN_USE, refusal.TRUNK_FULL, refusal.NOT_REGISTERED, refusal.CALLEE_FULL,
+        refusal.NO_TARIFF, refusal.VAT_MISMATCH, refusal.NO_RATE, refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
     ]  # fmt: skip
     assert heard == [rung.label for rung in rungs]
     assert [IN_ORDER.index(rung) for rung in rungs] == sorted(IN_ORDER.index(rung) for rung in rungs)

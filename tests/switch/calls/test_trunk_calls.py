@@ -235,7 +235,7 @@ def test_only_listed_headers_go_to_a_trunk() -> None:
 # What each leg has of its own, and what the exchange says of itself.
 OF_THE_LEG = {"via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "content-length"}
 OF_THE_EXCHANGE = {"allow", "user-agent"}
-REFUSED = {"require", "proxy-require"}  # 420 before anything is sent on
+REFUSED = {"require", "proxy-require", "replaces"}  # 420, 481 before anything is sent on
 OF_THE_LOGIN = {"authorization", "proxy-authorization"}
 # Named here too, so that none can be forgotten there.
 ADDRESSES = {

@@ -2,25 +2,21 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
-from switch.registrar.pings import PingLimits, PingSchedule
+from switch.registrar.bindings import RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.registrar import (
     CALL_ID_CHARS_MAX,
     CONTACT_CHARS_MAX,
     CONTACTS_PER_REQUEST_MAX,
     USER_AGENT_CHARS_MAX,
-    RegisterResult,
-    Registrar,
 )
-from switch.sip.flow import Flow
 from switch.sip.message import Request, Response
 from switch.sip.parser import parse_message
 from switch.sip.uri import SipUri, parse_name_addr
+from tests.switch.registrar.desk import Desk, listed
 from tests.switch.registrar.phones import (
     CONNECTION,
     HOME,
@@ -35,30 +31,6 @@ from tests.switch.registrar.phones import (
 CORPORA = Path(__file__).resolve().parents[4] / "shared" / "corpora"
 FLOWS = CORPORA / "flows" / "rfc3665"
 needs_corpora = pytest.mark.skipif(not FLOWS.exists(), reason=f"the shared corpora are not at {CORPORA}")
-
-
-class Desk:
-    """A registrar, its bindings, and short ways to ask. Without jitter, unless a test is about it."""
-
-    def __init__(self, limits: RegistrarLimits | None = None, *, jitter_percent: int = 0) -> None:
-        limits = msgspec.structs.replace(limits or RegistrarLimits(), expires_jitter_percent=jitter_percent)
-        self.bindings = Bindings(limits)
-        self.pings = PingSchedule(PingLimits(), lambda: 0.0)
-        self.registrar = Registrar(self.bindings, limits, self.pings)
-
-    def ask(
-        self, request: Request, *, user: str = "alice", flow: Flow = PHONE, now: float = 0.0
-    ) -> RegisterResult:
-        return self.registrar.register(request, user, flow, now)
-
-    def contacts(self, user: str = "alice", now: float = 0.0) -> list[str]:
-        return [each.contact for each in self.bindings.of(user, now)]
-
-
-def listed(result: RegisterResult) -> list[str]:
-    assert result.status == 200
-    assert all(name == "Contact" for name, _ in result.headers)
-    return [value for _, value in result.headers]
 
 
 # Registering, asking, leaving
@@ -149,108 +121,6 @@ def test_a_star_with_anything_but_expires_0_is_a_bad_request(
     result = desk.ask(register(*contacts, cseq=2, expires=expires))
     assert (result.status, result.changed) == (400, False)
     assert desk.contacts() == [HOME_URI]
-
-
-# Expiry
-
-
-@pytest.mark.parametrize(
-    ("parameter", "field", "granted"),
-    [
-        (None, None, 3000),
-        (None, "600", 600),
-        ("300", "600", 300),
-        ("300", None, 300),
-        ("3600", None, 3600),
-        ("7200", None, 3600),
-        (None, "4294967295", 3600),
-        (None, "99999999999999999999", 3600),
-        ("0000060", None, 60),
-        # 20.10: malformed is 3600
-        ("soon", "600", 3600),
-        ("-1", "600", 3600),
-        ("1_0", None, 3600),
-        (None, "", 3600),
-        (None, "60 seconds", 3600),
-    ],
-)
-def test_expiry_is_the_parameters_or_the_fields_or_the_default_up_to_the_maximum(
-    parameter: str | None, field: str | None, granted: int
-) -> None:
-    desk = Desk(RegistrarLimits(default_expires_s=3000, max_expires_s=3600))
-    contact = HOME if parameter is None else f"{HOME};expires={parameter}"
-    assert listed(desk.ask(register(contact, expires=field))) == [f"<{HOME_URI}>;expires={granted}"]
-
-
-@pytest.mark.parametrize("seconds", ["1", "59"])
-def test_too_short_an_expiry_is_answered_423_with_the_minimum(seconds: str) -> None:
-    desk = Desk()
-    result = desk.ask(register(HOME, expires=seconds))
-    assert (result.status, result.reason) == (423, "Interval Too Brief")
-    assert result.headers == [("Min-Expires", "60")]
-    assert not result.changed
-    assert desk.contacts() == []
-    assert desk.ask(register(HOME, cseq=2, expires="60")).status == 200
-
-
-def granted_s(desk: Desk, user: str, expires: str, *, cseq: int = 1, now: float = 0.0) -> int:
-    contact = f"<sip:{user}@192.168.1.20:5060>"
-    result = desk.ask(register(contact, user=user, expires=expires, cseq=cseq), user=user, now=now)
-    (told,) = listed(result)
-    (phone,) = desk.bindings.of(user, now)
-    seconds = int(told.partition(";expires=")[2])
-    assert phone.expires_at == now + seconds  # what the phone is told is what holds
-    return seconds
-
-
-def test_phones_that_come_together_do_not_come_back_together() -> None:
-    desk = Desk(jitter_percent=10)
-    granted = [granted_s(desk, f"10{number:03}", "3600") for number in range(1000)]
-    assert (min(granted), max(granted)) == (3240, 3600)
-    tenths = [sum(start <= seconds < start + 36 for seconds in granted) for start in range(3240, 3600, 36)]
-    assert all(50 < count < 150 for count in tenths), tenths
-
-
-def test_a_phone_is_granted_the_same_at_every_renewal_so_that_phones_drift_apart() -> None:
-    desk = Desk(jitter_percent=10)
-    first = [granted_s(desk, f"10{number:03}", "3600") for number in range(20)]
-    again = [granted_s(desk, f"10{number:03}", "3600", cseq=2, now=3000.0) for number in range(20)]
-    assert again == first
-
-
-@given(
-    asked_s=st.integers(1, 100_000),
-    min_s=st.integers(1, 3600),
-    max_s=st.integers(60, 604_800),
-    percent=st.integers(0, 50),
-    user=st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True),
-)
-def test_jitter_only_shortens_and_never_below_the_minimum(
-    asked_s: int, min_s: int, max_s: int, percent: int, user: str
-) -> None:
-    min_s = min(min_s, max_s)
-    desk = Desk(RegistrarLimits(min_expires_s=min_s, max_expires_s=max_s), jitter_percent=percent)
-    wanted_s = min(asked_s, max_s)
-    if wanted_s < min_s:
-        result = desk.ask(register(HOME, expires=str(asked_s)))
-        assert (result.status, result.headers) == (423, [("Min-Expires", str(min_s))])
-        return
-    granted = granted_s(desk, user, str(asked_s))
-    assert max(min_s, wanted_s - wanted_s * percent // 100) <= granted <= wanted_s
-
-
-def test_with_jitter_the_minimum_is_granted_whole_and_expires_0_still_ends_a_binding() -> None:
-    desk = Desk(jitter_percent=50)
-    assert {granted_s(desk, f"{number}", "60") for number in range(50)} == {60}
-    assert (
-        listed(desk.ask(register("<sip:7@192.168.1.20:5060>", user="7", expires="0", cseq=2), user="7")) == []
-    )
-
-
-def test_limits_may_change_while_running() -> None:
-    desk = Desk()
-    desk.registrar.limits = RegistrarLimits(min_expires_s=300)
-    assert desk.ask(register(HOME, expires="299")).status == 423
 
 
 # Refreshing
@@ -347,13 +217,6 @@ def test_a_contact_both_ended_and_wanted_in_one_request_stays(is_ending_first: b
     contacts = [f"{HOME};expires=0", f"{HOME};expires=300"]
     result = desk.ask(register(*(contacts if is_ending_first else contacts[::-1]), cseq=2))
     assert listed(result) == [f"<{HOME_URI}>;expires=300"]
-
-
-def test_two_connections_of_one_device_are_told_apart_by_their_reg_id() -> None:
-    desk = Desk()
-    desk.ask(register(f"{HOME};{INSTANCE};reg-id=1"))
-    desk.ask(register(f"{WORK};{INSTANCE};reg-id=2", call_id="call-2"), flow=OTHER_PHONE)
-    assert desk.bindings.count == 2
 
 
 @pytest.mark.parametrize("is_old_first", [True, False])

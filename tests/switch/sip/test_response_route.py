@@ -74,3 +74,17 @@ def test_the_request_knows_what_was_stamped() -> None:
     stamp_source(request, Flow(UDP, "192.0.2.1", 40000, *LOCAL))
     assert request.top_via.received == "192.0.2.1"
     assert request.top_via.rport == "40000"
+
+
+@pytest.mark.parametrize(
+    ("via", "stamped"),
+    [
+        ("[2001:DB8:0::1]:5070;branch=x", "[2001:DB8:0::1]:5070;branch=x"),
+        ("[2001:db8::9];branch=x", "[2001:db8::9];branch=x;received=2001:db8::1"),
+        ("[2001:db8::1];rport;branch=x", "[2001:db8::1];rport=40000;branch=x;received=2001:db8::1"),
+        ("192.0.2.1;branch=x", "192.0.2.1;branch=x;received=2001:db8::1"),
+    ],
+)
+def test_an_ipv6_source_is_compared_as_an_address_and_received_without_brackets(via: str, stamped: str) -> None:
+    found, _ = via_of(f"SIP/2.0/UDP_{via}", Flow(UDP, "2001:db8::1", 40000, *LOCAL))
+    assert found == f"SIP/2.0/UDP_{stamped}"

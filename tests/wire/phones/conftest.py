@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="pjsua2 is not installed (pip install pjsua2-python)"))
         if item.path.name == "test_baresip.py" and shutil.which("baresip") is None:
             item.add_marker(pytest.mark.skip(reason="baresip is not installed (Debian package baresip-core)"))
+        if item.path.name == "test_linphone.py" and shutil.which("linphone-daemon") is None:
+            item.add_marker(pytest.mark.skip(reason="linphone is not installed (Debian package linphone-cli)"))
 
 
 @pytest.fixture(scope="package")

@@ -36,6 +36,7 @@ ping_interval_s = 5
 
 [calls]
 no_answer_timeout_s = 5
+reaction_timeout_s = 2
 """
 TRUNKS = """
 [trunk.carrier_a]
@@ -87,12 +88,13 @@ class Resources(msgspec.Struct, frozen=True):
 class Town(LocalExchange):
     """The running exchange, its subscribers, and where its carriers are."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, main: str = MAIN) -> None:
+        """`main` stands in offhook.toml below the keys of [listen]."""
         self.carrier_ports = {"carrier_a": free_port(), "carrier_b": free_port()}
         conf = ConfFiles(
             tariff_name="retail",
             tariff_csv=TARIFF_CSV,
-            main=MAIN,
+            main=main,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
         )
@@ -130,6 +132,10 @@ class Town(LocalExchange):
         claimed_host: str = "",
         register_for_s: int = 300,
         insists_on_one_codec: bool = True,
+        instance: str = "",
+        reg_id: int = 0,
+        watches_mailbox: bool = False,
+        publishes: bool = False,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -143,6 +149,10 @@ class Town(LocalExchange):
             claimed_host=claimed_host,
             register_for_s=register_for_s,
             insists_on_one_codec=insists_on_one_codec,
+            instance=instance,
+            reg_id=reg_id,
+            watches_mailbox=watches_mailbox,
+            publishes=publishes,
         )
 
     def start_carrier(self, name: str) -> Phone:
@@ -207,6 +217,11 @@ class Town(LocalExchange):
     def registrations(self, user: str) -> list[dict[str, Any]]:
         """What `offhook registrations --json` prints for a line, without starting a command for it."""
         rows: list[dict[str, Any]] = ask(self.data, "registrations", user=user)
+        return rows
+
+    def subscriptions(self, user: str) -> list[dict[str, Any]]:
+        """What `offhook subscriptions --json` prints for a line."""
+        rows: list[dict[str, Any]] = ask(self.data, "subscriptions", user=user)
         return rows
 
     def live_calls(self) -> list[dict[str, Any]]:

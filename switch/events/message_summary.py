@@ -1,0 +1,64 @@
+"""Event package message-summary: the lamp of the mailbox (RFC 3842).
+
+Phones subscribe to it as soon as they are registered, each to its own line's. A line without a mailbox is answered all
+the same, "Messages-Waiting: no": that is true, since no message waits for it. 404 or 489 would make phones complain on
+their display or ask again for ever, and would leave the lamp dark for up to an hour after the line was given a mailbox,
+where the next NOTIFY lights it. Left out: context classes but voice, and the headers of single messages.
+"""
+
+from typing import Final, NamedTuple, Protocol
+
+from provisioning.model import Line
+from switch.events.package import Document
+from switch.sip.uri import escape_user
+
+CONTENT_TYPE: Final = "application/simple-message-summary"
+
+
+class MessageCount(NamedTuple):
+    """Voice messages of a mailbox; the urgent ones are among the others."""
+
+    new: int
+    old: int
+    new_urgent: int = 0
+    old_urgent: int = 0
+
+
+class Mailboxes(Protocol):
+    """Who knows the mailboxes."""
+
+    def count(self, user: str) -> MessageCount | None:
+        """What waits for a line, from memory; None when it has no mailbox."""
+
+
+class NoMailboxes:
+    """An exchange without voicemail."""
+
+    def count(self, user: str) -> MessageCount | None:
+        return None
+
+
+class MessageSummary:
+    """The package. Each line watches its own mailbox."""
+
+    name: Final = "message-summary"
+    content_type: Final = CONTENT_TYPE
+    interval_s: Final = 1.0  # RFC 3842 3.8: not faster than once a second
+
+    def __init__(self, mailboxes: Mailboxes, domain: str) -> None:
+        self._mailboxes = mailboxes
+        self._domain = domain
+
+    def may_watch(self, watcher: Line, resource: Line) -> bool:
+        return watcher.user == resource.user
+
+    def document(self, resource: Line, version: int, now: float) -> Document:
+        count = self._mailboxes.count(resource.user)
+        if count is None:
+            return Document(CONTENT_TYPE, b"Messages-Waiting: no\r\n")
+        text = (
+            f"Messages-Waiting: {'yes' if count.new else 'no'}\r\n"
+            f"Message-Account: sip:{escape_user(resource.user)}@{self._domain}\r\n"
+            f"Voice-Message: {count.new}/{count.old} ({count.new_urgent}/{count.old_urgent})\r\n"
+        )
+        return Document(CONTENT_TYPE, text.encode())

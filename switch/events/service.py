@@ -1,0 +1,95 @@
+"""Event notification as the exchange sees it: the packages wired together, and where SUBSCRIBE and PUBLISH go.
+
+Whoever adds a package adds it to the table here. Mailboxes and lamps of calls come through the interfaces of
+message_summary.py and package.py.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from provisioning.model import Line
+from switch.calls.switchboard import Switchboard
+from switch.events.counts import EventCounts
+from switch.events.message_summary import Mailboxes, MessageSummary
+from switch.events.notifier import Notifier
+from switch.events.presence import Presence
+from switch.events.publications import PRESENCE, Publications
+from switch.events.registrations import Registrations
+from switch.events.subscription import Subscription
+from switch.sip.flow import Flow
+from switch.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from switch.sip.stack import ServerTransaction
+
+# Asks for the login of a request inside a dialog: the line's user, or the challenge.
+Login = Callable[[Request, Flow, float], str | Response]
+
+
+class Events:
+    """One a process."""
+
+    def __init__(self, board: Switchboard, mailboxes: Mailboxes, login: Login) -> None:
+        self.counts = EventCounts()
+        self.publications = Publications(board, self.counts, self._presence_changed)
+        self._login = login
+        packages = (
+            Presence(self.publications, board.bindings, board.domain),
+            MessageSummary(mailboxes, board.domain),
+            Registrations(board.bindings, board.domain),
+        )
+        self.notifier = Notifier(board, packages, self.counts)
+
+    def serve(
+        self, transaction: "ServerTransaction", request: Request, line: Line, flow: Flow, now: float
+    ) -> None:
+        """SUBSCRIBE or PUBLISH outside a dialog, from a line that has proven who it is."""
+        if request.method == "SUBSCRIBE":
+            self.notifier.subscribe(transaction, request, line, flow, now)
+        else:
+            self.publications.publish(transaction, request, line, now)
+
+    def serve_in_dialog(
+        self, transaction: "ServerTransaction", request: Request, flow: Flow, now: float
+    ) -> bool:
+        """A request in a dialog that is no call's; False when it is no subscription's either.
+
+        The tags prove enough from the host where that phone is; from elsewhere it must log in again.
+        """
+        subscription = self.notifier.find(request)
+        if subscription is None:
+            return False
+        if not self._is_at_home(subscription, flow):
+            verdict = self._login(request, flow, now)
+            if isinstance(verdict, Response):
+                transaction.respond(verdict, now)
+                return True
+            if verdict != subscription.watcher:
+                return False
+        self.notifier.on_request(transaction, request, subscription, flow, now)
+        return True
+
+    def line_registered(self, user: str, now: float) -> None:
+        """A line's bindings have changed."""
+        notifier = self.notifier
+        if notifier.subscriptions:
+            notifier.line_registered(user, now)
+            notifier.changed("reg", user, now)
+            notifier.changed(PRESENCE, user, now)
+
+    def line_removed(self, user: str, now: float) -> None:
+        self.publications.line_removed(user)
+        self.notifier.line_removed(user, now)
+
+    def restore(self, state: Mapping[str, bytes], now: float) -> None:
+        """Before the first request: what the journal kept."""
+        self.publications.restore(state, now)
+        self.notifier.restore(state, now)
+
+    @staticmethod
+    def _is_at_home(subscription: Subscription, flow: Flow) -> bool:
+        known = subscription.dialog.flow
+        return flow.remote_host == known.remote_host
+
+    def _presence_changed(self, user: str, now: float) -> None:
+        self.notifier.changed(PRESENCE, user, now)
