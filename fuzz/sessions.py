@@ -101,7 +101,8 @@ class ManglingLink(Link):
         super()._put(flow, data)
 
 
-# Requests of which we write every field. Later ones in a dialog repeat what the peer's answer had in its To.
+# Requests of which we write every field, outside a dialog: inside one the target is the peer's own Contact, and To what
+# the peer's answer had there.
 _OUR_OWN = frozenset({"INVITE", "CANCEL", "OPTIONS"})
 
 
@@ -111,7 +112,7 @@ def check_sent(data: bytes) -> None:
         message = parse_message(data)
     except SipParseError as error:
         raise Bug(f"the exchange sent {data!r}: {error}") from error
-    if isinstance(message, Request) and message.method in _OUR_OWN:
+    if isinstance(message, Request) and message.method in _OUR_OWN and message.to_tag is None:
         refusal = door_refusal(message)
         if refusal is not None and refusal.status != 483:  # the last hop of an INVITE may be a phone
             raise Bug(f"the exchange sent {data!r}: {refusal}")
