@@ -106,6 +106,12 @@ class SwitchCollector(Collector):
             "offhook_sip_refused_at_door", "Messages that could not be parsed", "reason", sip.parse_errors
         )
         yield _counters("offhook_sip_dropped", "Messages dropped", "reason", sip.dropped)
+        yield _counters(
+            "offhook_sip_quirks",
+            "Messages let through although they break the RFC, by how",
+            "quirk",
+            sip.quirks,
+        )
         yield _gauge(
             "offhook_sip_transactions", "Transactions that have not ended", exchange.stack.transactions_count
         )
