@@ -14,7 +14,14 @@ FAST_BIN := $(FAST)/venv/bin
 FAST_READY := $(FAST)/.ready
 COMPILED_FROM := $(wildcard switch/*.py switch/*/*.py rating/*.py rating/*/*.py provisioning/*.py provisioning/*/*.py offhook/*.py offhook/*/*.py)
 
-.PHONY: help demo test test-fast fast kill lint bench setup foreign clean
+# The fuzzer's own environment: atheris is for it alone, and has wheels for few systems.
+FUZZ := build/fuzz
+FUZZ_BIN := $(FUZZ)/venv/bin
+FUZZ_READY := $(FUZZ)/.ready
+SECONDS ?= 300
+MESSAGES ?= 10000000
+
+.PHONY: help demo test test-fast fast kill lint bench fuzz fuzz-long setup foreign clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +30,8 @@ help:
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   CPU time for each completed call, compiled too, beside Kamailio where it is installed (QUICK=1: short)"
 	@echo "make kill    the long crash tests"
+	@echo "make fuzz    coverage-guided fuzzing of all that reads messages, 300 s in all (SECONDS=n); docs/fuzzing.md"
+	@echo "make fuzz-long    the same, then ten million mutated messages (MESSAGES=n)"
 	@echo "make fast    a wheel with the call path compiled to C, in $(FAST) (needs a C compiler); make test-fast tests it"
 
 demo: setup
@@ -49,7 +58,7 @@ $(FAST_READY): requirements-dev.lock pyproject.toml $(COMPILED_FROM) | setup
 
 # Away from the source, so that what is imported is what was compiled.
 test-fast: fast
-	rm -rf $(FAST)/tree && mkdir -p $(FAST)/tree && cp -r tests conf pyproject.toml $(FAST)/tree/
+	rm -rf $(FAST)/tree && mkdir -p $(FAST)/tree && cp -r tests fuzz docs conf pyproject.toml $(FAST)/tree/
 	ln -sfn ../../../shared $(FAST)/shared
 	cd $(FAST)/tree && ../venv/bin/python -m pytest -m "not wire" tests/switch tests/rating
 
@@ -62,6 +71,21 @@ lint: setup
 bench: setup foreign
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory fast; else echo "no C compiler: the compiled build is left out"; fi
 	$(BIN)/python -m bench
+
+fuzz: $(FUZZ_READY)
+	$(FUZZ_BIN)/python -m fuzz run --seconds $(SECONDS)
+
+fuzz-long: fuzz
+	$(FUZZ_BIN)/python -m fuzz storm --messages $(MESSAGES)
+
+$(FUZZ_READY): fuzz/requirements.lock
+	@mkdir -p $(FUZZ)
+	$(PYTHON) -m venv $(FUZZ)/venv
+	@$(FUZZ_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r fuzz/requirements.lock \
+	  || { echo "atheris, the fuzzer, has wheels for CPython 3.11 to 3.14 on 64-bit x86 Linux with glibc; $(PYTHON) is" \
+	       "$$($(PYTHON) -V 2>&1) on $$(uname -sm). Name another: make fuzz PYTHON=python3.12. Without it:" \
+	       "$(BIN)/python -m fuzz storm, plain mutations in the environment of the tests"; exit 1; }
+	@touch $(FUZZ_READY)
 
 setup: $(READY)
 

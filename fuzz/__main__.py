@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from random import Random
 
-from fuzz.catalogue import CHOICES, INPUT_BYTES_MAX, INPUT_BYTES_MAX_ELSEWHERE, SHARES, TARGETS
+from fuzz.catalogue import CHOICES, INPUT_BYTES_MAX, INPUT_BYTES_MAX_ELSEWHERE, PARTS, SHARES, TARGETS
 from fuzz.mutations import from_random, mangle
 from fuzz.seeds import dictionary, seeds_of
 
@@ -85,7 +85,15 @@ def _run_target(name: str, seconds: float) -> int:
         counted.unlink(missing_ok=True)
         with (WORK / f"{name}.log").open("a") as log:
             code = subprocess.run(
-                [sys.executable, "-m", "fuzz.guided", name, str(counted), *_libfuzzer(name, left), str(corpus)],
+                [
+                    sys.executable,
+                    "-m",
+                    "fuzz.guided",
+                    name,
+                    str(counted),
+                    *_libfuzzer(name, left),
+                    str(corpus),
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=HERE.parent,
@@ -100,7 +108,10 @@ def _run_target(name: str, seconds: float) -> int:
         found += 1
     crashes_text = f"{found} crashes, see build/fuzz/{name}.log" if found else "no crash"
     kept = sum(1 for _ in corpus.iterdir())
-    print(f"{name}: {inputs} inputs, {messages} messages in {seconds:.0f} s, {coverage}, corpus {kept}, {crashes_text}", flush=True)
+    print(
+        f"{name}: {inputs} inputs, {messages} messages in {seconds:.0f} s, {coverage}, corpus {kept}, {crashes_text}",
+        flush=True,
+    )
     if not any(crashes.iterdir()):
         crashes.rmdir()
     return found
@@ -143,8 +154,8 @@ def _corpus_of(name: str) -> Path:
 
 
 def _storm(names: list[str], messages: int, seed: int) -> int:
-    whole = sum(SHARES[name] for name in names)
-    crashes = sum(_storm_target(name, messages * SHARES[name] // whole, seed) for name in names)
+    whole = sum(PARTS[name] for name in names)
+    crashes = sum(_storm_target(name, -(-messages * PARTS[name] // whole), seed) for name in names)
     print(f"{crashes} crashes")
     return 1 if crashes else 0
 
@@ -158,10 +169,7 @@ def _storm_target(name: str, messages: int, seed: int) -> int:
     done = crashes = 0
     while done < messages and crashes < CRASHES_MAX:
         data = corpus[pick(len(corpus))]
-        if name in CHOICES:
-            data = _other_choices(data, random)
-        else:
-            data = mangle(data, pick, corpus)
+        data = _other_choices(data, random) if name in CHOICES else mangle(data, pick, corpus)
         try:
             done += target(data)
         except Exception:  # noqa: BLE001 - it is what we look for

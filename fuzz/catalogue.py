@@ -1,12 +1,13 @@
-"""The targets by name, and what share of the time each gets."""
+"""The targets by name, and what share of the time or of the messages each gets."""
 
 from fuzz.sessions import SESSIONS
-from fuzz.targets import Target, digest_client, digest_server, parser, stream, uri
+from fuzz.targets import Target, digest_client, digest_server, parser, sdp, stream, uri
 
 TARGETS: dict[str, Target] = {
     "parser": parser,
     "stream": stream,
     "uri": uri,
+    "sdp": sdp,
     "digest_server": digest_server,
     "digest_client": digest_client,
     **SESSIONS,
@@ -16,10 +17,22 @@ SHARES: dict[str, int] = {
     "parser": 25,
     "stream": 10,
     "uri": 10,
+    "sdp": 10,
     "digest_server": 10,
     "digest_client": 5,
-    "call": 15,
+    "call": 10,
     "datagrams": 15,
+}
+# The same of a number of messages: one through the whole exchange takes ten times as long as one through the parser.
+PARTS: dict[str, int] = {
+    "parser": 42,
+    "stream": 3,
+    "uri": 15,
+    "sdp": 12,
+    "digest_server": 12,
+    "digest_client": 5,
+    "call": 4,
+    "datagrams": 7,
 }
 # Longest input: a datagram with room for every limit of a line; calls need a few hundred choices.
 INPUT_BYTES_MAX: dict[str, int] = {"call": 400, "digest_server": 200, "stream": 4096, "uri": 1024}

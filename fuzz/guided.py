@@ -26,7 +26,7 @@ def main() -> None:
         nonlocal inputs, messages
         messages += target(data)
         inputs += 1
-        if inputs % COUNT_EVERY == 0:
+        if inputs % COUNT_EVERY == 0 or inputs & (inputs - 1) == 0:
             count_file.write_text(f"{inputs} {messages}")
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:

@@ -1,7 +1,7 @@
 """Changes to messages that a parser should meet: aimed at lines, fields, numbers and quotes, not only at octets.
 
-What is changed, and into what, is asked of `pick(n)`, a number below n: from a random generator, or from the octets that
-a coverage-guided fuzzer supplies, so that it can steer.
+What is changed, and into what, is asked of `pick(n)`, a number below n: from a random generator, or from the octets
+that a coverage-guided fuzzer supplies, so that it can steer.
 """
 
 from collections.abc import Callable
@@ -20,34 +20,37 @@ NUMBERS: tuple[bytes, ...] = (
 # Each stands for a way in which a parser has been fooled: another line end, a digit that is none, a bracket that opens
 # and never closes, a number beyond a register, a name that means something.
 TOKENS: tuple[bytes, ...] = (
-    b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b"\0", b"\\", b'"', b"<", b">", b"<sip:", b";", b",", b":", b"=", b"@",
-    b"%", b"%00", b"%0d%0a", b"%E2%80%A8", b"?", b"[", b"]", b"[::]", b"[::1]", b"[2001:db8:::192.0.2.1]", b"*", b"#",
-    b"\t", b" ", b"  ", b"\xe2\x80\xa8", b"\xc2\x85", b"\xd9\xa1", b"\xef\xbc\x91", b"\xff", b"\xc5\xbf", b"\xe2\x84\xaa",
-    b";tag=x", b";tag=", b";tag", b";lr", b";rport", b";rport=5060", b";received=192.0.2.66", b";branch=z9hG4bK", b";branch=",
-    b";maddr=192.0.2.66", b";transport=tcp", b";expires=0", b";q=0.5", b";user=phone", b";reg-id=1",
-    b"SIP/2.0", b"SIP/2.0/UDP", b"SIP/3.0", b"sip:", b"sips:", b"tel:", b"urn:service:sos", b"mailto:", b"anonymous",
-    b"INVITE", b"ACK", b"BYE", b"CANCEL", b"REGISTER", b"OPTIONS", b"INFO", b"PRACK", b"UPDATE", b"REFER", b"NOTIFY",
-    b"SUBSCRIBE", b"MESSAGE", b"PUBLISH", b"WHATEVER", b"100rel", b"timer", b"replaces", b"outbound", b"path",
-    b"Digest ", b"Basic ", b"nc=00000001", b'qop="auth"', b"qop=auth-int", b"algorithm=MD5-sess", b'realm="', b'nonce=""',
-    b"Q.850;cause=16", b"id", b"header", b"critical", b"Fri, 01 Jan 2010 16:00:00 GMT",
-    b"v=0", b"m=audio 0 RTP/AVP 8", b"c=IN IP4 0.0.0.0", b"a=sendonly", b"a=inactive", b"a=rtpmap:8 PCMA/8000", b"a=",
+    b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b"\0", b"\\", b'"', b"<", b">", b"<sip:", b";", b",", b":", b"=",
+    b"@", b"%", b"%00", b"%0d%0a", b"%E2%80%A8", b"?", b"[", b"]", b"[::]", b"[::1]", b"[2001:db8:::192.0.2.1]",
+    b"*", b"#", b"\t", b" ", b"  ", b"\xe2\x80\xa8", b"\xc2\x85", b"\xd9\xa1", b"\xef\xbc\x91", b"\xff",
+    b"\xc5\xbf", b"\xe2\x84\xaa", b";tag=x", b";tag=", b";tag", b";lr", b";rport", b";rport=5060",
+    b";received=192.0.2.66", b";branch=z9hG4bK", b";branch=", b";maddr=192.0.2.66", b";transport=tcp",
+    b";expires=0", b";q=0.5", b";user=phone", b";reg-id=1", b"SIP/2.0", b"SIP/2.0/UDP", b"SIP/3.0", b"sip:",
+    b"sips:", b"tel:", b"urn:service:sos", b"mailto:", b"anonymous", b"INVITE", b"ACK", b"BYE", b"CANCEL",
+    b"REGISTER", b"OPTIONS", b"INFO", b"PRACK", b"UPDATE", b"REFER", b"NOTIFY", b"SUBSCRIBE", b"MESSAGE",
+    b"PUBLISH", b"WHATEVER", b"100rel", b"timer", b"replaces", b"outbound", b"path", b"Digest ", b"Basic ",
+    b"nc=00000001", b'qop="auth"', b"qop=auth-int", b"algorithm=MD5-sess", b'realm="', b'nonce=""',
+    b"Q.850;cause=16", b"id", b"header", b"critical", b"Fri, 01 Jan 2010 16:00:00 GMT", b"v=0",
+    b"m=audio 0 RTP/AVP 8", b"c=IN IP4 0.0.0.0", b"a=sendonly", b"a=inactive", b"a=rtpmap:8 PCMA/8000", b"a=",
     b"c=IN IP6 ::", b"m=", b"o=- 1 1 IN IP4 192.0.2.9", b"s=-", b"t=0 0", *NUMBERS,
 )  # fmt: skip
 
 FIELDS: tuple[bytes, ...] = (
     b"Via: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bKx", b"v: SIP/2.0/TCP [2001:db8::1]:5060;branch=z9hG4bKy", b"Via:",
-    b"Max-Forwards: 0", b"Content-Length: 0", b"l: 5", b"Content-Length: 999999", b"Contact: *", b"Contact: <sip:a@192.0.2.9>",
-    b"m: sip:a@192.0.2.9;expires=5", b"Expires: 0", b"Route: <sip:192.0.2.7;lr>", b"Record-Route: <sip:192.0.2.7;lr>",
-    b"Record-Route: <sip:192.0.2.7>", b"Require: 100rel", b"Proxy-Require: x", b"Supported: 100rel, timer, replaces, path",
-    b"k: outbound", b"Session-Expires: 90;refresher=uas", b"x: 1800", b"Min-SE: 90", b"RSeq: 1", b"RAck: 1 1 INVITE",
-    b"Reason: Q.850;cause=17", b"Replaces: a;to-tag=b;from-tag=c", b"Refer-To: <sip:1002@example.com>", b"Event: refer",
-    b"Subscription-State: active", b"Privacy: id", b"P-Asserted-Identity: <tel:+441632960001>",
-    b'Remote-Party-ID: "A" <sip:+441632960001@h>;privacy=full', b"Diversion: <sip:1002@h>;reason=unconditional",
-    b"History-Info: <sip:1002@h>;index=1", b"Path: <sip:192.0.2.7;lr>", b"Timestamp: 54", b"In-Reply-To: x",
-    b"Content-Type: multipart/mixed;boundary=x", b"c: application/sdp", b"Content-Encoding: gzip",
-    b"Content-Disposition: session;handling=required", b"Alert-Info: <http://h/x>", b"X-Long: " + b"a" * 3000,
-    b"Authorization: Digest", b'Proxy-Authorization: Digest realm="offhook"', b"To: <sip:1002@example.com>;tag=z", b"f: sip:x@y",
-    b"Call-ID: x", b"i: y", b"CSeq: 1 INVITE", b"CSeq: 4294967296 BYE", b" folded", b"\tfolded", b"No colon", b": no name",
+    b"Max-Forwards: 0", b"Content-Length: 0", b"l: 5", b"Content-Length: 999999", b"Contact: *",
+    b"Contact: <sip:a@192.0.2.9>", b"m: sip:a@192.0.2.9;expires=5", b"Expires: 0", b"Route: <sip:192.0.2.7;lr>",
+    b"Record-Route: <sip:192.0.2.7;lr>", b"Record-Route: <sip:192.0.2.7>", b"Require: 100rel", b"Proxy-Require: x",
+    b"Supported: 100rel, timer, replaces, path", b"k: outbound", b"Session-Expires: 90;refresher=uas", b"x: 1800",
+    b"Min-SE: 90", b"RSeq: 1", b"RAck: 1 1 INVITE", b"Reason: Q.850;cause=17", b"Replaces: a;to-tag=b;from-tag=c",
+    b"Refer-To: <sip:1002@example.com>", b"Event: refer", b"Subscription-State: active", b"Privacy: id",
+    b"P-Asserted-Identity: <tel:+441632960001>", b'Remote-Party-ID: "A" <sip:+441632960001@h>;privacy=full',
+    b"Diversion: <sip:1002@h>;reason=unconditional", b"History-Info: <sip:1002@h>;index=1",
+    b"Path: <sip:192.0.2.7;lr>", b"Timestamp: 54", b"In-Reply-To: x", b"Content-Type: multipart/mixed;boundary=x",
+    b"c: application/sdp", b"Content-Encoding: gzip", b"Content-Disposition: session;handling=required",
+    b"Alert-Info: <http://h/x>", b"X-Long: " + b"a" * 3000, b"Authorization: Digest",
+    b'Proxy-Authorization: Digest realm="offhook"', b"To: <sip:1002@example.com>;tag=z", b"f: sip:x@y",
+    b"Call-ID: x", b"i: y", b"CSeq: 1 INVITE", b"CSeq: 4294967296 BYE", b" folded", b"\tfolded", b"No colon",
+    b": no name",
 )  # fmt: skip
 
 

@@ -20,7 +20,9 @@ SDP = (
 )
 
 
-def _request(method: str, uri: str, *fields: str, to: str = "", body: bytes = b"", cseq: int = 1, branch: str = "a") -> bytes:
+def _request(
+    method: str, uri: str, *fields: str, to: str = "", body: bytes = b"", cseq: int = 1, branch: str = "a"
+) -> bytes:
     lines = [
         f"{method} {uri} SIP/2.0",
         f"Via: SIP/2.0/UDP 192.0.2.11:5060;rport;branch=z9hG4bK{branch}",
@@ -35,8 +37,11 @@ def _request(method: str, uri: str, *fields: str, to: str = "", body: bytes = b"
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-_CONTACT = "Contact: <sip:1001@192.0.2.11:5060;transport=udp>;expires=600;+sip.instance=\"<urn:uuid:1>\""
-_LOGIN = 'Digest username="1001", realm="offhook", nonce="0", uri="sip:example.com", response="0", qop=auth, nc=00000001, cnonce="c"'
+_CONTACT = 'Contact: <sip:1001@192.0.2.11:5060;transport=udp>;expires=600;+sip.instance="<urn:uuid:1>"'
+_LOGIN = (
+    'Digest username="1001", realm="offhook", nonce="0", uri="sip:example.com", response="0", qop=auth, '
+    'nc=00000001, cnonce="c"'
+)
 INVITE = _request(
     "INVITE",
     "sip:+441632960001@example.com",
@@ -50,22 +55,35 @@ INVITE = _request(
 )
 OWN: tuple[bytes, ...] = (
     INVITE,
-    _request("REGISTER", "sip:example.com", _CONTACT, "Expires: 600", f"Authorization: {_LOGIN}", to="<sip:1001@example.com>"),
+    _request(
+        "REGISTER",
+        "sip:example.com",
+        _CONTACT,
+        "Expires: 600",
+        f"Authorization: {_LOGIN}",
+        to="<sip:1001@example.com>",
+    ),
     _request("OPTIONS", "sip:example.com"),
     _request("ACK", "sip:+441632960001@example.com", to="<sip:1002@example.com>;tag=t1"),
-    _request("BYE", "sip:1002@192.0.2.1", "Reason: Q.850;cause=16", to="<sip:1002@example.com>;tag=t1", cseq=2),
+    _request(
+        "BYE", "sip:1002@192.0.2.1", "Reason: Q.850;cause=16", to="<sip:1002@example.com>;tag=t1", cseq=2
+    ),
     _request("CANCEL", "sip:+441632960001@example.com"),
     _request("PRACK", "sip:1002@192.0.2.1", "RAck: 1 1 INVITE", to="<sip:1002@example.com>;tag=t1", cseq=3),
-    _request("REFER", "sip:1002@example.com", "Refer-To: <sip:1003@example.com?Replaces=a%3Bto-tag%3Db>", _CONTACT),
+    _request(
+        "REFER", "sip:1002@example.com", "Refer-To: <sip:1003@example.com?Replaces=a%3Bto-tag%3Db>", _CONTACT
+    ),
     _request("SUBSCRIBE", "sip:1002@example.com", "Event: message-summary", "Expires: 300", _CONTACT),
     _request("MESSAGE", "sip:1002@example.com", "Content-Type: text/plain", body=b"hello"),
     _request("INVITE", "tel:+44-1632-960001;phone-context=example.com", _CONTACT),
     _request("INVITE", "urn:service:sos", _CONTACT),
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;rport=5060;branch=z9hG4bKb\r\nFrom: <sip:a@h>;tag=1\r\n"
     b"To: <sip:b@h>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:b@192.0.2.9>\r\nContent-Length: 0\r\n\r\n",
-    b"SIP/2.0 407 Proxy Authentication Required\r\nVia: SIP/2.0/TCP [2001:db8::1];branch=z9hG4bKb\r\nFrom: sip:a@h;tag=1\r\n"
-    b"To: sip:b@h;tag=2\r\ni: x\r\nCSeq: 1 INVITE\r\nProxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth,auth-int\", "
-    b"algorithm=SHA-256, opaque=\"\"\r\nl: 0\r\n\r\n",
+    b"SIP/2.0 407 Proxy Authentication Required\r\nVia: SIP/2.0/TCP [2001:db8::1];branch=z9hG4bKb\r\n"
+    b"From: sip:a@h;tag=1\r\n"
+    b'To: sip:b@h;tag=2\r\ni: x\r\nCSeq: 1 INVITE\r\nProxy-Authenticate: Digest realm="r", '
+    b'nonce="n", qop="auth,auth-int", '
+    b'algorithm=SHA-256, opaque=""\r\nl: 0\r\n\r\n',
 )
 OWN_VALUES: tuple[bytes, ...] = (
     b"sip:1001:pw@exchange.example:5060;transport=tcp;user=phone?subject=a%20b&x=y",
@@ -74,7 +92,7 @@ OWN_VALUES: tuple[bytes, ...] = (
     b'"A \\"quoted\\" name" <sip:*31%23@h>;tag=a=b/c@d;q=0.7',
     b"SIP/2.0/TLS [2001:db8::1]:5061;received=192.0.2.1;rport=5060;branch=z9hG4bK-1",
     b"4711 INVITE",
-    b";a=b;c;d=\"e;f\"",
+    b';a=b;c;d="e;f"',
     b"3600",
 )
 CHALLENGES: tuple[bytes, ...] = (
@@ -121,7 +139,9 @@ def dictionary() -> str:
 
 
 def _escaped(word: bytes) -> str:
-    return "".join(chr(octet) if 32 <= octet < 127 and octet not in b'"\\' else f"\\x{octet:02x}" for octet in word)
+    return "".join(
+        chr(octet) if 32 <= octet < 127 and octet not in b'"\\' else f"\\x{octet:02x}" for octet in word
+    )
 
 
 def _foreign_messages() -> Iterator[bytes]:

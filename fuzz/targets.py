@@ -10,6 +10,9 @@ from random import Random
 from typing import TypeVar
 
 from fuzz.mutations import from_octets, mangle
+from switch.sdp.description import SdpError, format_sdp, parse_sdp
+from switch.sdp.door import is_session_description
+from switch.sdp.offer_answer import codec_names, direction, is_hold, keep_codecs
 from switch.sip.digest import OFFER_BOTH, DigestAuthority, Ha1s, Outcome, answer_challenge, parse_challenge
 from switch.sip.digest_values import ha1, parse_parameters, unescaped
 from switch.sip.errors import SipParseError
@@ -126,7 +129,10 @@ def uri(data: bytes) -> int:
     _check_inverse(text, parse_via, format_via)
     _check_inverse(text, parse_cseq, str)
     _check_inverse(text, parse_params, format_params)
-    for parse, most in ((parse_delta_seconds, 2**32 - 1), (lambda digits: parse_content_length([digits]), 2**32 - 1)):
+    for parse, most in (
+        (parse_delta_seconds, 2**32 - 1),
+        (lambda digits: parse_content_length([digits]), 2**32 - 1),
+    ):
         try:
             assert 0 <= parse(text) <= most
         except SipParseError:
@@ -160,7 +166,9 @@ def _check_inverse(text: str, parse: Callable[[str], T], write: Callable[[T], st
 
 
 REALM = "exchange.example"
-_LINES = {"1001": Ha1s(ha1("1001", REALM, "secret", "MD5"), ha1("1001", REALM, "secret", "SHA-256"), OFFER_BOTH)}
+_LINES = {
+    "1001": Ha1s(ha1("1001", REALM, "secret", "MD5"), ha1("1001", REALM, "secret", "SHA-256"), OFFER_BOTH)
+}
 _NOBODY = Ha1s("", "", OFFER_BOTH)
 _SIGNED = ("username", "realm", "nonce", "uri", "response", "qop", "nc", "cnonce")
 
@@ -176,11 +184,13 @@ def digest_server(data: bytes) -> int:
         method="INVITE",
         uri=sent_uri,
         username="1001",
-        password="secret",  # noqa: S106 - of nobody
+        password="secret",
         cnonce="0a4f113b",
     )
     assert answer is not None
-    text = mangle(answer.encode(), pick).decode("utf-8", "surrogateescape").replace("\r", " ").replace("\n", " ")
+    text = (
+        mangle(answer.encode(), pick).decode("utf-8", "surrogateescape").replace("\r", " ").replace("\n", " ")
+    )
     request = Request(
         ("INVITE", "BYE")[pick(8) == 7], (sent_uri, "sip:1003@exchange.example")[pick(8) == 7], Headers()
     )
@@ -192,7 +202,7 @@ def digest_server(data: bytes) -> int:
             _check_same_login(text, answer)
         again = authority.verify(request, values, 0.6, lambda user: _LINES.get(user, _NOBODY))
         assert again.outcome is Outcome.REPLAYED, "one answer was taken twice"
-    assert authority.verify(request, values, 400.0, lambda user: _NOBODY).outcome is not Outcome.OK
+    assert authority.verify(request, values, 400.0, lambda _: _NOBODY).outcome is not Outcome.OK
     return 1
 
 
@@ -211,7 +221,7 @@ def digest_client(data: bytes) -> int:
     text = data.decode("utf-8", "surrogateescape").replace("\r", " ").replace("\n", " ").replace("\0", " ")
     challenge = parse_challenge(text)
     answer = answer_challenge(
-        [text], method="INVITE", uri="sip:1@h", username='a"b\\c', password="secret", cnonce="0a4f113b"  # noqa: S106
+        [text], method="INVITE", uri="sip:1@h", username='a"b\\c', password="secret", cnonce="0a4f113b"
     )
     if answer is None:
         return 1
@@ -224,7 +234,38 @@ def digest_client(data: bytes) -> int:
     assert (read["realm"], read["nonce"], read["uri"]) == (challenge.realm, challenge.nonce, "sip:1@h")
     Headers([("authorization", answer)])
     elsewhere = answer_challenge(
-        [text], method="INVITE", uri="sip:1@h", username="a", password="b", cnonce="c", realm="elsewhere"  # noqa: S106
+        [text], method="INVITE", uri="sip:1@h", username="a", password="b", cnonce="c", realm="elsewhere"
     )
     assert (elsewhere is not None) == (unescaped(challenge.realm) == "elsewhere")
+    return 1
+
+
+def sdp(data: bytes) -> int:
+    """One body."""
+    try:
+        session = parse_sdp(data)
+    except SdpError as error:
+        assert str(error).isascii()
+        return 1
+    assert format_sdp(session) == data, "printed it is not the same"
+    types = {line.type for line in session.lines} | {
+        line.type for medium in session.media for line in medium.lines
+    }
+    has_medium = bool(session.media) or "c" in types
+    if has_medium and types & {"o", "s"}:
+        assert is_session_description(data), "the door would refuse what can be read"
+    for medium in session.media:
+        _ = (
+            direction(session, medium),
+            medium.ptime_ms,
+            session.connection_of(medium),
+            medium.fmtp(8),
+            medium.codecs,
+        )
+    _ = session.origin, is_hold(session), codec_names(session)
+    kept = keep_codecs(data, {"PCMA", "opus"})
+    if kept:
+        assert len(kept) <= len(data)
+        assert keep_codecs(kept, {"PCMA", "opus"}) == kept
+        assert len(parse_sdp(kept).media) == len(session.media), "a medium was lost"
     return 1

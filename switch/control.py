@@ -181,6 +181,7 @@ class Control:
             "records_quarantined": process.books_state.quarantined,
             "logins": dict(process.exchange.counts.logins),
             "bans": process.exchange.door.bans.count,
+            "quirks": {name: count for name, count in process.exchange.sip_counts.quirks.items() if count},
         }
 
     def _calls(self, request: ControlRequest) -> list[LiveCall]:

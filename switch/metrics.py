@@ -68,6 +68,14 @@ class SwitchCollector(Collector):
             "offhook_call_rates", "Lines held to a limit of calls per second", len(exchange.board.call_rates)
         )
         yield _counter("offhook_stray_answers", "Answers nobody waited for, hung up", counts.stray_answers)
+        yield _counter(
+            "offhook_session_refreshes",
+            "Ends of calls asked whether they are there",
+            counts.session_refreshes,
+        )
+        yield _counters(
+            "offhook_calls_vanished", "Calls ended for want of a sign of life, by end", "end", counts.vanished
+        )
         yield _counter("offhook_talk_seconds", "Seconds between answer and end", counts.talk_ms / 1000)
         yield _histogram(
             "offhook_trying_delay_seconds",
@@ -100,6 +108,12 @@ class SwitchCollector(Collector):
             "offhook_sip_refused_at_door", "Messages that could not be parsed", "reason", sip.parse_errors
         )
         yield _counters("offhook_sip_dropped", "Messages dropped", "reason", sip.dropped)
+        yield _counters(
+            "offhook_sip_quirks",
+            "Messages let through although they break the RFC, by how",
+            "quirk",
+            sip.quirks,
+        )
         yield _gauge(
             "offhook_sip_transactions", "Transactions that have not ended", exchange.stack.transactions_count
         )

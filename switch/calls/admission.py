@@ -29,8 +29,10 @@ from switch.calls.number_plan import (
 )
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
+from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target
+from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
 from switch.trunks.carrier import FULL, TOO_FAST
@@ -135,6 +137,10 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.TOO_MANY_HOPS
     if _came_back(request, attempt, board):
         return refusal.LOOP
+    if is_too_brief(request):
+        return refusal.SESSION_TOO_BRIEF
+    if is_broken_offer(request.headers.get("content-type"), request.body):
+        return refusal.BROKEN_OFFER
     replaced = leg_to_replace(request, board)
     if replaced is not None:
         # Pick-up and attended transfer will take the leg from here; until then it stays where it is.

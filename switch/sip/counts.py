@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from switch.sip.quirks import QUIRKS, names_of
+
 OTHER_METHOD: Final = "OTHER"  # a peer may invent methods; without one word for them it could grow the table
 METHODS: Final = (
     "INVITE",
@@ -54,6 +56,7 @@ class SipCounts:
     __slots__ = (
         "dropped",
         "parse_errors",
+        "quirks",
         "received_requests",
         "received_responses",
         "retransmissions_in",
@@ -72,6 +75,7 @@ class SipCounts:
         self.retransmissions_out = 0  # repeats sent by a timer or to answer a repeat
         self.parse_errors: dict[str, int] = {}  # by the parser's own words for it
         self.dropped: dict[str, int] = {}  # by reason
+        self.quirks: dict[str, int] = {quirk.name: 0 for quirk in QUIRKS}  # messages let through, by quirk
         self.trying_delay = Histogram()  # INVITE received to 100 sent, for those slow enough to need one
 
     def request_received(self, method: str) -> None:
@@ -92,6 +96,11 @@ class SipCounts:
 
     def parse_failed(self, kind: str) -> None:
         self.parse_errors[kind] = self.parse_errors.get(kind, 0) + 1
+
+    def let_through(self, quirks: int) -> None:
+        """A message with these quirks was read as its sender meant it."""
+        for name in names_of(quirks):
+            self.quirks[name] += 1
 
     def drop(self, reason: str) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1

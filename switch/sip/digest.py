@@ -5,10 +5,8 @@
 session variants, and no algorithm that was not offered to this line. As a client we also answer what older
 carriers still send.
 
-Lenient by name, towards phones:
-- QUOTES: any parameter may come quoted or bare: `qop="auth"` and `algorithm="MD5"` are in use.
-- MISSING COMMA: white space alone separates parameters too; RFC 3665 2.1 has such an answer.
-- HOST OF THE DIGEST URI: it may differ from the Request-URI's; see `_target_problem`.
+Lenient towards phones, by the names of quirks.py: DIGEST_QUOTES (any parameter may come quoted or bare),
+DIGEST_NO_COMMA, DIGEST_URI_ELSEWHERE (see `_target_problem`).
 Left out: userhash, Authentication-Info, next nonces, and phones that log in as `user@domain` and hash that whole
 name. They would take one more kept hash for each line, domain and algorithm, and a domain added later would
 silently miss it: too much for one field of the phone that somebody filled in. They are refused like a wrong
@@ -37,6 +35,7 @@ from switch.sip.errors import SipParseError
 from switch.sip.grammar import WSP
 from switch.sip.message import Request
 from switch.sip.nonces import Nonces
+from switch.sip.quirks import DIGEST_NO_COMMA, DIGEST_QUOTES, DIGEST_URI_ELSEWHERE
 from switch.sip.uri import SipUri, parse_uri
 
 OFFER_MD5: Final[tuple[str, ...]] = (MD5,)
@@ -161,7 +160,7 @@ class DigestAuthority:
         algorithms that were offered. Such a user takes the same way through here as one with a wrong
         password, with the same number of hashes.
         """
-        answers, problem = self._answers(values)
+        answers, problem = self._answers(request, values)
         if not answers:
             return Verdict(Outcome.MALFORMED, reason=problem) if problem else Verdict(Outcome.MISSING)
         user, is_at_domain = self._user(unescaped(answers[0].username))
@@ -202,7 +201,7 @@ class DigestAuthority:
             return Outcome.REPLAYED
         return Outcome.OK
 
-    def _answers(self, values: list[str]) -> tuple[list[_Credentials], str]:
+    def _answers(self, request: Request, values: list[str]) -> tuple[list[_Credentials], str]:
         """The credentials for our realm, and what is wrong with those that cannot be read."""
         answers: list[_Credentials] = []
         problem = ""
@@ -217,6 +216,7 @@ class DigestAuthority:
             get = parameters.get
             if unescaped(get("realm", "")) != self.realm:
                 continue
+            request.quirks |= _quirks(text, parameters)
             answers.append(
                 _Credentials(
                     get("username", ""),
@@ -237,6 +237,14 @@ class DigestAuthority:
         if at and domain.lower() in self._domains:
             return user, True
         return username, False
+
+
+def _quirks(text: str, parameters: dict[str, str]) -> int:
+    """Of credentials that could be read. Only commas between parameters can make up for those within quotes."""
+    quirks = 0
+    if 'qop="' in text or 'nc="' in text or 'algorithm="' in text:
+        quirks = DIGEST_QUOTES
+    return quirks | DIGEST_NO_COMMA if text.count(",") < len(parameters) - 1 else quirks
 
 
 def _preferred(answers: list[_Credentials], algorithms: tuple[str, ...]) -> _Credentials | None:
@@ -274,12 +282,16 @@ def _target_problem(digest_uri: str, request: Request) -> str:
         signed, target = parse_uri(digest_uri), request.request_uri
     except SipParseError:
         return "digest uri is not a URI"
-    is_same = signed == target or (
+    if signed == target:
+        return ""
+    if (
         isinstance(signed, SipUri)
         and isinstance(target, SipUri)
         and signed.unescaped_user in ("", target.unescaped_user)
-    )
-    return "" if is_same else "digest uri is not the Request-URI"
+    ):
+        request.quirks |= DIGEST_URI_ELSEWHERE
+        return ""
+    return "digest uri is not the Request-URI"
 
 
 def _ha1_for(ha1s: Ha1s, algorithm: str) -> str:

@@ -18,11 +18,12 @@ from switch.sip.grammar import (
     TOKEN_CHARACTER,
     WSP,
     format_params,
+    host_quirks,
     is_method,
     is_sound_host,
     parse_digits,
-    parse_params,
     parse_port,
+    read_params,
 )
 
 # 8.1.1.5: the sequence number MUST be less than 2**31.
@@ -57,7 +58,7 @@ class Via:
     `transport` is in upper case, `port` None if unwritten, `protocol` another one only in another's message.
     """
 
-    __slots__ = ("host", "params", "port", "protocol", "transport")
+    __slots__ = ("host", "params", "port", "protocol", "quirks", "transport")
 
     def __init__(
         self,
@@ -66,7 +67,9 @@ class Via:
         port: int | None,
         params: dict[str, str | None],
         protocol: str = SIP_PROTOCOL,
+        quirks: int = 0,
     ) -> None:
+        self.quirks = quirks
         self.transport = transport
         self.host = host
         self.port = port
@@ -113,15 +116,22 @@ def parse_via(text: str) -> Via:
     match = _via(text)
     if match is None:
         raise malformed("Via", text)
-    protocol, transport, ipv4, host, port, params = match.groups()
-    if ipv4 is None and not is_sound_host(host):
-        raise malformed("Via", text)
+    protocol, transport, ipv4, host, port, params_text = match.groups()
+    params: dict[str, str | None] = {}
+    quirks = 0
+    if params_text is not None:
+        params, quirks = read_params(params_text)
+    if ipv4 is None:
+        if not is_sound_host(host):
+            raise malformed("Via", text)
+        quirks |= host_quirks(host)
     return Via(
         transport if transport in _TRANSPORTS else transport.upper(),
         ipv4 or host,
         None if port is None else parse_port(port),
-        {} if params is None else parse_params(params),
+        params,
         SIP_PROTOCOL if protocol is None else _without_spaces(protocol),
+        quirks,
     )
 
 

@@ -13,6 +13,7 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
 from switch.sip.errors import malformed
+from switch.sip.quirks import PARAMETER_TWICE, THREE_COLONS, UNDERSCORE_IN_HOST, WIDE_PARAMETER
 
 # SP and HTAB: the only white space inside an unfolded line (LWS after unfolding).
 WSP: Final = " \t"
@@ -37,6 +38,11 @@ IPV4_OR_HOST: Final = rf"(?:({_IPV4})(?![A-Za-z0-9_.\-])|({HOST}))"
 _token: Final = re.compile(rf"{TOKEN_CHARACTER}++").fullmatch
 _value: Final = re.compile(PARAM_VALUE).fullmatch
 _plain_params: Final = re.compile(r";[!#-+\--;=?-\[\]-~]*+").fullmatch
+# The same as RFC 3261 has it: token or host after the equals sign, and no second one.
+_sound_params: Final = re.compile(
+    rf"(?:;{TOKEN_CHARACTER}++(?:=[A-Za-z0-9\-.!%*_+`'~:\[\]]++)?+)++"
+).fullmatch
+_sound_value: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]++").fullmatch
 _quoted: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 # What a separator can hide in. An unterminated one runs to the end of the text, so that no later position is
 # tried again: with a plain failure, a line of quotes would take quadratic time.
@@ -106,6 +112,12 @@ def is_ipv4(text: str) -> bool:
     return _ipv4(text) is not None
 
 
+def host_quirks(host: str) -> int:
+    """The quirks of a sound host that is no IPv4 address."""
+    quirks = UNDERSCORE_IN_HOST if "_" in host else 0
+    return quirks | THREE_COLONS if ":::" in host else quirks
+
+
 def is_ipv6(text: str) -> bool:
     """IPv6address without brackets."""
     return parse_ipv6(text) is not None
@@ -160,25 +172,37 @@ def parse_params(text: str) -> dict[str, str | None]:
     A name given twice with one value is taken once; with two values it is refused, because our peer and we
     might each believe a different one (7.3.1 forbids both).
     """
+    return read_params(text)[0]
+
+
+def read_params(text: str) -> tuple[dict[str, str | None], int]:
+    """The parameters, and the quirks met in them."""
+    if _sound_params(text):
+        return _read_plain_params(text, 0)
     if _plain_params(text):
-        return _read_plain_params(text)
+        return _read_plain_params(text, WIDE_PARAMETER)
     pieces = _split(text, ";", _semicolon_or_shelter)
     if pieces[0]:
         raise malformed("parameters", text)
     params: dict[str, str | None] = {}
+    quirks = 0
     for piece in pieces[1:]:
         name, equals, value = piece.partition("=")
         value = value.strip(WSP)
-        if equals and not (_value(value) or _quoted.fullmatch(value)):
-            raise malformed("parameter value", piece)
+        if equals and not _quoted.fullmatch(value):
+            if not _value(value):
+                raise malformed("parameter value", piece)
+            if not _sound_value(value):
+                quirks |= WIDE_PARAMETER
         _add_param(params, name.rstrip(WSP), value if equals else None)
-    return params
+    return params, quirks if len(params) == len(pieces) - 1 else quirks | PARAMETER_TWICE
 
 
-def _read_plain_params(text: str) -> dict[str, str | None]:
+def _read_plain_params(text: str, quirks: int) -> tuple[dict[str, str | None], int]:
     """The usual form, without white space and quotes: every character is known to be fit for a value."""
     params: dict[str, str | None] = {}
-    for piece in text[1:].split(";"):
+    pieces = text[1:].split(";")
+    for piece in pieces:
         name, equals, value = piece.partition("=")
         if name in _KNOWN_PARAMETERS and value and name not in params:
             params[name] = value
@@ -186,7 +210,7 @@ def _read_plain_params(text: str) -> dict[str, str | None]:
             raise malformed("parameter value", piece)
         else:
             _add_param(params, name, value if equals else None)
-    return params
+    return params, quirks if len(params) == len(pieces) else quirks | PARAMETER_TWICE
 
 
 def _add_param(params: dict[str, str | None], name: str, value: str | None) -> None:

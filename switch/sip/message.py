@@ -116,11 +116,13 @@ class Message:
     sound top Via if it has any. validate.py says whether the rest is sound too.
     """
 
-    __slots__ = ("_call_id", "_contacts", "_cseq", "_from", "_to", "_top_via", "body", "headers")
+    __slots__ = ("_call_id", "_contacts", "_cseq", "_from", "_to", "_top_via", "body", "headers", "quirks")
 
     def __init__(self, headers: Headers, body: bytes = b"") -> None:
         self.headers = headers
         self.body = body
+        # Bits of quirks.py: what the parser and the door let through.
+        self.quirks = 0
         self._call_id: str | None = None
         self._cseq: CSeq | None = None
         self._from: NameAddr | None = None

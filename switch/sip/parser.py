@@ -2,8 +2,8 @@
 
 Only the start line, the field names, Content-Length and the top Via are read here; every other value waits
 until somebody asks. Strict about line ends (CRLF and nothing else) and about fields that may occur once,
-because there two parsers that differ are two views of one call. Lenient about spaces round the elements of a
-request line, which are never forwarded. Every step is one pass over the text: time grows linearly with the
+because there two parsers that differ are two views of one call. What is let through all the same has its name
+in quirks.py. Every step is one pass over the text: time grows linearly with the
 size of the message.
 """
 
@@ -17,6 +17,7 @@ from switch.sip.fields import format_via, parse_content_length, salvage_via
 from switch.sip.grammar import is_method, split_commas
 from switch.sip.headers import Headers, key_of, split_field, unfold
 from switch.sip.message import SIP_VERSION, Request, Response
+from switch.sip.quirks import NO_BLANK_LINE, NO_CONTENT_LENGTH, SPACES_IN_REQUEST_LINE
 
 # The most a UDP datagram can hold.
 DATAGRAM_BYTES_MAX: Final = 65_535
@@ -53,9 +54,10 @@ def parse_message(data: bytes) -> Request | Response:
         raise SipParseError(513, "Message Too Large")
     start = _start_of_message(data) if data[:1] == b"\r" else 0
     end = data.find(b"\r\n\r\n", start)
+    quirks = 0
     if end < 0 and data.endswith(b"\r\n"):
-        # A datagram that ends with its last header line: some peers forget the blank line (7).
         end = size - 2
+        quirks = NO_BLANK_LINE
     # max(): nothing but line ends leaves no head between them
     head = data[start : max(start, end) if end >= 0 else size].decode("utf-8", "surrogateescape")
     lines: list[str] = []
@@ -63,7 +65,7 @@ def parse_message(data: bytes) -> Request | Response:
         lines = split_head(head)
         if end < 0:
             raise SipParseError(400, "Message Ends Inside Header Field")
-        return _parse(lines, data, end + 4)
+        return _parse(lines, data, end + 4, quirks)
     except SipParseError as error:
         error.request = _answerable(lines or head.split("\r\n"))
         raise
@@ -94,7 +96,7 @@ def split_head(head: str) -> list[str]:
     return lines
 
 
-def _parse(lines: list[str], data: bytes, body_start: int) -> Request | Response:
+def _parse(lines: list[str], data: bytes, body_start: int, quirks: int) -> Request | Response:
     first, fields = lines[0], lines[1:]
     message: Request | Response
     if first[3:4] == "/":
@@ -104,11 +106,19 @@ def _parse(lines: list[str], data: bytes, body_start: int) -> Request | Response
     else:
         method, uri, version = _parse_request_line(first)
         message = Request(method, uri, Headers.from_lines(fields), version=version)
+        if len(first) != len(method) + len(uri) + len(version) + 2:
+            quirks |= SPACES_IN_REQUEST_LINE
     headers = message.headers
     has_repeats = headers.has_repeats()
     if has_repeats:
         _check_repeats(headers)
-    message.body = _take_body(headers, data, body_start, has_repeats=has_repeats)
+    length = headers.get("content-length")
+    if length is None:
+        message.body = data[body_start:]
+        quirks |= NO_CONTENT_LENGTH
+    else:
+        message.body = _take_body(headers, length, data, body_start, has_repeats=has_repeats)
+    message.quirks = quirks
     via = headers.get("via")
     if via is not None:
         # Every message is matched and answered by its top Via: refused here, it can surprise nobody later.
@@ -155,10 +165,7 @@ def _check_repeats(headers: Headers) -> None:
             seen.add(key)
 
 
-def _take_body(headers: Headers, data: bytes, start: int, *, has_repeats: bool) -> bytes:
-    value = headers.get("content-length")
-    if value is None:
-        return data[start:]
+def _take_body(headers: Headers, value: str, data: bytes, start: int, *, has_repeats: bool) -> bytes:
     length = parse_content_length(headers.get_all("content-length") if has_repeats else (value,))
     if length > max(len(data) - start, 0):
         raise SipParseError(400, "Content-Length Exceeds Message", found=str(length))

@@ -130,6 +130,8 @@ class Stack:
                 self._receive_request(message, flow, now)
             else:
                 self._receive_response(message, flow, now)
+            if message.quirks:
+                self.counts.let_through(message.quirks)
         except SipParseError as error:
             self._receive_nonsense(error, data, flow, now)
 
@@ -252,6 +254,7 @@ class Stack:
         # A 100 only stops repeats; the user of anything else may read whatever it wants without surprise.
         if response.status > 100 and response_problem(response) is not None:
             counts.parse_failed("Malformed response")
+            response.quirks = 0
             return
         if response.headers.count("via") != 1:
             counts.drop("response with more than our Via")  # 8.1.3.3: it was meant for somebody else
@@ -282,6 +285,7 @@ class Stack:
 
     def _refuse_at_door(self, request: Request, refusal: DoorRefusal, flow: Flow, now: float) -> None:
         self.counts.parse_failed(refusal.reason)
+        request.quirks = 0  # none was let through
         if request.method != "ACK":
             self._refuse(request, refusal.status, flow, now, reason=refusal.reason, headers=refusal.headers)
 

@@ -14,16 +14,19 @@ from typing import Final
 from switch.sip.errors import malformed
 from switch.sip.grammar import (
     IPV4_OR_HOST,
+    TOKEN_CHARACTER,
     WSP,
     format_params,
+    host_quirks,
     is_sound_host,
     is_token,
     parse_ipv6,
-    parse_params,
     parse_port,
     quote,
+    read_params,
     read_quoted,
 )
+from switch.sip.quirks import BARE_DISPLAY_NAME, HASH_IN_USER, HEADERS_IN_ADDRESS, PARAMETER_TWICE
 
 _ESCAPED: Final = "%[0-9A-Fa-f]{2}"
 # user: RFC 3261 25.1 plus "#", which phones send bare when a service code such as *31#... is dialled.
@@ -55,6 +58,8 @@ _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 _NEVER_IGNORED: Final[tuple[str, ...]] = ("user", "ttl", "method", "maddr", "transport")
 # Without <>, a "," or "?" would belong to the header, and a ">" was opened by nobody (20.10).
 _addr_spec: Final = re.compile(r'[^?,"<>]++').fullmatch
+# display-name without quotes as 25.1 has it: tokens with white space between and after them
+_tokens: Final = re.compile(rf"(?:{TOKEN_CHARACTER}|[ \t])*+").fullmatch
 _in_display: Final = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
 
 
@@ -64,7 +69,7 @@ class SipUri:
     Every URI class compares by its text as it stands; `uris_equal` is the comparison of 19.1.4.
     """
 
-    __slots__ = ("headers", "host", "params", "password", "port", "scheme", "user")
+    __slots__ = ("headers", "host", "params", "password", "port", "quirks", "scheme", "user")
 
     def __init__(
         self,
@@ -75,7 +80,9 @@ class SipUri:
         port: int | None,
         params: dict[str, str | None],
         headers: str = "",
+        quirks: int = 0,
     ) -> None:
+        self.quirks = quirks
         self.scheme = scheme
         self.user = user
         self.password = password
@@ -104,9 +111,10 @@ class SipUri:
 class TelUri:
     """tel:number;params. The number as received, separators included."""
 
-    __slots__ = ("number", "params")
+    __slots__ = ("number", "params", "quirks")
 
     def __init__(self, number: str, params: dict[str, str | None]) -> None:
+        self.quirks = 0
         self.number = number
         self.params = params
 
@@ -130,9 +138,10 @@ class TelUri:
 class OtherUri:
     """Any other scheme: "urn:service:sos" is OtherUri("urn", "service:sos")."""
 
-    __slots__ = ("rest", "scheme")
+    __slots__ = ("quirks", "rest", "scheme")
 
     def __init__(self, scheme: str, rest: str) -> None:
+        self.quirks = 0
         self.scheme = scheme
         self.rest = rest
 
@@ -187,17 +196,28 @@ def _parse_sip(text: str, scheme: str, start: int) -> SipUri:
     match = _sip_uri(text, start)
     if match is None:
         raise malformed("SIP URI", text)
-    user, password, ipv4, host, port, params, headers = match.groups()
+    user, password, ipv4, host, port, params_text, headers = match.groups()
     if user == "" or headers == "" or (ipv4 is None and not is_sound_host(host)):
         raise malformed("SIP URI", text)
+    params: dict[str, str | None] = {}
+    quirks = 0
+    if params_text:
+        params, quirks = _read_uri_params(params_text)
+    if ipv4 is None:
+        quirks |= host_quirks(host)
+    if user is not None and "#" in user:
+        quirks |= HASH_IN_USER
+    if headers:
+        quirks |= HEADERS_IN_ADDRESS
     return SipUri(
         scheme,
         user,
         password,
         ipv4 or host,
         None if port is None else parse_port(port),
-        _parse_uri_params(params) if params else {},
+        params,
         headers or "",
+        quirks,
     )
 
 
@@ -205,13 +225,16 @@ def _parse_tel(text: str, rest: str) -> TelUri:
     number, semicolon, params = rest.partition(";")
     if not _tel_number(number) or not number.translate(_NO_SEPARATORS).strip("+"):
         raise malformed("tel URI", text)
-    return TelUri(number, _parse_uri_params(semicolon + params) if semicolon else {})
+    return TelUri(number, _read_uri_params(semicolon + params)[0] if semicolon else {})
 
 
-def _parse_uri_params(text: str) -> dict[str, str | None]:
-    """*( ";" uri-parameter ), from the first ";". Stricter than header parameters: no spaces, no quotes."""
+def _read_uri_params(text: str) -> tuple[dict[str, str | None], int]:
+    """*( ";" uri-parameter ), from the first ";", and the quirks met in them.
+
+    Stricter than header parameters: no spaces, no quotes."""
     params: dict[str, str | None] = {}
-    for piece in text[1:].split(";"):
+    pieces = text[1:].split(";")
+    for piece in pieces:
         name, equals, value = piece.partition("=")
         if name not in _KNOWN_PARAMETERS:
             if not name or not _uri_parameter(name):
@@ -223,7 +246,7 @@ def _parse_uri_params(text: str) -> dict[str, str | None]:
         if name in params and params[name] != found:
             raise malformed("URI parameters, one name with two values", text)
         params[name] = found
-    return params
+    return params, 0 if len(params) == len(pieces) else PARAMETER_TWICE
 
 
 def format_uri(uri: Uri) -> str:
@@ -330,9 +353,12 @@ class NameAddr:
     Shared between messages: never changed once parsed.
     """
 
-    __slots__ = ("_parsed_uri", "display", "params", "uri")
+    __slots__ = ("_parsed_uri", "display", "params", "quirks", "uri")
 
-    def __init__(self, display: str, uri: str, params: dict[str, str | None] | None = None) -> None:
+    def __init__(
+        self, display: str, uri: str, params: dict[str, str | None] | None = None, quirks: int = 0
+    ) -> None:
+        self.quirks = quirks
         self.display = display
         self.uri = uri
         self.params: dict[str, str | None] = {} if params is None else params
@@ -373,6 +399,7 @@ def parse_name_addr(text: str) -> NameAddr:
 
 
 def _parse_name_addr(text: str) -> NameAddr:
+    quirks = 0
     if text[:1] == "<":
         display, start = "", 0
     elif text[:1] == '"':
@@ -387,11 +414,16 @@ def _parse_name_addr(text: str) -> NameAddr:
         display = text[:start].strip(WSP)
         if not _in_display(display):
             raise malformed("display name", text)
+        if not _tokens(display):
+            quirks = BARE_DISPLAY_NAME
     end = text.find(">", start)
     if end <= start + 1:
         raise malformed("name-addr", text)
     tail = text[end + 1 :]
-    return NameAddr(display, text[start + 1 : end], parse_params(tail) if tail else {})
+    if not tail:
+        return NameAddr(display, text[start + 1 : end], {}, quirks)
+    params, met = read_params(tail)
+    return NameAddr(display, text[start + 1 : end], params, quirks | met)
 
 
 _remembered_name_addr: Final = lru_cache(REMEMBERED_TEXTS)(_parse_name_addr)
@@ -403,7 +435,10 @@ def _parse_addr_spec(text: str) -> NameAddr:
     uri = uri.strip(WSP)
     if not uri or not _addr_spec(uri):
         raise malformed("addr-spec", text)
-    return NameAddr("", uri, parse_params(semicolon + params) if semicolon else {})
+    if not semicolon:
+        return NameAddr("", uri, {})
+    read, quirks = read_params(semicolon + params)
+    return NameAddr("", uri, read, quirks)
 
 
 def format_name_addr(address: NameAddr) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from switch.sip.errors import SipParseError
 from switch.sip.fields import parse_delta_seconds
 from switch.sip.message import SIP_VERSION, Request, Response
+from switch.sip.quirks import EXPIRES_AS_DATE, HEADERS_IN_ADDRESS, LOST_FROM_TAG, NO_CONTACT_IN_2XX
 from switch.sip.uri import OtherUri, SipUri, parse_name_addr
 
 # Requests that end here whatever their Max-Forwards says (11, 10.3): they are answered, not passed on.
@@ -53,9 +54,16 @@ def door_refusal(request: Request, *, ends_here: frozenset[str] = ENDS_HERE) -> 
 def response_problem(response: Response) -> str | None:
     """Why a response is to be dropped, as none is ever answered (8.1.3), or None when it is sound."""
     try:
-        _ = response.top_via, response.call_id, response.cseq, response.from_, response.to
-        if response.cseq.method in CONTACT_MATTERS:
-            _check_addresses(response)
+        _ = response.call_id
+        method, sender = response.cseq.method, response.from_
+        quirks = response.top_via.quirks | sender.quirks | response.to.quirks
+        if "tag" not in sender.params:
+            quirks |= LOST_FROM_TAG
+        if method in CONTACT_MATTERS:
+            quirks |= _check_addresses(response)
+            if method == "INVITE" and not response.contacts and response.is_success:
+                quirks |= NO_CONTACT_IN_2XX
+        response.quirks |= quirks
     except SipParseError as error:
         return str(error)
     return None
@@ -63,30 +71,40 @@ def response_problem(response: Response) -> str | None:
 
 def _check_fields(request: Request) -> None:
     """8.1.1: the fields of every request (RFC 2543 had no Max-Forwards), then those in use."""
-    _ = request.top_via, request.call_id, request.from_, request.to
-    if request.to_tag is None:
+    via, _, sender, to = request.top_via, request.call_id, request.from_, request.to
+    quirks = via.quirks | sender.quirks | to.quirks
+    if "tag" not in to.params:
         # Who calls and who is called is asked at the start of a dialog; inside one, only the tags are.
-        _ = request.from_.parsed_uri, request.to.parsed_uri
+        quirks |= sender.parsed_uri.quirks | to.parsed_uri.quirks
     if request.cseq.method != request.method:
         raise SipParseError(400, "CSeq Method Differs From Request Method", found=request.cseq.method)
     if request.method in CONTACT_MATTERS:
-        _check_addresses(request)
+        quirks |= _check_addresses(request)
     expires = request.headers.get("expires")
-    if expires is not None and not _sip_date(expires):
-        parse_delta_seconds(expires)
+    if expires is not None:
+        if _sip_date(expires):
+            quirks |= EXPIRES_AS_DATE
+        else:
+            parse_delta_seconds(expires)
+    request.quirks |= quirks
 
 
-def _check_addresses(message: Request | Response) -> None:
+def _check_addresses(message: Request | Response) -> int:
+    """The quirks met in them. A Contact or a Route may have headers in its URI (19.1.1, table 1)."""
+    quirks = 0
     for contact in message.contacts:
-        _ = contact.parsed_uri
+        quirks |= contact.quirks | contact.parsed_uri.quirks
     for name in _ROUTING_FIELDS:
         if name in message.headers:
             for value in message.headers.values(name):
-                _ = parse_name_addr(value).parsed_uri
+                address = parse_name_addr(value)
+                quirks |= address.quirks | address.parsed_uri.quirks
+    return quirks & ~HEADERS_IN_ADDRESS
 
 
 def _check_request_uri(request: Request) -> DoorRefusal | None:
     uri = request.request_uri
+    request.quirks |= uri.quirks
     if isinstance(uri, OtherUri) and uri.scheme not in _OTHER_SCHEMES:
         return DoorRefusal(416, "Unsupported URI Scheme")
     if isinstance(uri, SipUri) and uri.headers:

@@ -20,7 +20,7 @@ from switch.process import BooksState
 from switch.sip.counts import Histogram
 from switch.trunks.view import trunk_views
 from tests.switch.events.watcher import Watch, pidf, publish
-from tests.switch.house import House, Phone, make_conf, make_line, make_trunk
+from tests.switch.house import EXCHANGE, House, Phone, make_conf, make_line, make_trunk
 
 
 class StillJournal:
@@ -137,6 +137,17 @@ def test_trunks_are_shown_with_their_health_their_names_and_their_registration()
     assert series['offhook_trunk_up{address="udp:192.0.2.50:5060",trunk="plain"}'] == 1
     assert series['offhook_trunk_registered{trunk="registered"}'] == 0
     assert series["offhook_dns_names"] == 1
+
+
+def test_the_status_names_the_quirks_that_were_met(house: House, alice: Phone) -> None:
+    assert ask(house, command="status")["result"]["quirks"] == {}
+    house.exchange.receive(
+        b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
+        b"To: <sip:example.com>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n",
+        house.link.flow(EXCHANGE, ("192.0.2.9", 5060)),
+        house.clock.now,
+    )
+    assert ask(house, command="status")["result"]["quirks"] == {"no-content-length": 1}
 
 
 def test_an_operator_ends_a_call(house: House, alice: Phone) -> None:

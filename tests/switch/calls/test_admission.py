@@ -8,7 +8,7 @@ from rating.money import VatMode
 from switch.calls import refusal
 from switch.calls.refusal import IN_ORDER
 from switch.config import CallLimits
-from tests.switch.house import DOMAIN, House, make_account, make_conf, make_line, make_trunk
+from tests.switch.house import DOMAIN, OFFER, House, make_account, make_conf, make_line, make_trunk
 
 
 def outcome(house: House) -> str:
@@ -36,20 +36,25 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     board.journal.is_failed = True
     heard: list[str] = []
 
-    def call(uri: str, max_forwards: str = "70") -> None:
+    def call(
+        uri: str, max_forwards: str = "70", extra: list[tuple[str, str]] = (), body: bytes = OFFER
+    ) -> None:
         before = len(house.journal.cdrs())
-        transaction = alice.invite("", uri=uri)
+        transaction = alice.invite("", uri=uri, extra=extra, body=body)
         transaction.request.headers.set("max-forwards", max_forwards)
         house.link.run(1.0)
         rows = house.journal.cdrs()[before:]
         heard.append(rows[0].outcome)
 
     elsewhere = "sip:*21@elsewhere.example"
-    call(elsewhere)
+    broken_offer, brief = b"v=", [("session-expires", "30")]
+    call(elsewhere, extra=brief, body=broken_offer)
     board.is_draining = False
-    call(elsewhere)
+    call(elsewhere, extra=brief, body=broken_offer)
     del board.calls["another"]
-    call(elsewhere)
+    call(elsewhere, extra=brief, body=broken_offer)
+    call(f"sip:nonsense!@{DOMAIN}", extra=brief, body=broken_offer)
+    call(f"sip:nonsense!@{DOMAIN}", body=broken_offer)
     call(f"sip:nonsense!@{DOMAIN}")
     call(f"sip:*21*01632960009%23@{DOMAIN}")
     mobile = f"sip:07700900123@{DOMAIN}"
@@ -91,10 +96,11 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     call(away)
 
     rungs = [
-        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.UNRECOGNISED, refusal.SERVICE_UNKNOWN,
-        refusal.ACCOUNT_MISSING, refusal.SUSPENDED, refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.LINE_TOO_FAST,
-        refusal.NOT_IN_USE, refusal.TRUNK_FULL, refusal.NOT_REGISTERED, refusal.CALLEE_FULL, refusal.NO_TARIFF,
-        refusal.VAT_MISMATCH, refusal.NO_RATE, refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
+        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.SESSION_TOO_BRIEF, refusal.BROKEN_OFFER,
+        refusal.UNRECOGNISED, refusal.SERVICE_UNKNOWN, refusal.ACCOUNT_MISSING, refusal.SUSPENDED,
+        refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.LINE_TOO_FAST, refusal.NOT_IN_USE, refusal.TRUNK_FULL,
+        refusal.NOT_REGISTERED, refusal.CALLEE_FULL, refusal.NO_TARIFF, refusal.VAT_MISMATCH, refusal.NO_RATE,
+        refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
     ]  # fmt: skip
     assert heard == [rung.label for rung in rungs]
     assert [IN_ORDER.index(rung) for rung in rungs] == sorted(IN_ORDER.index(rung) for rung in rungs)

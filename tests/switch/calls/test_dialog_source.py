@@ -321,6 +321,17 @@ def test_more_requests_than_any_phone_sends_are_refused_with_a_time_to_wait(
     assert answer is not None and answer.status == 200
 
 
+def test_who_has_only_the_tags_cannot_use_up_the_peers_requests(
+    house: House, call: Dialog, alice: Phone, bob: Phone
+) -> None:
+    stranger = Elsewhere(house, ELSEWHERE)
+    answers = [stranger.say(call, "INFO") for _ in range(200)]
+    assert {answer.status for answer in answers if answer is not None} == {407}
+    Elsewhere(house, alice.address).say(call, "INFO")
+    house.run(1)
+    assert len(bob.requests_of("INFO")) == 1
+
+
 def test_digits_sent_ten_a_second_are_never_refused() -> None:
     pace = RequestPace(0.0)
     assert all(pace.take(n / 10) for n in range(10_000))

@@ -181,6 +181,39 @@ def test_what_sofia_sip_must_refuse_is_refused(name: str) -> None:
     assert refusal.status in {400, 416}
 
 
+# In the folder, but in none of its lists: 0 enters, else the status of our refusal. Three end without a blank line.
+UNCLASSED = {
+    "10052.txt": 400,  # a body shorter than its Content-Length
+    "own0.txt": 0,
+    "own8.txt": 400,  # half a head
+    "test-ack-1.txt": 400,  # an ACK whose CSeq says INVITE
+    "test10b.txt": 0,
+    "test10c.txt": 0,
+    "test14-req.txt": 0,
+    "test1a.txt": 400,  # as test1
+}
+
+
+@pytest.mark.parametrize("name", UNCLASSED)
+def test_what_sofia_sip_has_not_classed_gets_its_verdict_too(name: str) -> None:
+    if not SOFIA.exists():
+        pytest.skip(f"the corpus is not at {SOFIA}")
+    try:
+        refusal = door_refusal(request(with_crlf(name)))
+        status = refusal.status if refusal else 0
+    except SipParseError as error:
+        status = error.status
+    assert status == UNCLASSED[name]
+
+
+def test_every_message_of_sofia_sip_has_its_verdict() -> None:
+    if not SOFIA.exists():
+        pytest.skip(f"the corpus is not at {SOFIA}")
+    classed = json.loads((SOFIA / "EXPECTED.json").read_text())
+    names = {name for kind in ("good", "bad", "ugly") for name in classed[kind]}
+    assert names | set(UNCLASSED) == {file.name for file in SOFIA.glob("*.txt")}
+
+
 @pytest.mark.parametrize("file", corpus("messages/sofia-sip_tests", "*.txt"))
 def test_bare_line_feeds_are_refused(file: Path) -> None:
     data = file.read_bytes()
