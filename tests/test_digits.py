@@ -66,6 +66,7 @@ ALLOWED = {
     ("switch/calls/reliable_uas.py", "first_rseq"): "our own token, of hex digits",
     ("switch/calls/trunk_sources.py", "ipv4_bits"): "asked for ASCII digits, three at most",
     ("switch/calls/trunk_sources.py", "ipv6_bits"): "an IPv6Address",
+    ("switch/conf_addresses.py", "_port"): "asked for ASCII digits, five at most",
     ("switch/conf_files.py", "_syntax_problem"): "asked for ASCII digits; the TOML parser's words",
     ("switch/conf_values.py", "_decimal"): "asked for ASCII digits, five at most",
     ("switch/conf_values.py", "read_status_codes"): "4xx, 5xx or 6xx",
@@ -97,6 +98,15 @@ ALLOWED = {
     ("switch/sip/stack.py", "_retry_after"): "our own keyed hash",
     ("switch/sip/uri.py", "plain"): "matched %([0-9A-Fa-f]{2})",
     ("switch/registrar/registrar.py", "_q"): "matched 0 or 1 and three decimals",
+    ("switch/transport/resolver.py", "_negative_ttl"): "a number of the library's",
+    ("switch/transport/resolver.py", "_read"): "a number of the library's",
+    ("switch/trunk_metrics.py", "_registrations"): "a bool",
+    ("switch/trunk_metrics.py", "trunk_metrics"): "a bool",
+    ("switch/trunks/call_rate.py", "__init__"): "a number of the configuration",
+    ("switch/trunks/call_rate.py", "_fill"): "a number of the configuration",
+    ("switch/trunks/call_rate.py", "take"): "a number of the configuration",
+    ("switch/trunks/registration.py", "_retry_after"): "read by _seconds",
+    ("switch/trunks/registration.py", "_seconds"): "asked for ASCII digits, ten at most",
 }
 
 
