@@ -65,7 +65,6 @@ BODIES = (
         caller=carrier(f"{SAGHUL}uac_diversions.xml"),
         callees=(phone(UAS_BASIC, must_hear=(IN_ORDER,)),),
         legs=answered(1.0, rate=""),
-        fails_until="Diversion (RFC 5806) stays at the border for now",
     ),
     body_case("sdp-ice-without-rtcp", "uac_ice_without_rtcp", "raddr 192.168.99.53", edit=SAGHUL_IS_US),
     Case(
@@ -73,7 +72,6 @@ BODIES = (
         caller=line(UAC_BASIC, "407 INVITE, 180 INVITE, 500 INVITE", exits=1),
         callees=(phone(f"{SAGHUL}uas_200_no_sdp.xml"),),
         legs=failed("failed", 500, 127),
-        fails_until="a 200 without SDP to an offer is passed on for now",
         why="the caller's file knows no failure; an answer without a session is acknowledged and hung up, and the "
         "caller is told 500 (13.2.1 wants the answer in the 2xx)",
     ),

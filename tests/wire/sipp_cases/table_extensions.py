@@ -5,10 +5,6 @@ from tests.wire.sipp_cases.case import Case, Part, Seat
 from tests.wire.sipp_cases.edits import each, first, last, pauses
 from tests.wire.sipp_cases.files import DRACHTIO, FREESWITCH, PJPROJECT, UAS_SUCCESS, line, phone
 
-NO_TIMER_YET = "session timers (RFC 4028) are not there yet"
-NO_100REL_YET = "reliable provisional responses (RFC 3262) are not there yet"
-NO_UPDATE_YET = "UPDATE (RFC 3311) is not there yet"
-NO_REGISTRATION_YET = "trunks that register (RFC 3261 10.2) are not there yet"
 # SIPp answers OPTIONS, by which we ask whether a callee is still there.
 ANSWERS_OPTIONS = ("-aa",)
 WHY_OPTIONS = "the callee answers OPTIONS, as every user agent must (11.2)"
@@ -68,7 +64,6 @@ EXTENSIONS = (
         callees=(phone(UAS_SUCCESS, words=ANSWERS_OPTIONS),),
         legs=EXPIRED,
         timeout_s=72,
-        fails_until=NO_TIMER_YET,
         why=WHY_OPTIONS,
     ),
     Case(
@@ -77,7 +72,6 @@ EXTENSIONS = (
         callees=(phone(UAS_SUCCESS, words=ANSWERS_OPTIONS),),
         legs=EXPIRED,
         timeout_s=72,
-        fails_until=NO_TIMER_YET,
         why=WHY_OPTIONS,
     ),
     Case(
@@ -91,7 +85,6 @@ EXTENSIONS = (
         caller=line(f"{DRACHTIO}uac.xml"),
         callees=(phone(f"{DRACHTIO}uas-prack.xml", "INVITE, PRACK, ACK, BYE"),),
         legs=answered(1.0),
-        fails_until=NO_100REL_YET,
     ),
     Case(
         id="update-early",
@@ -102,7 +95,6 @@ EXTENSIONS = (
         ),
         callees=(phone(f"{DRACHTIO}uas-183-recv-update.xml", edits=(pauses(5000, 1000),)),),
         legs=answered(1.0),
-        fails_until=NO_UPDATE_YET,
     ),
     Case(
         id="update-early-b",
@@ -136,7 +128,6 @@ EXTENSIONS = (
             ),
         ),
         legs=answered(1.0),
-        fails_until=NO_UPDATE_YET,
         why="the caller's file gets 100rel and UPDATE, which the case needs; the callee's 200 to the INVITE has the "
         "Via and CSeq of its own UPDATE: mended",
     ),
@@ -149,20 +140,17 @@ EXTENSIONS = (
             edits=(each('realm="test"', 'realm="test",nonce="d2f1c6"'),),
             must_hear=('(?s)CSeq: 1 .*CSeq: 2 .*username="offhook42"',),
         ),
-        fails_until=NO_REGISTRATION_YET,
         why="its challenge lacks the nonce: added",
     ),
     Case(
         id="p-uas-auth",
         variant="as published",
         registrar=Part(file=f"{PJPROJECT}uas-auth.xml", seat=Seat.CARRIER, hears="REGISTER", exits=None),
-        fails_until=NO_REGISTRATION_YET,
         why="a challenge without a nonce cannot be answered (RFC 7616 3.3): the registration has failed",
     ),
     Case(
         id="fs-reg",
         registrar=Part(file=f"{FREESWITCH}uas_register.xml", seat=Seat.CARRIER, hears="REGISTER, REGISTER"),
-        fails_until=NO_REGISTRATION_YET,
     ),
     Case(
         id="fs-reg-403",
@@ -172,7 +160,6 @@ EXTENSIONS = (
             hears="REGISTER, REGISTER",
             edits=(each("</scenario>", '<pause milliseconds="5000"/>\n</scenario>'),),
         ),
-        fails_until=NO_REGISTRATION_YET,
         why="SIPp listens for 5 s more, in which no other REGISTER may come",
     ),
 )

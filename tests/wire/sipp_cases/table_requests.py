@@ -8,7 +8,6 @@ from tests.wire.sipp_cases.files import DRACHTIO, SAGHUL, UNCONFIRMED, line, pho
 NOTIFY_CALLER = f"{DRACHTIO}uac-notify-during-call-setup.xml"
 NOTIFY_XML = Edit(r'<recv response="100"\s*</recv>', '<recv response="100"></recv>')
 EARLY_MEDIA = '<recv response="183" optional="true"></recv>\n<recv response="180" optional="true"></recv>\n'
-NO_MESSAGE_YET = "MESSAGE (RFC 3428) is not carried yet"
 
 REQUESTS = (
     Case(
@@ -27,7 +26,6 @@ REQUESTS = (
         id="bad-message",
         caller=line(f"{SAGHUL}uac_bad_message.xml", "407 MESSAGE, 200 MESSAGE", login="MESSAGE"),
         callees=(phone("takes_message.xml", "MESSAGE", must_hear=(r"\r\n\r\ntest",)),),
-        fails_until=NO_MESSAGE_YET,
         why="the four octets are there, only their Content-Type is not: passed as they are",
     ),
     Case(
@@ -39,7 +37,6 @@ REQUESTS = (
             edits=(each("34020000002000000002", "[service]"),),
         ),
         callees=(phone("takes_message.xml", "MESSAGE", must_hear=("IPC-HFW3236M-I1",)),),
-        fails_until=NO_MESSAGE_YET,
         why="it is sent to a number of ours",
     ),
     Case(
