@@ -260,7 +260,7 @@ class Phone:
                 calls[number].answer(parameters)
             case HangUp(call=number):
                 calls[number].hangup(pj.CallOpParam())
-            case Hold() | Resume() | SendInfo() | Transfer():
+            case Hold() | Resume() | SendUpdate() | SendInfo() | Transfer():
                 self._do_in_call(command)
             case Watch() | Unwatch() | BeThere() | SendText():
                 self._do_outside_calls(command)
@@ -271,7 +271,7 @@ class Phone:
             case _:
                 assert_never(command)
 
-    def _do_in_call(self, command: Hold | Resume | SendInfo | Transfer) -> None:
+    def _do_in_call(self, command: Hold | Resume | SendUpdate | SendInfo | Transfer) -> None:
         calls = self._account.calls
         match command:
             case Hold(call=number):
