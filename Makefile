@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Foreign programs that the tests call: SIPp, softphones and a scanner. Debian's packages.
-FOREIGN_PACKAGES := sip-tester baresip linphone-cli sipvicious
+# Foreign programs that the tests call: SIPp, softphones, a scanner, a browser. Debian's packages.
+FOREIGN_PACKAGES := sip-tester baresip linphone-cli sipvicious chromium
 
 # The same source with its call path compiled to C, in an environment of its own (needs a C compiler).
 FAST := build/fast

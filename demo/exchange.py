@@ -33,11 +33,14 @@ class ExchangeError(Exception):
 
 
 class ConfFiles(msgspec.Struct, frozen=True):
-    """What goes into conf/. `main` is added to offhook.toml below the listeners; the rest are whole files."""
+    """What goes into conf/. `listen` is added to [listen], below UDP and TCP on `hosts`, `main` to offhook.toml below
+    that; the rest are whole files."""
 
     tariff_name: str
     tariff_csv: str
     main: str = ""
+    listen: str = ""
+    hosts: tuple[str, ...] = (HOST,)
     trunks: str = ""
     routing: str = ""
 
@@ -177,7 +180,8 @@ def _offhook() -> list[str]:
 
 
 def _write_conf(directory: Path, conf: ConfFiles, *, port: int, metrics_port: int) -> None:
-    listen = f'udp = ["{HOST}:{port}"]\ntcp = ["{HOST}:{port}"]\nmetrics = "{HOST}:{metrics_port}"\n'
+    own = ", ".join(f'"{host}:{port}"' for host in conf.hosts)
+    listen = f'udp = [{own}]\ntcp = [{own}]\nmetrics = "{HOST}:{metrics_port}"\n{conf.listen}'
     tariff = f'[tariffs.{conf.tariff_name}]\nvat = "inc_vat"\n'
     files = {
         "offhook.toml": f"[listen]\n{listen}\n{conf.main}\n{tariff}",

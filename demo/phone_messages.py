@@ -15,6 +15,7 @@ Message = TypeVar("Message")
 class Transport(enum.Enum):
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
 
 
 class CallState(enum.Enum):
@@ -45,6 +46,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2). Two with
     the same `instance` (a UUID) and another `reg_id` are two connections of one phone (RFC 5626). One that
     `watches_mailbox` subscribes to it once registered, one that `publishes` tells the exchange whether it is there.
+    Over TLS it believes in the CA of `ca_file` only.
     """
 
     name: str
@@ -61,6 +63,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     reg_id: int = 0
     watches_mailbox: bool = False
     publishes: bool = False
+    ca_file: str = ""
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):

@@ -61,6 +61,11 @@ CODECS = ("PCMA/8000", "PCMU/8000", "G722/16000")
 TONE_HZ = (350, 440)
 TRACE_LINE = re.compile(r"(TX|RX) \d+ bytes .* (?:to|from) (\S+) (\S+):\n")
 
+TRANSPORTS = {
+    Transport.UDP: pj.PJSIP_TRANSPORT_UDP,
+    Transport.TCP: pj.PJSIP_TRANSPORT_TCP,
+    Transport.TLS: pj.PJSIP_TRANSPORT_TLS,
+}
 CALL_STATES = {
     pj.PJSIP_INV_STATE_NULL: CallState.CALLING,
     pj.PJSIP_INV_STATE_CALLING: CallState.CALLING,
@@ -326,8 +331,10 @@ class Phone:
         transport.boundAddress = LOOPBACK
         transport.publicAddress = self._settings.claimed_host
         transport.port = self._settings.port
-        kind = {Transport.UDP: pj.PJSIP_TRANSPORT_UDP, Transport.TCP: pj.PJSIP_TRANSPORT_TCP}
-        number = self._endpoint.transportCreate(kind[self._settings.transport], transport)
+        if self._settings.ca_file:
+            transport.tlsConfig.CaListFile = self._settings.ca_file
+            transport.tlsConfig.verifyServer = True
+        number = self._endpoint.transportCreate(TRANSPORTS[self._settings.transport], transport)
         self._endpoint.libStart()
         for codec in self._endpoint.codecEnum2():
             if not codec.codecId.startswith(CODECS):
@@ -336,7 +343,7 @@ class Phone:
 
     def _account_config(self) -> Any:
         settings = self._settings
-        over_tcp = ";transport=tcp" if settings.transport is Transport.TCP else ""
+        over = "" if settings.transport is Transport.UDP else f";transport={settings.transport.value}"
         config = pj.AccountConfig()
         config.idUri = f"sip:{settings.user}@{settings.server}"
         config.mediaConfig.transportConfig.boundAddress = LOOPBACK
@@ -350,8 +357,8 @@ class Phone:
         config.mwiConfig.enabled = settings.watches_mailbox
         config.presConfig.publishEnabled = settings.publishes
         if settings.password:
-            config.sipConfig.proxies.append(f"sip:{settings.server};lr{over_tcp}")
-            config.regConfig.registrarUri = f"sip:{settings.server}{over_tcp}"
+            config.sipConfig.proxies.append(f"sip:{settings.server};lr{over}")
+            config.regConfig.registrarUri = f"sip:{settings.server}{over}"
             config.regConfig.registerOnAdd = False
             config.regConfig.timeoutSec = settings.register_for_s
             config.regConfig.retryIntervalSec = 0

@@ -14,7 +14,9 @@ CLOCK_SLACK_MS = 50
 Record = dict[str, Any]
 
 
-def problems_of_records(scenario: Scenario, records: Sequence[Record]) -> list[str]:
+def problems_of_records(
+    scenario: Scenario, records: Sequence[Record], *, talk_slack_s: float = TALK_SLACK_S
+) -> list[str]:
     """Everything that is wrong with the records of the scenario's call; the caller's leg comes first."""
     if len(records) != len(scenario.legs):
         return [f"{len(records)} records, expected {len(scenario.legs)}"]
@@ -22,7 +24,7 @@ def problems_of_records(scenario: Scenario, records: Sequence[Record]) -> list[s
     for number, (leg, record) in enumerate(zip(scenario.legs, records, strict=True)):
         problems = [
             *_problems_of_outcome(number, leg, record),
-            *_problems_of_times(leg, record),
+            *_problems_of_times(leg, record, talk_slack_s),
             *_problems_of_money(scenario, leg, record),
         ]
         found += [f"leg {number}: {problem}" for problem in problems]
@@ -52,7 +54,7 @@ def _problems_of_outcome(number: int, leg: Leg, record: Record) -> list[str]:
     return wrong
 
 
-def _problems_of_times(leg: Leg, record: Record) -> list[str]:
+def _problems_of_times(leg: Leg, record: Record, talk_slack_s: float) -> list[str]:
     answered_ms, duration_ms = record["answered_at_ms"], record["duration_ms"]
     found: list[str] = []
     times = [
@@ -68,13 +70,13 @@ def _problems_of_times(leg: Leg, record: Record) -> list[str]:
         return found
     if answered_ms is None:
         return [*found, "no time of answer"]
-    if not leg.talk_s * 1000 <= duration_ms + CLOCK_SLACK_MS <= (leg.talk_s + TALK_SLACK_S) * 1000:
+    if not leg.talk_s * 1000 <= duration_ms + CLOCK_SLACK_MS <= (leg.talk_s + talk_slack_s) * 1000:
         found.append(f"{duration_ms} ms long, expected {leg.talk_s} s or a little more")
     if abs(record["ended_at_ms"] - answered_ms - duration_ms) > CLOCK_SLACK_MS:
         found.append(
             f"{duration_ms} ms long, but its times are {record['ended_at_ms'] - answered_ms} ms apart"
         )
-    if record["ringing_at_ms"] is None or record["post_dial_delay_ms"] is None:
+    if leg.rings and (record["ringing_at_ms"] is None or record["post_dial_delay_ms"] is None):
         found.append("no time of ringing")
     return found
 

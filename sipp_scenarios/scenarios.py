@@ -16,7 +16,10 @@ EMERGENCY = "141999"
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """What one record says. `talk_s` None: never answered; a leg that nobody pays for has no rate."""
+    """What one record says. `talk_s` None: never answered; a leg that nobody pays for has no rate.
+
+    `rings` False: it was answered without a word of ringing.
+    """
 
     outcome: str
     sip_status: int
@@ -24,6 +27,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str
     talk_s: float | None = None
     rate: str = ""
+    rings: bool = True
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):

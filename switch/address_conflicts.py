@@ -5,8 +5,8 @@ either is looked at here.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from provisioning.model import Line
@@ -15,7 +15,7 @@ from switch.config import Conf
 log = structlog.get_logger(__name__)
 
 
-class AddressConflict(NamedTuple):
+class AddressConflict(msgspec.Struct, frozen=True):
     """Requests from `address` are the carrier's, never the line's."""
 
     line: str
@@ -27,13 +27,13 @@ def address_conflicts(lines: Iterable[Line], conf: Conf) -> list[AddressConflict
     conflicts = []
     for line in lines:
         for address in line.addresses:
-            carrier = conf.trunk_of(address.host, address.port)
+            carrier = conf.trunk_sources.find(address.host, address.port)
             if carrier is not None:
-                conflicts.append(AddressConflict(line.user, str(address), carrier.name))
+                conflicts.append(AddressConflict(line.user, str(address), carrier))
     return conflicts
 
 
 def warn_of_conflicts(lines: Iterable[Line], conf: Conf) -> None:
     """Calls from the address would be taken for the carrier's: they reach only numbers here, and nobody pays."""
     for conflict in address_conflicts(lines, conf):
-        log.warning("line_address_is_a_carriers", **conflict._asdict())
+        log.warning("line_address_is_a_carriers", **msgspec.structs.asdict(conflict))

@@ -1,8 +1,7 @@
 """trunks.toml and trunk_secrets.toml: the carriers, how to speak to each, and our passwords there.
 
-A trunk is known by its addresses (with their port) and its source rules; two trunks cannot share one. A
-user name needs a password and a password a trunk. Trunks known by registration or by host name are not
-here yet.
+A trunk is known by its addresses (with their port), by the addresses of its names and by its source rules; two
+trunks cannot share one that is written here. A user name needs a password and a password a trunk.
 """
 
 import enum
@@ -13,13 +12,15 @@ from msgspec import Meta, Struct
 
 from switch.calls.number_plan import NumberFormat
 from switch.calls.trunk_sources import Source, TrunkSources
+from switch.conf_addresses import Switch, TrunkAddress, TrunkAddresses
 from switch.conf_files import ConfFile, nearest, shown
 from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
+    Address,
     HeaderNames,
     HiddenText,
+    Hosts,
     OptionalHost,
-    PeerAddresses,
     PlainText,
     Secret,
     Sources,
@@ -27,6 +28,7 @@ from switch.conf_values import (
     Transport,
     own_source,
 )
+from switch.trunks.locate import SIP_PORT, TLS_PORT
 
 _TABLES = ("trunk",)
 NO_SECRET = Secret("")
@@ -40,17 +42,27 @@ class IdentityHeader(enum.Enum):
     NONE = "none"
 
 
+class ContactRule(enum.Enum):
+    """Whether requests in a dialog go where the carrier's Record-Route or Contact says, or where the INVITE went."""
+
+    FOLLOW = "follow"
+    IGNORE = "ignore"
+
+
 class Trunk(Struct, frozen=True):
     """[trunk.NAME]: one carrier. `password` comes from trunk_secrets.toml; `pass_headers` are lower-case.
 
-    `answer_timeout_s` is the time to a first response; then the next trunk is tried.
+    `answer_timeout_s` is the time to a first sign of ringing; then the next trunk is tried, if there is one.
+    `options_interval_s` 0 sends none, `calls_per_second_max` 0 is no limit.
     """
 
     name: str = ""
     password: Secret = NO_SECRET
-    addresses: PeerAddresses = ()
+    addresses: TrunkAddresses = ()
     transport: Transport = Transport.UDP
+    contact: ContactRule = ContactRule.FOLLOW
     sources: Sources = ()
+    source_names: Hosts = ()
     username: PlainText = ""
     realm: PlainText = ""
     from_domain: OptionalHost = ""
@@ -61,6 +73,26 @@ class Trunk(Struct, frozen=True):
     failover_codes: StatusCodes = frozenset((408, *range(500, 600)))
     answer_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
     calls_max: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    calls_per_second_max: Annotated[int, Meta(ge=0, le=1000)] = 0
+    register: Switch = False
+    registrars: TrunkAddresses = ()
+    register_domain: OptionalHost = ""
+    register_expires_s: Annotated[int, Meta(ge=60, le=86_400)] = 600
+    needs_registration: Switch = False
+    options_interval_s: Annotated[int, Meta(ge=0, le=3600)] = 0
+    breaker_failures: Annotated[int, Meta(ge=1, le=100)] = 3
+    breaker_open_s: Annotated[int, Meta(ge=1, le=3600)] = 30
+
+    @property
+    def registrar_addresses(self) -> tuple[TrunkAddress, ...]:
+        """Where it is registered: its own addresses unless others are named."""
+        return self.registrars or self.addresses
+
+    @property
+    def registrar_domain(self) -> str:
+        """The host of the address of record, and of the REGISTER's Request-URI."""
+        host = self.register_domain or self.registrar_addresses[0].host
+        return f"[{host}]" if ":" in host else host
 
 
 class _Login(Struct, frozen=True):
@@ -107,6 +139,7 @@ def _read_trunk(
     trunk = read_struct(file, Trunk, table, path, name=name, password=password)
     if "addresses" not in table or table["addresses"] == []:
         file.note((*path, "addresses"), found="no address", expected='at least one, like "203.0.113.7:5060"')
+    _check_registration(file, trunk, path)
     if trunk.username and not password:
         expected = f"a password in trunk_secrets.toml under [trunk.{name}]"
         file.note((*path, "username"), found="a user name without a password", expected=expected)
@@ -117,6 +150,22 @@ def _read_trunk(
             expected="the user name it belongs to",
         )
     return trunk
+
+
+def _check_registration(file: ConfFile, trunk: Trunk, path: tuple[str, str]) -> None:
+    """Only a trunk with a login can be registered, and only one that is registered can be needed to be."""
+    if trunk.register and not trunk.username:
+        file.note(
+            (*path, "register"), found="register without a user name", expected="a username and its password"
+        )
+    if trunk.needs_registration and not trunk.register:
+        file.note(
+            (*path, "needs_registration"),
+            found="needs_registration without register",
+            expected="register = true",
+        )
+    if trunk.registrars and not trunk.register:
+        file.note((*path, "registrars"), found="registrars without register", expected="register = true")
 
 
 def read_trunk_sources(file: ConfFile, trunks: Mapping[str, Trunk]) -> TrunkSources:
@@ -132,5 +181,11 @@ def read_trunk_sources(file: ConfFile, trunks: Mapping[str, Trunk]) -> TrunkSour
 
 
 def _sources_of(trunk: Trunk) -> tuple[Source, ...]:
-    own = (own_source(address) for address in trunk.addresses)
+    """Its addresses as written; those of its names are matched as they are (switch/trunks)."""
+    default_port = TLS_PORT if trunk.transport is Transport.TLS else SIP_PORT
+    own = (
+        own_source(Address(address.host, address.port or default_port))
+        for address in trunk.addresses
+        if not address.is_name
+    )
     return (*own, *trunk.sources)

@@ -47,13 +47,15 @@ class Transport(enum.Enum):
     UDP = "udp"
     TCP = "tcp"
     TLS = "tls"
+    AUTO = "auto"
 
     @property
     def flow_name(self) -> str:
+        """"" for AUTO: what the names of the peer say."""
         return _FLOW_NAMES[self]
 
 
-_FLOW_NAMES: Final = {Transport.UDP: UDP, Transport.TCP: TCP, Transport.TLS: TLS}
+_FLOW_NAMES: Final = {Transport.UDP: UDP, Transport.TCP: TCP, Transport.TLS: TLS, Transport.AUTO: ""}
 
 
 class Secret(str):

@@ -16,6 +16,7 @@ from rating.tariff import Tariff, tariff_version
 from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import Routing
 from switch.calls.trunk_sources import TrunkSources
+from switch.conf_addresses import NameServers
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
@@ -51,6 +52,7 @@ __all__ = [
     "ConfText",
     "Database",
     "DigestSettings",
+    "Dns",
     "Exchange",
     "Fingerprint",
     "IdentityHeader",
@@ -112,6 +114,12 @@ class CallLimits(Struct, frozen=True):
     reaction_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
 
 
+class Dns(Struct, frozen=True):
+    """[dns]: whom to ask for the addresses of trunks. None: those of /etc/resolv.conf."""
+
+    servers: NameServers = ()
+
+
 class Prepaid(Struct, frozen=True):
     """[prepaid]: how far ahead a call is paid for."""
 
@@ -154,16 +162,12 @@ class Conf(Struct, frozen=True):
     trunk_sources: TrunkSources
     tls: Tls = Tls()
     websocket: WebSocket = WebSocket()
+    dns: Dns = Dns()
 
     @property
     def metrics(self) -> Address | None:
         """Where Prometheus may fetch, or None."""
         return self.listen.metrics
-
-    def trunk_of(self, host: str, port: int) -> Trunk | None:
-        """The trunk that a source address belongs to, or None."""
-        name = self.trunk_sources.find(host, port)
-        return self.trunks[name] if name is not None else None
 
 
 def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
@@ -209,6 +213,7 @@ def load_conf(folder: Path) -> Conf:
         trunk_sources=read_trunk_sources(trunks_file, trunks),
         tls=edge.tls,
         websocket=edge.websocket,
+        dns=_section(main, "dns", Dns),
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -219,7 +224,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "prepaid", "digest", "security", "tariffs"),
+    *("registrar", "calls", "prepaid", "digest", "security", "dns", "tariffs"),
 )
 
 

@@ -89,7 +89,7 @@ class DialogScreening:
             # A trunk that was taken out of the files goes on at the address that its calls began with.
             if flow.remote_host == leg.flow.remote_host:
                 return True
-            trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
+            trunk = self._board.trunks.trunk_at(flow.remote_host, flow.remote_port)
             return trunk is not None and trunk.name == leg.trunk.name
         user = _line_of(leg)
         at_its_address = self._board.books.line_at(flow)

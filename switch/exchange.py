@@ -53,6 +53,8 @@ from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.sip.user import Silence
+from switch.trunks.locate import Reach
+from switch.trunks.trunks import Trunks
 
 BINDING_KEY = "b/"
 CREDIT_KEY = "k/"
@@ -77,6 +79,13 @@ class Network(Protocol):
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         """The flow by which a trunk is reached."""
+
+    @property
+    def reach(self) -> Reach:
+        """The transports and address families that we have listeners for."""
+
+    def expect_name(self, flow: Flow, name: str) -> None:
+        """The certificate that a TLS peer at this flow shows must be one for `name`."""
 
 
 class Exchange:
@@ -104,6 +113,7 @@ class Exchange:
             conf,
             self.bindings,
             self.books,
+            is_trunk=lambda host, port: self.trunks.trunk_at(host, port) is not None,
             record=lambda puts: journal.append(puts, [], is_urgent=False),
             offset_ms=lambda: int(clock.offset_s * 1000),
         )
@@ -112,11 +122,16 @@ class Exchange:
         )
         self.outgoing = self.stack.outgoing
         self.engine = Engine()
-        pings = PingSchedule(
-            _ping_limits(conf),
-            lambda: int.from_bytes(random_bytes(4)) / 2**32,
-        )
+
+        def random() -> float:
+            return int.from_bytes(random_bytes(4)) / 2**32
+
+        pings = PingSchedule(_ping_limits(conf), random)
         self.keepalive = Keepalive(pings, self.stack, tokens, network)
+        self.trunks = Trunks(
+            stack=self.stack, timers=self.timers, tokens=tokens, network=network, random=random
+        )
+        self.stack.stream_for = self.trunks.large.stream_for
         key, self._first_puts = signing_key(state, random_bytes)
         gruus = Gruus(network.domain, key)
         self.registrar = Registrar(self.bindings, limits, pings, gruus)
@@ -139,6 +154,7 @@ class Exchange:
             sign=key,
             binding_failed=self.keepalive.failed,
             gruus=gruus,
+            trunks=self.trunks,
         )
         self._screening = Screening(
             self.board,
@@ -201,6 +217,7 @@ class Exchange:
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
         """Take over what the journal kept: bindings live on, calls that were up are ended and recorded."""
         offset_ms = self._offset_ms
+        self.trunks.take_over(self.board.conf, now)
         for key, value in state.items():
             if key.startswith(BINDING_KEY):
                 user = key[len(BINDING_KEY) :]
@@ -228,6 +245,7 @@ class Exchange:
         self.keepalive.schedule.limits = _ping_limits(conf)
         warn_of_conflicts(self.books.lines_with_addresses(), conf)
         self.door.take_over(conf)
+        self.trunks.take_over(conf, now)
         self.record_conf(now)
 
     # What the books say
@@ -426,12 +444,14 @@ class Exchange:
         self.board.record(puts)
         self.door.on_second(now)
         self.keepalive.run(now)
+        self.trunks.run(now)
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""
         for binding in self.bindings.flow_lost(flow):
             self._go_on_by_other_flow(binding, now)
         self.stack.handle_transport_error(flow, now)
+        self.trunks.flow_lost(flow, now)
 
     def _go_on_by_other_flow(self, lost: Binding, now: float) -> None:
         """The calls of a phone that has another connection; behind a proxy the flow is everybody's and says nothing."""
@@ -447,6 +467,7 @@ class Exchange:
     def drain(self, now: float) -> None:
         """No new calls; live ones are ended and settled."""
         self.board.is_draining = True
+        self.trunks.leave(now)
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
 

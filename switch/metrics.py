@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from switch.edge_view import edge_metrics
 from switch.sip.counts import Histogram
+from switch.trunk_metrics import trunk_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -40,6 +41,7 @@ class SwitchCollector(Collector):
         yield from self._records()
         yield from self._loop()
         yield from edge_metrics(self._process.edge_counts)
+        yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

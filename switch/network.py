@@ -7,13 +7,14 @@ which local address the peer sees. That answer is kept for each peer, in a bound
 
 import socket
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from switch.config import Conf
 from switch.sip.flow import TCP, TLS, UDP, WS, WSS, Flow
 from switch.sip.host import bare_host, canonical_ip, host_port, is_link_local, is_same_family, uri_host
+from switch.trunks.locate import Reach
 
 WILDCARD = "0.0.0.0"  # noqa: S104 - recognised, not bound, here
 WILDCARD_IPV6 = "::"
@@ -32,7 +33,15 @@ Listener = tuple[str, int]
 class LocalNetwork:
     """Names and addresses of this exchange; no packets."""
 
-    def __init__(self, conf: Conf, *, udp: list[Listener]) -> None:
+    def __init__(
+        self,
+        conf: Conf,
+        *,
+        udp: list[Listener],
+        expect_name: Callable[[str, str, int, str], None] | None = None,
+    ) -> None:
+        """`expect_name(transport, host, port, name)` tells the edge; None where there is no edge."""
+        self._expect_name = expect_name
         self._listeners = _listeners(conf, udp)
         self._advertised = str(conf.exchange.advertised_host)
         self._local_for: OrderedDict[str, str] = OrderedDict()
@@ -49,6 +58,21 @@ class LocalNetwork:
         self._here = frozenset(names)
         domains = conf.exchange.domains
         self.domain = uri_host(str(domains[0]) if domains else self._advertised or self._own_address(hosts))
+
+    @property
+    def reach(self) -> Reach:
+        """What trunks can be spoken to by: UDP from a listener, connections through the edge, where there is one; the
+        families that we listen on, so that answers find us."""
+        families = {"AAAA" if ":" in host else "A" for found in self._listeners.values() for host, _ in found}
+        streams = (TCP, TLS) if self._expect_name is not None else ()
+        udp = (UDP,) if self._listeners[UDP] else ()
+        return Reach((*udp, *streams), tuple(sorted(families)))
+
+    def expect_name(self, flow: Flow, name: str) -> None:
+        """The name that the certificate of a TLS peer must have; without one its address must be in it."""
+        if flow.transport == TLS and self._expect_name is not None:
+            is_address = canonical_ip(name) is not None
+            self._expect_name(TLS, flow.remote_host, flow.remote_port, "" if is_address else name)
 
     def is_here(self, host: str) -> bool:
         """`host` as a URI has it: an IPv6 address in brackets, in any spelling."""

@@ -43,7 +43,10 @@ from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
 from switch.transport.edge_link import EdgeLink
+from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
+from switch.trunks.locate import Located, Wanted
+from switch.trunks.view import trunk_views
 
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
@@ -139,9 +142,11 @@ class SwitchProcess:
             resume=self._resume,
         )
         self.exchange: Exchange
+        self._network: LocalNetwork
         self._clock = WallClock(time.time() - time.monotonic())
         self._loop: asyncio.AbstractEventLoop
         self._listener_of: dict[tuple[str, int], UdpListener] = {}
+        self._resolver: Resolver
         self._edge: EdgeLink | None = None
         self._edge_task: asyncio.Task[None] | None = None
         self._control = Control(self)
@@ -189,6 +194,8 @@ class SwitchProcess:
         mark = (snapshot.journal_epoch, snapshot.journal_batch)
         contents = read_journal(self.paths.journal, epoch_mark=mark if snapshot.journal_epoch else None)
         self._bind_udp()
+        self._make_edge_link()
+        self._resolver = Resolver(self.conf.dns.servers, self._found)
         self.exchange = self._make_exchange(contents.state)
         usage = {account_id: -amount for account_id, amount in contents.usage_after_mark.items()}
         self.exchange.load_books(snapshot, usage, _credits_in(contents.state))
@@ -227,9 +234,11 @@ class SwitchProcess:
 
     def _make_exchange(self, state: dict[str, bytes]) -> Exchange:
         udp = [(listener.host, listener.port) for listener in self.udp_listeners]
+        expect_name = self._edge.expect_name if self._edge is not None else None
+        self._network = LocalNetwork(self.conf, udp=udp, expect_name=expect_name)
         return Exchange(
             conf=self.conf,
-            network=LocalNetwork(self.conf, udp=udp),
+            network=self._network,
             journal=self._desk,
             clock=self._clock,
             random_bytes=os.urandom,
@@ -245,16 +254,19 @@ class SwitchProcess:
             self.udp_listeners.append(listener)
             self._listener_of[(listener.host, listener.port)] = listener
 
+    def _make_edge_link(self) -> None:
+        if self.paths.edge_socket is not None:
+            self._edge = EdgeLink(
+                self.paths.edge_socket,
+                received=self._received_by_edge,
+                closed=self._flow_lost,
+                failed=self._flow_lost,
+                edge_restarted=self._edge_restarted,
+            )
+
     async def _connect_edge(self) -> None:
-        if self.paths.edge_socket is None:
+        if self._edge is None:
             return
-        self._edge = EdgeLink(
-            self.paths.edge_socket,
-            received=self._received_by_edge,
-            closed=self._flow_lost,
-            failed=self._flow_lost,
-            edge_restarted=self._edge_restarted,
-        )
         self.exchange.on_alias = self._edge.alias
         self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
         with contextlib.suppress(TimeoutError):
@@ -345,10 +357,20 @@ class SwitchProcess:
         self._beat = self._loop.call_later(BEAT_S, self._on_beat)
         self._clock.offset_s = time.time() - time.monotonic()
         self.turn(self.exchange.on_second)
+        self._look_up_names()
         fingerprint = conf_fingerprint(self.paths.conf)
         if fingerprint != self._fingerprint and not self._is_reloading:
             self._fingerprint = fingerprint
             self._loop.create_task(self.reload(), name="reload")
+
+    def _look_up_names(self) -> None:
+        """What is due; between two beats a name that a call asked for waits."""
+        names = self.exchange.trunks.names.due(self.now())
+        if names:
+            self._resolver.look_up(names, self._network.reach)
+
+    def _found(self, wanted: Wanted, located: Located) -> None:
+        self.turn(lambda now: self.exchange.trunks.found(wanted, located, now))
 
     def _probe_lag(self, due: float) -> None:
         now = self.now()
@@ -436,6 +458,8 @@ class SwitchProcess:
         finally:
             self._is_reloading = False
         needing_restart = settings_needing_restart(self.conf, conf)
+        if conf.dns != self.conf.dns:
+            self._resolver.use(conf.dns.servers)
         self.conf = conf
         self.turn(lambda now: self.exchange.take_over(conf, now))
         warnings = [str(warning) for warning in conf.warnings]
@@ -463,7 +487,7 @@ class SwitchProcess:
             "database": "up" if self.books_state.is_up else f"down: {self.books_state.reason}",
             "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
             **edge_status(self.edge_counts),
-            "trunks": {name: board.of_trunk[name] for name in self.conf.trunks},
+            "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
             "recovered_calls": exchange.counts.recovered_calls,
             "bugs": exchange.counts.bugs,
         }
@@ -482,6 +506,8 @@ class SwitchProcess:
             self._edge_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._edge_task
+        if self._is_serving:
+            await self._resolver.stop()
         self._is_serving = False
         for listener in self.udp_listeners:
             listener.close()
@@ -492,7 +518,7 @@ class SwitchProcess:
     async def _drain(self) -> None:
         self.turn(self.exchange.drain)
         deadline = self.now() + DRAIN_S
-        while self.exchange.board.legs and self.now() < deadline:
+        while (self.exchange.board.legs or self.exchange.trunks.is_leaving) and self.now() < deadline:
             await asyncio.sleep(BOOKS_WAIT_S)
 
 

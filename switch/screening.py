@@ -94,8 +94,8 @@ class Screening:
                 return refuse_method(request)
 
     def _screen_invite(self, request: Request, flow: Flow, now: float) -> Response | Identified:
-        trunk = self._board.conf.trunk_of(flow.remote_host, flow.remote_port)
-        if trunk is not None and flow.transport not in WEBSOCKETS:
+        trunk = None if flow.transport in WEBSOCKETS else self._board.trunks.caller_of(request, flow)
+        if trunk is not None:
             return Identified(TrunkCaller(trunk))
         line = self._board.books.line_at(flow)
         if line is not None:
@@ -117,7 +117,7 @@ class Screening:
 
     def _screen_line(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         """What only lines may ask for. A carrier has no subscriptions here, and its texts come with SMS."""
-        if self._board.conf.trunk_of(flow.remote_host, flow.remote_port) is not None:
+        if self._board.trunks.trunk_at(flow.remote_host, flow.remote_port) is not None:
             return make_response(request, 403)
         if request.method == "MESSAGE":  # it goes through us to somebody, as an INVITE does
             return self._screen_login(request, flow, now, header="proxy-authorization", status=407)
@@ -173,8 +173,8 @@ class Screening:
 
     def _answer_options(self, request: Request, flow: Flow) -> Response:
         """11.2: the same for every line, whether it exists or not. Another domain is not here, as for a REGISTER."""
-        conf = self._board.conf
-        if not is_for_us(request, self._board) and conf.trunk_of(flow.remote_host, flow.remote_port) is None:
+        trunk = self._board.trunks.trunk_at(flow.remote_host, flow.remote_port)
+        if trunk is None and not is_for_us(request, self._board):
             return make_response(request, 404)
         return answer_options(request)
 

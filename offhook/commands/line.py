@@ -360,6 +360,6 @@ def _warn_of_carriers(view: LineView, loaded: Conf) -> None:
     """A carrier's address stays the carrier's: the calls of this trunk would never be taken for its own."""
     for text in view.addresses:
         address = parse_line_address(text)
-        carrier = loaded.trunk_of(address.host, address.port)
+        carrier = loaded.trunk_sources.find(address.host, address.port)
         if carrier is not None:
-            warn(f"{text} is also an address of the carrier {carrier.name}: calls from it are the carrier's")
+            warn(f"{text} is also an address of the carrier {carrier}: calls from it are the carrier's")

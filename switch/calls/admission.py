@@ -30,15 +30,17 @@ from switch.calls.number_plan import (
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import Target, TrunkTarget
+from switch.calls.target import Target
 from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
+from switch.trunks.carrier import FULL, TOO_FAST
+from switch.trunks.trunks import Skipped
 
 # No further digit would change that: 404. To anything else that is no number the answer is 484, at which a phone may
 # ask for more.
 LEADS_NOWHERE: Final = frozenset(
-    {DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
+    {DialProblem.TOO_LONG, DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
 )
 
 
@@ -51,6 +53,7 @@ class Route(msgspec.Struct):
     stages: Sequence[Sequence[Target]]
     is_emergency: bool = False
     relay_prefix: str = ""
+    skipped: Sequence[Skipped] = ()
 
 
 class Price(msgspec.Struct):
@@ -87,6 +90,7 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard, now: floa
     text = dialled_text(request)
     plan = board.conf.routing.plan
     if isinstance(caller, TrunkCaller):
+        text = board.trunks.called_of(request) or text
         number = read_trunk_number(text, caller.trunk.inbound_number_format, plan)
         plan_result = read_dialled(number or text, plan)
         return Attempt(caller, trunk_caller_id(request, caller.trunk, plan), text, plan_result, None)
@@ -121,7 +125,7 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
     """The ladder. Its order is refusal.IN_ORDER."""
     destination = attempt.plan_result.destination
     if isinstance(destination, Emergency) and isinstance(attempt.caller, LineCaller):
-        return _emergency(destination, attempt, board)
+        return _emergency(destination, attempt, board, now)
     if board.is_draining:
         return refusal.DRAINING
     if len(board.calls) >= board.conf.calls.calls_max:
@@ -202,10 +206,21 @@ def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: floa
     names = board.conf.routing.targets(number)
     if not names:
         return refusal.NOT_IN_USE
-    stages = _trunk_stages(names, board, ignores_limits=False)
+    stages, skipped = board.trunks.ways(names, board.of_trunk, now, is_emergency=False)
     if not stages:
+        return _no_trunk(skipped)
+    return Route(
+        number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix, skipped=skipped
+    )
+
+
+def _no_trunk(skipped: Sequence[Skipped]) -> Refusal:
+    """Every trunk of the route was passed over: for want of room, or because one cannot be reached."""
+    if all(trunk.why in (FULL, TOO_FAST) for trunk in skipped):
         return refusal.TRUNK_FULL
-    return Route(number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix)
+    return msgspec.structs.replace(
+        refusal.TRUNK_UNAVAILABLE, words=f"no trunk: {', '.join(str(trunk) for trunk in skipped)}"
+    )
 
 
 def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refusal | None:
@@ -236,20 +251,6 @@ def _to_line(
     return Route(number, ddi, line, [targets])
 
 
-def _trunk_stages(names: Sequence[str], board: Switchboard, *, ignores_limits: bool) -> list[list[Target]]:
-    stages: list[list[Target]] = []
-    for name in names:
-        trunk = board.conf.trunks[name]
-        if not ignores_limits and board.of_trunk[name] >= trunk.calls_max:
-            continue
-        transport = trunk.transport.flow_name
-        stages.extend(
-            [TrunkTarget(trunk, board.flow_to(transport, address.host, address.port))]
-            for address in trunk.addresses
-        )
-    return stages
-
-
 def _price(caller: Caller, route: Route, board: Switchboard, now: float) -> Price | Refusal:
     """The rate of the caller's tariff. Without one the call is refused, never free; on-net is free by default."""
     if isinstance(caller, TrunkCaller) or caller.account is None:
@@ -272,10 +273,11 @@ def _rate(tariff: Tariff, route: Route, at_ms: int) -> Rate | None:
     return tariff.rate_for(ON_NET if route.line is not None else route.number, at_ms)
 
 
-def _emergency(destination: Emergency, attempt: Attempt, board: Switchboard) -> Admission:
+def _emergency(destination: Emergency, attempt: Attempt, board: Switchboard, now: float) -> Admission:
     """Never blocked, free, with the full network number and no Privacy (uk.md c)."""
-    stages = _trunk_stages(board.conf.routing.emergency_trunks, board, ignores_limits=True)
-    route = Route(destination.service, "", None, stages, is_emergency=True)
+    names = board.conf.routing.emergency_trunks
+    stages, skipped = board.trunks.ways(names, board.of_trunk, now, is_emergency=True)
+    route = Route(destination.service, "", None, stages, is_emergency=True, skipped=skipped)
     return Admission(attempt.caller_id, attempt.dialled, route, Price())
 
 

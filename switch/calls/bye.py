@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Bye:
-    """One dialog being ended. `on_done` is called once: answered, timed out or unreachable."""
+    """One dialog being ended. `on_done` is called once: answered, timed out or unreachable.
+
+    Where the next hop of a carrier does not answer, the address of the INVITE is told.
+    """
 
     __slots__ = ("_challenge", "_dialog", "_on_done", "_stack")
 
@@ -45,7 +48,15 @@ class Bye:
             self.send(now, transaction.request.headers.get("reason") or "", credentials)
 
     def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
-        self._on_done(now)
+        self._fall_back(transaction, now)
 
     def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
-        self._on_done(now)
+        self._fall_back(transaction, now)
+
+    def _fall_back(self, transaction: "ClientTransaction", now: float) -> None:
+        dialog = self._dialog
+        if dialog.fallback_flow is None:
+            self._on_done(now)
+            return
+        dialog.flow, dialog.fallback_flow = dialog.fallback_flow, None
+        self.send(now, transaction.request.headers.get("reason") or "")

@@ -173,6 +173,7 @@ class Call:
         first = stage[0]
         if isinstance(first, TrunkTarget):
             board.of_trunk[first.trunk.name] += 1
+            board.trunks.try_begins(first, now)
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
         for leg in fresh:
             self._offer(leg, self.admission, now)
@@ -219,6 +220,13 @@ class Call:
             self.caller_leg.ring(180, "Ringing", NO_BODY, [], now)
         if first:
             self.board.counts.post_dial_delay.observe(now - self.caller_leg.setup_at)
+
+    def on_sent_again(self, leg: CalleeLeg, now: float) -> None:
+        """The trunk's address takes the INVITE another way, and has its time from now."""
+        if self._stage_timer is not None and isinstance(leg.target, TrunkTarget):
+            self._stop_stage_timer()
+            timeout_s = leg.target.trunk.answer_timeout_s
+            self._stage_timer = self.board.timers.start(now, timeout_s, self._on_stage_timeout)
 
     def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
         if self.state is not CallState.HUNTING:
@@ -370,9 +378,17 @@ class Call:
         self._fail(LegOutcome(480, 19, "nobody answered", is_ours=True), now)
 
     def _on_stage_timeout(self, now: float) -> None:
-        """The trunk gave no sign of ringing in its time: leave it for the next."""
+        """The trunk gave no sign of ringing in its time: leave it for the next.
+
+        A trunk that has taken the INVITE (100) and has none after it may take longer, as calls abroad and to mobiles
+        do: a caller who hears nothing yet would hear a refusal instead.
+        """
         self._stage_timer = None
+        if self._hunt.is_last and any(leg.has_reacted for leg in self._active):
+            return
         outcome = LegOutcome(408, 102, "the trunk did not react in time", is_ours=True)
+        for leg in self._active:
+            leg.note_silence(now)
         self._cancel_active(now, outcome)
         self._stage_outcomes.append(outcome)
         self._try_next_stage(now)

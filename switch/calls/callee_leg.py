@@ -39,13 +39,16 @@ class LegOutcome(msgspec.Struct):
 
 
 class CalleeLeg(Leg):
-    """One target being tried."""
+    """One target being tried. `has_reacted` from the first provisional response on, be it only 100."""
 
     __slots__ = (
         "_ack_body",
+        "_credentials",
         "_invitation",
         "_invite_cseq",
+        "_is_heard",
         "_transaction",
+        "has_reacted",
         "is_cancelled",
         "is_ringing",
         "local_tag",
@@ -58,6 +61,7 @@ class CalleeLeg(Leg):
         trunk = target.trunk if isinstance(target, TrunkTarget) else None
         super().__init__(board, call, index=index, flow=target.flow, trunk=trunk, now=now)
         self.target = target
+        self.has_reacted = False
         self.is_cancelled = False
         self.is_ringing = False
         self.outcome: LegOutcome | None = None
@@ -67,6 +71,8 @@ class CalleeLeg(Leg):
         self._invite_cseq = 1
         self._ack_body: Body | None = None
         self._transaction: ClientTransaction | None = None
+        self._credentials: tuple[str, str] | None = None
+        self._is_heard = False
 
     @property
     def has_offer(self) -> bool:
@@ -128,10 +134,22 @@ class CalleeLeg(Leg):
             storable(headers.get("to") or ""),
             self.sip_call_id,
             self._invite_cseq,
-            self.flow,
+            transaction.flow,
         )
 
+    def note_silence(self, now: float) -> None:
+        """No answer of the trunk in its time, or no way to it: its health is kept by address."""
+        target = self.target
+        if self._is_heard or not isinstance(target, TrunkTarget):
+            return
+        if self._is_over_stream:
+            self.board.trunks.large.takes_no_tcp(self.flow, now)
+        elif target.breaker is not None:
+            target.breaker.silent(now)
+
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
+        if not self._is_heard:
+            self._hear(transaction, now)
         if response.status < 200:
             self._on_provisional(response, now)
         elif response.status < 300:
@@ -142,13 +160,35 @@ class CalleeLeg(Leg):
             self._fail(LegOutcome(response.status, cause, words), now)
 
     def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
+        self.note_silence(now)
         self._fail(LegOutcome(408, RECOVERY_ON_TIMER_EXPIRY, "no answer to our INVITE", is_ours=True), now)
 
     def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
+        self.note_silence(now)
+        if self._is_over_stream and not self._is_heard and not self.is_cancelled:
+            # RFC 3261 18.1.1: no connection, so the large request goes by UDP after all.
+            self._send_invite(now, self._credentials)
+            self.call.on_sent_again(self, now)
+            return
         self._fail(LegOutcome(503, 20, "the address cannot be reached", is_ours=True), now)
+
+    @property
+    def _is_over_stream(self) -> bool:
+        """Whether the INVITE left the trunk's UDP for a connection, because of its size."""
+        return self._transaction is not None and self._transaction.flow.is_reliable and not self.flow.is_reliable
+
+    def _hear(self, transaction: "ClientTransaction", now: float) -> None:
+        self._is_heard = True
+        target = self.target
+        if isinstance(target, TrunkTarget):
+            if target.breaker is not None:
+                target.breaker.heard(now)
+            if transaction.flow != self.flow:
+                self.board.trunks.large.takes_tcp(self.flow, now)
 
     def _send_invite(self, now: float, credentials: tuple[str, str] | None = None) -> None:
         assert self._invitation is not None
+        self._credentials = credentials
         request = self._invite(self._invitation)
         if credentials is not None:
             request.headers.add(*credentials)
@@ -176,6 +216,7 @@ class CalleeLeg(Leg):
     def _on_provisional(self, response: Response, now: float) -> None:
         if self.state is not LegState.SETTING_UP or self.is_cancelled:
             return
+        self.has_reacted = True
         if response.status > 100:
             self.is_ringing = True
             if self.ringing_at is None:
@@ -198,6 +239,7 @@ class CalleeLeg(Leg):
             return
         self.dialog = Dialog.from_response(transaction.request, response, self.flow)
         self.state = LegState.UP
+        self.aim(now)
         self._note_user_agent(response)
         if self.is_cancelled:
             # The answer crossed our CANCEL (RFC 3261 9.1): take it and hang up at once.

@@ -60,6 +60,7 @@ class CallerLeg(Leg):
         """200: from here on the dialog is confirmed and the stack repeats the answer until the ACK."""
         self.answered_at = now
         self.state = LegState.UP
+        self.aim(now)
         self.transaction.respond(self._response(200, None, body, fields), now)
 
     def refuse(

@@ -91,7 +91,7 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
         row.line = target.line.user
         row.account_id = target.line.account_id
     else:
-        row = _row(facts, leg, f"trunk {target.trunk.name}", clock)
+        row = _row(facts, leg, _trunk_reason(leg, target.trunk.name), clock)
         row.trunk = target.trunk.name
     row.ddi = caller.ddi
     row.is_emergency = caller.is_emergency
@@ -99,6 +99,14 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
     row.destination_address = _remote(leg.flow)
     row.sip_call_id = leg.sip_call_id
     return row
+
+
+def _trunk_reason(leg: CalleeLeg, name: str) -> str:
+    """The first trunk's record says which were passed over for it."""
+    admission = leg.call.admission
+    if leg.index > 1 or admission is None or not admission.route.skipped:
+        return f"trunk {name}"
+    return _clip(f"trunk {name}: {', '.join(str(trunk) for trunk in admission.route.skipped)}")
 
 
 def stamp(row: Cdr, leg: CallerLeg | CalleeLeg, clock: WallClock) -> None:

@@ -37,6 +37,11 @@ class Hunt:
         return stage
 
     @property
+    def is_last(self) -> bool:
+        """Whether nobody is left to be tried after the present stage."""
+        return self._next >= len(self._stages)
+
+    @property
     def is_serial(self) -> bool:
         """Whether the present stage has one target, so that its early media may be passed on."""
         return len(self._stages[self._next - 1]) == 1

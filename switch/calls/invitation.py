@@ -91,9 +91,11 @@ def _to_trunk(
     else:
         sender, identity = identity_towards_trunk(admission.caller_id, trunk, domain)
         user = _dialled_towards_trunk(admission, trunk.number_format)
-    host = host_port(target.flow.remote_host, target.flow.remote_port)
+    host = target.host or host_port(target.flow.remote_host, target.flow.remote_port)
     suffix = "" if target.flow.transport == "UDP" else f";transport={target.flow.transport.lower()}"
     fields = [*identity, *only_listed(passed, trunk.pass_headers)]
+    if target.routes:
+        fields = [*(("Route", route) for route in target.routes), *fields]
     return Invitation(
         f"sip:{user}@{host}{suffix}", sender, f"<sip:{user}@{host}>", fields, body, max_forwards
     )

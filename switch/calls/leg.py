@@ -154,6 +154,11 @@ class Leg:
         bye = Bye(self.board.stack, self.dialog, self.challenge, self._on_bye_done)
         bye.send(now, format_reason(cause, words))
 
+    def aim(self, now: float) -> None:
+        """The dialog has been made, or its target is another: a trunk's requests go where that says."""
+        if self.trunk is not None:
+            self.board.trunks.aim(self, now)
+
     def move(self, flow: Flow) -> None:
         """The peer is reached by another connection from now on."""
         self.flow = flow

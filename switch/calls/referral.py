@@ -9,7 +9,7 @@ call is over.
 
 from typing import TYPE_CHECKING, Final
 
-from switch.sip.event_fields import Event, SubscriptionState, event_of
+from switch.sip.event_fields import ENDS_SUBSCRIPTION, Event, SubscriptionState, event_of
 from switch.sip.fields import parse_delta_seconds
 from switch.sip.message import Request, Response, make_response, reason_phrase
 from switch.sip.refer_fields import Refer, refer_of
@@ -25,7 +25,6 @@ SIPFRAG: Final = "message/sipfrag;version=2.0"
 REFERRALS_PER_LEG_MAX: Final = 4
 # As long as a phone may ring, and a minute: by then the referred call is answered or has failed.
 REFERRAL_S: Final = 180
-ENDED_STATUSES: Final = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 
 
 def take_refer(leg: "Leg", transaction: "ServerTransaction", request: Request, now: float) -> None:
@@ -140,7 +139,7 @@ class Referral:
         if response.status < 200:
             return
         self._is_on_its_way = False
-        if response.status in ENDED_STATUSES:
+        if response.status in ENDS_SUBSCRIPTION:
             self._end()
         elif self._next is not None:
             line, state = self._next

@@ -37,6 +37,7 @@ ACCOUNT_FULL: Final = Refusal("account_calls_limit", 403, 21, "the account has a
 # Not 503, at which a PBX would give up on the whole exchange for a while.
 LINE_TOO_FAST: Final = Refusal("line_calls_per_second", 480, 42, "the line begins more calls a second than it may", 1)
 TRUNK_FULL: Final = Refusal("trunk_calls_limit", 480, 34, "the trunk has as many calls as it may have at once")
+TRUNK_UNAVAILABLE: Final = Refusal("trunk_unavailable", 480, 38, "no trunk of the route can be reached")
 NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
 VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
@@ -57,7 +58,7 @@ IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, BROKEN_OFFER, REPLACES_MALFORMED, REPLACED_UNKNOWN,
     REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN, TRUNK_TO_TRUNK,
     NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE, TRUNK_FULL,
-    NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
+    TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {

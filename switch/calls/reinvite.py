@@ -140,6 +140,7 @@ class Reinvite:
                 self._acknowledge(self._ack_body)
             return
         dialog.refresh_target(response.contact)
+        self.target.aim(now)
         if self._abandoned:
             self._acknowledge(Body())
             return
@@ -147,6 +148,7 @@ class Reinvite:
             self._acknowledge(Body())
         if self.origin.dialog is not None:
             self.origin.dialog.refresh_target(self.request.contact)
+            self.origin.aim(now)
         self._ack_cseq = self.request.cseq.number
         answer = make_response(self.request, response.status, response.reason)
         answer.headers.add("contact", self.origin.contact)

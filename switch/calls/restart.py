@@ -58,7 +58,9 @@ def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float
             OrphanInvite(board, invite, pending.one_done).send(now)
         for dialog in dialogs:
             flow = dialog.flow
-            trunk = board.conf.trunk_of(flow.remote_host, flow.remote_port)
+            trunk = board.trunks.trunk_at(flow.remote_host, flow.remote_port)
+            if trunk is None and (first := dialog.fallback_flow) is not None:
+                trunk = board.trunks.trunk_at(first.remote_host, first.remote_port)
             bye = Bye(board.stack, dialog, CarrierChallenge(trunk, board.tokens), pending.one_done)
             bye.send(now, format_reason(41, "the exchange restarted"))
 

@@ -34,6 +34,9 @@ def hang_up_stray(board: "Switchboard", response: Response, flow: Flow, now: flo
         flow=flow,
         is_early=False,
     )
+    trunk = board.trunks.trunk_at(flow.remote_host, flow.remote_port)
+    if trunk is not None:
+        flow = board.trunks.next_flow(dialog, flow, trunk, None, now)
     board.stack.send_ack(dialog.create_ack(response.cseq.number), flow)
     bye = dialog.create_request("BYE", contact=None)
     bye.headers.add("reason", format_reason(26, "nobody waits for this answer"))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.trunks.trunks import Trunks
 
 Put = tuple[str, bytes | None]
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -100,6 +101,7 @@ class Switchboard:
         "stack",
         "timers",
         "tokens",
+        "trunks",
     )
 
     def __init__(
@@ -123,6 +125,7 @@ class Switchboard:
         sign: Callable[[str], str],
         binding_failed: Callable[[Binding, float], None],
         gruus: Gruus,
+        trunks: "Trunks",
     ) -> None:
         self.conf = conf
         self.books = books
@@ -142,6 +145,7 @@ class Switchboard:
         self.sign = sign
         self.binding_failed = binding_failed
         self.gruus = gruus
+        self.trunks = trunks
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}

@@ -6,6 +6,7 @@ from provisioning.model import Line
 from switch.config import Trunk
 from switch.registrar.bindings import Binding
 from switch.sip.flow import Flow
+from switch.trunks.breaker import Breaker
 
 
 class LineTarget(msgspec.Struct, frozen=True):
@@ -27,10 +28,17 @@ class LineTarget(msgspec.Struct, frozen=True):
 
 
 class TrunkTarget(msgspec.Struct, frozen=True):
-    """One address of a trunk."""
+    """One address of a trunk.
+
+    `host` is the host[:port] of the Request-URI where that is a name, `routes` the Service-Route of the registration
+    (RFC 3608), `breaker` what is known of this address's health.
+    """
 
     trunk: Trunk
     flow: Flow
+    host: str = ""
+    routes: tuple[str, ...] = ()
+    breaker: Breaker | None = None
 
     @property
     def name(self) -> str:

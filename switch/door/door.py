@@ -37,14 +37,15 @@ log = structlog.get_logger(__name__)
 
 
 class Door:
-    """One a process. `record` takes what the journal is to keep; `offset_ms()` is UTC less the monotonic clock."""
+    """One a process. `is_trunk` knows the carriers' addresses, `record` takes what the journal is to keep, and
+    `offset_ms()` is UTC less the monotonic clock."""
 
     __slots__ = (
         "_agents",
         "_bindings",
         "_books",
         "_budgets",
-        "_conf",
+        "_is_trunk",
         "_never_ban",
         "_offset_ms",
         "_record",
@@ -59,6 +60,7 @@ class Door:
         bindings: "Bindings",
         books: "Books",
         *,
+        is_trunk: Callable[[str, int], bool],
         record: Callable[[list[Put]], object],
         offset_ms: Callable[[], int],
     ) -> None:
@@ -68,13 +70,13 @@ class Door:
         self._books = books
         self._budgets = AnswerBudgets()
         self._watch = LineWatch()
+        self._is_trunk = is_trunk
         self._record = record
         self._offset_ms = offset_ms
         self.take_over(conf)
 
     def take_over(self, conf: "Conf") -> None:
         """A changed configuration. Bans in force keep their time; who is now exempt is so at once."""
-        self._conf = conf
         self.bans.settings = conf.security
         self._agents = conf.security.scanner_user_agents
         self._never_ban = Networks(conf.security.never_ban)
@@ -187,7 +189,7 @@ class Door:
 
     def _is_exempt(self, flow: Flow) -> bool:
         return (
-            self._conf.trunk_of(flow.remote_host, flow.remote_port) is not None
+            self._is_trunk(flow.remote_host, flow.remote_port)
             or self._books.line_at(flow) is not None
             or flow.remote_host in self._never_ban
         )

@@ -42,11 +42,10 @@ class WebSocketLayer:
 
     __slots__ = (
         "_fragments",
-        "_is_refused",
         "_is_text",
         "_path",
         "_protocol",
-        "_request_bytes",
+        "_request",
         "_writes",
         "is_ended",
     )
@@ -61,9 +60,8 @@ class WebSocketLayer:
             logger=_silent,
         )
         self._path = rules.path
-        self._request_bytes = 0
+        self._request: bytes | None = b""  # what has come of the opening handshake; None after it
         self._fragments: list[bytes] = []
-        self._is_refused = False
         self._is_text = False
         self._writes: list[bytes] = []
         self.is_ended = False
@@ -80,19 +78,18 @@ class WebSocketLayer:
 
     def feed(self, data: bytes) -> list[SipFrame]:
         """Whole messages and pings (a double CRLF, RFC 7118 6). Raises StreamBroken when the connection is over."""
+        if self._request is not None:
+            rest = self._take_request(data)
+            if rest is None:
+                return []
+            data = rest
         protocol = self._protocol
-        if not self.is_open:
-            self._count_request(data)
         protocol.receive_data(data)
         frames: list[SipFrame] = []
         for event in protocol.events_received():
-            if isinstance(event, Request):
-                self._answer(event)
-            elif isinstance(event, Frame):
+            if isinstance(event, Frame):
                 self._take(event, frames)
         self._collect()
-        if self._is_refused or protocol.handshake_exc is not None:
-            raise WebSocketRefused("the opening handshake failed", [])
         if protocol.parser_exc is not None:
             raise StreamBroken("not the WebSocket protocol", frames)
         return frames
@@ -119,10 +116,31 @@ class WebSocketLayer:
         writes, self._writes = self._writes, []
         return b"".join(writes)
 
-    def _count_request(self, data: bytes) -> None:
-        self._request_bytes += len(data)
-        if self._request_bytes > REQUEST_BYTES_MAX:
+    def _take_request(self, data: bytes) -> bytes | None:
+        """Bytes of the opening handshake: None while it is not whole, then what came behind it.
+
+        The library gets the request alone and only when it is whole ASCII: it cannot take frames before it has
+        answered, and its refusals repeat what was asked.
+        """
+        assert self._request is not None
+        request = self._request + data
+        head, end, rest = request.partition(b"\r\n\r\n")
+        if len(head) > REQUEST_BYTES_MAX:
             raise StreamBroken("an opening handshake that does not end", [])
+        if not end:
+            self._request = request
+            return None
+        self._request = None
+        if not head.isascii():
+            raise WebSocketRefused("an opening handshake that is not HTTP", [])
+        self._protocol.receive_data(head + end)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._answer(event)
+        self._collect()
+        if not self.is_open:
+            raise WebSocketRefused("the opening handshake failed", [])
+        return rest
 
     def _answer(self, request: Request) -> None:
         protocol = self._protocol
@@ -130,7 +148,6 @@ class WebSocketLayer:
             response = protocol.accept(request)
         else:
             response = protocol.reject(HTTPStatus.NOT_FOUND, "There is no such WebSocket.\n")
-        self._is_refused = response.status_code != HTTPStatus.SWITCHING_PROTOCOLS
         protocol.send_response(response)
 
     def _take(self, frame: Frame, frames: list[SipFrame]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from switch.events.package import EventPackage
 from switch.sip.dialog import Dialog
-from switch.sip.event_fields import Event, SubscriptionState
+from switch.sip.event_fields import ENDS_SUBSCRIPTION, Event, SubscriptionState
 from switch.sip.message import Response
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from switch.sip.flow import Flow
     from switch.sip.stack import ClientTransaction
     from switch.sip.timers import Timer
-
-# RFC 6665 4.2.2, RFC 5057 5.1: the answers that end a subscription. Any other refuses just that NOTIFY.
-ENDING_STATUSES: Final = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 
 # Subscription-State reasons (RFC 6665 4.1.3).
 TIMEOUT: Final = "timeout"
@@ -155,7 +152,7 @@ class Subscription:
             counts.notifies["refused"] += 1
         if self.is_over:
             return
-        if response.status in ENDING_STATUSES:
+        if response.status in ENDS_SUBSCRIPTION:
             self._notifier.forget(self, "notify_refused")
         elif self._is_due:
             self.notify(now)

@@ -330,7 +330,9 @@ def _instance(params: dict[str, str | None]) -> str:
 
 def _check_sips(uri: Uri, request: Request, flow: Flow) -> None:
     """SIPS: who is called there is promised encryption, so only an encrypted flow can be bound (RFC 5630 5.2)."""
-    is_sips = isinstance(uri, SipUri) and uri.scheme == "sips"
+    if not isinstance(uri, SipUri):
+        return  # such a Contact is listed, but no call goes there
+    is_sips = uri.scheme == "sips"
     if is_sips and not flow.is_secure:
         raise SipParseError(403, "SIPS Contact Over An Insecure Transport")
     if not is_sips and request.uri[:5].lower() == "sips:":

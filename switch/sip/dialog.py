@@ -23,11 +23,12 @@ class Dialog:
     """One side's view.
 
     `local` and `remote` are name-addrs without tag, `route_set` holds name-addrs, next hop first, and `flow`
-    is where its requests go.
+    is where its requests go. `fallback_flow` is where they went before the next hop was another (8.1.2), if it is.
     """
 
     __slots__ = (
         "call_id",
+        "fallback_flow",
         "flow",
         "is_early",
         "local",
@@ -54,6 +55,7 @@ class Dialog:
         remote_target: str,
         flow: Flow,
         is_early: bool,
+        fallback_flow: Flow | None = None,
     ) -> None:
         self.call_id = call_id
         self.local_tag = local_tag
@@ -66,6 +68,7 @@ class Dialog:
         self.remote_target = remote_target
         self.flow = flow
         self.is_early = is_early
+        self.fallback_flow = fallback_flow
 
     @classmethod
     def from_request(cls, request: Request, local_tag: str, flow: Flow) -> "Dialog":
@@ -128,6 +131,7 @@ class Dialog:
             remote_target=state.remote_target,
             flow=state.flow,
             is_early=state.is_early,
+            fallback_flow=state.fallback_flow,
         )
 
     def state(self) -> DialogState:
@@ -144,6 +148,7 @@ class Dialog:
             self.remote_target,
             self.flow,
             self.is_early,
+            self.fallback_flow,
         )
 
     @property
@@ -164,10 +169,12 @@ class Dialog:
     def accept_request(self, request: Request) -> int | None:
         """12.2.2, for any request of the peer but ACK and CANCEL: None, or 500 when it is out of order.
 
-        An equal CSeq is out of order, too: a repeat would have been absorbed by its transaction.
+        An equal CSeq is out of order, too: a repeat would have been absorbed by its transaction. But a BYE is let
+        through with one, as 12.2.2 refuses lower ones only: a peer that forgot to count would else pay on for a call
+        that it has left.
         """
-        number = request.cseq.number
-        if self.remote_cseq is not None and number <= self.remote_cseq:
+        number, last = request.cseq.number, self.remote_cseq
+        if last is not None and (number < last or (number == last and request.method != "BYE")):
             return 500
         self.remote_cseq = number
         return None

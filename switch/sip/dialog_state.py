@@ -19,3 +19,4 @@ class DialogState(msgspec.Struct, array_like=True, frozen=True):
     remote_target: str
     flow: Flow
     is_early: bool
+    fallback_flow: Flow | None = None

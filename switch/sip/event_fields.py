@@ -13,6 +13,8 @@ from switch.sip.fields import parse_delta_seconds
 from switch.sip.grammar import WSP, is_token, parse_params
 from switch.sip.headers import Headers
 
+# RFC 6665 4.2.2, RFC 5057 5.1: answers to a NOTIFY that end the subscription. Any other refuses just that NOTIFY.
+ENDS_SUBSCRIPTION: Final = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 # An id tells subscriptions of one dialog apart: phones count, libraries take a random word.
 EVENT_ID_CHARS_MAX: Final = 64
 

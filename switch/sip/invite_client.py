@@ -73,6 +73,7 @@ class InviteClientTransaction:
         *,
         user: ClientUser,
         now: float,
+        data: bytes = b"",
     ) -> None:
         self._layer = layer
         self.key = key
@@ -80,7 +81,7 @@ class InviteClientTransaction:
         self.flow = flow
         self.user = user
         self.state = State.CALLING
-        self._data = format_message(request)
+        self._data = data or format_message(request)
         self._ack = b""
         self._forks: tuple[str | None, ...] = ()  # To tags of the 2xx seen
         self._is_repeat = False

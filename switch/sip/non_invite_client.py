@@ -57,6 +57,7 @@ class NonInviteClientTransaction:
         *,
         user: ClientUser,
         now: float,
+        data: bytes = b"",
     ) -> None:
         self._layer = layer
         self.key = key
@@ -64,7 +65,7 @@ class NonInviteClientTransaction:
         self.flow = flow
         self.user = user
         self.state = State.TRYING
-        self._data = format_message(request)
+        self._data = data or format_message(request)
         self._interval_s = TIMER_E_S
         self._repeat: Timer | None = None
         layer.clients[key] = self

@@ -102,7 +102,7 @@ def refer_of(headers: Headers, cseq: int) -> Refer:
         raise SipParseError(400, "Exactly One Refer-To Is Needed", found=", ".join(targets))
     target = parse_name_addr(targets[0])
     uri = target.parsed_uri
-    if not isinstance(uri, SipUri | TelUri):
+    if not isinstance(uri, (SipUri, TelUri)):
         raise SipParseError(416, "Unsupported URI Scheme", found=target.uri)
     carried = uri_headers(uri.headers) if isinstance(uri, SipUri) else []
     replaces = [value for name, value in carried if name == "replaces"]

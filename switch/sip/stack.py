@@ -3,7 +3,7 @@
 `receive` parses, lets the door refuse, finds the transaction or makes one. What is stateless is here too:
 refusals, challenges (the TU's `screen`), 481 to a stray CANCEL, 482 to a merged request, 503 when full; to a
 stranger they are limited in size (stateless.py) and by the `gate`. The machines have a file each. Left out:
-sockets, DNS, the choice of transport by size (18.1.1), Timer C (the TU's).
+sockets, DNS, which peers take large requests by TCP (18.1.1) and Timer C, which are the TU's.
 
 The shell owns the clock and the sockets:
 
@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from switch.sip.counts import SipCounts
 from switch.sip.errors import SipParseError
-from switch.sip.flow import Flow, is_same_peer
+from switch.sip.flow import UDP, Flow, is_same_peer
 from switch.sip.invite_client import InviteClientTransaction
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.layer import TransactionLayer, add_to_tag
@@ -55,6 +55,7 @@ TRANSACTIONS_MAX: Final = 150_000
 # Beyond this also what belongs to a dialog, or claims to, gets 503: an attacker can write a To tag, too.
 TRANSACTIONS_HARD_MAX: Final = 200_000
 # Refused callers come back spread over so many seconds and not all at once.
+LARGE_REQUEST_BYTES: Final = 1300  # 18.1.1: the path's MTU is not known, and a lost fragment loses the whole
 RETRY_AFTER_MIN_S: Final = 5
 RETRY_AFTER_SPREAD_S: Final = 6
 STATELESS_TAG_BYTES: Final = 8
@@ -78,6 +79,7 @@ class Stack:
         "_tu",
         "counts",
         "outgoing",
+        "stream_for",
         "timers",
     )
 
@@ -101,6 +103,8 @@ class Stack:
         self._layer = TransactionLayer(tokens, timers, tu, counts)
         self.counts = counts
         self.timers = timers
+        # 18.1.1: the stream by which a large request goes instead of a datagram, or None; the TU knows the peers.
+        self.stream_for: Callable[[Request, Flow, float], Flow | None] | None = None
         # What the shell is to send, in order. It is the same list for ever: drain it and clear() it.
         self.outgoing: list[tuple[Flow, bytes]] = self._layer.outgoing
 
@@ -137,10 +141,17 @@ class Stack:
         A Via that it has from being sent before is replaced, so a challenged request can go again.
         """
         key = (self._add_via(request, flow), request.method)
+        data = format_message(request)
+        if len(data) > LARGE_REQUEST_BYTES and flow.transport == UDP and self.stream_for is not None:
+            stream = self.stream_for(request, flow, now)
+            if stream is not None:
+                flow = stream
+                key = (self._add_via(request, flow), request.method)
+                data = format_message(request)
         self.counts.request_sent(request.method)
         if request.method == "INVITE":
-            return InviteClientTransaction(self._layer, key, request, flow, user=user, now=now)
-        return NonInviteClientTransaction(self._layer, key, request, flow, user=user, now=now)
+            return InviteClientTransaction(self._layer, key, request, flow, data=data, user=user, now=now)
+        return NonInviteClientTransaction(self._layer, key, request, flow, data=data, user=user, now=now)
 
     def cancel(
         self, transaction: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()

@@ -83,11 +83,11 @@ def test_check_names_file_line_key_found_and_expected_of_every_problem(
     offhook: Offhook, conf: Path, tmp_path: Path
 ) -> None:
     with (conf / "trunks.toml").open("a") as file:
-        file.write('\n[trunk.north]\naddresses = ["nowhere"]\ncolour = "red"\n')
+        file.write('\n[trunk.north]\naddresses = ["no where"]\ncolour = "red"\n')
     ran = offhook("check", "--conf", conf, "--data", tmp_path)
     assert ran.code == 2
     lines = (conf / "trunks.toml").read_text().split("\n")
-    address_line = lines.index('addresses = ["nowhere"]') + 1
+    address_line = lines.index('addresses = ["no where"]') + 1
     colour_line = lines.index('colour = "red"') + 1
     assert f"{conf}/trunks.toml:{address_line}: trunk.north.addresses" in ran.err
     assert f"{conf}/trunks.toml:{colour_line}: trunk.north.colour" in ran.err

@@ -22,8 +22,9 @@ from rating.records import Cdr, ConfVersion, EmergencyCall, OutboxRecord, UsageE
 from rating.tariff import Tariff, load_tariff
 from switch.calls.routing import Routing, make_routing
 from switch.calls.switchboard import Put, WallClock
+from switch.calls.trunk_sources import Source, TrunkSources, ipv4_bits
+from switch.conf_addresses import TrunkAddress
 from switch.conf_trunks import Trunk
-from switch.conf_values import Address as ConfAddress
 from switch.config import (
     CallLimits,
     Conf,
@@ -48,6 +49,7 @@ from switch.sip.message import Request, Response, make_response
 from switch.sip.stack import ClientTransaction, ServerTransaction, SipCounts, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
+from switch.trunks.locate import Reach
 from tests.clock import HandClock
 from tests.link import Address, Link
 
@@ -131,24 +133,32 @@ class TestNetwork:
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         return Flow(transport, host, port, *EXCHANGE)
 
+    reach = Reach()
+
+    def __init__(self) -> None:
+        self.expected_names: dict[tuple[str, int], str] = {}
+
+    def expect_name(self, flow: Flow, name: str) -> None:
+        self.expected_names[flow.remote_host, flow.remote_port] = name
+
 
 class NoFailpoints:
     def reached(self, name: str) -> None:
         pass
 
 
-class _Sources:
+def _sources(trunks: dict[str, Trunk]) -> TrunkSources:
     """Carriers by host, whatever the port."""
-
-    def __init__(self, trunks: dict[str, Trunk]) -> None:
-        self._by_host = {address.host: name for name, trunk in trunks.items() for address in trunk.addresses}
-
-    def find(self, host: str, port: int) -> str | None:
-        return self._by_host.get(host)
+    return TrunkSources(
+        (Source(bits, 32, None), name)
+        for name, trunk in trunks.items()
+        for address in trunk.addresses
+        if (bits := ipv4_bits(address.host)) is not None
+    )
 
 
 def make_trunk(name: str, host: str, **settings: object) -> Trunk:
-    return Trunk(name=name, addresses=(ConfAddress(host, 5060),), **settings)
+    return Trunk(name=name, addresses=(TrunkAddress(host, 5060),), **settings)
 
 
 def make_conf(
@@ -179,7 +189,7 @@ def make_conf(
         tariffs={"retail": tariff or load_tariff("retail", TARIFF_CSV, "inc_vat")},
         versions=[],
         warnings=[],
-        trunk_sources=_Sources(by_name),
+        trunk_sources=_sources(by_name),
     )
 
 
@@ -234,10 +244,11 @@ class House:
         self.journal = MemoryJournal()
         self.journal.state = dict(state or {})
         self.wall = WallClock(STARTED_AT_S)
+        self.network = TestNetwork()
         self.conf = conf or make_conf()
         self.exchange = Exchange(
             conf=self.conf,
-            network=TestNetwork(),
+            network=self.network,
             journal=self.journal,
             clock=self.wall,
             random_bytes=Random(seed).randbytes,

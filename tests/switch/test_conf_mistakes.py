@@ -233,11 +233,40 @@ MISTAKES = {
         "trunks.toml:1: trunk.carrier_a.addresses: found no address, "
         'expected at least one, like "203.0.113.7:5060"',
     ),
-    "trunk by name": (
+    "trunk by a name that is none": (
         "trunks.toml",
-        '[trunk.carrier_a]\naddresses = ["sip.carrier.example:5060"]\n',
-        'trunks.toml:2: trunk.carrier_a.addresses: found "sip.carrier.example:5060", '
-        'expected an address and a port from 1 to 65535, like "203.0.113.7:5060" or "[2001:db8::7]:5060"',
+        '[trunk.carrier_a]\naddresses = ["sip_carrier.example:5060"]\n',
+        'trunks.toml:2: trunk.carrier_a.addresses: found "sip_carrier.example:5060", expected a host name '
+        'or an address, with a port or without, like "sip.carrier.example" or "203.0.113.7:5060"',
+    ),
+    "trunk at port zero": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["sip.carrier.example:0"]\n',
+        'trunks.toml:2: trunk.carrier_a.addresses: found "sip.carrier.example:0", '
+        "expected a port from 1 to 65535 behind the colon",
+    ),
+    "registration without a login": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["203.0.113.7:5060"]\nregister = true\n',
+        "trunks.toml:3: trunk.carrier_a.register: found register without a user name, "
+        "expected a username and its password",
+    ),
+    "registration needed and not made": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["203.0.113.7"]\nneeds_registration = true\n',
+        "trunks.toml:3: trunk.carrier_a.needs_registration: found needs_registration without register, "
+        "expected register = true",
+    ),
+    "yes for true": (
+        "trunks.toml",
+        '[trunk.carrier_a]\naddresses = ["203.0.113.7"]\nregister = "yes"\n',
+        'trunks.toml:3: trunk.carrier_a.register: found "yes", expected true or false, without quotes',
+    ),
+    "name server by name": (
+        "offhook.toml",
+        '[dns]\nservers = ["ns.example.com"]\n',
+        'offhook.toml:2: dns.servers: found "ns.example.com", expected the IP address of a name server, '
+        'with a port or without, like "192.0.2.53"',
     ),
     "trunk to everywhere": (
         "trunks.toml",
@@ -267,7 +296,7 @@ MISTAKES = {
     "unknown transport": (
         "trunks.toml",
         '[trunk.carrier_a]\naddresses = ["203.0.113.7:5060"]\ntransport = "ws"\n',
-        'trunks.toml:3: trunk.carrier_a.transport: found "ws", expected one of "udp", "tcp", "tls"',
+        'trunks.toml:3: trunk.carrier_a.transport: found "ws", expected one of "udp", "tcp", "tls", "auto"',
     ),
     "header that is ours to write": (
         "trunks.toml",
@@ -424,7 +453,7 @@ def test_all_problems_of_all_files_are_told_at_once_and_in_order(folder: ConfFol
         "offhook.toml",
         '[calls]\ncalls_max = 0\ncals = 1\n[tariffs.retail]\nvat = "x"\n[digest]\nrealm = ""\n',
     )
-    folder.write("trunks.toml", '[trunk.a]\naddresses = ["x"]\nidentity = "y"\n')
+    folder.write("trunks.toml", '[trunk.a]\naddresses = ["x:y"]\nidentity = "y"\n')
     folder.write("routing.toml", '[routes]\n"x" = []\n"+44" = ["b"]\n')
     folder.write("trunk_secrets.toml", "[trunk.a]\npasswort = 1\n")
     folder.write("tariffs/retail.csv", "prefix,cost\n+44,1\n")

@@ -9,6 +9,7 @@ import pytest
 
 from rating.money import VatMode
 from switch.calls.number_plan import E164, Emergency, NumberFormat, Short, read_dialled
+from switch.conf_addresses import TrunkAddress
 from switch.conf_edge import Tls, WebSocket
 from switch.conf_trunks import Trunk
 from switch.config import (
@@ -17,6 +18,7 @@ from switch.config import (
     Conf,
     Database,
     DigestSettings,
+    Dns,
     Exchange,
     IdentityHeader,
     Listen,
@@ -70,7 +72,7 @@ def test_every_key_is_written_out_and_commented_with_its_default() -> None:
     text = (SHIPPED / "offhook.toml").read_text()
     sections = (
         *(Exchange, Listen, Tls, WebSocket, Database, RegistrarSettings, CallLimits, Prepaid),
-        *(DigestSettings, Security),
+        *(DigestSettings, Security, Dns),
     )
     for key in (field.name for struct in sections for field in msgspec.structs.fields(struct)):
         assert re.search(rf"(?m)^{key} = ", text), key
@@ -158,7 +160,7 @@ def test_trunks_are_read_with_every_key(folder: ConfFolder) -> None:
     trunks = folder.load().trunks
     assert list(trunks) == ["carrier_a", "carrier_b"]
     assert trunks["carrier_a"] == Trunk(
-        name="carrier_a", addresses=(Address("203.0.113.7", 5060), Address("203.0.113.8", 5080))
+        name="carrier_a", addresses=(TrunkAddress("203.0.113.7", 5060), TrunkAddress("203.0.113.8", 5080))
     )
     trunk = trunks["carrier_b"]
     assert trunk.password == "not a real one"
@@ -178,12 +180,12 @@ def test_failover_defaults_to_408_and_every_5xx() -> None:
 
 def test_trunk_is_known_by_address_and_by_source(folder: ConfFolder) -> None:
     folder.write_two_trunks()
-    conf = folder.load()
-    assert conf.trunk_of("203.0.113.8", 5080) is conf.trunks["carrier_a"]
-    assert conf.trunk_of("203.0.113.8", 5060) is None
-    assert conf.trunk_of("198.51.100.3", 40000) is conf.trunks["carrier_b"]
-    assert conf.trunk_of("192.0.2.9", 5070) is conf.trunks["carrier_b"]
-    assert conf.trunk_of("192.0.2.10", 5070) is None
+    sources = folder.load().trunk_sources
+    assert sources.find("203.0.113.8", 5080) == "carrier_a"
+    assert sources.find("203.0.113.8", 5060) is None
+    assert sources.find("198.51.100.3", 40000) == "carrier_b"
+    assert sources.find("192.0.2.9", 5070) == "carrier_b"
+    assert sources.find("192.0.2.10", 5070) is None
 
 
 def test_routing_is_read_with_every_key(folder: ConfFolder) -> None:

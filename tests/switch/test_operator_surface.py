@@ -7,13 +7,18 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from offhook.live_view import fact_rows
 from provisioning.model import Number, NumberChanged
+from switch.conf_addresses import TrunkAddress
+from switch.conf_trunks import Trunk
+from switch.conf_values import Secret
 from switch.control import Control
 from switch.edge.messages import CertificateState, EdgeCounts, TransportCounts
 from switch.edge_view import edge_status
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
+from switch.trunks.view import trunk_views
 from tests.switch.events.watcher import Watch, pidf, publish
 from tests.switch.house import EXCHANGE, House, Phone, make_conf, make_line, make_trunk
 
@@ -114,6 +119,35 @@ def test_the_status_names_the_quirks_that_were_met(house: House, alice: Phone) -
         house.clock.now,
     )
     assert ask(house, command="status")["result"]["quirks"] == {"no-content-length": 1}
+
+
+def test_trunks_are_shown_with_their_health_their_names_and_their_registration() -> None:
+    registered = Trunk(
+        name="registered",
+        addresses=(TrunkAddress("sip.carrier.example", 0),),
+        register=True,
+        username="offhook42",
+        password=Secret("secret"),
+    )
+    house = House(conf=make_conf(trunks=[make_trunk("plain", "192.0.2.50"), registered]))
+    house.run(1)
+    board = house.exchange.board
+    views = trunk_views(house.exchange.trunks, board.of_trunk, board.clock)
+    assert views["plain"] == {"calls": 0, "addresses": {"udp:192.0.2.50:5060": "alive"}}
+    assert views["registered"]["names"] == {"sip.carrier.example": "not looked up yet"}
+    registration = views["registered"]["registration"]
+    assert (registration["state"], registration["last_error"]) == (
+        "waiting",
+        "no address of the registrar is known yet",
+    )
+    assert registration["next_try_at_ms"] > registration["since_at_ms"]
+    shown = dict(fact_rows(views))
+    assert shown["plain addresses udp:192.0.2.50:5060"] == "alive"
+    assert shown["registered registration state"] == "waiting"
+    series = metrics(house)
+    assert series['offhook_trunk_up{address="udp:192.0.2.50:5060",trunk="plain"}'] == 1
+    assert series['offhook_trunk_registered{trunk="registered"}'] == 0
+    assert series["offhook_dns_names"] == 1
 
 
 def test_an_operator_ends_a_call(house: House, alice: Phone) -> None:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from switch.conf_edge import WebSocket
-from switch.edge.limits import EdgeLimits
+from switch.edge.limits import FILES_LOOK_EVERY_S, EdgeLimits
 from switch.sip.flow import WS, WSS, Flow
 from tests.wire.certificates import Authority
 from tests.wire.edges import MESSAGE, WAIT_S, EdgeHere, edge_and_switch, is_cut_off, run, until
@@ -120,6 +120,31 @@ def test_pages_that_are_not_listed_are_refused(
             assert refused.value.response.status_code == 403
             await until(lambda: not served.edge.connections())
             assert served.edge.counts.refused_websocket == 1
+
+    run(test)
+
+
+def test_a_page_that_is_listed_later_is_served_without_a_restart(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with edge_and_switch(tmp_path, 'ws = ["127.0.0.1:{ws}"]') as (edge, switch):
+            with pytest.raises(InvalidStatus):
+                async with browser(edge.ports["ws"], origin=PAGE):
+                    pass
+            file = edge.conf / "offhook.toml"
+            file.write_text("this is [no TOML")
+            await asyncio.sleep(FILES_LOOK_EVERY_S * 3)
+            text = "\n".join(
+                ["[listen]", "udp = []", f'ws = ["127.0.0.1:{edge.ports["ws"]}"]', "[websocket]"]
+            )
+            file.write_text(f'{text}\norigins = ["{PAGE}"]\n')
+            async with asyncio.timeout(WAIT_S):
+                while True:
+                    with contextlib.suppress(InvalidStatus):
+                        async with browser(edge.ports["ws"], origin=PAGE) as client:
+                            await client.send(REQUEST % 1)
+                            await until(lambda: switch.messages)
+                            return
+                    await asyncio.sleep(0.1)
 
     run(test)
 

@@ -109,6 +109,7 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
         ("sip:0500123456@{domain}", 404, 1),  # not in use
         ("sip:128002079460123@{domain}", 404, 1),  # indirect access
         ("tel:911;phone-context=+1", 404, 1),  # another country's number
+        ("sip:" + 40 * "0163296" + "@{domain}", 404, 1),  # longer than any number
         ("sip:0163296@{domain}", 484, 28),  # incomplete
         ("sip:960123@{domain}", 484, 28),  # the area code is missing
         ("sip:nonsense!@{domain}", 484, 28),

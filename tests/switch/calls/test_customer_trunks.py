@@ -4,8 +4,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from provisioning.model import LineAddress, LineChanged, LineKind
+from switch.conf_addresses import TrunkAddress
 from switch.conf_trunks import Trunk
-from switch.conf_values import Address as ConfAddress
 from switch.sip.flow import Flow
 from switch.sip.headers import Headers
 from switch.sip.message import Request
@@ -450,7 +450,7 @@ def test_the_operator_is_told_when_either_file_or_books_change() -> None:
         house.exchange.apply_changes([LineChanged(changed)], house.clock.now)
         house.exchange.apply_changes([LineChanged(make_line("alice"))], house.clock.now)
     assert [entry["event"] for entry in logs] == ["line_address_is_a_carriers"]
-    elsewhere = make_conf(trunks=[Trunk(name="two", addresses=(ConfAddress("192.0.2.51", 5060),))])
+    elsewhere = make_conf(trunks=[Trunk(name="two", addresses=(TrunkAddress("192.0.2.51", 5060),))])
     for conf, count in ((elsewhere, 0), (house.conf, 1)):
         with capture_logs() as logs:
             house.exchange.take_over(conf, house.clock.now)

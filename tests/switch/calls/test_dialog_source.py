@@ -203,7 +203,7 @@ def carrier_call(house: House, alice: Phone) -> Dialog:
 
 
 def test_a_carrier_may_send_from_any_of_its_addresses(house: House, carrier_call: Dialog) -> None:
-    house.exchange.board.conf.trunk_sources._by_host[SECOND] = "carrier"
+    house.exchange.trunks._source_hosts[SECOND] = "carrier"  # as a name in `source_names` would have led to it
     answer = Elsewhere(house, (SECOND, 5062)).say(carrier_call, "BYE")
     assert answer is not None and answer.status == 200
 

@@ -88,6 +88,36 @@ def test_a_silent_trunk_is_left_after_its_time() -> None:
     house.assert_clean()
 
 
+def test_a_trunk_that_only_says_100_is_left_for_the_next_and_the_last_one_may_take_its_time() -> None:
+    house = make_house()
+    alice, one, two = phones(house)
+    one.ring_status = two.ring_status = 0
+    one.answer_after_s, two.answer_after_s = None, 25.0
+    alice.invite("01632960123")
+    house.run(40)
+    assert alice.statuses[-1] == 200
+    alice.hang_up()
+    house.run(80)
+    rows = house.journal.cdrs()
+    assert [(row.trunk, row.outcome, row.sip_status) for row in rows] == [
+        ("", "answered", 200),
+        ("one", "no_answer", 408),
+        ("two", "answered", 200),
+    ]
+    house.assert_clean()
+
+
+def test_a_last_trunk_that_says_nothing_at_all_is_left_after_its_time() -> None:
+    house = make_house(make_trunk("one", FIRST, answer_timeout_s=4))
+    alice, one, _ = phones(house)
+    house.link.detach(one.address)
+    alice.invite("01632960123")
+    house.run(4.5)
+    assert alice.statuses[-1] == 408
+    house.run(80)
+    house.assert_clean()
+
+
 def test_unreachable_trunks_end_in_a_clear_answer() -> None:
     house = make_house()
     alice, one, two = phones(house)

@@ -268,6 +268,17 @@ def test_while_a_notify_is_on_its_way_changes_wait(house: House, alice: Phone, b
     assert {notify.cseq.number for notify in watch.notifies()} == {1}
 
 
+def test_a_renewal_waits_for_the_answer_to_the_notify_before(house: House, alice: Phone) -> None:
+    """Otherwise two would be under way, and the older one could come last."""
+    house.link.is_lost = lambda datagram: datagram.data.startswith(b"NOTIFY")
+    watch = Watch(alice, "bob")
+    assert watch.renew().status == 200
+    assert watch.renew().status == 200
+    house.link.is_lost = lambda datagram: False
+    house.run(10)
+    assert [notify.cseq.number for notify in watch.notifies()] == [1, 2]
+
+
 def test_a_registration_that_is_renewed_as_it_was_is_no_news(house: House, alice: Phone, bob: Phone) -> None:
     watch = Watch(alice, "bob")
     bob.register()

@@ -1,12 +1,13 @@
 """Phones that register: REGISTER requests as they come off the wire, and the flows they come from."""
 
 from switch.registrar.bindings import Binding
-from switch.sip.flow import TCP, UDP, Flow
+from switch.sip.flow import TCP, TLS, UDP, Flow
 from switch.sip.message import Request
 from switch.sip.parser import parse_message
 
 PHONE = Flow(UDP, "203.0.113.7", 40001, "198.51.100.1", 5060)
 OTHER_PHONE = Flow(UDP, "203.0.113.8", 40002, "198.51.100.1", 5060)
+SECURE = Flow(TLS, "203.0.113.9", 40003, "198.51.100.1", 5061, "c1")
 CONNECTION = Flow(TCP, "203.0.113.9", 40003, "198.51.100.1", 5060, "c1")
 
 HOME = "<sip:alice@192.168.1.20:5060>"

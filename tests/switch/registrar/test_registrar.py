@@ -23,6 +23,7 @@ from tests.switch.registrar.phones import (
     HOME_URI,
     OTHER_PHONE,
     PHONE,
+    SECURE,
     WORK,
     WORK_URI,
     register,
@@ -458,9 +459,9 @@ def test_a_contact_that_is_not_where_the_phone_sent_from_is_behind_a_nat(
 
 def test_the_default_port_is_the_schemes() -> None:
     desk = Desk()
-    for scheme, port, user in (("sip", 5060, "alice"), ("sips", 5061, "bob")):
-        flow = PHONE._replace(remote_port=port)
-        desk.ask(register(f"<{scheme}:x@203.0.113.7>", user=user), user=user, flow=flow)
+    for scheme, phone, port, user in (("sip", PHONE, 5060, "alice"), ("sips", SECURE, 5061, "bob")):
+        flow = phone._replace(remote_port=port)
+        desk.ask(register(f"<{scheme}:x@{flow.remote_host}>", user=user), user=user, flow=flow)
     assert [phone.is_behind_nat for phone in desk.bindings] == [False, False]
 
 
@@ -564,8 +565,8 @@ def test_registrations_go_as_in_rfc_3665(
 ) -> None:
     desk = Desk()
     if before:
-        desk.ask(bobs(*before), user="bob")
-    result = desk.ask(request_of(FLOWS / flow / f"{request_file}.sip"), user="bob")
+        desk.ask(bobs(*before), user="bob", flow=SECURE)
+    result = desk.ask(request_of(FLOWS / flow / f"{request_file}.sip"), user="bob", flow=SECURE)
     expected = read(FLOWS / flow / f"{response_file}.sip")
     assert isinstance(expected, Response)
     assert result.status == expected.status

@@ -155,6 +155,12 @@ def test_requests_must_come_in_the_order_of_their_cseq(number: int, verdict: int
     assert dialog.remote_cseq == (7 if verdict else number)
 
 
+@pytest.mark.parametrize(("number", "verdict"), [(6, 500), (7, None), (8, None)])
+def test_a_bye_may_repeat_the_cseq_of_the_request_before_it(number: int, verdict: int | None) -> None:
+    request = make_request("BYE", "sip:b@example.com", tag="a", call_id="c", cseq=number)
+    assert uas().accept_request(request) == verdict
+
+
 def test_the_first_request_of_the_callee_sets_the_number() -> None:
     dialog = uac()
     assert (

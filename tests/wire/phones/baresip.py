@@ -21,8 +21,8 @@ START_TIMEOUT_S = 10.0
 EVENT_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 CONFIG = """\
-sip_listen {host}:0
-net_interface {host}
+sip_listen {listen}:0
+net_interface {interface}
 call_local_timeout 120
 call_max_calls 4
 audio_player aubridge,silent
@@ -55,18 +55,39 @@ class BaresipEvent(msgspec.Struct):
 class Baresip:
     """One phone, registered when `start` returns."""
 
-    def __init__(self, town: Town, user: str, *, password: str = PASSWORD) -> None:
+    def __init__(
+        self,
+        town: Town,
+        user: str,
+        *,
+        password: str = PASSWORD,
+        server: str = "",
+        way: str = "udp",
+        ca_file: Path | None = None,
+    ) -> None:
+        """`way` is a transport, and a 6 for IPv6."""
         self.user = user
+        self._server = server or town.address
         self._town = town
         self._directory = town.directory / f"baresip-{user}-{time.monotonic_ns()}"
         self._directory.mkdir()
         self._control = free_port()
         rtp = free_port() & ~1
+        listen, interface = ("[::1]", "::1") if way.endswith("6") else (HOST, HOST)
         config = CONFIG.format(
-            host=HOST, rtp=rtp, rtp_last=min(rtp + 20, 65535), modules=MODULES, control=self._control
+            listen=listen,
+            interface=interface,
+            host=HOST,
+            rtp=rtp,
+            rtp_last=min(rtp + 20, 65535),
+            modules=MODULES,
+            control=self._control,
         )
+        if ca_file is not None:
+            config += f"sip_cafile {ca_file}\nsip_verify_server yes\n"
         (self._directory / "config").write_text(config, encoding="utf-8")
-        account = f"<sip:{user}@{town.address}>;auth_pass={password};regint=300;answermode=manual\n"
+        over = f";transport={way.removesuffix('6')}"
+        account = f"<sip:{user}@{self._server}{over}>;auth_pass={password};regint=300;answermode=manual\n"
         (self._directory / "accounts").write_text(account, encoding="utf-8")
         (self._directory / "contacts").write_text("", encoding="utf-8")
         self._events: list[BaresipEvent] = []
@@ -92,7 +113,7 @@ class Baresip:
             time.sleep(POLL_S)
 
     def dial(self, dialled: str) -> None:
-        self._command("dial", self._town.uri(dialled))
+        self._command("dial", f"sip:{dialled}@{self._server}")
 
     def accept(self) -> None:
         self._command("accept")

@@ -4,7 +4,7 @@ import time
 
 from demo.ladder import summary
 from demo.phone import Phone, PhoneCall
-from demo.phone_messages import CallState, SipSeen
+from demo.phone_messages import CallState, MediaState, SipSeen
 from tests.wire.phones.town import POLL_S, Town
 
 TALK_S = 0.3
@@ -34,6 +34,20 @@ def hang_up(call: PhoneCall, other: PhoneCall) -> None:
     call.hang_up()
     call.wait_ended()
     other.wait_ended()
+
+
+def hold(holds: PhoneCall, held: PhoneCall) -> None:
+    marks = (holds.phone.mark(), held.phone.mark())
+    holds.hold()
+    holds.wait_for_media(MediaState.HELD_HERE, after=marks[0])
+    held.wait_for_media(MediaState.HELD_THERE, after=marks[1])
+
+
+def resume(holds: PhoneCall, held: PhoneCall) -> None:
+    marks = (holds.phone.mark(), held.phone.mark())
+    holds.resume()
+    holds.wait_for_media(MediaState.ACTIVE, after=marks[0])
+    held.wait_for_media(MediaState.ACTIVE, after=marks[1])
 
 
 def talk(seconds: float = TALK_S) -> None:

@@ -25,6 +25,7 @@ class Record(msgspec.Struct, frozen=True):
 
     call_id: str
     leg: int
+    leg_reason: str
     setup_at: datetime
     ringing_at: datetime | None
     answered_at: datetime | None

@@ -98,3 +98,32 @@ def test_a_pbx_that_registers_is_told_the_number_too(
     call, theirs = connect(town, pbx, LONDON, london)
     hang_up(call, theirs)
     assert records_of(town, call.sip_call_id, legs=2)[0].line == "pbx2"
+
+
+def test_an_address_that_is_a_carriers_is_told_and_stays_the_carriers(town: Town, carrier: Starter) -> None:
+    london = carrier("carrier_a")
+    town.run("account", "add", "clash", "--prepaid")
+    known = town.status()["lines"]
+    town.run(
+        "line", "add", "pbx3", "--account", "clash", "--kind", "trunk", "--address", london.address,
+        "--password-stdin", stdin=PASSWORD,
+    )  # fmt: skip
+    town.wait_for_status(5.0, lines=known + 1)
+    conflict = {"line": "pbx3", "address": f"udp:{london.address}", "carrier": "carrier_a"}
+    assert town.run_json("check")["address_conflicts"] == [conflict]
+    assert london.dial(town.uri("07700900456")).wait_ended().status == 403  # carrier to carrier
+    town.run("line", "set", "pbx3", "--no-address")
+    assert town.run_json("check")["address_conflicts"] == []
+    assert town.run_json("line", "show", "pbx3")["addresses"] == []
+
+
+def test_a_range_is_taken_back(town: Town) -> None:
+    town.run("account", "add", "mover", "--prepaid")
+    town.run(
+        "line", "add", "pbx4", "--account", "mover", "--kind", "trunk", "--password-stdin", stdin=PASSWORD
+    )
+    assert "10 numbers, +441632960300 to +441632960309, ring line pbx4" in town.run(
+        "number", "assign", "01632 960300-309", "--line", "pbx4"
+    )
+    assert "10 numbers" in town.run("number", "unassign", "01632960300-01632960309")
+    assert town.run_json("line", "show", "pbx4")["numbers"] == []

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from demo.phone import Phone, PhoneCall
-from demo.phone_messages import MediaState, SipSeen
-from tests.wire.phones.calling import connect, hang_up, header, wait_until_heard
+from demo.phone_messages import SipSeen
+from tests.wire.phones.calling import connect, hang_up, header, hold, resume, wait_until_heard
 from tests.wire.phones.records import check_times, records_of
 from tests.wire.phones.town import Town
 
@@ -57,17 +57,3 @@ def is_reinvite(seen: SipSeen, call: PhoneCall) -> bool:
     """An INVITE that the phone sends in the dialog: its To has a tag."""
     is_mine = seen.is_sent and seen.text.startswith("INVITE") and call.sip_call_id in seen.text
     return is_mine and ";tag=" in (header(seen, "To") or "")
-
-
-def hold(holds: PhoneCall, held: PhoneCall) -> None:
-    marks = (holds.phone.mark(), held.phone.mark())
-    holds.hold()
-    holds.wait_for_media(MediaState.HELD_HERE, after=marks[0])
-    held.wait_for_media(MediaState.HELD_THERE, after=marks[1])
-
-
-def resume(holds: PhoneCall, held: PhoneCall) -> None:
-    marks = (holds.phone.mark(), held.phone.mark())
-    holds.resume()
-    holds.wait_for_media(MediaState.ACTIVE, after=marks[0])
-    held.wait_for_media(MediaState.ACTIVE, after=marks[1])

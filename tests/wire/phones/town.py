@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from demo.exchange import ConfFiles, ExchangeError, LocalExchange, free_port
+from demo.exchange import HOST, ConfFiles, ExchangeError, LocalExchange, free_port
 from demo.phone import Phone
 from demo.phone_messages import PhoneSettings, Transport
 from offhook.control_client import ask
@@ -88,13 +88,17 @@ class Resources(msgspec.Struct, frozen=True):
 class Town(LocalExchange):
     """The running exchange, its subscribers, and where its carriers are."""
 
-    def __init__(self, directory: Path, *, main: str = MAIN) -> None:
-        """`main` stands in offhook.toml below the keys of [listen]."""
+    def __init__(
+        self, directory: Path, *, listen: str = "", main: str = "", hosts: tuple[str, ...] = (HOST,)
+    ) -> None:
+        """`listen` are more keys of [listen], `main` more sections of offhook.toml."""
         self.carrier_ports = {"carrier_a": free_port(), "carrier_b": free_port()}
         conf = ConfFiles(
             tariff_name="retail",
             tariff_csv=TARIFF_CSV,
-            main=main,
+            main=MAIN + main,
+            listen=listen,
+            hosts=hosts,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
         )
