@@ -40,6 +40,7 @@ from demo.phone_messages import (
     RegistrationChanged,
     Resume,
     SendInfo,
+    SendUpdate,
     SipSeen,
     Unregister,
 )
@@ -255,6 +256,9 @@ class PhoneCall:
 
     def resume(self) -> None:
         self.phone.tell(Resume(self.number))
+
+    def update(self) -> None:
+        self.phone.tell(SendUpdate(self.number))
 
     def send_info(self, digit: str) -> None:
         self.phone.tell(SendInfo(self.number, digit))

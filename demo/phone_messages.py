@@ -43,10 +43,11 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     """The first line that a phone reads. `password` empty: it neither registers nor knows an answer to a challenge.
 
     `claimed_host` is what it believes its address to be: a phone behind NAT is wrong about that. A phone that
-    `insists_on_one_codec` sends a re-INVITE of its own after each answer that names several (RFC 3264 10.2). Two with
+    `insists_on_one_codec` sends an offer of its own after each answer that names several (RFC 3264 10.2). Two with
     the same `instance` (a UUID) and another `reg_id` are two connections of one phone (RFC 5626). One that
     `watches_mailbox` subscribes to it once registered, one that `publishes` tells the exchange whether it is there.
-    Over TLS it believes in the CA of `ca_file` only.
+    Over TLS it believes in the CA of `ca_file` only. One that `requires_100rel` calls and rings only so (RFC 3262);
+    `session_s` is the session timer it insists on (RFC 4028).
     """
 
     name: str
@@ -64,6 +65,8 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     watches_mailbox: bool = False
     publishes: bool = False
     ca_file: str = ""
+    requires_100rel: bool = False
+    session_s: int = 0
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):
@@ -101,6 +104,12 @@ class Hold(msgspec.Struct, frozen=True, tag="hold"):
 
 
 class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    call: int
+
+
+class SendUpdate(msgspec.Struct, frozen=True, tag="update"):
+    """The session offered anew, by UPDATE; before the answer, too."""
+
     call: int
 
 
@@ -162,6 +171,7 @@ Command = (
     | HangUp
     | Hold
     | Resume
+    | SendUpdate
     | SendInfo
     | Watch
     | Unwatch

@@ -41,6 +41,7 @@ from demo.phone_messages import (
     Resume,
     SendInfo,
     SendText,
+    SendUpdate,
     SipSeen,
     TextArrived,
     TextSent,
@@ -279,6 +280,8 @@ class Phone:
                 parameters = pj.CallOpParam(True)
                 parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
                 calls[number].reinvite(parameters)
+            case SendUpdate(call=number):
+                calls[number].update(pj.CallOpParam(True))
             case SendInfo(call=number, digit=digit):
                 dtmf = pj.CallSendDtmfParam()
                 dtmf.method, dtmf.digits = pj.PJSUA_DTMF_METHOD_SIP_INFO, digit
@@ -348,6 +351,11 @@ class Phone:
         config.idUri = f"sip:{settings.user}@{settings.server}"
         config.mediaConfig.transportConfig.boundAddress = LOOPBACK
         config.mediaConfig.lockCodecEnabled = settings.insists_on_one_codec
+        if settings.requires_100rel:
+            config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
+        if settings.session_s:
+            config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
+            config.callConfig.timerSessExpiresSec = settings.session_s
         if settings.claimed_host:
             config.natConfig.contactRewriteUse = 0  # a phone that never learns where it really is
             config.natConfig.viaRewriteUse = 0

@@ -49,6 +49,14 @@ class ContactRule(enum.Enum):
     IGNORE = "ignore"
 
 
+class DiversionHeader(enum.Enum):
+    """Which header tells a trunk from where a call was diverted."""
+
+    NONE = "none"
+    DIVERSION = "diversion"
+    HISTORY_INFO = "history-info"
+
+
 class Trunk(Struct, frozen=True):
     """[trunk.NAME]: one carrier. `password` comes from trunk_secrets.toml; `pass_headers` are lower-case.
 
@@ -69,6 +77,7 @@ class Trunk(Struct, frozen=True):
     number_format: NumberFormat = NumberFormat.E164_PLUS
     inbound_number_format: NumberFormat = NumberFormat.E164_PLUS
     identity: IdentityHeader = IdentityHeader.PAI
+    diversion: DiversionHeader = DiversionHeader.NONE
     pass_headers: HeaderNames = frozenset()
     failover_codes: StatusCodes = frozenset((408, *range(500, 600)))
     answer_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6

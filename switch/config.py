@@ -73,6 +73,8 @@ TRUNKS_FILE = "trunks.toml"
 ROUTING_FILE = "routing.toml"
 SECRETS_FILE = "trunk_secrets.toml"
 
+MIN_SE_S = 90  # RFC 4028 5: no session may be shorter, and it is what a missing Min-SE means
+
 S = TypeVar("S", bound=Struct)
 Limit = Annotated[int, Meta(ge=1, le=100_000)]
 
@@ -103,11 +105,15 @@ class RegistrarSettings(Struct, frozen=True):
 
 
 class CallLimits(Struct, frozen=True):
-    """[calls]: times and numbers of calls. The `_per_` limits hold where a line or account has none."""
+    """[calls]: times and numbers of calls. The `_per_` limits hold where a line or account has none.
+
+    `session_expires_s` 0 offers no session timer.
+    """
 
     no_answer_timeout_s: Annotated[int, Meta(ge=5, le=600)] = 120
     answer_gate_ms: Annotated[int, Meta(ge=10, le=2000)] = 250
     call_duration_max_s: Annotated[int, Meta(ge=60, le=86_400)] = 14_400
+    session_expires_s: Annotated[int, Meta(ge=0, le=86_400)] = 1800
     calls_max: Limit = 5000
     calls_per_account_max: Limit = 1000
     calls_per_line_max: Limit = 20
@@ -197,7 +203,7 @@ def load_conf(folder: Path) -> Conf:
         listen=edge.listen,
         database=_section(main, "database", Database),
         registrar=_checked_registrar(main),
-        calls=_section(main, "calls", CallLimits),
+        calls=_checked_calls(main),
         prepaid=_checked_prepaid(main),
         digest=_section(main, "digest", DigestSettings),
         security=_checked_security(main),
@@ -240,6 +246,16 @@ def _checked_registrar(main: ConfFile) -> RegistrarSettings:
             ("registrar", "min_expires_s"), found=found, expected=f"at most max_expires_s, which is {most}"
         )
     return registrar
+
+
+def _checked_calls(main: ConfFile) -> CallLimits:
+    calls = _section(main, "calls", CallLimits)
+    if 0 < calls.session_expires_s < MIN_SE_S:
+        found = str(calls.session_expires_s)
+        main.note(
+            ("calls", "session_expires_s"), found=found, expected=f"0 for never, or at least {MIN_SE_S}"
+        )
+    return calls
 
 
 def _checked_prepaid(main: ConfFile) -> Prepaid:

@@ -57,13 +57,21 @@ class DialogScreening:
 
     def screen(self, leg: "Leg", request: "Request", flow: "Flow", now: float) -> "Response | None":
         """None when the leg may have the request."""
+        if not self._is_known(leg, flow, now):
+            refusal = self._screen_from_elsewhere(leg, request, flow, now)
+            if refusal is not None:
+                return refusal
+        # Only what is the peer's counts: whoever else has the tags cannot use up its requests.
         if request.method != "BYE" and not _pace_of(leg, now).take(now):
             self.throttled += 1
             response = make_response(request, 500)
             response.headers.add("retry-after", str(RETRY_AFTER_S))
             return response
-        if self._is_known(leg, flow, now):
-            return None
+        return None
+
+    def _screen_from_elsewhere(
+        self, leg: "Leg", request: "Request", flow: "Flow", now: float
+    ) -> "Response | None":
         if leg.trunk is not None:
             self._name(leg.trunk.name, flow.remote_host)
             self.refused += 1

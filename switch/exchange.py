@@ -23,6 +23,7 @@ from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.leg import Leg
 from switch.calls.passing import body_of
+from switch.calls.q850 import passed_reason
 from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
 from switch.calls.reinvite import Reinvite
@@ -347,7 +348,7 @@ class Exchange:
     def on_cancel(self, transaction: InviteServerTransaction, cancel_request: Request, now: float) -> None:
         match transaction.user_data:
             case CallerLeg() as leg:
-                leg.call.on_cancelled(now)
+                leg.call.on_cancelled(now, passed_reason(cancel_request.headers.values("reason")))
             case Reinvite() as reinvite:
                 reinvite.cancel(now)
             case _:

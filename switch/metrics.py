@@ -68,6 +68,14 @@ class SwitchCollector(Collector):
             "offhook_call_rates", "Lines held to a limit of calls per second", len(exchange.board.call_rates)
         )
         yield _counter("offhook_stray_answers", "Answers nobody waited for, hung up", counts.stray_answers)
+        yield _counter(
+            "offhook_session_refreshes",
+            "Ends of calls asked whether they are there",
+            counts.session_refreshes,
+        )
+        yield _counters(
+            "offhook_calls_vanished", "Calls ended for want of a sign of life, by end", "end", counts.vanished
+        )
         yield _counter("offhook_talk_seconds", "Seconds between answer and end", counts.talk_ms / 1000)
         yield _histogram(
             "offhook_trying_delay_seconds",

@@ -23,7 +23,6 @@ from switch.calls.restart import SIGNATURE_BYTES
 from switch.calls.switchboard import Switchboard
 from switch.door.door import Door
 from switch.door.sources import source_of
-from switch.registrar.outbound import lacking_extensions
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
@@ -69,15 +68,9 @@ class Screening:
 
     def screen(self, request: Request, flow: Flow, now: float) -> Response | Identified:
         """Judge a request outside a dialog."""
-        headers = request.headers
-        if "require" in headers or "proxy-require" in headers:
-            lacking = lacking_extensions(request) if request.method == "REGISTER" else None
-            if lacking is None:
-                return refuse_extensions(request)
-            if lacking:
-                response = make_response(request, 420)
-                response.headers.add("unsupported", ", ".join(lacking))
-                return response
+        refused = refuse_extensions(request)
+        if refused is not None:
+            return refused
         match request.method:
             case "INVITE":
                 return self._screen_invite(request, flow, now)

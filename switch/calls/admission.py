@@ -29,6 +29,7 @@ from switch.calls.number_plan import (
 )
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
+from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target
 from switch.sdp.door import is_broken_offer
@@ -136,6 +137,8 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.TOO_MANY_HOPS
     if _came_back(request, attempt, board):
         return refusal.LOOP
+    if is_too_brief(request):
+        return refusal.SESSION_TOO_BRIEF
     if is_broken_offer(request.headers.get("content-type"), request.body):
         return refusal.BROKEN_OFFER
     replaced = leg_to_replace(request, board)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from switch.calls.carrier_challenge import CarrierChallenge
+from switch.calls.passing import Fields
 from switch.sip.dialog import Dialog
 from switch.sip.message import Response
 
@@ -30,12 +31,12 @@ class Bye:
         self._challenge = challenge
         self._on_done = on_done
 
-    def send(self, now: float, reason: str, credentials: tuple[str, str] | None = None) -> None:
+    def send(self, now: float, reason: str, credentials: Fields | None = None) -> None:
         """`reason` is a Reason header value (RFC 3326)."""
         bye = self._dialog.create_request("BYE", contact=None)
         bye.headers.add("reason", reason)
-        if credentials is not None:
-            bye.headers.add(*credentials)
+        for field in credentials or ():
+            bye.headers.add(*field)
         self._stack.send_request(bye, self._dialog.flow, self, now)
 
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:

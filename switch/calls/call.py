@@ -1,13 +1,12 @@
 """The back-to-back user agent: one call of two or more legs, and every decision about it.
 
-A call hunts for an answer, waits until the journal has the answer, is up, and ends. Legs report in call control's words
-(ringing, answered, refused, hung up) and know SIP; the call decides and never formats a header. Money and records:
-the reservation is made before the first target is tried, the answer is passed on when it is durable, and the end record
-carries the charge and every CDR in one atomic step.
+A call hunts for an answer, waits until the journal has the answer, is up, and ends. Legs report in call control's
+words (ringing, answered, refused, hung up) and know SIP; the call decides and never formats a header. Money and
+records: the reservation is made before the first target is tried, the answer is passed on when it is durable, and the
+end record carries the charge and every CDR in one atomic step.
 """
 
 import enum
-from typing import Final
 
 from rating.engine import Reservation
 from rating.records import Cdr
@@ -20,6 +19,7 @@ from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_l
 from switch.calls.concurrent_calls import count_in, count_out
 from switch.calls.credit_watch import CreditWatch
 from switch.calls.end_record import closing_puts, end_records, settle
+from switch.calls.expires import expires_of
 from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_caller
 from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
@@ -27,15 +27,13 @@ from switch.calls.leg import Leg, LegState
 from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.vanished import Vanished
 from switch.sip.timers import Timer
-
-COMPLETED_ELSEWHERE: Final = (
-    'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 2: no missed call on the others
-)
 
 
 class CallState(enum.Enum):
@@ -53,10 +51,12 @@ class Call:
         "_answer",
         "_gate_timer",
         "_hunt",
+        "_is_answer_kept",
         "_limit_timer",
         "_no_answer_timer",
         "_stage_outcomes",
         "_stage_timer",
+        "_vanished",
         "_watch",
         "admission",
         "answered_leg",
@@ -87,6 +87,8 @@ class Call:
         self._stage_outcomes: list[LegOutcome] = []
         self._hunt = Hunt(())
         self._answer: tuple[Body, Fields] = (NO_BODY, [])
+        self._is_answer_kept = False  # by the journal, or it need not be
+        self._vanished: Vanished | None = None
         self._watch: CreditWatch | None = None
         self._gate_timer: Timer | None = None
         self._limit_timer: Timer | None = None
@@ -116,6 +118,19 @@ class Call:
 
     def other_leg(self, leg: Leg) -> Leg | None:
         return self.answered_leg if leg is self.caller_leg else self.caller_leg
+
+    @property
+    def can_answer_early(self) -> bool:
+        """Whether a callee's offer in a reliable provisional could be answered by the caller, in its PRACK."""
+        return self._hunt.is_serial and self.caller_leg.speaks_100rel
+
+    @property
+    def early_callee(self) -> CalleeLeg | None:
+        """The one ringing callee whose session is agreed already, so that it could be asked to change it."""
+        if self.state is not CallState.HUNTING or len(self._active) != 1:
+            return None
+        early = self._active[0].early_dialog
+        return self._active[0] if early is not None and early.is_set else None
 
     # The beginning
 
@@ -153,12 +168,20 @@ class Call:
         board.calls[self.id] = self
         count_in(self, admission)
         self._hunt = Hunt(admission.route.stages)
-        timeout_s = board.conf.calls.no_answer_timeout_s
-        self._no_answer_timer = board.timers.start(now, timeout_s, self._on_no_answer)
+        self._start_no_answer_timer(admission, now)
         if admission.route.is_emergency:
             board.counts.emergency_calls += 1
             board.record([], [emergency_note(self, now)], is_urgent=True)
         self._try_next_stage(now)
+
+    def _start_no_answer_timer(self, admission: Admission, now: float) -> None:
+        """Expires (RFC 3261 13.3.1) can only shorten it, and never an emergency call."""
+        timers, timeout_s = self.board.timers, self.board.conf.calls.no_answer_timeout_s
+        expires_s = None if admission.route.is_emergency else expires_of(self.caller_leg.request)
+        if expires_s is not None and expires_s < timeout_s:
+            self._no_answer_timer = timers.start(now, expires_s, self._on_expired)
+        else:
+            self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
 
     def _try_next_stage(self, now: float) -> None:
         stage = self._hunt.next_stage()
@@ -214,7 +237,7 @@ class Call:
         self._stop_stage_timer()
         first = self.caller_leg.ringing_at is None
         if self._hunt.is_serial:
-            self.caller_leg.ring(status, reason, body, self._fields_back(leg, fields), now)
+            self.caller_leg.ring(status, reason, body, self._fields_back(leg, fields), now, leg.prack)
         elif first:
             # Several phones ring: the early media of one of them would shut out the others'.
             self.caller_leg.ring(180, "Ringing", NO_BODY, [], now)
@@ -236,6 +259,8 @@ class Call:
         self.board.failpoints.reached("answer_received")
         self.answered_leg = leg
         self._active = []
+        if not body and leg.has_offer and not self.caller_leg.is_session_set:
+            body = leg.early_body
         self._answer = (body, self._fields_back(leg, fields))
         self._stop_ringing_timers()
         for other in self.callee_legs:
@@ -248,6 +273,7 @@ class Call:
         self.state = CallState.AWAITING_JOURNAL
         seq = self.board.record([answered_state(self, now)], is_urgent=True)
         if self.reservation is None:
+            self._is_answer_kept = True
             self._pass_answer(now)
             return
         self.board.await_durable(seq, self)
@@ -284,12 +310,26 @@ class Call:
 
     # What both sides report
 
-    def on_cancelled(self, now: float) -> None:
-        """The caller gave up. In the gap between answer and journal, the callee gets its BYE and nothing is charged."""
+    def on_cancelled(self, now: float, reason: str = "") -> None:
+        """The caller gave up. In the gap between answer and journal, the callee gets its BYE and nothing is
+        charged."""
         if self.state not in (CallState.HUNTING, CallState.AWAITING_JOURNAL):
             return
         self.caller_leg.refuse(487, now, cause=16, words="the caller gave up")
-        self._end(Ending("cancelled", 487, 16, "the caller gave up before the answer", "caller"), now)
+        ending = Ending("cancelled", 487, 16, "the caller gave up before the answer", "caller")
+        self._end(ending, now, reason=reason)
+
+    def on_prack(self, now: float) -> None:
+        """The caller has acknowledged what rang reliably; the answer may have waited for that."""
+        if self.state is CallState.AWAITING_JOURNAL and self._is_answer_kept:
+            self._pass_answer(now)
+
+    def on_prack_missing(self, now: float) -> None:
+        """No PRACK for 64*T1: the caller does not hear us (RFC 3262 3)."""
+        if self.state in (CallState.HUNTING, CallState.AWAITING_JOURNAL):
+            words = "the caller never acknowledged that it rings"
+            self.caller_leg.refuse(504, now, cause=102, words=words)
+            self._end(Ending("failed", 504, 102, words, "exchange"), now)
 
     def on_acknowledged(self, body: Body, now: float) -> None:
         """The caller's ACK. It carries the answer where the INVITE had no offer."""
@@ -308,10 +348,11 @@ class Call:
                 free=True,
             )
 
-    def on_hung_up(self, leg: Leg, now: float, cause: int | None) -> None:
+    def on_hung_up(self, leg: Leg, now: float, cause: int | None, reason: str) -> None:
+        """A BYE; `reason` is what its Reason says to the other end."""
         if self.state is CallState.UP:
             who = "caller" if leg is self.caller_leg else "callee"
-            self._end(Ending("answered", 200, cause or 16, f"the {who} hung up", who), now)
+            self._end(Ending("answered", 200, cause or 16, f"the {who} hung up", who), now, reason=reason)
         elif self.state is CallState.AWAITING_JOURNAL:
             # The callee hung up before its answer could be passed on.
             self.caller_leg.refuse(480, now, cause=16, words="hung up at once")
@@ -326,6 +367,17 @@ class Call:
     def on_refer(self, leg: Leg, referral: Referral, now: float) -> None:
         """A phone asks for a transfer. There are none yet, and 603 says so before anything is promised."""
         referral.refuse(603, "Transfers Are Not Offered Here", now)
+
+    def on_vanished(self, leg: Leg, now: float) -> None:
+        """No sign of life from one end when one was due."""
+        if self.state is CallState.UP and self.answered_leg is not None:
+            if self._vanished is None:
+                self._vanished = Vanished(self.caller_leg, self.answered_leg, self._on_vanished_known)
+            self._vanished.take(leg, now)
+
+    def _on_vanished_known(self, words: str, until: float, now: float) -> None:
+        if self.state is CallState.UP:
+            self._end(Ending("answered", 200, 102, words, "exchange"), now, until=until)
 
     def on_leg_gone(self, leg: Leg, now: float) -> None:
         """A BYE was answered, or will never be; or a cancelled attempt has ended."""
@@ -345,6 +397,7 @@ class Call:
 
     def on_durable(self, now: float) -> None:
         if self.state is CallState.AWAITING_JOURNAL:
+            self._is_answer_kept = True
             self._pass_answer(now)
         elif self.state is CallState.ENDED:
             self.board.failpoints.reached("settlement_durable")
@@ -353,6 +406,8 @@ class Call:
         board = self.board
         board.failpoints.reached("answer_durable")
         self._stop(self._gate_timer)
+        if self.caller_leg.holds_2xx:
+            return  # on_prack comes back here
         self.state = CallState.UP
         self.caller_leg.answer(*self._answer, now)
         board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
@@ -376,6 +431,11 @@ class Call:
     def _on_no_answer(self, now: float) -> None:
         self._no_answer_timer = None
         self._fail(LegOutcome(480, 19, "nobody answered", is_ours=True), now)
+
+    def _on_expired(self, now: float) -> None:
+        """The caller's own limit is over (RFC 3261 13.3.1)."""
+        self._no_answer_timer = None
+        self._fail(LegOutcome(487, 19, "nobody answered in the time that the caller gave", is_ours=True), now)
 
     def _on_stage_timeout(self, now: float) -> None:
         """The trunk gave no sign of ringing in its time: leave it for the next.
@@ -431,20 +491,25 @@ class Call:
         if self.state is not CallState.HUNTING:
             return
         status = status_for_caller(outcome)
-        self.caller_leg.refuse(status, now, cause=outcome.q850_cause, words="")
+        extra = outcome.fields if status == outcome.status else ()
+        self.caller_leg.refuse(status, now, cause=outcome.q850_cause, words="", extra=extra)
         ended_by = "exchange" if outcome.is_ours else "callee"
         label = outcome_label(outcome.status, outcome.q850_cause)
         self._end(Ending(label, status, outcome.q850_cause, outcome.words, ended_by), now)
 
-    def _end(self, ending: Ending, now: float, *, free: bool = False) -> None:
+    def _end(
+        self, ending: Ending, now: float, *, free: bool = False, until: float | None = None, reason: str = ""
+    ) -> None:
+        """`until` is when the call really ended, where that was before now; `reason` is passed on from a peer."""
         self.board.failpoints.reached("ending")
-        self._cancel_active(now, LegOutcome(487, ending.q850_cause, ending.words, is_ours=True))
+        self._cancel_active(now, LegOutcome(487, ending.q850_cause, ending.words, is_ours=True), reason)
         for leg in (self.caller_leg, self.answered_leg):
             if leg is not None:
-                leg.hang_up(now, cause=ending.q850_cause, words=ending.words)
-        self._close(ending, now, free=free)
+                leg.ended_at = leg.ended_at or until
+                leg.hang_up(now, cause=ending.q850_cause, words=ending.words, reason=reason)
+        self._close(ending, now, free=free, until=until)
 
-    def _close(self, ending: Ending, now: float, *, free: bool = False) -> None:
+    def _close(self, ending: Ending, now: float, *, free: bool = False, until: float | None = None) -> None:
         """The end record: charge, CDRs, and what still needs a BYE, in one atomic step."""
         board = self.board
         was_live = board.calls.pop(self.id, None) is not None
@@ -454,7 +519,8 @@ class Call:
         self._stop(self._limit_timer)
         if self._watch is not None:
             self._watch.stop()
-        settlement = settle(self, now, free=free) if self.reservation is not None else None
+        ended_at = now if until is None else until
+        settlement = settle(self, ended_at, free=free) if self.reservation is not None else None
         self.reservation = None
         records = end_records(self, ending, settlement, now)
         puts: list[Put] = []
@@ -472,9 +538,9 @@ class Call:
         """Unknown headers of a callee's answer pass between lines; a trunk's stay at the border."""
         return fields if leg.trunk is None and self.caller_leg.trunk is None else []
 
-    def _cancel_active(self, now: float, outcome: LegOutcome) -> None:
+    def _cancel_active(self, now: float, outcome: LegOutcome, reason: str = "") -> None:
         for leg in self._active:
-            leg.cancel(now, "", outcome)
+            leg.cancel(now, reason, outcome)
         self._active = []
 
     def _stop_ringing_timers(self) -> None:

@@ -1,10 +1,11 @@
 """A callee's leg: we are the UAC of its INVITE (RFC 3261 13.2).
 
-One attempt at one target, a binding of a line or a trunk. It reports ringing, answered or refused to its call, answers
-a carrier's challenge, and cleans up after itself: an answer that nobody wants any more is acknowledged and hung up.
+One attempt at one target, a binding of a line or a trunk. It reports ringing, answered or refused to its call,
+answers a carrier's challenge, and cleans up after itself: an answer that nobody wants any more is acknowledged and
+hung up.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,8 +14,16 @@ from switch.calls.carrier_challenge import CREDENTIALS_MISSING
 from switch.calls.invitation import Invitation
 from switch.calls.leg import Leg, LegState
 from switch.calls.open_call import EarlyInvite
-from switch.calls.passing import CHALLENGES, NO_BODY, Body, body_of, passed_fields, put_body
-from switch.calls.q850 import RECOVERY_ON_TIMER_EXPIRY, cause_of_status, format_reason, read_reason
+from switch.calls.passing import CHALLENGES, NO_BODY, Body, Fields, body_of, passed_fields, put_body
+from switch.calls.q850 import (
+    INTERWORKING,
+    RECOVERY_ON_TIMER_EXPIRY,
+    cause_of_status,
+    format_reason,
+    read_reason,
+)
+from switch.calls.reliable_uac import EARLY_DIALOGS_MAX, EarlyDialog, Prack, rseq_of
+from switch.calls.session_timer import INTERVAL_MAX_S, min_se
 from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
@@ -22,37 +31,63 @@ from switch.calls.target import Target, TrunkTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
 from switch.sip.invite_client import InviteClientTransaction, State
-from switch.sip.message import Request, Response
+from switch.sip.message import Request, Response, make_response
+from switch.sip.option_tags import supported_value
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
-    from switch.sip.stack import ClientTransaction
+    from switch.sip.stack import ClientTransaction, ServerTransaction
 
 
 class LegOutcome(msgspec.Struct):
-    """How an attempt failed. `is_ours` when no answer came from the peer: time-out or no way to reach it."""
+    """How an attempt failed. `is_ours` when no answer came from the peer: time-out or no way to reach it.
+
+    `fields` are those of the answer that its status is nothing without, for the caller.
+    """
 
     status: int
     q850_cause: int
     words: str
     is_ours: bool = False
+    fields: Fields = []
+
+
+# What a refusal has to say besides its status (RFC 3261 21.4.13, 21.4.26): which bodies or media would do.
+_REFUSAL_FIELDS: Final = {
+    415: ("accept", "accept-encoding", "accept-language"),
+    488: ("warning",),
+    606: ("warning",),
+}
+SESSION_TRIES_MAX: Final = (
+    2  # INVITEs with a longer session after a 422: one, and one for a second proxy behind it
+)
 
 
 class CalleeLeg(Leg):
-    """One target being tried. `has_reacted` from the first provisional response on, be it only 100."""
+    """One target being tried. `has_reacted` from the first provisional response on, be it only 100.
+
+    `prack` is the acknowledgement that the provisional being reported waits for, if it is a reliable one.
+    """
 
     __slots__ = (
         "_ack_body",
         "_credentials",
+        "_early",
+        "_early_body",
+        "_interval_s",
         "_invitation",
         "_invite_cseq",
         "_is_heard",
+        "_longer_tries",
+        "_min_se_s",
+        "_takes_reliable",
         "_transaction",
         "has_reacted",
         "is_cancelled",
         "is_ringing",
         "local_tag",
         "outcome",
+        "prack",
         "sip_call_id",
         "target",
     )
@@ -70,8 +105,15 @@ class CalleeLeg(Leg):
         self._invitation: Invitation | None = None
         self._invite_cseq = 1
         self._ack_body: Body | None = None
+        self._early: dict[str, EarlyDialog] | None = None  # by To tag, those heard in reliable provisionals
+        self._early_body = NO_BODY
+        self._takes_reliable = False
+        self._interval_s = board.conf.calls.session_expires_s
+        self._min_se_s = 0  # as a 422 asked for it
+        self._longer_tries = 0
+        self.prack: Prack | None = None
         self._transaction: ClientTransaction | None = None
-        self._credentials: tuple[str, str] | None = None
+        self._credentials: Fields | None = None
         self._is_heard = False
 
     @property
@@ -89,9 +131,44 @@ class CalleeLeg(Leg):
             and transaction.state is State.CALLING
         )
 
+    @property
+    def early_dialog(self) -> EarlyDialog | None:
+        """The one in which media are agreed before the answer; None with several, as nobody can tell which counts."""
+        early = self._early
+        if early is None or len(early) != 1:
+            return None
+        return next(iter(early.values()))
+
+    @property
+    def dialog_of_session(self) -> Dialog:
+        if self.dialog is not None:
+            return self.dialog
+        early = self.early_dialog
+        assert early is not None
+        return early.dialog
+
+    @property
+    def session_partner(self) -> Leg | None:
+        if self.is_up:
+            return super().session_partner
+        caller = self.call.caller_leg
+        return caller if self.call.early_callee is self and caller.is_session_set else None
+
+    def dialog_for(self, request: Request) -> Dialog:
+        if self.dialog is None and self._early is not None:
+            return self._early[request.from_tag or ""].dialog
+        return self.dialog_of_session
+
+    def has_early_dialog(self, remote_tag: str) -> bool:
+        return self._early is not None and remote_tag in self._early
+
     def offer(self, invitation: Invitation, now: float) -> None:
+        """Without an offer in our INVITE, a reliable provisional would bring one, which somebody has to answer at
+        once."""
         self._invitation = invitation
         self.is_sips = is_sips(invitation.request_uri)
+        self.sent_body = invitation.body
+        self._takes_reliable = bool(invitation.body) or self.call.can_answer_early
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
         self._send_invite(now)
 
@@ -110,15 +187,16 @@ class CalleeLeg(Leg):
         """ACK for the 2xx; with a late offer the body is the caller's answer."""
         assert self.dialog is not None
         self._ack_body = body
+        self.sent_body = body or self.sent_body
         ack = self.dialog.create_ack(self._invite_cseq)
         put_body(ack, body)
         self.board.stack.send_ack(ack, self.flow)
 
-    def hang_up(self, now: float, *, cause: int, words: str) -> None:
+    def hang_up(self, now: float, *, cause: int, words: str, reason: str = "") -> None:
         """A callee that still waits for the answer to its late offer gets an empty ACK before the BYE."""
         if self.state is LegState.UP and self._ack_body is None:
             self.acknowledge(NO_BODY)
-        super().hang_up(now, cause=cause, words=words)
+        super().hang_up(now, cause=cause, words=words, reason=reason)
 
     def early_invite(self) -> EarlyInvite | None:
         """What a later process would need to cancel it; None when it is answered, refused or cancelled."""
@@ -150,14 +228,15 @@ class CalleeLeg(Leg):
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if not self._is_heard:
             self._hear(transaction, now)
-        if response.status < 200:
-            self._on_provisional(response, now)
-        elif response.status < 300:
+        status = response.status
+        if status < 200:
+            self._on_provisional(transaction, response, now)
+        elif status < 300:
             self._on_2xx(transaction, response, now)
-        elif not self._answered_challenge(transaction, response, now):
-            cause = read_reason(response.headers.values("reason")) or cause_of_status(response.status)
-            words = CREDENTIALS_MISSING if response.status in CHALLENGES else response.reason
-            self._fail(LegOutcome(response.status, cause, words), now)
+        elif not self._asks_again(transaction, response, now):
+            cause = read_reason(response.headers.values("reason")) or cause_of_status(status)
+            words = CREDENTIALS_MISSING if status in CHALLENGES else response.reason
+            self._fail(LegOutcome(status, cause, words, fields=_refusal_fields(response)), now)
 
     def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
         self.note_silence(now)
@@ -186,44 +265,74 @@ class CalleeLeg(Leg):
             if transaction.flow != self.flow:
                 self.board.trunks.large.takes_tcp(self.flow, now)
 
-    def _send_invite(self, now: float, credentials: tuple[str, str] | None = None) -> None:
+    def _send_invite(self, now: float, credentials: Fields | None = None) -> None:
         assert self._invitation is not None
         self._credentials = credentials
         request = self._invite(self._invitation)
-        if credentials is not None:
-            request.headers.add(*credentials)
+        for field in credentials or ():
+            request.headers.add(*field)
         self._transaction = self.board.stack.send_request(request, self.flow, self, now)
 
     def _invite(self, invitation: Invitation) -> Request:
-        headers = Headers.from_lines(
-            [
-                f"Max-Forwards: {invitation.max_forwards}",
-                f"From: {invitation.from_};tag={self.local_tag}",
-                f"To: {invitation.to}",
-                f"Call-ID: {self.sip_call_id}",
-                f"CSeq: {self._invite_cseq} INVITE",
-                f"Contact: {self.contact}",
-                f"Allow: {ALLOW}",
-                f"User-Agent: {USER_AGENT}",
-            ]
-        )
+        lines = [
+            f"Max-Forwards: {invitation.max_forwards}",
+            f"From: {invitation.from_};tag={self.local_tag}",
+            f"To: {invitation.to}",
+            f"Call-ID: {self.sip_call_id}",
+            f"CSeq: {self._invite_cseq} INVITE",
+            f"Contact: {self.contact}",
+            f"Allow: {ALLOW}",
+            f"Supported: {supported_value(reliable_provisionals=self._takes_reliable)}",
+            f"User-Agent: {USER_AGENT}",
+        ]
+        if self._interval_s:
+            lines.append(f"Session-Expires: {self._interval_s}")
+        if self._min_se_s:
+            lines.append(f"Min-SE: {self._min_se_s}")
+        headers = Headers.from_lines(lines)
         for name, value in invitation.fields:
             headers.add(name, value)
         request = Request("INVITE", invitation.request_uri, headers, b"")
         put_body(request, invitation.body)
         return request
 
-    def _on_provisional(self, response: Response, now: float) -> None:
+    def _on_provisional(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if self.state is not LegState.SETTING_UP or self.is_cancelled:
             return
         self.has_reacted = True
-        if response.status > 100:
-            self.is_ringing = True
-            if self.ringing_at is None:
-                self.ringing_at = now
-            self._note_user_agent(response)
-            body, fields = body_of(response), passed_fields(response)
-            self.call.on_ringing(self, response.status, response.reason, body, fields, now)
+        if response.status == 100:
+            return
+        self.prack = None
+        rseq = rseq_of(response) if self._takes_reliable and "rseq" in response.headers else None
+        if rseq is not None:
+            early = self._early_dialog_of(transaction, response, now)
+            if early is None or not early.takes(rseq):
+                return
+            self.prack = Prack(self, early, response, rseq)
+        self.is_ringing = True
+        if self.ringing_at is None:
+            self.ringing_at = now
+        self._note_peer(response)
+        body, fields = body_of(response), passed_fields(response)
+        self._early_body = self.own_body = body or self._early_body
+        self.call.on_ringing(self, response.status, response.reason, body, fields, now)
+        if self.prack is not None and not self.prack.is_held:
+            self.prack.send(now)
+
+    def _early_dialog_of(
+        self, transaction: "ClientTransaction", response: Response, now: float
+    ) -> EarlyDialog | None:
+        """The early dialog of a reliable provisional's To tag; None where one more would be too many."""
+        tag = response.to_tag or ""
+        if self._early is None:
+            self._early = {}
+        early = self._early.get(tag)
+        if early is None and len(self._early) < EARLY_DIALOGS_MAX:
+            dialog = Dialog.from_response(transaction.request, response, self.flow)
+            if self.trunk is not None:
+                dialog.flow = self.board.trunks.next_flow(dialog, self.flow, self.trunk, None, now)
+            early = self._early[tag] = EarlyDialog(dialog)
+        return early
 
     def _on_2xx(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if self.dialog is not None:
@@ -237,24 +346,67 @@ class CalleeLeg(Leg):
         if self.state is LegState.GONE:
             hang_up_stray(self.board, response, self.flow, now)
             return
-        self.dialog = Dialog.from_response(transaction.request, response, self.flow)
+        early = self._early.get(response.to_tag or "") if self._early is not None else None
+        if early is None:
+            self.dialog = Dialog.from_response(transaction.request, response, self.flow)
+        else:
+            self.dialog = early.dialog
+            self.dialog.confirm(response)
+            self.dialog.flow = self.flow
         self.state = LegState.UP
         self.aim(now)
-        self._note_user_agent(response)
+        self._note_peer(response)
         if self.is_cancelled:
             # The answer crossed our CANCEL (RFC 3261 9.1): take it and hang up at once.
             self.acknowledge(NO_BODY)
             self.hang_up(now, cause=16, words="the call was given up before the answer")
             return
-        self.answered_at = now
-        self.call.on_answered(self, body_of(response), passed_fields(response), now)
+        body = body_of(response)
+        if self.has_offer and not body and not self._early_body:
+            self._reject_answer(now)
+            return
+        self.answered_at = self.last_seen_at = now
+        self.own_body = body or self._early_body
+        self.session.conclude(response, now)
+        self.call.on_answered(self, body, passed_fields(response), now)
 
-    def _answered_challenge(self, transaction: "ClientTransaction", response: Response, now: float) -> bool:
+    @property
+    def early_body(self) -> Body:
+        """The last session description that it rang with. One that rang with it may leave it out of its answer: it
+        has to when it rang reliably (RFC 3262 5), and it is understood from one that did not."""
+        return self._early_body
+
+    def _reject_answer(self, now: float) -> None:
+        """Our offer was never answered (RFC 3261 13.2.1): no media can flow, and nobody pays for silence."""
+        self.acknowledge(NO_BODY)
+        self.outcome = LegOutcome(500, INTERWORKING, "answered without a session description")
+        self.hang_up(now, cause=INTERWORKING, words=self.outcome.words)
+        self.call.on_refused(self, self.outcome, now)
+
+    def _on_bye(self, transaction: "ServerTransaction", request: Request, now: float) -> None:
+        if self.state is LegState.SETTING_UP:
+            # RFC 3261 15: a callee must not end an early dialog so; its refusal is on its way or is not.
+            transaction.respond(make_response(request, 481), now)
+        else:
+            super()._on_bye(transaction, request, now)
+
+    def _asks_again(self, transaction: "ClientTransaction", response: Response, now: float) -> bool:
+        """Whether the INVITE goes out once more, with credentials or for a longer session."""
         if self.is_cancelled:
             return False
-        credentials = self.challenge.answer(transaction.request, response)
-        if credentials is None:
-            return False
+        credentials = None
+        if response.status == 422:
+            longer_s = min_se(response.headers)
+            if not self._min_se_s < longer_s <= INTERVAL_MAX_S or self._longer_tries >= SESSION_TRIES_MAX:
+                return False
+            self._longer_tries += 1
+            self._min_se_s = longer_s
+            self._interval_s = max(self._interval_s, longer_s)
+        else:
+            credentials = self.challenge.answer(transaction.request, response)
+            if credentials is None:
+                return False
+        self._early = None  # of the INVITE that was refused
         self._invite_cseq += 1
         self._send_invite(now, credentials)
         return True
@@ -268,12 +420,22 @@ class CalleeLeg(Leg):
         self.ended_at = self.ended_at or now
         self.board.legs.pop((self.sip_call_id, self.local_tag), None)
         self.state = LegState.GONE
+        if self.open_offer is not None:
+            self.open_offer.abandon(now)
         if was_cancelled:
             self.call.on_leg_gone(self, now)
         else:
             self.call.on_refused(self, outcome, now)
 
-    def _note_user_agent(self, response: Response) -> None:
+    def _note_peer(self, response: Response) -> None:
+        self.note_abilities(response)
         if not self.peer_user_agent:
             headers = response.headers
             self.peer_user_agent = headers.get("user-agent") or headers.get("server") or ""
+
+
+def _refusal_fields(response: Response) -> Fields:
+    names = _REFUSAL_FIELDS.get(response.status)
+    if names is None:
+        return []
+    return [(name, value) for name in names if (value := response.headers.get(name)) is not None]

@@ -7,7 +7,7 @@ and a carrier to which every nonce is stale gets two answers to a request (CVE-2
 
 from typing import Final
 
-from switch.calls.passing import CHALLENGES
+from switch.calls.passing import CHALLENGES, Fields
 from switch.config import Trunk
 from switch.sip.digest import answer_challenge, parse_challenge
 from switch.sip.message import Request, Response
@@ -15,44 +15,77 @@ from switch.sip.tokens import Tokens
 
 ANSWERS_MAX: Final = 2
 CREDENTIALS_MISSING: Final = "credentials were asked for that we do not have"
+_FIELDS: Final = {
+    401: ("www-authenticate", "authorization"),
+    407: ("proxy-authenticate", "proxy-authorization"),
+}
 
 
 class CarrierChallenge:
-    """The credentials for one leg, and how often a request of it has asked for them. `trunk` is None for a phone's."""
+    """The credentials for one leg, and how often a request of it has asked for them. `trunk` is None for a phone's.
 
-    __slots__ = ("_answers", "_tokens", "_trunk")
+    A proxy of the carrier and its gateway may both ask: then the request goes out with the answers to both.
+    """
+
+    __slots__ = ("_answered", "_tokens", "_trunk")
 
     def __init__(self, trunk: Trunk | None, tokens: Tokens) -> None:
         self._trunk = trunk
         self._tokens = tokens
-        self._answers = 0
+        # By field, for the request that is being asked for: the challenges, and how often they were answered. Of one
+        # request only, so that the BYE of a challenged INVITE starts afresh.
+        self._answered: dict[str, _Answered] = {}
 
-    def answer(self, request: Request, response: Response) -> tuple[str, str] | None:
-        """The header field to send the request again with, or None where the challenge is not to be answered."""
+    def answer(self, request: Request, response: Response) -> Fields | None:
+        """The header fields to send the request again with, or None where the challenge is not to be answered."""
         trunk = self._trunk
         if response.status not in CHALLENGES or trunk is None or not trunk.password:
             return None
-        is_proxy = response.status == 407
-        name = "proxy-authorization" if is_proxy else "authorization"
-        challenges = response.headers.get_all("proxy-authenticate" if is_proxy else "www-authenticate")
+        asks, name = _FIELDS[response.status]
+        challenges = response.headers.get_all(asks)
         sent = request.headers
         if "authorization" not in sent and "proxy-authorization" not in sent:
-            self._answers = 0  # a request of its own, like the BYE of a call whose INVITE was challenged
+            self._answered = {}
         elif name in sent and not _is_stale(challenges):
             return None
-        if self._answers >= ANSWERS_MAX:
+        answered = self._answered.setdefault(name, _Answered())
+        if answered.count >= ANSWERS_MAX:
             return None
-        self._answers += 1
-        credentials = answer_challenge(
-            challenges,
+        answered.count += 1
+        answered.challenges = challenges
+        answered.nonce_count = 0
+        fields: Fields = []
+        for field, earlier in self._answered.items():
+            credentials = self._credentials(request, earlier, trunk)
+            if credentials is not None:
+                fields.append((field, credentials))
+            elif field == name:
+                return None
+        return fields
+
+    def _credentials(self, request: Request, answered: "_Answered", trunk: Trunk) -> str | None:
+        answered.nonce_count += 1
+        return answer_challenge(
+            answered.challenges,
             method=request.method,
             uri=request.uri,
             username=trunk.username,
             password=trunk.password,
             cnonce=self._tokens.tag(),
+            nc=answered.nonce_count,
             realm=trunk.realm or None,
         )
-        return None if credentials is None else (name, credentials)
+
+
+class _Answered:
+    """What one party on the way asked with: each nonce counts its uses (RFC 7616 3.4)."""
+
+    __slots__ = ("challenges", "count", "nonce_count")
+
+    def __init__(self) -> None:
+        self.challenges: list[str] = []
+        self.count = 0
+        self.nonce_count = 0
 
 
 def _is_stale(challenges: list[str]) -> bool:

@@ -22,9 +22,11 @@ class CallCounts:
         "refers",
         "refusals",
         "registrations",
+        "session_refreshes",
         "stray_answers",
         "talk_ms",
         "unidentified",
+        "vanished",
     )
 
     def __init__(self) -> None:
@@ -42,6 +44,8 @@ class CallCounts:
         )
         self.gate_closed = 0
         self.stray_answers = 0
+        self.session_refreshes = 0
+        self.vanished: Counter[str] = Counter()  # calls ended because an end gave no sign of life, by end
         self.recovered_calls = 0
         self.talk_ms = 0
         self.charged_micros = 0

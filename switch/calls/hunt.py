@@ -1,8 +1,8 @@
 """Whom to ring, in what order, and what a failed attempt means (RFC 3261 16.7, without the proxy).
 
-A hunt is a list of stages. The targets of one stage ring together and the first answer wins; the next stage begins when
-the one before it has failed in a way that allows it. A line is one stage with all its phones; a route over several
-trunks is one stage a trunk. Pure: it decides, the call acts.
+A hunt is a list of stages. The targets of one stage ring together and the first answer wins; the next stage begins
+when the one before it has failed in a way that allows it. A line is one stage with all its phones; a route over
+several trunks is one stage a trunk. Pure: it decides, the call acts.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from typing import Final
 
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.line_targets import FLOW_FAILED
-from switch.calls.passing import CHALLENGES
+from switch.calls.passing import BETWEEN_US, CHALLENGES
+from switch.calls.q850 import cause_of_status, status_of_cause
 from switch.calls.target import Target, TrunkTarget
 from switch.config import Trunk
 
@@ -62,14 +63,19 @@ def fails_over(trunk: Trunk, status: int) -> bool:
 def status_for_caller(outcome: LegOutcome) -> int:
     """What a failed target means to the caller.
 
-    A redirection is not ours to pass on, nor is a challenge, nor that the flow to a phone is gone. And a 503 from
-    behind would tell the phone that this exchange is down, so that it goes elsewhere (RFC 3261 16.7 step 6, RFC 3263
-    4.3): a carrier's becomes 500, an unreachable phone's 480.
+    A redirection is not ours to pass on, nor is what concerns only that peer and us, nor that the flow to a phone is
+    gone. And a 503 from behind would tell the phone that this exchange is down, so that it goes elsewhere (RFC 3261
+    16.7 step 6, RFC 3263 4.3): a carrier's becomes 500, an unreachable phone's 480. Where a 5xx of a gateway has a
+    Reason that says more (a cause that the status does not stand for), the caller hears what the cause means.
     """
     if outcome.status < 400 or outcome.status == FLOW_FAILED:
         return 480
-    if outcome.status in CHALLENGES:
+    if outcome.status in BETWEEN_US:
         return 500
+    if 500 <= outcome.status < 600 and not outcome.is_ours:
+        said = status_of_cause(outcome.q850_cause)
+        if said < 500 and outcome.q850_cause != cause_of_status(outcome.status):
+            return said
     if outcome.status == 503:
         return 480 if outcome.is_ours else 500
     return outcome.status

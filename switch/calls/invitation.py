@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switch.calls.diversions import diversions_to_line, diversions_to_trunk
 from switch.calls.identity import (
     Caller,
     LineCaller,
+    TrunkCaller,
     emergency_identity,
     from_towards_line,
     identity_towards_trunk,
 )
 from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
-from switch.calls.passing import Body, Fields, body_of, only_listed, passed_fields
+from switch.calls.passing import Body, Fields, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget
 from switch.sip.host import host_port, uri_host
 
@@ -48,10 +50,15 @@ def invitation_for(
     hops = request.max_forwards
     max_forwards = (MAX_FORWARDS if hops is None else hops) - 1
     passed = passed_fields(request)
-    body = body_of(request)
+    body = caller_leg.own_body
     if isinstance(target, LineTarget):
+        if isinstance(caller, TrunkCaller):
+            passed = [*passed, *diversions_to_line(request)]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
-    return _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    if isinstance(caller, TrunkCaller):
+        invitation.fields += diversions_to_trunk(request, target.trunk)
+    return invitation
 
 
 def _to_line(

@@ -5,6 +5,7 @@ from typing import Final
 from switch.calls.switchboard import ALLOW
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.message import Request, Response, make_response
+from switch.sip.option_tags import SUPPORTED_VALUE, lacking
 
 ALLOW_EVENTS: Final = "presence, message-summary, reg"  # the packages of switch/events/service.py
 KNOWN_METHODS: Final = frozenset(METHODS) - {OTHER_METHOD}
@@ -15,6 +16,7 @@ def answer_options(request: Request) -> Response:
     response.headers.add("allow", ALLOW)
     response.headers.add("allow-events", ALLOW_EVENTS)
     response.headers.add("accept", "application/sdp")
+    response.headers.add("supported", SUPPORTED_VALUE)
     return response
 
 
@@ -25,10 +27,11 @@ def refuse_method(request: Request) -> Response:
     return response
 
 
-def refuse_extensions(request: Request) -> Response:
-    """8.2.2.3, for a request with Require or Proxy-Require: no extension of SIP is supported."""
-    headers = request.headers
+def refuse_extensions(request: Request) -> Response | None:
+    """8.2.2.3, for a request with Require or Proxy-Require: 420 with what is lacking, None when nothing is."""
+    tags = lacking(request)
+    if not tags:
+        return None
     response = make_response(request, 420)
-    unsupported = [*headers.tokens("require"), *headers.tokens("proxy-require")]
-    response.headers.add("unsupported", ", ".join(unsupported))
+    response.headers.add("unsupported", ", ".join(tags))
     return response

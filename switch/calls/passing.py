@@ -39,6 +39,9 @@ BODY_HEADERS: Final[tuple[str, ...]] = (
 # Between a peer and us: the other side would take a challenge for one of its own, and without the header that belongs
 # to it (RFC 3261 21.4.2) could not even read it.
 CHALLENGES: Final = (401, 407)
+# Likewise what asks for an extension or a longer session (420, 421, 422, 494): it is about our request, not the
+# caller's.
+BETWEEN_US: Final = frozenset({*CHALLENGES, 420, 421, 422, 494})
 
 
 class Body(msgspec.Struct):
@@ -73,7 +76,7 @@ def put_body(message: Request | Response, body: Body) -> None:
 
 def passed_response(request: Request, response: Response) -> Response:
     """The answer to `request` that says what the other leg's peer said, without its fields and body."""
-    if response.status in CHALLENGES:
+    if response.status in BETWEEN_US:
         return make_response(request, 500)
     return make_response(request, response.status, response.reason)
 

@@ -13,6 +13,9 @@ CREDIT_EXHAUSTED: Final = 16
 INTERWORKING: Final = 127
 RECOVERY_ON_TIMER_EXPIRY: Final = 102
 CAUSE_MAX: Final = 127
+# A Reason field has one value a protocol, and there are three of those; the rest of a longer one is noise.
+REASONS_READ_MAX: Final = 8
+COMPLETED_ELSEWHERE: Final = 'SIP;cause=200;text="Call completed elsewhere"'
 
 CAUSE_OF_STATUS: Final = {
     400: 41, 401: 21, 402: 21, 403: 21, 404: 1, 405: 63, 406: 79, 407: 21, 408: 102, 410: 22,
@@ -21,6 +24,22 @@ CAUSE_OF_STATUS: Final = {
     500: 41, 501: 79, 502: 38, 503: 41, 504: 102, 505: 127, 513: 127,
     600: 17, 603: 21, 604: 1, 606: 65,
 }  # fmt: skip
+
+
+# RFC 3398 7.2.4.1: what a gateway's cause means in SIP. Read where a peer's status says less than its Reason does.
+STATUS_OF_CAUSE: Final = {
+    1: 404, 2: 404, 3: 404, 17: 486, 18: 408, 19: 480, 20: 480, 21: 403, 22: 410, 23: 410, 26: 404, 27: 502,
+    28: 484, 29: 501, 31: 480, 34: 503, 38: 503, 41: 503, 42: 503, 47: 503, 55: 403, 57: 403, 58: 503,
+    65: 488, 70: 488, 79: 501, 87: 403, 88: 503, 102: 504, 111: 500, 127: 500,
+}  # fmt: skip
+
+
+def status_of_cause(cause: int) -> int:
+    """The SIP status that stands for a Q.850 cause. One without a row means what its class means (Q.850 2.2.4)."""
+    status = STATUS_OF_CAUSE.get(cause)
+    if status is not None:
+        return status
+    return 480 if cause < 32 else 503 if cause < 48 else 500
 
 
 def cause_of_status(status: int) -> int:
@@ -38,19 +57,43 @@ def format_reason(cause: int, text: str = "") -> str:
 def read_reason(values: Iterable[str]) -> int | None:
     """The Q.850 cause of the first Reason value that has a usable one, else None (RFC 3326 2)."""
     for value in values:
-        protocol, *params = value.split(";")
-        if protocol.strip(" \t").lower() != "q.850":
-            continue
-        for param in params:
-            name, _, digits = param.partition("=")
-            digits = digits.strip(" \t")
-            if (
-                name.strip(" \t").lower() == "cause"
-                and digits.isascii()
-                and digits.isdigit()
-                and len(digits) <= 3
-            ):
-                cause = int(digits)
-                if 1 <= cause <= CAUSE_MAX:
-                    return cause
+        cause = _cause_in(value, "q.850", 1, CAUSE_MAX)
+        if cause is not None:
+            return cause
+    return None
+
+
+def passed_reason(values: Iterable[str]) -> str:
+    """A peer's Reason as it crosses to the other leg: one value a protocol (RFC 3326 2), rewritten, "" without any.
+
+    Its text stays here, but for the one that phones are known to read: it keeps an answered call off their list of
+    missed ones.
+    """
+    values = list(values)[:REASONS_READ_MAX]
+    passed = []
+    status = next((c for value in values if (c := _cause_in(value, "sip", 200, 699)) is not None), None)
+    if status is not None:
+        passed.append(COMPLETED_ELSEWHERE if status == 200 else f"SIP;cause={status}")
+    cause = read_reason(values)
+    if cause is not None:
+        passed.append(format_reason(cause))
+    return ", ".join(passed)
+
+
+def _cause_in(value: str, protocol: str, least: int, most: int) -> int | None:
+    found, *params = value.split(";")
+    if found.strip(" \t").lower() != protocol:
+        return None
+    for param in params:
+        name, _, digits = param.partition("=")
+        digits = digits.strip(" \t")
+        if (
+            name.strip(" \t").lower() == "cause"
+            and digits.isascii()
+            and digits.isdigit()
+            and len(digits) <= 3
+        ):
+            cause = int(digits)
+            if least <= cause <= most:
+                return cause
     return None

@@ -47,6 +47,7 @@ NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is register
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
 LOOP: Final = Refusal("loop", 482, 25, "the call came back to where it had been")
 TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
+SESSION_TOO_BRIEF: Final = Refusal("session_too_brief", 422, 127, "the session is to be refreshed too often")
 BROKEN_OFFER: Final = Refusal("broken_offer", 488, 65, "the body says it is SDP and is no session description")
 REPLACES_MALFORMED: Final = Refusal("replaces_malformed", 400, 21, "the Replaces cannot be read, or there are two")
 REPLACED_UNKNOWN: Final = Refusal("replaced_unknown", 481, 21, "no call of ours is the one to be replaced")
@@ -55,10 +56,11 @@ REPLACED_IS_OVER: Final = Refusal("replaced_is_over", 603, 21, "the call to be r
 REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "calls are not replaced here")
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
-    DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, BROKEN_OFFER, REPLACES_MALFORMED, REPLACED_UNKNOWN,
-    REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN, TRUNK_TO_TRUNK,
-    NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE, TRUNK_FULL,
-    TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED, NO_CREDIT,
+    DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, SESSION_TOO_BRIEF, BROKEN_OFFER, REPLACES_MALFORMED,
+    REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN,
+    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE,
+    TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED,
+    NO_CREDIT,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {

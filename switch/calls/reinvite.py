@@ -1,20 +1,27 @@
 """A re-INVITE carried from one leg to the other: hold, resume, codec change (RFC 3261 14).
 
 The exchange relays the offer and the answer, so that media stays between the two ends. One at a time per call: a
-second one meets 491 or 500. A re-INVITE without an offer waits for the ACK, which then carries the answer.
+second one meets 491 or 500. A re-INVITE without an offer waits for the ACK, which then carries the answer. It has a
+Timer C of its own (16.6 step 11): an end that rings on it for ever is asked to stop.
 """
 
 from typing import TYPE_CHECKING, Final
 
-from switch.calls.passing import Body, body_of, only_listed, passed_fields, passed_response, put_body
+from switch.calls.agreed import agreed
+from switch.calls.own_request import DIALOG_IS_GONE, OwnRequest
+from switch.calls.passing import CHALLENGES, NO_BODY, Body, body_of, passed_response, put_body
 from switch.sip.message import Request, Response, make_response
 
 if TYPE_CHECKING:
     from switch.calls.leg import Leg
     from switch.sip.invite_server import InviteServerTransaction
-    from switch.sip.stack import ClientTransaction, ServerTransaction
+    from switch.sip.stack import ServerTransaction
+    from switch.sip.timers import Timer
 
-RETRY_AFTER_S: Final = 3  # RFC 3261 14.2: a random value of 0 to 10 s; the middle is as good where we need no spread
+RETRY_AFTER_S: Final = (
+    3  # RFC 3261 14.2: a random value of 0 to 10 s; the middle is as good where we need no spread
+)
+TIMER_C_S: Final = 180.0
 
 
 def refuse_with_retry(transaction: "ServerTransaction", request: Request, now: float) -> None:
@@ -30,8 +37,11 @@ class Reinvite:
         "_abandoned",
         "_ack_body",
         "_ack_cseq",
-        "_client",
+        "_ask",
+        "_late_offer",
+        "_offer",
         "_target_cseq",
+        "_timer_c",
         "origin",
         "request",
         "target",
@@ -45,7 +55,18 @@ class Reinvite:
         self.target = target
         self.transaction = transaction
         self.request = request
-        self._client: ClientTransaction | None = None
+        self._offer = body_of(request)
+        self._late_offer = NO_BODY  # the target's, where the origin made none
+        assert target.dialog is not None
+        self._ask = OwnRequest(
+            target,
+            target.dialog,
+            "INVITE",
+            target.session_request_fields(request),
+            self._offer,
+            self._on_answer,
+        )
+        self._timer_c: Timer | None = None
         self._target_cseq = 0
         self._ack_cseq: int | None = None
         self._ack_body: Body | None = None
@@ -53,9 +74,13 @@ class Reinvite:
 
     def start(self, now: float) -> None:
         self.transaction.user_data = self
-        self.origin.reinvite = self
-        self.target.reinvite = self
-        self._send(now)
+        self.origin.open_offer = self
+        self.target.open_offer = self
+        self._timer_c = self.target.board.timers.start(now, TIMER_C_S, self._on_timer_c)
+        self._ask.send(now)
+
+    def is_from(self, leg: "Leg") -> bool:
+        return leg is self.origin
 
     def awaits_ack_from(self, leg: "Leg", cseq_number: int) -> bool:
         return leg is self.origin and self._ack_cseq == cseq_number
@@ -63,12 +88,13 @@ class Reinvite:
     def on_ack(self, body: Body) -> None:
         """The origin's ACK. After a re-INVITE without an offer it carries the answer for the target."""
         self._acknowledge(body)
+        agreed(self.target, self._late_offer, self.origin, body)
         self._finish()
 
     def cancel(self, now: float) -> None:
         """The origin gave the re-INVITE up; the target's 487 (or 200) decides."""
-        if self._client is not None and self._ack_cseq is None:
-            self.target.board.stack.cancel(self._client, now)
+        if self._ack_cseq is None:
+            self._ask.cancel(now)
 
     def abandon(self, now: float) -> None:
         """The call is over: whatever was asked is answered 487."""
@@ -77,84 +103,70 @@ class Reinvite:
         self._abandoned = True
         if self._ack_cseq is None:
             self.transaction.respond(make_response(self.request, 487), now)
-            if self._client is not None:
-                # A peer that never answers, not even after its BYE, would keep the transaction for ever.
-                self.target.board.stack.cancel(self._client, now)
+            # A peer that never answers, not even after its BYE, would keep the transaction for ever.
+            self._ask.cancel(now)
         elif self._ack_body is None:
             self._acknowledge(Body())
         self._finish()
 
-    def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
-        if response.status < 200:
-            return
-        if response.status < 300:
-            self._on_accepted(transaction, response, now)
-        elif not self._abandoned and not self._answered_challenge(response, now):
+    def _on_timer_c(self, now: float) -> None:
+        client = self._ask.client
+        if client is not None and client.is_final:
+            # Answered by somebody who is not the other end of this dialog, and by nobody else.
             self._finish()
-            self.transaction.respond(passed_response(self.request, response), now)
-            if response.status in (408, 481):
-                # RFC 3261 12.2.1.2: the other side no longer knows the dialog.
-                self.target.call.on_dialog_lost(self.target, now)
+            self.transaction.respond(make_response(self.request, 500), now)
+        else:
+            self._ask.cancel(now)
 
-    def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
-        if not self._abandoned:
-            self._finish()
-            self.transaction.respond(make_response(self.request, 408), now)
+    def _on_answer(self, status: int, response: Response | None, now: float) -> None:
+        if response is not None and response.is_success:
+            self._on_accepted(response, now)
+            return
+        if self._abandoned:
+            return
+        self._finish()
+        if response is None:
+            self.transaction.respond(make_response(self.request, status), now)
+        elif self._ask.is_cancelled and status in CHALLENGES:
+            self.transaction.respond(make_response(self.request, 487), now)
+        else:
+            self.transaction.respond(passed_response(self.request, response), now)
+        if status in DIALOG_IS_GONE:
             self.target.call.on_dialog_lost(self.target, now)
 
-    def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
-        if not self._abandoned:
-            self._finish()
-            self.transaction.respond(make_response(self.request, 503), now)
-
-    def _send(self, now: float, credentials: tuple[str, str] | None = None) -> None:
-        target = self.target
-        dialog = target.dialog
-        assert dialog is not None
-        relayed = dialog.create_request("INVITE", contact=target.contact)
-        fields = passed_fields(self.request)
-        if target.trunk is not None:
-            fields = only_listed(fields, target.trunk.pass_headers)
-        for name, value in fields:
-            relayed.headers.add(name, value)
-        if credentials is not None:
-            relayed.headers.add(*credentials)
-        put_body(relayed, body_of(self.request))
-        self._target_cseq = relayed.cseq.number
-        self._client = target.board.stack.send_request(relayed, target.flow, self, now)
-
-    def _answered_challenge(self, response: Response, now: float) -> bool:
-        assert self._client is not None
-        credentials = self.target.challenge.answer(self._client.request, response)
-        if credentials is None:
-            return False
-        self._send(now, credentials)
-        return True
-
-    def _on_accepted(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
+    def _on_accepted(self, response: Response, now: float) -> None:
         dialog = self.target.dialog
         assert dialog is not None
-        if transaction.is_repeat(response) or self._ack_cseq is not None:
-            # Once more, or with a To tag that is not the dialog's: the first one was passed on.
+        if response.to_tag != dialog.remote_tag:
+            return  # no answer of this dialog's, whoever wrote it
+        if self._ack_cseq is not None:
             if self._ack_body is not None:
                 self._acknowledge(self._ack_body)
             return
-        dialog.refresh_target(response.contact)
-        self.target.aim(now)
+        self._target_cseq = response.cseq.number
         if self._abandoned:
             self._acknowledge(Body())
             return
-        if self.request.body:
+        dialog.refresh_target(response.contact)
+        self.target.aim(now)
+        self.target.session.conclude(response, now)
+        body = body_of(response)
+        if self._offer:
             self._acknowledge(Body())
-        if self.origin.dialog is not None:
-            self.origin.dialog.refresh_target(self.request.contact)
-            self.origin.aim(now)
+            agreed(self.origin, self._offer, self.target, body)
+        else:
+            self._late_offer = body
+        origin = self.origin
+        if origin.dialog is not None:
+            origin.dialog.refresh_target(self.request.contact)
+            origin.aim(now)
         self._ack_cseq = self.request.cseq.number
         answer = make_response(self.request, response.status, response.reason)
-        answer.headers.add("contact", self.origin.contact)
-        put_body(answer, body_of(response))
+        for name, value in origin.session_answer_fields(self.request, now):
+            answer.headers.add(name, value)
+        put_body(answer, body)
         self.transaction.respond(answer, now)
-        if self.request.body:
+        if self._offer:
             self._finish()
 
     def _acknowledge(self, body: Body) -> None:
@@ -167,7 +179,9 @@ class Reinvite:
         target.board.stack.send_ack(ack, target.flow)
 
     def _finish(self) -> None:
-        if self.origin.reinvite is self:
-            self.origin.reinvite = None
-        if self.target.reinvite is self:
-            self.target.reinvite = None
+        if self._timer_c is not None:
+            self._timer_c.cancel()
+        if self.origin.open_offer is self:
+            self.origin.open_offer = None
+        if self.target.open_offer is self:
+            self.target.open_offer = None

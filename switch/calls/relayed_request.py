@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from switch.calls.passing import body_of, only_listed, passed_fields, passed_response, put_body
+from switch.calls.passing import body_of, passed_response, put_body
 from switch.sip.message import Request, Response, make_response
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ class RelayedRequest:
         target = self.target
         assert target.dialog is not None
         relayed = target.dialog.create_request(self.request.method, contact=None)
-        fields = passed_fields(self.request)
-        if target.trunk is not None:
-            fields = only_listed(fields, target.trunk.pass_headers)
-        for name, value in fields:
+        for name, value in target.passed_to_peer(self.request):
             relayed.headers.add(name, value)
         put_body(relayed, body_of(self.request))
         target.board.stack.send_request(relayed, target.flow, self, now)
@@ -35,6 +32,7 @@ class RelayedRequest:
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if response.status < 200:
             return
+        self.target.last_seen_at = now
         answer = passed_response(self.request, response)
         put_body(answer, body_of(response))
         self.transaction.respond(answer, now)

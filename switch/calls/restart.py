@@ -1,7 +1,7 @@
 """The first turn of a new process: what the journal still had open is ended and hung up, before the first INVITE.
 
-Also the key by which a process recognises Call-IDs that an earlier one made: without it a phone that answers while the
-exchange is down would talk to nobody.
+Also the key by which a process recognises Call-IDs that an earlier one made: without it a phone that answers while
+the exchange is down would talk to nobody.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,11 @@ from switch.sip.dialog import Dialog
 
 SIGNING_KEY: Final = "signing-key"
 SIGNATURE_BYTES: Final = 6  # 48 bits: enough that a stranger's 200 is not taken for an answer to us
+
+# The journal keeps a dialog as it was at the answer; re-INVITEs, UPDATEs and refreshes have counted on since. A gap
+# is no harm (RFC 3261 12.2.2), while a number used before would be taken for an old request, and the call would run
+# on.
+CSEQ_LEAP: Final = 10_000
 
 
 def signing_key(
@@ -61,6 +66,7 @@ def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float
             trunk = board.trunks.trunk_at(flow.remote_host, flow.remote_port)
             if trunk is None and (first := dialog.fallback_flow) is not None:
                 trunk = board.trunks.trunk_at(first.remote_host, first.remote_port)
+            dialog.local_cseq += CSEQ_LEAP
             bye = Bye(board.stack, dialog, CarrierChallenge(trunk, board.tokens), pending.one_done)
             bye.send(now, format_reason(41, "the exchange restarted"))
 

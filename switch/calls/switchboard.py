@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Put = tuple[str, bytes | None]
 _encode: Final = msgspec.msgpack.Encoder().encode
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS, REGISTER, SUBSCRIBE, PUBLISH, MESSAGE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, REGISTER, SUBSCRIBE, PUBLISH, MESSAGE"
 USER_AGENT: Final = "Offhook"
 
 
@@ -158,9 +158,12 @@ class Switchboard:
     def leg_of(self, request: Request) -> "Leg | None":
         """The leg whose dialog an in-dialog request belongs to: all three of its ids must match (12.2.2)."""
         leg = self.legs.get((request.call_id, request.to_tag or ""))
-        if leg is None or leg.dialog is None or leg.dialog.remote_tag != (request.from_tag or ""):
+        if leg is None:
             return None
-        return leg
+        remote_tag = request.from_tag or ""
+        dialog = leg.dialog
+        is_ours = leg.has_early_dialog(remote_tag) if dialog is None else dialog.remote_tag == remote_tag
+        return leg if is_ours else None
 
     def dialog_leg(self, dialog: Dialog) -> "Leg | None":
         return self.legs.get((dialog.call_id, dialog.local_tag))

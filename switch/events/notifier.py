@@ -113,8 +113,8 @@ class Notifier:
         status = subscription.dialog.accept_request(request)
         if status is not None:
             transaction.respond(make_response(request, status), now)
-        elif "require" in request.headers:
-            transaction.respond(refuse_extensions(request), now)
+        elif (refused := refuse_extensions(request)) is not None:
+            transaction.respond(refused, now)
         elif request.method == "SUBSCRIBE":
             self._resubscribe(transaction, request, subscription, flow, now)
         elif request.method == "OPTIONS":

@@ -1,4 +1,4 @@
-"""What a REGISTER says of the way back to the phone: Path (RFC 3327), outbound's flows (RFC 5626), its option tags.
+"""What a REGISTER says of the way back to the phone: Path (RFC 3327), outbound's flows (RFC 5626).
 
 - PATH is a list of proxies that requests to the phone shall pass, and becomes their Route set. It never says where
   they are sent: that is the flow that the REGISTER came from, which is the proxy's where there is one in front. So
@@ -15,23 +15,15 @@ from typing import Final
 from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
 from switch.sip.message import Request
+from switch.sip.option_tags import OUTBOUND, names
 from switch.sip.uri import SipUri, parse_name_addr
 
-# What a proxy or phone may require of the registrar.
-EXTENSIONS: Final = frozenset({"path", "outbound", "gruu"})
 # A phone is behind one or two edge proxies; each REGISTER would make all of them a header of each call.
 PATH_HOPS_MAX: Final = 8
 PATH_CHARS_MAX: Final = 1024
 REG_ID_MAX: Final = 2**31 - 1
 # What a phone on TCP would do by itself (4.4.1). The edge holds a silent connection far longer.
 FLOW_TIMER_S: Final = 120
-
-
-def lacking_extensions(request: Request) -> list[str]:
-    """The option tags that this REGISTER requires and nobody here knows (RFC 3261 8.2.2.3)."""
-    headers = request.headers
-    required = [*headers.tokens("require"), *headers.tokens("proxy-require")]
-    return [tag for tag in required if tag.lower() not in EXTENSIONS]
 
 
 def read_path(request: Request) -> tuple[str, ...]:
@@ -51,7 +43,7 @@ def read_path(request: Request) -> tuple[str, ...]:
 
 def does_outbound(request: Request, flow: Flow, path: tuple[str, ...]) -> bool:
     """Whether the flows of phones are told apart by reg-id here."""
-    if not supports(request, "outbound"):
+    if not supports(request, OUTBOUND):
         return False
     if path:
         # The last is of the proxy that the phone speaks to: each one writes itself before those that are there.
@@ -61,8 +53,7 @@ def does_outbound(request: Request, flow: Flow, path: tuple[str, ...]) -> bool:
 
 
 def supports(request: Request, tag: str) -> bool:
-    headers = request.headers
-    return "supported" in headers and any(found.lower() == tag for found in headers.tokens("supported"))
+    return names(request.headers, "supported", tag)
 
 
 def read_reg_id(text: str | None) -> int:

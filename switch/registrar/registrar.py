@@ -33,6 +33,7 @@ from switch.sip.flow import Flow
 from switch.sip.grammar import quote, unquote
 from switch.sip.host import bare_host
 from switch.sip.message import Request
+from switch.sip.option_tags import GRUU, OUTBOUND
 from switch.sip.uri import NameAddr, SipUri, Uri, parse_uri, uris_equal
 
 # Contacts in one request: every one an AOR may have, and as many to take away. More than this is no phone.
@@ -224,7 +225,7 @@ class Registrar:
         is_flow: bool = False,
     ) -> RegisterResult:
         """10.3 step 8: every binding there is now, with what is left of its time; and what the way back is."""
-        gruus = self._gruus if supports(request, "gruu") else None
+        gruus = self._gruus if supports(request, GRUU) else None
         bindings = self._bindings.of(user, now)
         headers = [
             ("Contact", _format(binding, now) + _names(binding, gruus, is_flow=is_flow))
@@ -234,8 +235,8 @@ class Registrar:
             headers += [("Path", value) for value in request.headers.values("path")]
         if is_flow:
             headers += [
-                ("Require", "outbound"),
-                ("Supported", "outbound"),
+                ("Require", OUTBOUND),
+                ("Supported", OUTBOUND),
                 ("Flow-Timer", str(FLOW_TIMER_S)),
             ]
         return RegisterResult(200, "OK", headers, changed, evicted)

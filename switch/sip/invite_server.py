@@ -14,6 +14,7 @@ from switch.sip.flow import Flow
 from switch.sip.layer import ANSWERED, TransactionLayer, add_to_tag
 from switch.sip.matching import MergeKey, ServerKey, ack_key
 from switch.sip.message import Request, Response, format_message, make_response
+from switch.sip.reliable_provisional import ReliableProvisional
 from switch.sip.timers import (
     T2_S,
     TIMER_G_S,
@@ -57,6 +58,7 @@ class InviteServerTransaction:
         "_layer",
         "_lifetime",
         "_merge_key",
+        "_reliable",
         "_repeat",
         "_to_tag",
         "flow",
@@ -90,6 +92,7 @@ class InviteServerTransaction:
         self._to_tag: str | None = None  # of the 2xx, which is too large to keep for Timer L
         self._accepted: AcceptedResponse | None = None
         self._interval_s = TIMER_G_S
+        self._reliable: ReliableProvisional | None = None
         self._repeat: Timer | None = None
         self._lifetime: Timer | None = None
         self._merge_key = merge_key
@@ -149,7 +152,22 @@ class InviteServerTransaction:
                 self._repeat = layer.timers.start(now, TIMER_G_S, self._on_timer_g)
             self._lifetime = layer.timers.start(now, TIMER_H_S, self._on_timer_h)
         if status >= 200:
+            self.acknowledge_provisional()
             self.request = ANSWERED
+
+    def respond_reliably(self, response: Response, now: float, on_missing: Callable[[float], None]) -> None:
+        """Send a provisional that has Require: 100rel and RSeq, and repeat it until `acknowledge_provisional` or
+        the final response. After 64*T1 `on_missing` is told, and the TU refuses the INVITE (RFC 3262 3).
+        """
+        self.acknowledge_provisional()
+        self.respond(response, now)
+        self._reliable = ReliableProvisional(self._layer, self._data, self.response_flow, now, on_missing)
+
+    def acknowledge_provisional(self) -> None:
+        """The PRACK came: repeat the reliable provisional no more."""
+        if self._reliable is not None:
+            self._reliable.stop()
+            self._reliable = None
 
     def stop_repeating(self) -> None:
         """The dialog ended without the ACK (BYE came first): repeat the 2xx no more and do not report it

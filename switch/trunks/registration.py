@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from switch.calls.carrier_challenge import CarrierChallenge
+from switch.calls.passing import Fields
 from switch.sip.errors import SipParseError
 from switch.sip.flow import Flow
 from switch.sip.headers import Headers
@@ -345,7 +346,7 @@ class Registration:
             self._enter(RegistrationState.REGISTERING, now)
         self._send(self._expires_s, now)
 
-    def _send(self, expires_s: int, now: float, credentials: tuple[str, str] | None = None) -> None:
+    def _send(self, expires_s: int, now: float, credentials: Fields | None = None) -> None:
         assert self.flow is not None
         assert self.endpoint is not None
         self._cseq += 1
@@ -364,8 +365,8 @@ class Registration:
                 "User-Agent: Offhook",
             ]
         )
-        if credentials is not None:
-            headers.add(*credentials)
+        for field in credentials or ():
+            headers.add(*field)
         request = Request("REGISTER", f"sip:{domain}", headers)
         self._transaction = self._stack.send_request(request, self.flow, self, now)
 

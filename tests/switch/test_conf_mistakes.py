@@ -66,6 +66,11 @@ MISTAKES = {
         "[prepaid]\nreserve_ahead_s = 30\nrenew_before_s = 30\n",
         "offhook.toml:3: prepaid.renew_before_s: found 30, expected less than reserve_ahead_s, which is 30",
     ),
+    "a session shorter than anybody may ask for": (
+        "offhook.toml",
+        "[calls]\nsession_expires_s = 60\n",
+        "offhook.toml:2: calls.session_expires_s: found 60, expected 0 for never, or at least 90",
+    ),
     "minimum above maximum": (
         "offhook.toml",
         "[registrar]\nmax_expires_s = 100\nmin_expires_s = 200\n",

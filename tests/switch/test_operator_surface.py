@@ -110,17 +110,6 @@ def test_the_status_says_what_was_set_aside_and_who_could_not_log_in(house: Hous
     assert status["logins"] == {"ok": 2, "wrong": 1}
 
 
-def test_the_status_names_the_quirks_that_were_met(house: House, alice: Phone) -> None:
-    assert ask(house, command="status")["result"]["quirks"] == {}
-    house.exchange.receive(
-        b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
-        b"To: <sip:example.com>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n",
-        house.link.flow(EXCHANGE, ("192.0.2.9", 5060)),
-        house.clock.now,
-    )
-    assert ask(house, command="status")["result"]["quirks"] == {"no-content-length": 1}
-
-
 def test_trunks_are_shown_with_their_health_their_names_and_their_registration() -> None:
     registered = Trunk(
         name="registered",
@@ -148,6 +137,17 @@ def test_trunks_are_shown_with_their_health_their_names_and_their_registration()
     assert series['offhook_trunk_up{address="udp:192.0.2.50:5060",trunk="plain"}'] == 1
     assert series['offhook_trunk_registered{trunk="registered"}'] == 0
     assert series["offhook_dns_names"] == 1
+
+
+def test_the_status_names_the_quirks_that_were_met(house: House, alice: Phone) -> None:
+    assert ask(house, command="status")["result"]["quirks"] == {}
+    house.exchange.receive(
+        b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n"
+        b"To: <sip:example.com>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n",
+        house.link.flow(EXCHANGE, ("192.0.2.9", 5060)),
+        house.clock.now,
+    )
+    assert ask(house, command="status")["result"]["quirks"] == {"no-content-length": 1}
 
 
 def test_an_operator_ends_a_call(house: House, alice: Phone) -> None:

@@ -36,21 +36,24 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     board.journal.is_failed = True
     heard: list[str] = []
 
-    def call(uri: str, max_forwards: str = "70", body: bytes = OFFER) -> None:
+    def call(
+        uri: str, max_forwards: str = "70", extra: list[tuple[str, str]] = (), body: bytes = OFFER
+    ) -> None:
         before = len(house.journal.cdrs())
-        transaction = alice.invite("", uri=uri, body=body)
+        transaction = alice.invite("", uri=uri, extra=extra, body=body)
         transaction.request.headers.set("max-forwards", max_forwards)
         house.link.run(1.0)
         rows = house.journal.cdrs()[before:]
         heard.append(rows[0].outcome)
 
     elsewhere = "sip:*21@elsewhere.example"
-    broken_offer = b"v="
-    call(elsewhere, body=broken_offer)
+    broken_offer, brief = b"v=", [("session-expires", "30")]
+    call(elsewhere, extra=brief, body=broken_offer)
     board.is_draining = False
-    call(elsewhere, body=broken_offer)
+    call(elsewhere, extra=brief, body=broken_offer)
     del board.calls["another"]
-    call(elsewhere, body=broken_offer)
+    call(elsewhere, extra=brief, body=broken_offer)
+    call(f"sip:nonsense!@{DOMAIN}", extra=brief, body=broken_offer)
     call(f"sip:nonsense!@{DOMAIN}", body=broken_offer)
     call(f"sip:nonsense!@{DOMAIN}")
     call(f"sip:*21*01632960009%23@{DOMAIN}")
@@ -93,10 +96,11 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     call(away)
 
     rungs = [
-        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.BROKEN_OFFER, refusal.UNRECOGNISED,
-        refusal.SERVICE_UNKNOWN, refusal.ACCOUNT_MISSING, refusal.SUSPENDED, refusal.LINE_FULL, refusal.ACCOUNT_FULL,
-        refusal.LINE_TOO_FAST, refusal.NOT_IN_USE, refusal.TRUNK_FULL, refusal.NOT_REGISTERED, refusal.CALLEE_FULL,
-        refusal.NO_TARIFF, refusal.VAT_MISMATCH, refusal.NO_RATE, refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
+        refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.SESSION_TOO_BRIEF, refusal.BROKEN_OFFER,
+        refusal.UNRECOGNISED, refusal.SERVICE_UNKNOWN, refusal.ACCOUNT_MISSING, refusal.SUSPENDED,
+        refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.LINE_TOO_FAST, refusal.NOT_IN_USE, refusal.TRUNK_FULL,
+        refusal.NOT_REGISTERED, refusal.CALLEE_FULL, refusal.NO_TARIFF, refusal.VAT_MISMATCH, refusal.NO_RATE,
+        refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
     ]  # fmt: skip
     assert heard == [rung.label for rung in rungs]
     assert [IN_ORDER.index(rung) for rung in rungs] == sorted(IN_ORDER.index(rung) for rung in rungs)

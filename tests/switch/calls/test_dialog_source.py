@@ -7,6 +7,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.flow import TCP, UDP, Flow
 from switch.sip.message import Response, format_message
 from switch.sip.parser import parse_message
+from tests.switch.calls.test_update import an_early_call
 from tests.switch.house import ANSWER, EXCHANGE, House, Phone, make_conf, make_line, make_trunk
 from tests.switch.strangers import Stranger, flow_from
 
@@ -78,7 +79,7 @@ def is_up(house: House) -> bool:
     return bool(house.exchange.board.calls)
 
 
-@pytest.mark.parametrize("method", ["BYE", "INVITE", "INFO", "OPTIONS", "UPDATE"])
+@pytest.mark.parametrize("method", ["BYE", "INVITE", "INFO", "OPTIONS", "UPDATE", "PRACK"])
 def test_right_tags_from_elsewhere_are_challenged_and_nothing_happens(
     house: House, call: Dialog, bob: Phone, method: str
 ) -> None:
@@ -188,6 +189,31 @@ def test_one_large_request_over_tcp_does_not_take_the_call_off_a_registered_flow
     leg = next(leg for leg in house.exchange.board.legs.values() if leg.index == 0)
     assert leg.flow.transport == UDP
     assert house.exchange.dialog_screening.moved == 0
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "PRACK"])
+def test_tags_of_a_phone_that_rings_are_challenged_from_elsewhere_and_its_move_is_followed(
+    method: str,
+) -> None:
+    house, _, bob = an_early_call()
+    assert bob.early is not None
+    stranger = Elsewhere(house, ELSEWHERE)
+    answer = stranger.say(bob.early, method)
+    assert answer is not None and answer.status == 407
+    answer = stranger.say_with_login(bob.early, method, "bob")
+    assert answer is not None and answer.status == (200 if method == "UPDATE" else 481)
+    house.run(5)  # Bob answers from where he was, to the INVITE that he got there
+    leg = house.exchange.board.leg_of(bob.early.create_request("BYE", contact=None))
+    assert leg is not None and leg.dialog is not None
+    assert leg.flow == leg.dialog.flow == stranger.flow
+
+
+def test_a_phone_that_rings_is_heard_without_a_challenge_where_it_is() -> None:
+    house, _, bob = an_early_call()
+    bob.update()
+    house.run(1)
+    assert bob.statuses == [200]
+    assert house.exchange.dialog_screening.challenged == 0
 
 
 # Carriers
@@ -319,6 +345,17 @@ def test_more_requests_than_any_phone_sends_are_refused_with_a_time_to_wait(
     assert phone.say(call, "INFO") is None  # it waits for Bob's answer
     answer = phone.say(call, "BYE")
     assert answer is not None and answer.status == 200
+
+
+def test_who_has_only_the_tags_cannot_use_up_the_peers_requests(
+    house: House, call: Dialog, alice: Phone, bob: Phone
+) -> None:
+    stranger = Elsewhere(house, ELSEWHERE)
+    answers = [stranger.say(call, "INFO") for _ in range(200)]
+    assert {answer.status for answer in answers if answer is not None} == {407}
+    Elsewhere(house, alice.address).say(call, "INFO")
+    house.run(1)
+    assert len(bob.requests_of("INFO")) == 1
 
 
 def test_digits_sent_ten_a_second_are_never_refused() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from switch.calls.callee_leg import LegOutcome
-from switch.calls.hunt import UNREACHABLE, Hunt, best_outcome, may_fail_over
+from switch.calls.hunt import UNREACHABLE, Hunt, best_outcome, may_fail_over, status_for_caller
 from switch.calls.target import TrunkTarget
 from switch.sip.flow import Flow
 from tests.switch.house import make_trunk
@@ -61,3 +61,29 @@ def test_stages_come_in_order_and_end() -> None:
     assert hunt.next_stage() == [TRUNK, TRUNK]
     assert not hunt.is_serial
     assert hunt.next_stage() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "heard"),
+    [
+        (500, 1, 404),  # a gateway that says in Reason what its status does not
+        (503, 17, 486),
+        (503, 34, 500),
+        (503, 41, 500),
+        (502, 38, 502),
+        (480, 17, 480),
+        (404, 17, 404),
+        (302, 23, 480),
+        (401, 21, 500),
+        (420, 127, 500),
+        (421, 127, 500),
+        (422, 127, 500),
+        (494, 127, 500),
+        (415, 79, 415),
+        (488, 65, 488),
+        (493, 41, 493),
+        (603, 21, 603),
+    ],
+)
+def test_what_the_caller_hears_of_a_refusal(status: int, cause: int, heard: int) -> None:
+    assert status_for_caller(LegOutcome(status, cause, "")) == heard

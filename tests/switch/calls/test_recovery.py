@@ -72,6 +72,22 @@ def test_a_call_that_was_up_is_charged_to_the_last_heartbeat_and_hung_up() -> No
     again.assert_clean()
 
 
+def test_the_bye_after_a_crash_is_above_all_that_was_counted_since_the_answer() -> None:
+    """Refreshes of the session are not journalled; a CSeq used before would be an old request to the phone."""
+    house = make_house()
+    alice, carrier = call_up(house)
+    for _ in range(5):  # as long as a call lasts that the balance pays for
+        for leg in list(house.exchange.board.legs.values()):
+            leg.refresh(house.clock.now)
+        house.run(1)
+    used = max(request.cseq.number for request in carrier.requests)
+    assert used == 5
+    again = crash(house)
+    again.run(5)
+    assert carrier.requests_of("BYE")[0].cseq.number > used
+    assert alice.requests_of("BYE")[0].cseq.number > max(r.cseq.number for r in alice.requests[:-1])
+
+
 def test_recovering_twice_comes_to_the_same() -> None:
     house = make_house()
     call_up(house)

@@ -264,7 +264,7 @@ def test_only_listed_headers_go_to_a_trunk() -> None:
 
 # What each leg has of its own, and what the exchange says of itself.
 OF_THE_LEG = {"via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "content-length"}
-OF_THE_EXCHANGE = {"allow", "user-agent"}
+OF_THE_EXCHANGE = {"allow", "supported", "session-expires", "user-agent"}
 REFUSED = {"require", "proxy-require", "replaces"}  # 420, 481 before anything is sent on
 OF_THE_LOGIN = {"authorization", "proxy-authorization"}
 # Named here too, so that none can be forgotten there.
@@ -292,6 +292,8 @@ def test_no_field_of_ours_crosses_whatever_a_trunk_lists(from_: str, to: str) ->
     sent = (OURS | ADDRESSES | OF_THE_LOGIN | {"privacy"}) - OF_THE_LEG - REFUSED - set(BODY_HEADERS)
     if from_ == "line":
         sent -= OF_THE_LOGIN  # the phone writes its own
+    else:
+        sent -= {"diversion", "history-info"}  # a carrier is believed (test_invite_fields.py)
     values = dict.fromkeys(sent, "marker") | dict.fromkeys(sent & ADDRESSES, "<sip:marker@192.0.2.9;lr>")
     extra = [*(values | {"expires": "4711"}).items(), ("x-marker", "may pass")]
     caller, callee = alice if from_ == "line" else one, one if to == "trunk" else bob
@@ -507,6 +509,56 @@ def test_every_request_of_a_call_may_be_challenged() -> None:
     alice.hang_up()
     house.run(40)
     assert carrier.users == ["offhook"] * 5
+    house.assert_clean()
+
+
+class GuardedCarrier(Phone):
+    """A proxy that asks for credentials (407) before a gateway that does, too (401)."""
+
+    def __init__(self, house: House, host: str) -> None:
+        super().__init__(house, "carrier", (host, 5060))
+        self.guards = [
+            (407, "proxy-", DigestAuthority("proxy.example", b"k" * 32, nonce_lifetime_s=60)),
+            (401, "", DigestAuthority("gateway.example", b"g" * 32, nonce_lifetime_s=60)),
+        ]
+
+    def on_request(self, transaction, request: Request, flow, now: float) -> None:
+        for status, kind, authority in self.guards if request.method in ("INVITE", "BYE") else ():
+            realm = authority.realm
+            verdict = authority.verify(
+                request,
+                request.headers.get_all(f"{kind}authorization"),
+                now,
+                lambda user, realm=realm: Ha1s(ha1(user, realm, "open sesame", MD5), ""),
+            )
+            if verdict.outcome is not Outcome.OK:
+                response = make_response(request, status, to_tag="challenge")
+                name = "proxy-authenticate" if kind else "www-authenticate"
+                response.headers.add(name, authority.challenges(now, (MD5,), stale=False)[0])
+                self.requests.append(request)
+                transaction.respond(response, now)
+                return
+        super().on_request(transaction, request, flow, now)
+
+
+def test_a_proxy_and_a_gateway_may_both_ask() -> None:
+    """A 407, then a 401: the third request has the answers to both (RFC 3261 22.3)."""
+    house, alice = house_with_login()
+    carrier = GuardedCarrier(house, FIRST)
+    alice.invite("01632960123")
+    house.run(3)
+    assert alice.statuses[-1] == 200
+    alice.send_in_dialog("INVITE", OFFER)
+    house.run(1)
+    assert alice.statuses[-1] == 200
+    alice.hang_up()
+    house.run(40)
+    tries = [(r.method, "proxy-authorization" in r.headers, "authorization" in r.headers) for r in carrier.requests]
+    assert tries == [
+        (method, *sent)
+        for method in ("INVITE", "INVITE", "BYE")
+        for sent in ((False, False), (True, False), (True, True))
+    ]
     house.assert_clean()
 
 

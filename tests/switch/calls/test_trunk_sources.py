@@ -93,7 +93,8 @@ def test_an_ipv6_source_is_written_as_it_is_read(
     network = masked(int(address), prefix_bits, IPV6_BITS)
     made = Source(network, prefix_bits, port, True)
     assert ipv6_bits(str(address)) == int(address)
-    if address.ipv4_mapped is None and not address.is_link_local:
+    first = ipaddress.IPv6Address(network)
+    if first.ipv4_mapped is None and not first.is_link_local:
         assert read_source(str(made)) == made
 
 

@@ -37,6 +37,7 @@ ping_interval_s = 5
 [calls]
 no_answer_timeout_s = 5
 reaction_timeout_s = 2
+session_expires_s = 90
 """
 TRUNKS = """
 [trunk.carrier_a]
@@ -140,6 +141,8 @@ class Town(LocalExchange):
         reg_id: int = 0,
         watches_mailbox: bool = False,
         publishes: bool = False,
+        requires_100rel: bool = False,
+        session_s: int = 0,
     ) -> PhoneSettings:
         name = name or user
         return PhoneSettings(
@@ -157,6 +160,8 @@ class Town(LocalExchange):
             reg_id=reg_id,
             watches_mailbox=watches_mailbox,
             publishes=publishes,
+            requires_100rel=requires_100rel,
+            session_s=session_s,
         )
 
     def start_carrier(self, name: str) -> Phone:

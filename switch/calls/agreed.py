@@ -1,0 +1,20 @@
+"""What two ends have last told each other about their media (RFC 3264), kept on their legs.
+
+Nobody here reads it. It is there to be said again: to refresh a session (refresh.py), and to see that an offer is the
+last one once more (`Leg.repeats_its_offer`).
+"""
+
+from typing import TYPE_CHECKING
+
+from switch.calls.passing import Body
+
+if TYPE_CHECKING:
+    from switch.calls.leg import Leg
+
+
+def agreed(offerer: "Leg", offer: Body, answerer: "Leg", answer: Body) -> None:
+    """An offer and its answer have crossed. An empty one leaves what was."""
+    if offer:
+        offerer.own_body = answerer.sent_body = offer
+    if answer:
+        answerer.own_body = offerer.sent_body = answer
