@@ -57,7 +57,7 @@ def response_problem(response: Response) -> str | None:
         _ = response.call_id
         method, sender = response.cseq.method, response.from_
         quirks = response.top_via.quirks | sender.quirks | response.to.quirks
-        if "tag" not in sender.params:
+        if sender.params.get("tag") is None:
             quirks |= LOST_FROM_TAG
         if method in CONTACT_MATTERS:
             quirks |= _check_addresses(response)
@@ -73,7 +73,7 @@ def _check_fields(request: Request) -> None:
     """8.1.1: the fields of every request (RFC 2543 had no Max-Forwards), then those in use."""
     via, _, sender, to = request.top_via, request.call_id, request.from_, request.to
     quirks = via.quirks | sender.quirks | to.quirks
-    if "tag" not in to.params:
+    if to.params.get("tag") is None:  # ";tag" without a value is none
         # Who calls and who is called is asked at the start of a dialog; inside one, only the tags are.
         quirks |= sender.parsed_uri.quirks | to.parsed_uri.quirks
     if request.cseq.method != request.method:

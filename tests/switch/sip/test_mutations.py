@@ -57,6 +57,10 @@ FOUND: dict[str, tuple[str, bytes]] = {
         "parser",
         invite_bytes(*[f"Via: SIP/2.0/UDP h{n}, SIP/2.0/UDP i{n}" for n in range(70)], "X: \0"),
     ),
+    "a To with a tag that is none, and a URI that is none": (
+        "parser",
+        invite_bytes("To: <sip:b=>;tag", without="To"),
+    ),
     "codecs of a medium that has none": ("sdp", SDP + b"m=image 49172 udptl t38\r\n"),
     "a connection that is none": ("sdp", SDP + b"c=IN IP4 192.0.2.1 RTP/AVP 0\r\n"),
     "the last hop": ("datagrams", join((1, INVITE.replace(b"Max-Forwards: 70", b"Max-Forwards: 1")))),
