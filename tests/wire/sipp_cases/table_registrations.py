@@ -130,10 +130,15 @@ REGISTRATIONS = (
         id="reg-jp",
         caller=stranger(
             f"{DRACHTIO}uac-register-jp-chars.xml",
-            "401 REGISTER, 200 OPTIONS, 200 OPTIONS, 401 REGISTER",
-            edits=(each('<recv response="403"/>', '<recv response="401"/>'), pauses(1000, 100)),
+            "401 REGISTER, 404 OPTIONS, 404 OPTIONS, 401 REGISTER",
+            edits=(
+                each('<recv response="403"/>', '<recv response="401"/>'),
+                each('<recv response="200"', '<recv response="404"'),
+                pauses(1000, 100),
+            ),
         ),
         is_otherwise=True,
-        why="a REGISTER without a login is challenged, whatever domain it is for: 401, where the script has 403",
+        why="a REGISTER without a login is challenged, whatever domain it is for: 401, where the script has 403; "
+        "OPTIONS for another domain is 404",
     ),
 )
