@@ -18,6 +18,7 @@ from switch.events.limits import MESSAGE_BYTES_MAX, MESSAGES_BURST, MESSAGES_PER
 from switch.registrar.bindings import Binding
 from switch.sip.headers import Headers
 from switch.sip.message import Request, Response, make_response
+from switch.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from switch.calls.admission import Attempt
@@ -35,7 +36,7 @@ class Messaging:
 
     def __init__(self, board: Switchboard) -> None:
         self._board = board
-        self._paces: dict[str, _Pace] = {}
+        self._paces: dict[str, TokenBucket] = {}
         self.counts: Counter[str] = Counter()
 
     def deliver(
@@ -116,31 +117,13 @@ class Messaging:
         if pace is None:
             if len(self._paces) >= SENDERS_MAX:
                 self._paces.clear()
-            pace = self._paces[user] = _Pace(now)
+            pace = self._paces[user] = TokenBucket(MESSAGES_PER_SECOND, MESSAGES_BURST, now)
         return pace.take(now)
 
     def finish(self, transaction: "ServerTransaction", response: Response, now: float) -> None:
         """Answer the sender, and count it."""
         self.counts[str(response.status)] += 1
         transaction.respond(response, now)
-
-
-class _Pace:
-    """A line's allowance: so many at once, then so many a second."""
-
-    __slots__ = ("_at", "_left")
-
-    def __init__(self, now: float) -> None:
-        self._left = float(MESSAGES_BURST)
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        self._left = min(MESSAGES_BURST, self._left + (now - self._at) * MESSAGES_PER_SECOND)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class _Delivery:

@@ -6,6 +6,8 @@ emergency calls never ask.
 
 from typing import Final
 
+from switch.token_bucket import TokenBucket
+
 # A bucket that is full again says nothing and is forgotten; more than this cannot be in use within one second.
 BUCKETS_MAX: Final = 10_000
 
@@ -16,7 +18,7 @@ class CallRates:
     __slots__ = ("_buckets",)
 
     def __init__(self) -> None:
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[str, TokenBucket] = {}
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -24,17 +26,13 @@ class CallRates:
     def take(self, user: str, per_second: int, now: float) -> bool:
         """Whether the line may begin a call now; if so it is counted."""
         bucket = self._buckets.get(user)
-        allowance = float(per_second)
-        if bucket is not None:
-            left, at = bucket
-            allowance = min(allowance, left + (now - at) * per_second)
-        elif len(self._buckets) >= BUCKETS_MAX:
-            self._forget_full(now)
-        if allowance < 1.0:
-            return False
-        self._buckets[user] = (allowance - 1.0, now)
-        return True
+        if bucket is None or bucket.burst != per_second:
+            if len(self._buckets) >= BUCKETS_MAX:
+                self._forget_full(now)
+            bucket = self._buckets[user] = TokenBucket(per_second, per_second, now)
+        return bucket.take(now)
 
     def _forget_full(self, now: float) -> None:
-        """Within a second every bucket fills up, whatever its limit."""
-        self._buckets = {user: bucket for user, bucket in self._buckets.items() if now - bucket[1] < 1.0}
+        self._buckets = {
+            user: bucket for user, bucket in self._buckets.items() if bucket.left(now) < bucket.burst
+        }

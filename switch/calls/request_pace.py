@@ -6,6 +6,8 @@ side. A BYE is never counted. It is made when the first one comes, or when one c
 
 from typing import Final
 
+from switch.token_bucket import TokenBucket
+
 # Digits as INFO come ten a second from a machine that dials for somebody; twenty leaves room for the rest.
 REQUESTS_PER_S: Final = 20.0
 # A number sent at once, or what waited while the network was away.
@@ -16,21 +18,11 @@ RETRY_AFTER_S: Final = 2
 WRONG_LOGINS_MAX: Final = 10
 
 
-class RequestPace:
+class RequestPace(TokenBucket):
     """One leg's."""
 
-    __slots__ = ("_at", "_left", "wrong_logins")
+    __slots__ = ("wrong_logins",)
 
     def __init__(self, now: float) -> None:
-        self._left = BURST
-        self._at = now
+        super().__init__(REQUESTS_PER_S, BURST, now)
         self.wrong_logins = 0
-
-    def take(self, now: float) -> bool:
-        """Whether one more may come now."""
-        self._left = min(BURST, self._left + (now - self._at) * REQUESTS_PER_S)
-        self._at = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True

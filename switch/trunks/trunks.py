@@ -211,7 +211,7 @@ class Trunks:
             target.breaker.try_begins(now)
         carrier = self._carriers.get(target.trunk.name)
         if carrier is not None and carrier.rate is not None:
-            carrier.rate.take(now)
+            carrier.rate.take_anyway(now)
 
     def _skip(self, carrier: Carrier, why: str, now: float) -> Skipped:
         name = carrier.trunk.name
