@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Legs that wait for the first look-up of a name, which takes some seconds at most. One more keeps the INVITE's address.
 AIMING_MAX: Final = 10_000
+# Addresses whose trunk is remembered; beyond it, which takes a flood from many, the table begins anew.
+PLACES_MAX: Final = 16_384
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +77,9 @@ class Trunks:
     """One a process."""
 
     __slots__ = (
-        "_aiming", "_by_token", "_carriers", "_literal_sources", "_network", "_random", "_source_hosts", "_sources",
-        "_stack", "_timers", "_tokens", "health", "large", "leaving", "names", "redirected", "skipped", "unfollowed",
+        "_aiming", "_by_token", "_carriers", "_known_places", "_literal_sources", "_network", "_random",
+        "_source_hosts", "_sources", "_stack", "_timers", "_tokens", "health", "large", "leaving", "names",
+        "redirected", "skipped", "unfollowed",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +101,8 @@ class Trunks:
         self._sources: dict[tuple[str, int], str] = {}
         self._source_hosts: dict[str, str] = {}  # whatever the port: the addresses of `source_names`
         self._literal_sources = TrunkSources(())
+        # Whose each address is that somebody sent from: asked several times a call. None: no trunk's.
+        self._known_places: dict[tuple[str, int], Trunk | None] = {}
         self._by_token: dict[str, Carrier] = {}  # user of our Contact -> whose registration it is
         self._aiming: dict[Wanted, list[Leg]] = {}
         self.names = Names(random, self._name_changed)
@@ -225,10 +230,17 @@ class Trunks:
 
     def trunk_at(self, host: str, port: int) -> "Trunk | None":
         """The trunk that a source address belongs to, or None."""
-        name = self._literal_sources.find(host, port) or self._sources.get((host, port))
+        place = (host, port)
+        known = self._known_places
+        if place in known:
+            return known[place]
+        name = self._literal_sources.find(host, port) or self._sources.get(place)
         if name is None and self._source_hosts:
             name = self._source_hosts.get(host)
-        return None if name is None else self._carriers[name].trunk
+        if len(known) >= PLACES_MAX:
+            known.clear()
+        trunk = known[place] = None if name is None else self._carriers[name].trunk
+        return trunk
 
     def caller_of(self, request: Request, flow: Flow) -> "Trunk | None":
         """The trunk that a request comes from: by its address, or by the Contact that we registered there.
@@ -369,6 +381,7 @@ class Trunks:
         """The first trunk of the file goes before another with the same address."""
         self._sources = {}
         self._source_hosts = {}
+        self._known_places.clear()
         for carrier in self.carriers:
             for host in carrier.source_hosts():
                 self._source_hosts.setdefault(host, carrier.trunk.name)
