@@ -198,10 +198,16 @@ def _callees_on_record(evidence: Evidence) -> Iterable[str]:
     for row in evidence.books.cdrs:
         if row["leg"] > 0:
             legs[row["sip_call_id"]].append(row)
+    recorded = set(legs)
     for attempt in evidence.recorded:
         for callee in attempt.callees:
             rows = legs.pop(callee.call_id, [])
-            if not rows and attempt.answered_at is None and _may_be_lost(callee.invited_at, evidence.kills):
+            # The caller repeats its INVITE, and the next process calls the callee once more.
+            is_called_again = any(
+                other.call_id in recorded for other in attempt.callees if other.call_id != callee.call_id
+            )
+            is_dispensable = attempt.answered_at is None or is_called_again
+            if not rows and is_dispensable and _may_be_lost(callee.invited_at, evidence.kills):
                 continue
             if len(rows) != 1:
                 yield f"attempt {attempt.number}: {len(rows)} records of the callee's leg {callee}"

@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 
 from demo.phone import Phone
-from demo.phone_messages import CallState, MediaState
+from demo.phone_messages import CallState, MediaState, SipSeen
 from tests.wire.phones.baresip import Baresip
-from tests.wire.phones.calling import sent, talk, wait_until_heard
+from tests.wire.phones.calling import header, talk, wait_until_heard
 from tests.wire.phones.records import (
     check_free,
     check_joined,
@@ -116,15 +116,17 @@ def test_it_calls_a_pjsua2_phone(town: Town, baresip: Starter, registered: Regis
 def test_a_pjsua2_phone_calls_it_and_settles_on_one_codec(
     town: Town, baresip: Starter, registered: Registered
 ) -> None:
-    """baresip answers with two codecs; pjsua2 asks for one of them by a re-INVITE of its own."""
+    """baresip answers with two codecs; pjsua2 asks for one of them by UPDATE, which reaches baresip as re-INVITE."""
     alice, dave = registered("alice"), baresip("dave")
     call = alice.dial(town.uri("01632960004"))
     dave.wait_for("CALL_INCOMING")
     dave.accept()
     call.wait_for(CallState.CONFIRMED)
-    town.wait_until("re-INVITE for one codec", lambda: len(sent(alice, "ACK")) == 3)  # 407, answer, re-INVITE
-    [_, _, offer] = sent(alice, "INVITE")
+    [offer] = [seen for seen in alice.trace if seen.is_sent and seen.text.startswith("UPDATE")] or [
+        alice.wait_for(SipSeen, "its UPDATE", lambda seen: seen.is_sent and seen.text.startswith("UPDATE"))
+    ]
     assert "RTP/AVP 0 120" in offer.text
+    alice.wait_for_message("SIP/2.0 200", containing="CSeq: " + (header(offer, "CSeq") or "?"))
     wait_until_heard(call)
     dave.hang_up()
     call.wait_ended()
