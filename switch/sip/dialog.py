@@ -97,7 +97,8 @@ class Dialog:
     def from_response(cls, request: Request, response: Response, flow: Flow) -> "Dialog":
         """The UAC's side (12.1.2), from a response to our request, early when that is provisional.
 
-        A peer that leaves Contact out of its response is reached where the request went.
+        A peer that leaves Contact out of its response is reached where the request went. Its name is the one that we
+        called it by: a response must repeat that, and what another says may be no URI at all.
         """
         contact = response.contact
         local_tag = request.from_tag
@@ -107,7 +108,7 @@ class Dialog:
             local_tag=local_tag,
             remote_tag=response.to_tag,
             local=_without_tag(request.from_),
-            remote=_without_tag(response.to),
+            remote=_without_tag(request.to),
             local_cseq=request.cseq.number,
             remote_cseq=None,
             route_set=_record_routes(response)[::-1],

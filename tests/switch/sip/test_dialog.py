@@ -121,6 +121,16 @@ def test_an_answer_without_contact_is_reached_where_the_invite_went() -> None:
     assert uac(status=183, contact="").remote_target == "sip:b@example.com"
 
 
+@pytest.mark.parametrize("to", ["<[::]>;tag=b", "<tel:>;tag=b", "nobody at all;tag=b"])
+def test_whom_we_called_is_who_we_say_whatever_the_answer_calls_him(to: str) -> None:
+    """12.1.2: the remote URI is that of our own request. An answer's may be none, and our next request would be."""
+    response = answer(invite())
+    response.headers.set("to", to)
+    response.forget()
+    bye = Dialog.from_response(invite(), response, FLOW).create_request("BYE", contact=None)
+    assert bye.headers.get("to") == "<sip:b@example.com>;tag=b"
+
+
 def test_an_invite_without_contact_makes_no_dialog() -> None:
     with pytest.raises(SipParseError, match="Contact") as caught:
         Dialog.from_request(invite(contact=""), "b", FLOW)
