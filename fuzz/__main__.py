@@ -15,6 +15,7 @@ from random import Random
 from fuzz.catalogue import CHOICES, INPUT_BYTES_MAX, INPUT_BYTES_MAX_ELSEWHERE, PARTS, SHARES, TARGETS
 from fuzz.mutations import from_random, mangle
 from fuzz.seeds import dictionary, seeds_of
+from fuzz.sessions import log_only_bugs
 
 HERE = Path(__file__).resolve().parent
 CRASHES = HERE / "crashes"
@@ -29,6 +30,7 @@ PROGRESS_EVERY_S = 30.0
 
 def main() -> int:
     options = _read_options()
+    log_only_bugs()
     names = options.targets or list(TARGETS)
     unknown = [name for name in names if name not in TARGETS]
     if unknown:

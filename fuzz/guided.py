@@ -12,6 +12,7 @@ import atheris
 with atheris.instrument_imports(include=["switch"]):
     from fuzz.catalogue import CHOICES, TARGETS
     from fuzz.mutations import from_random, mangle
+    from fuzz.sessions import log_only_bugs
 
 # How often the count of messages is written: a crash loses no more than this.
 COUNT_EVERY = 256
@@ -20,6 +21,7 @@ COUNT_EVERY = 256
 def main() -> None:
     name, count_file = sys.argv[1], Path(sys.argv[2])
     target = TARGETS[name]
+    log_only_bugs()
     inputs = messages = 0
 
     def run(data: bytes) -> None:
