@@ -268,8 +268,6 @@ class Call:
                 other.cancel(
                     now, COMPLETED_ELSEWHERE, LegOutcome(487, 26, "answered elsewhere", is_ours=True)
                 )
-        if leg.has_offer:
-            leg.acknowledge(NO_BODY)
         self.state = CallState.AWAITING_JOURNAL
         seq = self.board.record([answered_state(self, now)], is_urgent=True)
         if self.reservation is None:
@@ -355,6 +353,8 @@ class Call:
             self._end(Ending("answered", 200, cause or 16, f"the {who} hung up", who), now, reason=reason)
         elif self.state is CallState.AWAITING_JOURNAL:
             # The callee hung up before its answer could be passed on.
+            if self.answered_leg is not None and not self.answered_leg.is_acknowledged:
+                self.answered_leg.acknowledge(NO_BODY)
             self.caller_leg.refuse(480, now, cause=16, words="hung up at once")
             self._end(Ending("unavailable", 480, cause or 16, "the callee hung up at once", "callee"), now)
 
@@ -406,6 +406,11 @@ class Call:
         board = self.board
         board.failpoints.reached("answer_durable")
         self._stop(self._gate_timer)
+        leg = self.answered_leg
+        if leg is not None and leg.has_offer and not leg.is_acknowledged:
+            # Not before: a callee that has its ACK repeats its answer no more, and a process that knows of no answer
+            # would leave it talking to nobody.
+            leg.acknowledge(NO_BODY)
         if self.caller_leg.holds_2xx:
             return  # on_prack comes back here
         self.state = CallState.UP

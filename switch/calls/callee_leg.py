@@ -117,6 +117,10 @@ class CalleeLeg(Leg):
         self._is_heard = False
 
     @property
+    def is_acknowledged(self) -> bool:
+        return self._ack_body is not None
+
+    @property
     def has_offer(self) -> bool:
         """Whether our INVITE carried an SDP offer; if not, the ACK must carry the answer."""
         return self._invitation is not None and bool(self._invitation.body)
