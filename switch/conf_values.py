@@ -22,7 +22,7 @@ from switch.calls.trunk_sources import (
 )
 from switch.conf_files import shown
 from switch.sip.flow import TCP, TLS, UDP
-from switch.sip.host import canonical_ip, host_port, is_link_local, uri_host
+from switch.sip.host import canonical_ip, host_port, is_link_local
 
 # RFC 1035 3.1: a label has 63 octets, a name 253 characters as text.
 HOST_CHARS_MAX = 253
@@ -107,14 +107,6 @@ def read_address(value: object) -> Address:
     if host is None or port is None:
         raise expected
     return Address(host, port)
-
-
-def read_peer_address(value: object) -> Address:
-    """An address that something can be sent to: not 0.0.0.0, not [::]."""
-    address = read_address(value)
-    if address.host in WILDCARDS:
-        raise Expected(f"the address of a peer, not {uri_host(address.host)}")
-    return address
 
 
 def read_optional_address(value: object) -> Address | None:
@@ -353,7 +345,6 @@ def _is_label(label: str) -> bool:
 
 
 Addresses = Annotated[tuple[Address, ...], Reads(list_reader(read_address))]
-PeerAddresses = Annotated[tuple[Address, ...], Reads(list_reader(read_peer_address))]
 OptionalAddress = Annotated[Address | None, Reads(read_optional_address)]
 Sources = Annotated[tuple[Source, ...], Reads(list_reader(read_source))]
 Hosts = Annotated[tuple[str, ...], Reads(list_reader(read_host))]

@@ -43,6 +43,7 @@ class LocalNetwork:
         """`expect_name(transport, host, port, name)` tells the edge; None where there is no edge."""
         self._expect_name = expect_name
         self._listeners = _listeners(conf, udp)
+        self.reach = self._reach()
         self._advertised = str(conf.exchange.advertised_host)
         self._local_for: OrderedDict[str, str] = OrderedDict()
         hosts = {host for listeners in self._listeners.values() for host, _ in listeners}
@@ -59,8 +60,7 @@ class LocalNetwork:
         domains = conf.exchange.domains
         self.domain = uri_host(str(domains[0]) if domains else self._advertised or self._own_address(hosts))
 
-    @property
-    def reach(self) -> Reach:
+    def _reach(self) -> Reach:
         """What trunks can be spoken to by: UDP from a listener, connections through the edge, where there is one; the
         families that we listen on, so that answers find us."""
         families = {"AAAA" if ":" in host else "A" for found in self._listeners.values() for host, _ in found}

@@ -71,7 +71,6 @@ ALLOWED = {
     ("switch/conf_values.py", "read_status_codes"): "4xx, 5xx or 6xx",
     ("switch/door/sources.py", "_network_text"): "an IPv6Address",
     ("switch/edge/connection.py", "_plain"): "a port, as the socket says it",
-    ("switch/edge/edge.py", "source_of"): "an IPv6Address",
     ("switch/edge/websocket_layer.py", "_fail"): "a close code of ours",
     ("switch/failpoints.py", "_look"): "a test's file",
     ("switch/metrics.py", "_records"): "a bool",
@@ -152,6 +151,20 @@ def test_nothing_splits_or_matches_beyond_ascii(source: Path) -> None:
     if source.name == "damage.py":  # SQLite's findings, not a peer's words
         return
     assert list(faults(ast.parse(source.read_text("utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    "source", [source for source in SOURCES if source.parent.name in ("sip", "sdp")], ids=lambda source: source.name
+)
+def test_readers_of_the_wire_say_at_which_characters_they_split(source: Path) -> None:
+    """split() and strip() alone take U+00A0 and its like for white space."""
+    names = ("split", "strip", "lstrip", "rstrip")
+    bare = [
+        node.lineno
+        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        if isinstance(node, ast.Call) and not node.args and getattr(node.func, "attr", "") in names
+    ]
+    assert bare == []
 
 
 def test_the_search_itself_finds_what_it_looks_for() -> None:

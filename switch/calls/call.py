@@ -449,7 +449,7 @@ class Call:
         do: a caller who hears nothing yet would hear a refusal instead.
         """
         self._stage_timer = None
-        if self._hunt.is_last and any(leg.has_reacted for leg in self._active):
+        if self._hunt.is_last and any(not leg.is_silent for leg in self._active):
             return
         outcome = LegOutcome(408, 102, "the trunk did not react in time", is_ours=True)
         for leg in self._active:

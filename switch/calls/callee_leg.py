@@ -64,7 +64,7 @@ SESSION_TRIES_MAX: Final = (
 
 
 class CalleeLeg(Leg):
-    """One target being tried. `has_reacted` from the first provisional response on, be it only 100.
+    """One target being tried.
 
     `prack` is the acknowledgement that the provisional being reported waits for, if it is a reliable one.
     """
@@ -82,7 +82,6 @@ class CalleeLeg(Leg):
         "_min_se_s",
         "_takes_reliable",
         "_transaction",
-        "has_reacted",
         "is_cancelled",
         "is_ringing",
         "local_tag",
@@ -96,7 +95,6 @@ class CalleeLeg(Leg):
         trunk = target.trunk if isinstance(target, TrunkTarget) else None
         super().__init__(board, call, index=index, flow=target.flow, trunk=trunk, now=now)
         self.target = target
-        self.has_reacted = False
         self.is_cancelled = False
         self.is_ringing = False
         self.outcome: LegOutcome | None = None
@@ -301,10 +299,7 @@ class CalleeLeg(Leg):
         return request
 
     def _on_provisional(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
-        if self.state is not LegState.SETTING_UP or self.is_cancelled:
-            return
-        self.has_reacted = True
-        if response.status == 100:
+        if self.state is not LegState.SETTING_UP or self.is_cancelled or response.status == 100:
             return
         self.prack = None
         rseq = rseq_of(response) if self._takes_reliable and "rseq" in response.headers else None

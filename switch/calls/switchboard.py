@@ -18,7 +18,6 @@ from switch.calls.call_rates import CallRates
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
-from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.message import Request
 from switch.sip.stack import Stack
@@ -164,9 +163,6 @@ class Switchboard:
         dialog = leg.dialog
         is_ours = leg.has_early_dialog(remote_tag) if dialog is None else dialog.remote_tag == remote_tag
         return leg if is_ours else None
-
-    def dialog_leg(self, dialog: Dialog) -> "Leg | None":
-        return self.legs.get((dialog.call_id, dialog.local_tag))
 
     def new_leg_call_id(self) -> str:
         """A Call-ID that a later process can recognise as ours: random, then a keyed check of it."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from ipaddress import IPv6Address
 
 import structlog
 
 from switch.conf_edge import WebSocket
+from switch.door.sources import source_of
 from switch.edge.certificates import TlsIdentity
 from switch.edge.connection import Connection
 from switch.edge.deadlines import Deadlines
@@ -295,10 +295,3 @@ class Edge:
         ]
         counts.files_refused = dict(self.identity.refused)
         self.link.send(counts)
-
-
-def source_of(host: str) -> str:
-    """Who a limit counts against: an IPv4 address, or the 64 bits of an IPv6 network that are one customer's."""
-    if ":" not in host:
-        return host
-    return IPv6Address(int(IPv6Address(host)) >> 64 << 64).compressed

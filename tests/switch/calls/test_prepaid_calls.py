@@ -215,6 +215,24 @@ def test_the_answer_waits_for_the_journal() -> None:
     assert alice.statuses[-1] == 200
 
 
+def test_a_callee_that_hangs_up_in_the_gap_gets_its_ack_too() -> None:
+    """Or it would repeat its answer for half a minute."""
+    house = make_house(1_000_000)
+    alice, carrier = with_phones(house)
+    house.journal.durable = "when told"
+    alice.invite("07700900123")
+    house.link.run(0.6)
+    assert carrier.acks == []
+    carrier.hang_up()
+    house.link.run(0.1)
+    house.journal.tell()
+    house.run(40)
+    assert len(carrier.acks) == 1
+    assert alice.statuses[-1] == 480
+    assert house.balance() == 1_000_000
+    house.assert_clean()
+
+
 def test_a_silent_journal_voids_the_answer_and_stops_billable_calls() -> None:
     house = make_house(1_000_000)
     alice, carrier = with_phones(house)

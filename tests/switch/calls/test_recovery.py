@@ -112,6 +112,27 @@ def test_the_bye_is_repeated_by_the_next_process_until_it_is_answered() -> None:
     third.assert_clean()
 
 
+def test_an_answer_that_reached_no_disk_is_repeated_until_the_next_process_hangs_it_up() -> None:
+    """Its ACK waits for the disk: a callee that had it would be silent, and talk to nobody."""
+    house = make_house()
+    alice, carrier = house.phone("alice", "192.0.2.10"), house.phone("carrier", "192.0.2.50")
+    alice.register()
+    house.journal.durable = "when told"
+    alice.invite("07700900123")
+    house.link.run(0.4)
+    on_disk = dict(house.journal.state)
+    house.link.run(0.2)
+    assert house.journal.state != on_disk, "it has answered"
+    assert carrier.acks == []
+    again = make_house(state=on_disk, link=house.link)
+    again.run(5)
+    assert carrier.acks
+    assert carrier.requests_of("BYE")
+    assert alice.statuses[-1] == 500
+    again.run(40)
+    again.assert_clean()
+
+
 def test_a_call_that_rang_leaves_its_rows_and_costs_nothing() -> None:
     house = make_house()
     call_ringing(house)

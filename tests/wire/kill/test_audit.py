@@ -229,3 +229,27 @@ def test_a_free_call_answered_just_before_both_died_may_be_forgotten() -> None:
     assert audit(evidence)
     attempt.account = ""
     assert audit(evidence) == []
+
+
+def called_again_after_both_died() -> Evidence:
+    """Switch and journal die right after an INVITE; the caller repeats his, and the next process calls once more."""
+    evidence = sound()
+    kill = evidence.kills[0]
+    kill.takes_journal = True
+    kill.at, kill.until = 989.5, 989.7
+    attempt = evidence.attempts[0]
+    attempt.callees.insert(0, CalleeTruth("lost-leg", 989.4, answered_at=989.8, acked_at=990.2, ended_at=990.2))
+    return evidence
+
+
+def test_an_invite_that_died_with_the_journal_may_have_no_record_when_its_caller_was_put_through_again() -> None:
+    assert audit(called_again_after_both_died()) == []
+
+
+def test_it_must_have_one_when_the_journal_lived_or_when_it_is_the_only_one() -> None:
+    evidence = called_again_after_both_died()
+    evidence.kills[0].takes_journal = False
+    assert any("lost-leg" in problem for problem in audit(evidence))
+    evidence = called_again_after_both_died()
+    lose_the_callees_record(evidence)
+    assert any("lost-leg" in problem for problem in audit(evidence))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -162,15 +163,14 @@ class CasesStage:
     def left_over(self) -> dict[str, object]:
         """What the exchange still holds once the last transaction's timers have run out; {} is right.
 
-        A registrar that was played is gone by now, and for each of them a REGISTER may be on its way.
+        A registrar that was played is gone by now; what is on its way to one is not left over.
         """
-        registrars = sum(played.case.registrar is not None for played in self.played)
         deadline = time.monotonic() + TRANSACTIONS_TIMEOUT_S
         while True:
             status = self.exchange.try_status()
             left: dict[str, object] = {name: status.get(name) for name in IDLE}
             left["legs"] = self.exchange.metric("offhook_legs")
-            if 0 < int(status.get("transactions", 0)) <= registrars:
+            if left["transactions"] == _registers_on_their_way(status):
                 left["transactions"] = 0
             left = {name: value for name, value in left.items() if value != 0}
             if not left or time.monotonic() > deadline:
@@ -398,3 +398,9 @@ class CasesStage:
         }
         for played in self.played:
             played.balance_micros = balances[played.account]
+
+
+def _registers_on_their_way(status: dict[str, Any]) -> int:
+    """Trunks that wait for their registrar's answer and for no next try."""
+    registrations = [trunk["registration"] for trunk in status.get("trunks", {}).values() if "registration" in trunk]
+    return sum(one["next_try_at_ms"] is None for one in registrations)
