@@ -19,6 +19,7 @@ PROGRAM = "linphone-daemon"
 START_TIMEOUT_S = 10.0
 EVENT_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+# The authority of a certificate is verified, its name is not: this linphone reads no addresses in certificates.
 # No discovery, no STUN, no names looked up: nothing leaves this machine.
 CONFIG = """\
 [sip]
@@ -30,7 +31,7 @@ contact="{user}" <sip:{user}@127.0.0.1>
 use_ipv6=0
 register_only_when_network_is_up=0
 verify_server_certs={verify}
-verify_server_cn={verify}
+verify_server_cn=0
 root_ca={authority}
 [rtp]
 audio_rtp_port=-1

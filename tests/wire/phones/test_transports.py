@@ -18,6 +18,8 @@ from tests.wire.certificates import Authority
 from tests.wire.phones.baresip import Baresip
 from tests.wire.phones.browser import Browser
 from tests.wire.phones.calling import connect, hang_up, header, hold, received, resume
+from tests.wire.phones.linphone import PROGRAM as LINPHONE
+from tests.wire.phones.linphone import Linphone
 from tests.wire.phones.records import records_of
 from tests.wire.phones.town import PASSWORD, kill_part
 from tests.wire.phones.transports_town import HOST_IPV6, NAME, TransportsTown
@@ -65,6 +67,21 @@ def baresip(wide: TransportsTown) -> Iterator[Callable[[str, str], Baresip]]:
 
 
 @pytest.fixture
+def linphone(wide: TransportsTown) -> Iterator[Callable[[str, str], Linphone]]:
+    phones: list[Linphone] = []
+
+    def start(user: str, way: str) -> Linphone:
+        phones.append(Linphone(wide, user, transport=way, authority=wide.authority.file))
+        phones[-1].start()
+        phones[-1].register(wide.server(way))
+        return phones[-1]
+
+    yield start
+    for phone in phones:
+        phone.stop()
+
+
+@pytest.fixture
 def browser(wide: TransportsTown) -> Iterator[Callable[..., Browser]]:
     opened: list[Browser] = []
 
@@ -78,6 +95,13 @@ def browser(wide: TransportsTown) -> Iterator[Callable[..., Browser]]:
     yield open_page
     for page in opened:
         page.close()
+
+
+def ways_of(town: TransportsTown, sip_call_id: str) -> list[str]:
+    """How caller and callee were reached, `transport:host`, as the records of their call say."""
+    rows = records_of(town, sip_call_id, legs=2)
+    flows = [row.source_address if row.leg == 0 else row.destination_address for row in rows]
+    return [flow.rpartition(":")[0] for flow in flows]
 
 
 @pytest.mark.parametrize(
@@ -101,10 +125,7 @@ def test_a_call_is_made_held_resumed_and_ended(
     resume(call, theirs)
     hang_up(call, theirs)
 
-    rows = records_of(wide, call.sip_call_id, legs=2)
-    ways = [row.source_address if row.leg == 0 else row.destination_address for row in rows]
-    for found, way in zip(ways, (caller, callee), strict=True):
-        assert found.startswith(f"{way}:{HOST}:")
+    assert ways_of(wide, call.sip_call_id) == [f"{way}:{HOST}" for way in (caller, callee)]
     [invite] = received(bob, "INVITE")[:1]
     assert (header(invite, "Via") or "").startswith(f"SIP/2.0/{callee.upper()} ")
     parameter = "" if callee == "udp" else f";transport={callee}"
@@ -151,10 +172,53 @@ def test_baresip_talks_over_ipv6(
     carol.hang_up()
     carol.wait_for("CALL_CLOSED")
     dave.wait_for("CALL_CLOSED")
-    rows = records_of(wide, up.id, legs=2)
-    ways = [row.source_address if row.leg == 0 else row.destination_address for row in rows]
-    for found, way in zip(ways, (caller, callee), strict=True):
-        assert found.startswith(f"{way.removesuffix('6')}:[::1]:")
+    assert ways_of(wide, up.id) == [f"{way.removesuffix('6')}:[::1]" for way in (caller, callee)]
+
+
+@pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed")
+@pytest.mark.parametrize(("caller", "callee"), [("tcp", "tls"), ("tls", "tcp")])
+def test_baresip_holds_and_resumes_over_tcp_and_tls(
+    wide: TransportsTown, baresip: Callable[[str, str], Baresip], caller: str, callee: str
+) -> None:
+    carol, dave = baresip("carol", caller), baresip("dave", callee)
+    carol.dial(DAVE_DIALLED)
+    dave.wait_for("CALL_INCOMING")
+    dave.accept()
+    up = carol.wait_for("CALL_ESTABLISHED")
+    dave.wait_for("CALL_ESTABLISHED")
+    for ask in (carol.hold, carol.resume):
+        marks = carol.mark(), dave.mark()
+        ask()
+        for phone, mark in zip((carol, dave), marks, strict=True):
+            phone.wait_for("CALL_REMOTE_SDP", after=mark)
+    dave.hang_up()
+    carol.wait_for("CALL_CLOSED")
+    dave.wait_for("CALL_CLOSED")
+    assert ways_of(wide, up.id) == [f"{way}:{HOST}" for way in (caller, callee)]
+
+
+@pytest.mark.skipif(shutil.which(LINPHONE) is None, reason="linphone is not installed")
+@pytest.mark.parametrize(("caller", "callee"), [("tls", "udp"), ("tcp", "tls"), ("tls", "tls")])
+def test_linphone_holds_and_resumes_over_tls(
+    wide: TransportsTown, linphone: Callable[[str, str], Linphone], caller: str, callee: str
+) -> None:
+    carol, dave = linphone("carol", caller), linphone("dave", callee)
+    sources = [wide.registrations(user)[0]["source"] for user in ("carol", "dave")]
+    assert [source.partition(":")[0] for source in sources] == [caller, callee]
+    carol.dial(DAVE_DIALLED)
+    dave.wait_for("IncomingReceived")
+    dave.answer()
+    for phone in (carol, dave):
+        phone.wait_for("StreamsRunning")
+    mark = dave.mark()
+    carol.hold()
+    dave.wait_for("PausedByRemote")
+    carol.wait_for("Paused")
+    carol.resume()
+    dave.wait_for("StreamsRunning", after=mark)
+    dave.hang_up()
+    for phone in (carol, dave):
+        phone.wait_for("End")
 
 
 def test_a_phone_that_does_not_believe_our_certificate_does_not_register(
