@@ -13,7 +13,7 @@ import msgspec
 
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
-from switch.edge.socket_path import short_socket_path
+from provisioning.socket_path import short_socket_path
 
 ANSWER_TIMEOUT_S = 10.0
 # 100,000 registrations of some 300 bytes each; more is not an answer but a fault.

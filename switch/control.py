@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from provisioning.printable import shorten
+from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from rating.charge import charge_within
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
-from switch.edge.socket_path import short_socket_path
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 

@@ -21,13 +21,13 @@ import structlog
 import uvloop
 
 from provisioning.logs import configure_logs
+from provisioning.socket_path import short_socket_path
 from switch.conf_edge import EdgeConf, load_edge_conf
 from switch.conf_files import ConfProblems
 from switch.conf_values import Address
 from switch.edge.edge import Edge
 from switch.edge.limits import LISTEN_BACKLOG, EdgeLimits
 from switch.edge.live_conf import LiveConf
-from switch.edge.socket_path import short_socket_path
 from switch.sip.flow import TCP, TLS, WS, WSS
 
 EPOCH_BYTES = 4

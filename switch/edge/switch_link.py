@@ -13,15 +13,14 @@ from typing import cast
 
 import structlog
 
+from provisioning.message_frames import FrameError, encode_frames
 from switch.edge.limits import BACKLOG_AGE_S
 from switch.edge.messages import (
     VERSION,
-    FrameError,
     FromEdge,
     FromSwitch,
     Hello,
     Received,
-    encode_frames,
     reader_of_switch,
 )
 

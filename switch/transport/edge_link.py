@@ -12,6 +12,8 @@ from typing import cast
 
 import structlog
 
+from provisioning.message_frames import FrameError, encode_frames
+from provisioning.socket_path import short_socket_path
 from switch.edge.limits import EXPECTED_NAMES_MAX
 from switch.edge.messages import (
     Alias,
@@ -20,16 +22,13 @@ from switch.edge.messages import (
     EdgeCounts,
     ExpectName,
     Failed,
-    FrameError,
     FromEdge,
     FromSwitch,
     Hello,
     Received,
     Send,
-    encode_frames,
     reader_of_edge,
 )
-from switch.edge.socket_path import short_socket_path
 from switch.sip.flow import Flow
 
 FIRST_RETRY_S = 0.05

@@ -3,18 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning.message_frames import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX, FrameError, encode_frames
 from switch.edge.messages import (
-    FRAME_BYTES_MAX,
-    FRAME_MESSAGES_MAX,
     Closed,
     EdgeCounts,
     Failed,
-    FrameError,
     FromEdge,
     Hello,
     Received,
     Send,
-    encode_frames,
     reader_of_edge,
     reader_of_switch,
 )

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from switch.edge.socket_path import UNIX_SOCKET_PATH_BYTES_MAX, short_socket_path
+from provisioning.socket_path import UNIX_SOCKET_PATH_BYTES_MAX, short_socket_path
 
 
 def test_a_short_path_is_used_as_it_is() -> None:
