@@ -12,7 +12,7 @@ FOREIGN_PACKAGES := sip-tester baresip linphone-cli sipvicious chromium
 FAST := build/fast
 FAST_BIN := $(FAST)/venv/bin
 FAST_READY := $(FAST)/.ready
-COMPILED_FROM := $(wildcard switch/*.py switch/*/*.py rating/*.py rating/*/*.py provisioning/*.py provisioning/*/*.py offhook/*.py offhook/*/*.py)
+COMPILED_FROM := $(foreach package,switch rating provisioning media voicemail offhook,$(wildcard $(package)/*.py $(package)/*/*.py))
 
 # The fuzzer's own environment: atheris is for it alone, and has wheels for few systems.
 FUZZ := build/fuzz
@@ -48,7 +48,7 @@ fast: $(FAST_READY)
 $(FAST_READY): requirements-dev.lock pyproject.toml $(COMPILED_FROM) | setup
 	@command -v cc >/dev/null || { echo "make fast needs a C compiler; on Debian: apt-get install gcc libc6-dev python3-dev"; exit 1; }
 	rm -rf $(FAST) && mkdir -p $(FAST)/source
-	cp -r pyproject.toml README.md conf offhook provisioning rating switch $(FAST)/source/
+	cp -r pyproject.toml README.md conf media offhook provisioning rating switch voicemail $(FAST)/source/
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
 	  --wheel-dir $(FAST) $(FAST)/source
 	$(PYTHON) -m venv $(FAST)/venv
