@@ -63,10 +63,10 @@ async def _run(process: SwitchProcess) -> None:
 
 
 def _spare_the_collector() -> None:
-    """Calls are freed by reference counts, but their cycles are not: look for those seldom, and never at the books.
+    """Calls are freed by reference counts; what few cycles there are can wait, and the books are never looked at.
 
-    A call leaves a handful of cyclic objects; at 400 calls a second the youngest generation is looked at every few
-    seconds, in a millisecond or two. Without the freeze each full collection would walk every line of the books.
+    At 400 calls a second the youngest generation is looked at every few seconds, in a millisecond or two. Without the
+    freeze each full collection would walk every line of the books.
     """
     gc.collect()
     gc.freeze()

@@ -70,6 +70,7 @@ class Call:
         "rows",
         "state",
     )
+    __deletable__ = ("caller_leg",)  # mypyc asks for it
 
     def __init__(self, board: Switchboard, call_id: str, attempt: Attempt) -> None:
         self.board = board
@@ -117,6 +118,8 @@ class Call:
         return self.reservation.granted_s if self.reservation is not None else None
 
     def other_leg(self, leg: Leg) -> Leg | None:
+        if self.state is CallState.ENDED:
+            return None
         return self.answered_leg if leg is self.caller_leg else self.caller_leg
 
     @property
@@ -384,6 +387,7 @@ class Call:
         leg.free()
         if self.state is CallState.ENDED and not dialogs_to_hang_up(self):
             self.board.record([(HANGUP_KEY + self.id, None)])
+            self._let_go_of_legs()
 
     def hang_up(self, now: float, *, words: str, ended_by: str) -> None:
         """End the call from our side, whatever state it is in."""
@@ -536,8 +540,18 @@ class Call:
         seq = board.record(puts, records)
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
+        self._watch = self._vanished = None
+        self._let_go_of_legs()
 
     # Small steps
+
+    def _let_go_of_legs(self) -> None:
+        """Once all have ended: legs know their call, and a call that knew them for ever would be a cycle, which only
+        the garbage collector frees. Whatever comes later is stopped by the state."""
+        if all(leg.state is LegState.GONE for leg in (self.caller_leg, *self.callee_legs)):
+            self.callee_legs = []
+            self.answered_leg = None
+            del self.caller_leg
 
     def _fields_back(self, leg: CalleeLeg, fields: Fields) -> Fields:
         """Unknown headers of a callee's answer pass between lines; a trunk's stay at the border."""

@@ -366,7 +366,7 @@ class CalleeLeg(Leg):
             return
         self.answered_at = self.last_seen_at = now
         self.own_body = body or self._early_body
-        self.session.conclude(response, now)
+        self.session.conclude(self, response, now)
         self.call.on_answered(self, body, passed_fields(response), now)
 
     @property

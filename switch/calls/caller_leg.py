@@ -115,7 +115,7 @@ class CallerLeg(Leg):
         self.sent_body = body or self.sent_body
         response = self._response(200, None, body, fields)
         response.headers.add("supported", SUPPORTED_VALUE)
-        for name, value in self.session.accept(self.request, now):
+        for name, value in self.session.accept(self, self.request, now):
             response.headers.add(name, value)
         self.transaction.respond(response, now)
 

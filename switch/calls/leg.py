@@ -95,7 +95,7 @@ class Leg:
         self.open_offer: Reinvite | CarriedUpdate | Refresh | None = None
         self.own_body = NO_BODY
         self.sent_body = NO_BODY
-        self.session = SessionTimer(self)
+        self.session = SessionTimer()
         self.last_seen_at = now
         self.peer_allow = ""
         self.challenge = CarrierChallenge(trunk, board.tokens)
@@ -166,11 +166,13 @@ class Leg:
     def session_answer_fields(self, request: Request, now: float) -> Fields:
         """For our 2xx to this peer's re-INVITE or UPDATE. It counts as a refresh of the session."""
         fields = [("contact", self.contact), ("allow", ALLOW), ("supported", SUPPORTED_VALUE)]
-        return [*fields, *self.session.accept(request, now)] if self.is_up else fields
+        return [*fields, *self.session.accept(self, request, now)] if self.is_up else fields
 
-    def refresh(self, now: float) -> None:
-        """Half the session has passed: ask this end whether it is still there."""
-        if self.is_up:
+    def on_session_due(self, now: float) -> None:
+        """Half the session has passed: ask this end whether it is still there; or all of it without a word of its."""
+        if not self.session.is_ours:
+            self.call.on_vanished(self, now)
+        elif self.is_up:
             Refresh(self).start(now)
 
     def on_request(self, transaction: "ServerTransaction", request: Request, now: float) -> None:

@@ -44,7 +44,7 @@ class Refresh:
         leg = self._leg
         if self._method == "INVITE":
             if leg.open_offer is not None:
-                leg.session.again(now, delay_s=BUSY_RETRY_S)
+                leg.session.again(leg, now, delay_s=BUSY_RETRY_S)
                 return
             leg.open_offer = self
             self._timer = leg.board.timers.start(now, ANSWER_TIMEOUT_S, self._ask.cancel)
@@ -80,10 +80,10 @@ class Refresh:
         elif response is None or not response.is_success:
             self._on_refused(status, response, now)
         elif self._method == "OPTIONS":
-            leg.session.again(now)
+            leg.session.again(leg, now)
         else:
             leg.dialog_of_session.refresh_target(response.contact)
-            leg.session.conclude(response, now)
+            leg.session.conclude(leg, response, now)
 
     def _on_refused(self, status: int, response: Response | None, now: float) -> None:
         """Alive, as it answers. What it minds is mended, or it is asked again when the next refresh is due."""
@@ -97,7 +97,7 @@ class Refresh:
             delay_s = (
                 BUSY_RETRY_S  # 14.1 asks for 2.1 to 4 s, and for less of the side that did not begin the call
             )
-        session.again(now, delay_s=delay_s)
+        session.again(self._leg, now, delay_s=delay_s)
 
     def _end(self) -> None:
         self._has_ended = True

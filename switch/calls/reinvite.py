@@ -149,7 +149,7 @@ class Reinvite:
             return
         dialog.refresh_target(response.contact)
         self.target.aim(now)
-        self.target.session.conclude(response, now)
+        self.target.session.conclude(self.target, response, now)
         body = body_of(response)
         if self._offer:
             self._acknowledge(Body())

@@ -141,7 +141,7 @@ class CarriedUpdate:
         target, origin = self.target, self.origin
         target.dialog_of_session.refresh_target(response.contact)
         if target.is_up:
-            target.session.conclude(response, now)
+            target.session.conclude(target, response, now)
         body = body_of(response)
         agreed(origin, self._offer, target, body)
         answer(origin, self.transaction, self.request, body, now)
