@@ -17,6 +17,7 @@ from switch.conf_files import ConfFile, nearest, shown
 from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
     Address,
+    CodecNames,
     HeaderNames,
     HiddenText,
     Hosts,
@@ -79,6 +80,7 @@ class Trunk(Struct, frozen=True):
     identity: IdentityHeader = IdentityHeader.PAI
     diversion: DiversionHeader = DiversionHeader.NONE
     pass_headers: HeaderNames = frozenset()
+    codecs: CodecNames = frozenset()
     failover_codes: StatusCodes = frozenset((408, *range(500, 600)))
     answer_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
     calls_max: Annotated[int, Meta(ge=1, le=100_000)] = 100

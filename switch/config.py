@@ -27,6 +27,7 @@ from switch.conf_files import (
     open_conf_file,
     open_secrets_file,
 )
+from switch.conf_media import Media
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
 from switch.conf_security import Security
@@ -168,6 +169,7 @@ class Conf(Struct, frozen=True):
     trunk_sources: TrunkSources
     tls: Tls = Tls()
     websocket: WebSocket = WebSocket()
+    media: Media = Media()
     dns: Dns = Dns()
 
     @property

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from media.relay.messages import Figures, FromRelay
 from provisioning.model import Account, AccountChanged, Change, Credited, LineChanged, LineRemoved, Snapshot
 from rating.account import AccountTerms
 from rating.engine import Engine
@@ -42,6 +43,8 @@ from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode
 from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
+from switch.relay.figures import media_figures
+from switch.relay.relay import Relay
 from switch.screening import Screening
 from switch.sip.counts import SipCounts
 from switch.sip.digest import DigestAuthority
@@ -84,6 +87,9 @@ class Network(Protocol):
     @property
     def reach(self) -> Reach:
         """The transports and address families that we have listeners for."""
+
+    def media_host(self, listener: str, flow: Flow) -> str:
+        """The address by which the peer at this flow reaches a port of the relay, which listens on `listener`."""
 
     def expect_name(self, flow: Flow, name: str) -> None:
         """The certificate that a TLS peer at this flow shows must be one for `name`."""
@@ -136,6 +142,7 @@ class Exchange:
         key, self._first_puts = signing_key(state, random_bytes)
         gruus = Gruus(network.domain, key)
         self.registrar = Registrar(self.bindings, limits, pings, gruus)
+        self.relay = Relay(tokens.tag(), self._record_figures) if conf.media.relay else None
         self.board = Switchboard(
             conf=conf,
             books=self.books,
@@ -156,6 +163,8 @@ class Exchange:
             binding_failed=self.keepalive.failed,
             gruus=gruus,
             trunks=self.trunks,
+            relay=self.relay,
+            media_host=network.media_host,
         )
         self._screening = Screening(
             self.board,
@@ -446,6 +455,14 @@ class Exchange:
         self.door.on_second(now)
         self.keepalive.run(now)
         self.trunks.run(now)
+
+    def hear_relay(self, message: FromRelay, now: float) -> None:
+        """What the relay says of its endpoints."""
+        if self.relay is not None:
+            self.relay.hear(message, now)
+
+    def _record_figures(self, label: str, figures: Figures, now: float) -> None:
+        self.board.record([], [media_figures(label, figures, self.board.clock.ms(now))])
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""

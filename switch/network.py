@@ -92,6 +92,13 @@ class LocalNetwork:
         local_host, local_port = local or (WILDCARD_IPV6 if ":" in host else WILDCARD, 0)
         return Flow(transport, host, port, local_host, local_port)
 
+    def media_host(self, listener: str, flow: Flow) -> str:
+        """The address to write into a session description: one of our own that the peer reaches, never a name."""
+        advertised = self._advertised
+        if canonical_ip(advertised) is not None and is_same_family(advertised, listener):
+            return advertised
+        return self._local_towards(flow) if listener in WILDCARDS else listener
+
     def _host_port(self, flow: Flow) -> str:
         host = self._host_for(flow)
         return host_port(host, flow.local_port) if flow.local_port else uri_host(host)
@@ -101,6 +108,9 @@ class LocalNetwork:
         advertised = self._advertised
         if advertised and (canonical_ip(advertised) is None or is_same_family(advertised, flow.local_host)):
             return advertised
+        return self._local_towards(flow)
+
+    def _local_towards(self, flow: Flow) -> str:
         if flow.local_host not in WILDCARDS:
             return flow.local_host
         known = self._local_for.get(flow.remote_host)

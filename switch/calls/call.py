@@ -7,6 +7,7 @@ end record carries the charge and every CDR in one atomic step.
 """
 
 import enum
+from collections.abc import Sequence
 
 from rating.engine import Reservation
 from rating.records import Cdr
@@ -15,12 +16,13 @@ from switch.calls.admission import Admission, Attempt
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
+from switch.calls.carried_media import carry, takes
 from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_label, set_price
 from switch.calls.concurrent_calls import count_in, count_out
 from switch.calls.credit_watch import CreditWatch
 from switch.calls.end_record import closing_puts, end_records, settle
 from switch.calls.expires import expires_of
-from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_caller
+from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over, status_for_caller
 from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
@@ -29,6 +31,7 @@ from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
+from switch.calls.refresh import Refresh
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget
@@ -99,6 +102,10 @@ class Call:
     @property
     def caller(self) -> Caller:
         return self.attempt.caller
+
+    @property
+    def is_emergency(self) -> bool:
+        return self.admission is not None and self.admission.route.is_emergency
 
     @property
     def destination(self) -> str:
@@ -187,7 +194,7 @@ class Call:
             self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
 
     def _try_next_stage(self, now: float) -> None:
-        stage = self._hunt.next_stage()
+        stage = self._next_stage()
         assert self.admission is not None
         if stage is None:
             self._fail(best_outcome(self._stage_outcomes), now)
@@ -207,6 +214,15 @@ class Call:
         board.record([opened_state(self)])
         board.failpoints.reached("offered")
 
+    def _next_stage(self) -> Sequence[Target] | None:
+        """The next targets that take a codec of the caller's; a trunk that takes none is passed over."""
+        while (stage := self._hunt.next_stage()) is not None:
+            target, offer = stage[0], self.caller_leg.own_body
+            if self.is_emergency or not isinstance(target, TrunkTarget) or takes(target.trunk, offer):
+                break
+            self._stage_outcomes = [NO_CODEC]
+        return stage
+
     def _add_leg(self, target: Target, now: float) -> CalleeLeg:
         board = self.board
         leg = CalleeLeg(board, self, index=len(self.callee_legs) + 1, target=target, now=now)
@@ -216,7 +232,9 @@ class Call:
 
     def _offer(self, leg: CalleeLeg, admission: Admission, now: float) -> None:
         target, board = leg.target, self.board
-        leg.offer(invitation_for(admission, self.caller_leg, target, self.caller, board), now)
+        invitation = invitation_for(admission, self.caller_leg, target, self.caller, board)
+        invitation.body = carry(self.caller_leg, leg, invitation.body)
+        leg.offer(invitation, now)
         if isinstance(target, LineTarget) and target.backup is not None:
             timeout_s = board.conf.calls.reaction_timeout_s
             board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
@@ -240,7 +258,8 @@ class Call:
         self._stop_stage_timer()
         first = self.caller_leg.ringing_at is None
         if self._hunt.is_serial:
-            self.caller_leg.ring(status, reason, body, self._fields_back(leg, fields), now, leg.prack)
+            carried = carry(leg, self.caller_leg, body)
+            self.caller_leg.ring(status, reason, carried, self._fields_back(leg, fields), now, leg.prack)
         elif first:
             # Several phones ring: the early media of one of them would shut out the others'.
             self.caller_leg.ring(180, "Ringing", NO_BODY, [], now)
@@ -264,7 +283,7 @@ class Call:
         self._active = []
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
-        self._answer = (body, self._fields_back(leg, fields))
+        self._answer = (carry(leg, self.caller_leg, body), self._fields_back(leg, fields))
         self._stop_ringing_timers()
         for other in self.callee_legs:
             if other is not leg:
@@ -338,7 +357,7 @@ class Call:
             return
         leg = self.answered_leg
         if leg is not None and not leg.has_offer and leg.state is LegState.UP:
-            leg.acknowledge(body)
+            leg.acknowledge(carry(self.caller_leg, leg, body))
 
     def on_ack_missing(self, now: float) -> None:
         """No ACK for 64*T1: without it nobody can say that the caller heard anything, so it costs nothing."""
@@ -377,6 +396,20 @@ class Call:
             if self._vanished is None:
                 self._vanished = Vanished(self.caller_leg, self.answered_leg, self._on_vanished_known)
             self._vanished.take(leg, now)
+
+    def on_silent(self, for_s: float, now: float) -> None:
+        """The relay has heard nothing from either end for so long: both are asked whether they are there.
+
+        Silence ends no call by itself. An end that does not answer has vanished, and its last sign of life is the last
+        packet.
+        """
+        if self.state is not CallState.UP:
+            return
+        self.board.counts.silences += 1
+        for leg in (self.caller_leg, self.answered_leg):
+            if leg is not None and leg.is_up:
+                leg.last_seen_at = max(leg.last_seen_at, now - for_s)
+                Refresh(leg).start(now)
 
     def _on_vanished_known(self, words: str, until: float, now: float) -> None:
         if self.state is CallState.UP:
@@ -419,6 +452,7 @@ class Call:
             return  # on_prack comes back here
         self.state = CallState.UP
         self.caller_leg.answer(*self._answer, now)
+        self._watch_sound()
         board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
         self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
         if self.reservation is not None:
@@ -541,9 +575,16 @@ class Call:
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
         self._watch = self._vanished = None
+        for leg in (self.caller_leg, *self.callee_legs):
+            leg.close_media()
         self._let_go_of_legs()
 
     # Small steps
+
+    def _watch_sound(self) -> None:
+        silence_s = self.board.conf.media.silence_timeout_s
+        if self.caller_leg.media is not None and silence_s:
+            self.caller_leg.media.watch(silence_s)
 
     def _let_go_of_legs(self) -> None:
         """Once all have ended: legs know their call, and a call that knew them for ever would be a cycle, which only

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
+    from switch.relay.leg_media import LegMedia
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
@@ -64,6 +65,7 @@ class Leg:
         "index",
         "is_sips",
         "last_seen_at",
+        "media",
         "open_offer",
         "own_body",
         "pace",
@@ -96,6 +98,7 @@ class Leg:
         self.own_body = NO_BODY
         self.sent_body = NO_BODY
         self.session = SessionTimer()
+        self.media: LegMedia | None = None  # where the sound goes through the relay
         self.last_seen_at = now
         self.peer_allow = ""
         self.challenge = CarrierChallenge(trunk, board.tokens)
@@ -246,6 +249,14 @@ class Leg:
         self.flow = flow
         if self.dialog is not None:
             self.dialog.flow = flow
+        if self.media is not None:
+            self.media.aim()
+
+    def close_media(self) -> None:
+        """Nothing more is heard from this end, nor sent there."""
+        if self.media is not None:
+            self.media.close()
+            self.media = None
 
     def free(self) -> None:
         """Leave the table; what comes later for this dialog is answered 481."""

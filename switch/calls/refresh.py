@@ -10,8 +10,9 @@ one is not carried over, as an end that wants a change offers it itself.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from switch.calls.carried_media import heard
 from switch.calls.own_request import DIALOG_IS_GONE, OwnRequest
-from switch.calls.passing import NO_BODY, Body
+from switch.calls.passing import NO_BODY, Body, body_of
 from switch.calls.session_timer import BUSY_RETRY_S, INTERVAL_MAX_S, min_se
 from switch.calls.switchboard import ALLOW
 from switch.sip.message import Response
@@ -83,6 +84,7 @@ class Refresh:
             leg.session.again(leg, now)
         else:
             leg.dialog_of_session.refresh_target(response.contact)
+            heard(leg, body_of(response))
             leg.session.conclude(leg, response, now)
 
     def _on_refused(self, status: int, response: Response | None, now: float) -> None:

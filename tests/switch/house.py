@@ -130,6 +130,9 @@ class TestNetwork:
     def contact_of(self, flow: Flow) -> str:
         return f"<sip:{flow.local_host}:{flow.local_port}>"
 
+    def media_host(self, listener: str, flow: Flow) -> str:
+        return listener
+
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         return Flow(transport, host, port, *EXCHANGE)
 
