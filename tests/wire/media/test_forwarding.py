@@ -10,7 +10,7 @@ pytestmark = pytest.mark.wire
 
 
 def test_two_peers_hear_each_other(tmp_path: Path) -> None:
-    with relay_and_switch(tmp_path) as (relay, switch):
+    with relay_and_switch(tmp_path) as (_relay, switch):
         call = Call(switch)
         call.aim()
         call.caller.send(call.a_address, 10, b"from a")
