@@ -45,6 +45,8 @@ class LocalNetwork:
         self._listeners = _listeners(conf, udp)
         self.reach = self._reach()
         self._advertised = str(conf.exchange.advertised_host)
+        media = conf.media
+        self._advertised_media = (media.advertised_in(is_ipv6=False), media.advertised_in(is_ipv6=True))
         self._local_for: OrderedDict[str, str] = OrderedDict()
         hosts = {host for listeners in self._listeners.values() for host, _ in listeners}
         names = {bare_host(str(domain)) for domain in conf.exchange.domains} | hosts
@@ -94,6 +96,9 @@ class LocalNetwork:
 
     def media_host(self, listener: str, flow: Flow) -> str:
         """The address to write into a session description: one of our own that the peer reaches, never a name."""
+        said = self._advertised_media[":" in listener]
+        if said:
+            return said
         advertised = self._advertised
         if canonical_ip(advertised) is not None and is_same_family(advertised, listener):
             return advertised
