@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from provisioning.model import Account, DigestPolicy, Line, LineKind
-from rating.records import Cdr
+from rating.records import Cdr, MediaFigures
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -92,11 +92,12 @@ class NumberView(msgspec.Struct, frozen=True):
 
 
 class CdrView(msgspec.Struct, frozen=True):
-    """A CDR with the names of its accounts ("" for none)."""
+    """A CDR with the names of its accounts ("" for none), and what the relay counted on its leg."""
 
     cdr: Cdr
     account: str
     payer: str
+    media: list[MediaFigures] = []
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True):

@@ -54,6 +54,8 @@ from switch.trunks.view import trunk_views
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
 EDGE_WAIT_S = 1.0  # at start: the BYEs and refusals after a crash go to TCP phones, too
+FIGURES_WAIT_S = 1.0
+FIGURES_POLL_S = 0.01
 LAG_PROBE_S = 0.1
 BEAT_S = 1.0
 # A little more than a busy socket waits: under load the turn of the next datagrams finds the timers due, and no timer
@@ -505,6 +507,17 @@ class SwitchProcess:
         warnings = [str(warning) for warning in conf.warnings]
         log.info("conf_loaded", needs_restart=needing_restart, warnings=warnings)
         return {"loaded": True, "needs_restart": needing_restart, "warnings": warnings}
+
+    async def ask_relay(self) -> None:
+        """Until it has told the figures of every stream, or a moment longer."""
+        relay = self.exchange.relay
+        if relay is None:
+            return
+        wanted = relay.figures_heard + len(relay.endpoints)
+        self.turn(lambda _now: relay.ask())
+        deadline = self.now() + FIGURES_WAIT_S
+        while relay.figures_heard < wanted and self.now() < deadline:
+            await asyncio.sleep(FIGURES_POLL_S)
 
     def status(self) -> dict[str, object]:
         """What `offhook status` prints."""

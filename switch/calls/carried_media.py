@@ -54,7 +54,7 @@ def takes(trunk: "Trunk", offer: Body) -> bool:
 
 def _relayed(origin: "Leg", target: "Leg", content: bytes) -> bytes:
     from_media, to_media = media_of(origin), media_of(target)
-    if from_media.is_direct:
+    if from_media.is_direct or to_media.is_direct:
         return content
     if not to_media.is_relayed_now:
         to_media.is_direct = True

@@ -110,7 +110,11 @@ class LegMedia:
             leg = self._leg
             label = label_of(leg.call.id, leg.index, number)
             is_ipv6 = ":" in leg.flow.remote_host
-            endpoint = self._relay.open(self, label, is_ipv6=is_ipv6, is_rtp=hearing.is_rtp) if hearing.port else None
+            endpoint = (
+                self._relay.open(self, label, is_ipv6=is_ipv6, is_rtp=hearing.is_rtp)
+                if hearing.port
+                else None
+            )
             if endpoint is None:
                 return None
             self._endpoints[number] = endpoint

@@ -64,7 +64,15 @@ class Endpoint:
     )  # fmt: skip
 
     def __init__(
-        self, relay: "Relay", number: int, host: str, port: int, label: str, user: EndpointUser, *, is_rtp: bool
+        self,
+        relay: "Relay",
+        number: int,
+        host: str,
+        port: int,
+        label: str,
+        user: EndpointUser,
+        *,
+        is_rtp: bool,
     ) -> None:
         self.relay = relay
         self.number = number
@@ -124,7 +132,7 @@ class Relay:
 
     __slots__ = (
         "_closing", "_epoch", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch", "counts",
-        "endpoints", "figures", "outgoing", "refused", "unrelayed",
+        "endpoints", "figures", "figures_heard", "outgoing", "refused", "unrelayed",
     )  # fmt: skip
 
     def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
@@ -137,7 +145,8 @@ class Relay:
         self._ports: dict[bool, deque[tuple[str, int]]] = {False: deque(), True: deque()}  # by "is IPv6"
         self._closing: dict[int, str] = {}
         self.endpoints: dict[int, Endpoint] = {}
-        self.figures: dict[int, Figures] = {}
+        self.figures: dict[int, Figures] = {}  # as they were last asked for
+        self.figures_heard = 0
         self.outgoing: list[FromSwitch] = []
         self.counts = RelayCounts()
         self.refused = 0
@@ -223,6 +232,7 @@ class Relay:
 
     def _take_figures(self, number: int, figures: Figures, now: float) -> None:
         if not figures.is_closed:
+            self.figures_heard += 1
             if number in self.endpoints:
                 self.figures[number] = figures
             return
@@ -244,7 +254,9 @@ class Relay:
                 self.outgoing.append(Bridge(endpoint.number, endpoint.bridged_to))
 
     def _describe(self, endpoint: Endpoint) -> None:
-        self.outgoing.append(Open(endpoint.number, endpoint.host, endpoint.port, endpoint.label, endpoint.is_rtp))
+        self.outgoing.append(
+            Open(endpoint.number, endpoint.host, endpoint.port, endpoint.label, endpoint.is_rtp)
+        )
         if endpoint.aim is not None:
             self.outgoing.append(endpoint.aim)
         if endpoint.watch_s:
