@@ -75,7 +75,7 @@ class KeyReader:
         return self._event is not None and not self._event.is_said
 
     def receive(self, payload: bytes, timestamp: int, marker: bool, now: float) -> tuple[Key, ...]:
-        """A packet of the telephone-event payload type. Two keys when the first one's end was lost; `now` in seconds."""
+        """A packet of telephone-event. Two keys when the end of the first was lost; `now` in seconds."""
         if len(payload) < PAYLOAD_BYTES or payload[0] >= len(KEYS):
             self.malformed += 1
             return ()
@@ -141,7 +141,9 @@ class EventPacket(NamedTuple):
     payload: bytes
 
 
-def event_packets(digit: str, *, duration_ms: int, clock_rate: int, volume: int = VOLUME) -> list[EventPacket]:
+def event_packets(
+    digit: str, *, duration_ms: int, clock_rate: int, volume: int = VOLUME
+) -> list[EventPacket]:
     """The packets of one key, one in 20 ms, the end said three times.
 
     Raises ValueError for what is no key, and for a duration that a packet cannot say (8 s at 8000 Hz).
@@ -158,9 +160,11 @@ def event_packets(digit: str, *, duration_ms: int, clock_rate: int, volume: int 
         EventPacket(number * PACKET_MS, not number, _payload(code, volume, lasted))
         for number, lasted in enumerate(held)
     ]
-    for number in range(len(held), len(held) + END_PACKETS):
-        packets.append(EventPacket(number * PACKET_MS, not number, _payload(code, volume | _END, ticks)))
-    return packets
+    ends = [
+        EventPacket(number * PACKET_MS, not number, _payload(code, volume | _END, ticks))
+        for number in range(len(held), len(held) + END_PACKETS)
+    ]
+    return packets + ends
 
 
 def _payload(code: int, flags: int, duration: int) -> bytes:

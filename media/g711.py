@@ -1,8 +1,8 @@
 """A-law and u-law: one octet for each sample of speech at 8000 Hz (ITU-T G.711).
 
-PCM here, as everywhere in `media`, is mono 16-bit linear in the machine's own byte order. The 14 bits that u-law knows and
-the 13 of A-law are the upper ones. Coding is that of the reference program in ITU-T G.191: negative samples are those
-of the positive half with all bits turned over, so -1 and 0 are each other's mirror.
+PCM here, as everywhere in `media`, is mono 16-bit linear in the machine's own byte order. The 14 bits that u-law knows
+and the 13 of A-law are the upper ones. Coding is that of the reference program in ITU-T G.191: negative samples are
+those of the positive half with all bits turned over, so -1 and 0 are each other's mirror.
 """
 
 import sys
@@ -61,7 +61,7 @@ def _alaw_levels() -> list[tuple[int, int, int]]:
 
 
 def _ulaw_levels() -> list[tuple[int, int, int]]:
-    """As _alaw_levels. Values are counted from -132, so the first interval lacks its lower half; the last one is open."""
+    """As _alaw_levels. Counted from -132, so the first interval lacks its lower half; the last one is open."""
     levels = []
     for segment in range(8):
         width = 8 << segment

@@ -80,7 +80,7 @@ def test_silence_is_the_octet_that_the_field_knows():
     ],
 )
 def test_the_digital_milliwatt_is_a_sine_at_0_dbm0(decode, octets):
-    """1000 Hz in eight samples, its mean power that of a sine with the reference peak, within what eight bits can say."""
+    """1000 Hz in eight samples, with the power of a sine of the reference peak, within what eight bits can say."""
     wave = samples(decode(octets))
     assert wave[:4] == tuple(-value for value in wave[4:])
     power = sum(value * value for value in wave) / 8
