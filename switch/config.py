@@ -41,6 +41,7 @@ from switch.conf_values import (
     Secret,
     Transport,
 )
+from switch.conf_voicemail import NO_VOICEMAIL, Voicemail
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Security",
     "Transport",
     "Trunk",
+    "Voicemail",
     "conf_fingerprint",
     "load_conf",
     "settings_needing_restart",
@@ -169,6 +171,7 @@ class Conf(Struct, frozen=True):
     tls: Tls = Tls()
     websocket: WebSocket = WebSocket()
     dns: Dns = Dns()
+    voicemail: Voicemail = NO_VOICEMAIL
 
     @property
     def metrics(self) -> Address | None:
@@ -198,6 +201,7 @@ def load_conf(folder: Path) -> Conf:
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
     edge = read_edge_conf(main)
+    voicemail = _section(main, "voicemail", Voicemail)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -208,7 +212,7 @@ def load_conf(folder: Path) -> Conf:
         digest=_section(main, "digest", DigestSettings),
         security=_checked_security(main),
         trunks=trunks,
-        routing=read_routing(routing_file, trunks.keys()),
+        routing=read_routing(routing_file, trunks.keys(), service_numbers=voicemail.service_numbers),
         tariffs=tariffs,
         versions=[
             ConfText("trunks", "trunks", tariff_version(trunks_file.text), trunks_file.text),
@@ -220,6 +224,7 @@ def load_conf(folder: Path) -> Conf:
         tls=edge.tls,
         websocket=edge.websocket,
         dns=_section(main, "dns", Dns),
+        voicemail=voicemail,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -230,7 +235,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "prepaid", "digest", "security", "dns", "tariffs"),
+    *("registrar", "calls", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

@@ -31,6 +31,7 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
+from switch.calls.voicemail import VoicemailServer
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
@@ -133,6 +134,7 @@ class Exchange:
             stack=self.stack, timers=self.timers, tokens=tokens, network=network, random=random
         )
         self.stack.stream_for = self.trunks.large.stream_for
+        self.voicemail = VoicemailServer(conf.voicemail, self.stack, tokens, network)
         key, self._first_puts = signing_key(state, random_bytes)
         gruus = Gruus(network.domain, key)
         self.registrar = Registrar(self.bindings, limits, pings, gruus)
@@ -156,6 +158,7 @@ class Exchange:
             binding_failed=self.keepalive.failed,
             gruus=gruus,
             trunks=self.trunks,
+            voicemail=self.voicemail,
         )
         self._screening = Screening(
             self.board,
@@ -247,6 +250,7 @@ class Exchange:
         warn_of_conflicts(self.books.lines_with_addresses(), conf)
         self.door.take_over(conf)
         self.trunks.take_over(conf, now)
+        self.voicemail.take_over(conf.voicemail)
         self.record_conf(now)
 
     # What the books say
@@ -446,6 +450,7 @@ class Exchange:
         self.door.on_second(now)
         self.keepalive.run(now)
         self.trunks.run(now)
+        self.voicemail.run(now)
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""

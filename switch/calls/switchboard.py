@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.voicemail import VoicemailServer
     from switch.trunks.trunks import Trunks
 
 Put = tuple[str, bytes | None]
@@ -101,6 +102,7 @@ class Switchboard:
         "timers",
         "tokens",
         "trunks",
+        "voicemail",
     )
 
     def __init__(
@@ -125,6 +127,7 @@ class Switchboard:
         binding_failed: Callable[[Binding, float], None],
         gruus: Gruus,
         trunks: "Trunks",
+        voicemail: "VoicemailServer",
     ) -> None:
         self.conf = conf
         self.books = books
@@ -145,6 +148,7 @@ class Switchboard:
         self.binding_failed = binding_failed
         self.gruus = gruus
         self.trunks = trunks
+        self.voicemail = voicemail
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}
