@@ -35,7 +35,6 @@ from switch.calls.voicemail import VoicemailServer
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
-from switch.events.message_summary import NoMailboxes
 from switch.events.service import Events
 from switch.keepalive import Keepalive
 from switch.messaging import Messaging
@@ -174,7 +173,7 @@ class Exchange:
         self._caller: Caller | None = None
         self._leg: Leg | None = None
         self.on_alias: Callable[[Flow, int], None] = _ignore_alias
-        self.events = Events(self.board, NoMailboxes(), self._screening.login)
+        self.events = Events(self.board, self._screening.login)
         self.messaging = Messaging(self.board)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
@@ -298,6 +297,8 @@ class Exchange:
             if leg is None:
                 return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
             return self.dialog_screening.screen(leg, request, flow, now)
+        if request.method == "PUBLISH" and self.voicemail.is_from(flow):
+            return None
         silence = self.door.silence(request, flow, now)
         if silence is not None:
             return silence
@@ -326,6 +327,10 @@ class Exchange:
                 transaction.respond(make_response(request, 481), now)
             return
         caller, self._caller = self._caller, None
+        if caller is None and request.method == "PUBLISH":
+            self.voicemail.heard()
+            self.events.mailboxes.publish(transaction, request, now)
+            return
         assert caller is not None, "a request outside a dialog that nobody screened"
         if isinstance(transaction, InviteServerTransaction):
             self._invite(transaction, request, flow, caller, now)

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from switch.edge_view import edge_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
+from switch.voicemail_metrics import voicemail_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -42,6 +43,7 @@ class SwitchCollector(Collector):
         yield from self._loop()
         yield from edge_metrics(self._process.edge_counts)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
+        yield from voicemail_metrics(self._process.exchange)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
