@@ -10,7 +10,12 @@ from switch.calls.divert import before_ringing, condition_of, next_destination
 from switch.calls.diverting import NOT_ANSWERED, SILENT
 from switch.calls.hunt import UNREACHABLE as NO_PHONE
 from switch.calls.refusal import CALLEE_FULL, NOT_REGISTERED
+from switch.calls.sips import keeps_promise
+from switch.calls.target import VoicemailTarget
 from switch.config import CallLimits
+from switch.sip.flow import Flow
+from tests.clock import HandClock
+from tests.link import Link
 from tests.switch.house import (
     DOMAIN,
     TARIFF_CSV,
@@ -116,7 +121,11 @@ class Street:
     """alice calls bob, who diverts to voicemail; each is an account of its own."""
 
     def __init__(
-        self, *conditions: DivertCondition, ring_s: int = 15, bob: dict[str, object] | None = None
+        self,
+        *conditions: DivertCondition,
+        ring_s: int = 15,
+        bob: dict[str, object] | None = None,
+        link: Link | None = None,
     ) -> None:
         conf = make_conf(trunks=[make_trunk("carrier", "192.0.2.50")], tariff=TARIFF)
         self.house = House(
@@ -129,6 +138,7 @@ class Street:
             accounts=[make_account(1), make_account(2), make_account(3)],
             numbers={NUMBER: "bob"},
             balances={1: 1_000_000, 2: 0, 3: 1_000_000},
+            link=link,
         )
         self.voicemail = StandIn(self.house)
         self.alice = self.house.phone("alice", "192.0.2.10")
@@ -551,6 +561,36 @@ def test_the_callers_own_limit_diverts_nothing() -> None:
     assert street.alice.statuses[-1] == 487
     assert street.voicemail.asked == []
     street.house.assert_clean()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bad_link_changes_nothing_but_the_time(seed: int) -> None:
+    link = Link(HandClock(), seed=seed, loss=0.2, duplication=0.2, reorder=0.2)
+    street = Street(BUSY, NO_REPLY, UNREACHABLE, link=link)
+    for phone in (street.alice, street.bob):
+        phone.register()
+        street.house.run(10)
+    street.bob.answer = 486
+    street.alice.invite("bob")
+    street.house.run(40)
+    assert street.voicemail.asked == ["deposit.bob"]
+    for _ in range(3):
+        if street.alice.dialogs:
+            street.alice.hang_up()
+        street.house.run(40)
+    rows = street.house.journal.cdrs()
+    assert len({row.call_id for row in rows}) == 1
+    assert sum(row.cost_micros for row in rows) == rows[0].cost_micros
+    street.house.run(120)
+    street.house.assert_clean()
+
+
+def test_a_sips_call_goes_to_voicemail_on_this_machine_only() -> None:
+    def target(host: str) -> VoicemailTarget:
+        return VoicemailTarget(Flow("UDP", host, 5070, "192.0.2.1", 5060), "sip:deposit.bob@x", "divert_busy")
+
+    assert keeps_promise(target("127.0.0.1")) and keeps_promise(target("::1"))
+    assert not keeps_promise(target("192.0.2.70"))
 
 
 # --- a crash
