@@ -89,7 +89,7 @@ class VoicemailServer:
         self._tokens = tokens
         self._names = names
         self._announcing: Counter[str] = Counter()  # by caller: a line's user or a trunk's name
-        self._budget = TokenBucket(ANNOUNCEMENTS_PER_SECOND, float(conf.announcements_max), 0.0)
+        self._budget = TokenBucket(ANNOUNCEMENTS_PER_SECOND, 1.0 * conf.announcements_max, 0.0)
         self.announcing = 0
         self._probed_at = float("-inf")
         self._is_probe_open = False
@@ -111,7 +111,7 @@ class VoicemailServer:
             self.flow = flow
             self.is_there = False
             self._probed_at = float("-inf")
-        self._budget.burst = float(conf.announcements_max)
+        self._budget.burst = 1.0 * conf.announcements_max
 
     def is_from(self, flow: Flow) -> bool:
         """Whether a datagram came from its address and port."""
