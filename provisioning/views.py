@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from provisioning.model import Account, DigestPolicy, Line, LineKind
+from provisioning.model import Account, DigestPolicy, Divert, Line, LineKind
 from rating.records import Cdr, MediaFigures
 
 
@@ -72,6 +72,15 @@ class LineView(msgspec.Struct, frozen=True):
     kind: LineKind
     addresses: list[str]
     calls_per_second_max: int
+    diverts: list[Divert] = []
+
+
+class DivertView(msgspec.Struct, frozen=True):
+    """A divert and whose it is."""
+
+    line: str
+    account: str
+    divert: Divert
 
 
 class AddedLine(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ from switch.conf_values import (
     Secret,
     Transport,
 )
+from switch.conf_voicemail import NO_VOICEMAIL, Voicemail
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "Security",
     "Transport",
     "Trunk",
+    "Voicemail",
     "conf_fingerprint",
     "load_conf",
     "settings_needing_restart",
@@ -171,6 +173,7 @@ class Conf(Struct, frozen=True):
     websocket: WebSocket = WebSocket()
     media: Media = Media()
     dns: Dns = Dns()
+    voicemail: Voicemail = NO_VOICEMAIL
 
     @property
     def metrics(self) -> Address | None:
@@ -206,6 +209,7 @@ def load_conf(folder: Path) -> Conf:
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
     edge = read_edge_conf(main)
+    voicemail = _section(main, "voicemail", Voicemail)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -216,7 +220,7 @@ def load_conf(folder: Path) -> Conf:
         digest=_section(main, "digest", DigestSettings),
         security=_checked_security(main),
         trunks=trunks,
-        routing=read_routing(routing_file, trunks.keys()),
+        routing=read_routing(routing_file, trunks.keys(), service_numbers=voicemail.service_numbers),
         tariffs=tariffs,
         versions=[
             ConfText("trunks", "trunks", tariff_version(trunks_file.text), trunks_file.text),
@@ -229,6 +233,7 @@ def load_conf(folder: Path) -> Conf:
         websocket=edge.websocket,
         dns=_section(main, "dns", Dns),
         media=read_media(main),
+        voicemail=voicemail,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -239,7 +244,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "tariffs"),
+    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

@@ -32,10 +32,10 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
+from switch.calls.voicemail import VoicemailServer
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
-from switch.events.message_summary import NoMailboxes
 from switch.events.service import Events
 from switch.keepalive import Keepalive
 from switch.messaging import Messaging
@@ -139,6 +139,7 @@ class Exchange:
             stack=self.stack, timers=self.timers, tokens=tokens, network=network, random=random
         )
         self.stack.stream_for = self.trunks.large.stream_for
+        self.voicemail = VoicemailServer(conf.voicemail, self.stack, tokens, network)
         key, self._first_puts = signing_key(state, random_bytes)
         gruus = Gruus(network.domain, key)
         self.registrar = Registrar(self.bindings, limits, pings, gruus)
@@ -165,6 +166,7 @@ class Exchange:
             trunks=self.trunks,
             relay=self.relay,
             media_host=network.media_host,
+            voicemail=self.voicemail,
         )
         self._screening = Screening(
             self.board,
@@ -180,7 +182,7 @@ class Exchange:
         self._caller: Caller | None = None
         self._leg: Leg | None = None
         self.on_alias: Callable[[Flow, int], None] = _ignore_alias
-        self.events = Events(self.board, NoMailboxes(), self._screening.login)
+        self.events = Events(self.board, self._screening.login)
         self.messaging = Messaging(self.board)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
@@ -256,6 +258,7 @@ class Exchange:
         warn_of_conflicts(self.books.lines_with_addresses(), conf)
         self.door.take_over(conf)
         self.trunks.take_over(conf, now)
+        self.voicemail.take_over(conf.voicemail)
         self.record_conf(now)
 
     # What the books say
@@ -303,6 +306,8 @@ class Exchange:
             if leg is None:
                 return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
             return self.dialog_screening.screen(leg, request, flow, now)
+        if request.method == "PUBLISH" and self.voicemail.is_from(flow):
+            return None
         silence = self.door.silence(request, flow, now)
         if silence is not None:
             return silence
@@ -331,6 +336,10 @@ class Exchange:
                 transaction.respond(make_response(request, 481), now)
             return
         caller, self._caller = self._caller, None
+        if caller is None and request.method == "PUBLISH":
+            self.voicemail.heard()
+            self.events.mailboxes.publish(transaction, request, now)
+            return
         assert caller is not None, "a request outside a dialog that nobody screened"
         if isinstance(transaction, InviteServerTransaction):
             self._invite(transaction, request, flow, caller, now)
@@ -455,6 +464,7 @@ class Exchange:
         self.door.on_second(now)
         self.keepalive.run(now)
         self.trunks.run(now)
+        self.voicemail.run(now)
 
     def hear_relay(self, message: FromRelay, now: float) -> None:
         """What the relay says of its endpoints."""

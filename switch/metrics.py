@@ -18,6 +18,7 @@ from switch.edge_view import edge_metrics
 from switch.relay.view import relay_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
+from switch.voicemail_metrics import voicemail_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -45,6 +46,7 @@ class SwitchCollector(Collector):
         if self._process.exchange.relay is not None:
             yield from relay_metrics(self._process.exchange.relay)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
+        yield from voicemail_metrics(self._process.exchange)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

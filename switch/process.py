@@ -50,6 +50,7 @@ from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
 from switch.trunks.locate import Located, Wanted
 from switch.trunks.view import trunk_views
+from switch.voicemail_metrics import voicemail_status
 
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
@@ -541,6 +542,7 @@ class SwitchProcess:
             "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
             **edge_status(self.edge_counts),
             "relay": relay_state(exchange.relay),
+            **voicemail_status(exchange),
             "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
             "recovered_calls": exchange.counts.recovered_calls,
             "bugs": exchange.counts.bugs,

@@ -13,6 +13,7 @@ from rating.engine import Reservation
 from rating.records import Cdr
 from switch.calls import refusal
 from switch.calls.admission import Admission, Attempt
+from switch.calls.announcement import announcement_for, ending_of_announced
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
@@ -20,6 +21,7 @@ from switch.calls.carried_media import carry, takes
 from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_label, set_price
 from switch.calls.concurrent_calls import count_in, count_out
 from switch.calls.credit_watch import CreditWatch
+from switch.calls.diverting import Diverting
 from switch.calls.end_record import closing_puts, end_records, settle
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over, status_for_caller
@@ -34,8 +36,9 @@ from switch.calls.referral import Referral
 from switch.calls.refresh import Refresh
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.calls.vanished import Vanished
+from switch.calls.voicemail import ANNOUNCEMENT_S_MAX, REACTION_S
 from switch.sip.timers import Timer
 
 
@@ -52,6 +55,7 @@ class Call:
     __slots__ = (
         "_active",
         "_answer",
+        "_diverting",
         "_gate_timer",
         "_hunt",
         "_is_answer_kept",
@@ -90,6 +94,7 @@ class Call:
         self._active: list[CalleeLeg] = []
         self._stage_outcomes: list[LegOutcome] = []
         self._hunt = Hunt(())
+        self._diverting: Diverting | None = None
         self._answer: tuple[Body, Fields] = (NO_BODY, [])
         self._is_answer_kept = False  # by the journal, or it need not be
         self._vanished: Vanished | None = None
@@ -130,6 +135,11 @@ class Call:
         return self.answered_leg if leg is self.caller_leg else self.caller_leg
 
     @property
+    def ringing_legs(self) -> list[CalleeLeg]:
+        """The targets of the present stage that have not failed."""
+        return self._active.copy()
+
+    @property
     def can_answer_early(self) -> bool:
         """Whether a callee's offer in a reliable provisional could be answered by the caller, in its PRACK."""
         return self._hunt.is_serial and self.caller_leg.speaks_100rel
@@ -150,7 +160,20 @@ class Call:
         self.rows.append(caller_row(self.facts, caller_leg, self.board.clock))
 
     def refuse(self, refused: Refusal, now: float) -> None:
-        """The ladder said no: the caller is told, and the attempt is on record."""
+        """The ladder said no: the caller is told, in words where that can be, and the attempt is on record."""
+        spoken = announcement_for(self, refused, now)
+        if spoken is None:
+            self._refuse(refused, now)
+            return
+        self.admission = spoken
+        self.board.calls[self.id] = self
+        self._hunt = Hunt(spoken.route.stages)
+        self._no_answer_timer = self.board.timers.start(now, ANNOUNCEMENT_S_MAX, self._on_no_answer)
+        self._try_next_stage(now)
+
+    def _refuse(self, refused: Refusal, now: float) -> None:
+        words = "the announcement took too long"
+        self._cancel_active(now, LegOutcome(487, refused.q850_cause, words, is_ours=True))
         extra = [("retry-after", str(refused.retry_after_s))] if refused.retry_after_s else []
         if refused.warning:
             extra.append(("warning", refused.warning))
@@ -179,6 +202,10 @@ class Call:
         count_in(self, admission)
         self._hunt = Hunt(admission.route.stages)
         self._start_no_answer_timer(admission, now)
+        line = admission.route.line
+        if line is not None and line.diverts and admission.route.refused is None:
+            self._diverting = Diverting(self, line)
+            self._diverting.begin(now)
         if admission.route.is_emergency:
             board.counts.emergency_calls += 1
             board.record([], [emergency_note(self, now)], is_urgent=True)
@@ -223,6 +250,13 @@ class Call:
             self._stage_outcomes = [NO_CODEC]
         return stage
 
+    def go_on_to(self, target: Target, outcome: LegOutcome, now: float) -> None:
+        """Diverted: what still rings is given up with this outcome, and a further stage begins."""
+        self._cancel_active(now, outcome)
+        self._stop_stage_timer()
+        self._hunt = Hunt(((target,),))
+        self._try_next_stage(now)
+
     def _add_leg(self, target: Target, now: float) -> CalleeLeg:
         board = self.board
         leg = CalleeLeg(board, self, index=len(self.callee_legs) + 1, target=target, now=now)
@@ -235,7 +269,9 @@ class Call:
         invitation = invitation_for(admission, self.caller_leg, target, self.caller, board)
         invitation.body = carry(self.caller_leg, leg, invitation.body)
         leg.offer(invitation, now)
-        if isinstance(target, LineTarget) and target.backup is not None:
+        if isinstance(target, VoicemailTarget):
+            board.timers.start(now, REACTION_S, lambda later: self._on_silence(leg, later))
+        elif isinstance(target, LineTarget) and target.backup is not None:
             timeout_s = board.conf.calls.reaction_timeout_s
             board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
 
@@ -279,6 +315,12 @@ class Call:
             leg.hang_up(now, cause=26, words="answered elsewhere")
             return
         self.board.failpoints.reached("answer_received")
+        if self.admission is not None and self.admission.route.is_announcement:
+            leg.acknowledge(NO_BODY)
+            leg.hang_up(now, cause=21, words="an announcement is not to be answered")
+            self._active = []
+            self._fail(best_outcome(()), now)
+            return
         self.answered_leg = leg
         self._active = []
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
@@ -336,7 +378,9 @@ class Call:
         if self.state not in (CallState.HUNTING, CallState.AWAITING_JOURNAL):
             return
         self.caller_leg.refuse(487, now, cause=16, words="the caller gave up")
-        ending = Ending("cancelled", 487, 16, "the caller gave up before the answer", "caller")
+        ending = ending_of_announced(self) or Ending(
+            "cancelled", 487, 16, "the caller gave up before the answer", "caller"
+        )
         self._end(ending, now, reason=reason)
 
     def on_prack(self, now: float) -> None:
@@ -497,8 +541,10 @@ class Call:
         self._try_next_stage(now)
 
     def _on_silence(self, leg: CalleeLeg, now: float) -> None:
-        """Nothing came back by this way to the peer, and there is another."""
+        """Nothing came back by this way to the peer, and there is another way, or another answer."""
         if self.state is CallState.HUNTING and leg in self._active and leg.is_silent:
+            if isinstance(leg.target, VoicemailTarget):
+                self.board.voicemail.missed_call()
             outcome = LegOutcome(408, 102, "no reaction in time", is_ours=True)
             leg.cancel(now, "", outcome)
             self.on_refused(leg, outcome, now)
@@ -533,6 +579,13 @@ class Call:
         """No target answered: the caller hears the best of what they said."""
         if self.state is not CallState.HUNTING:
             return
+        if self.admission is not None and self.admission.route.refused is not None:
+            self._refuse(self.admission.route.refused, now)
+            return
+        if self._diverting is not None:
+            if self._diverting.goes_on(outcome, now):
+                return
+            outcome = self._diverting.outcome_of_line(outcome)
         status = status_for_caller(outcome)
         extra = outcome.fields if status == outcome.status else ()
         self.caller_leg.refuse(status, now, cause=outcome.q850_cause, words="", extra=extra)
@@ -605,6 +658,8 @@ class Call:
 
     def _stop_ringing_timers(self) -> None:
         self._stop_stage_timer()
+        if self._diverting is not None:
+            self._diverting.stop()
         self._stop(self._no_answer_timer)
         self._no_answer_timer = None
 

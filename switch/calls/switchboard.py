@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
     from switch.trunks.trunks import Trunks
 
@@ -104,6 +105,7 @@ class Switchboard:
         "timers",
         "tokens",
         "trunks",
+        "voicemail",
     )
 
     def __init__(
@@ -130,6 +132,7 @@ class Switchboard:
         trunks: "Trunks",
         relay: "Relay | None",
         media_host: Callable[[str, Flow], str],
+        voicemail: "VoicemailServer",
     ) -> None:
         self.conf = conf
         self.books = books
@@ -152,6 +155,7 @@ class Switchboard:
         self.trunks = trunks
         self.relay = relay
         self.media_host = media_host
+        self.voicemail = voicemail
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}
