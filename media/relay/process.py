@@ -107,7 +107,7 @@ class RelayProcess:
             if target is None:
                 continue
             try:
-                target.owner.rtp.send(data, target.latch.destination)  # type: ignore[attr-defined]
+                target.send_rtp(data, target.latch.destination)
             except OSError:
                 core.send_errors += 1
         self._after(monotonic())
@@ -285,6 +285,7 @@ class RelayProcess:
                 return
         endpoint = core.open(message, now)
         endpoint.owner = pair
+        endpoint.send_rtp = pair.rtp.send
         for port in (pair.rtp, pair.rtcp):
             stale = port.drain()
             if stale:
