@@ -68,7 +68,7 @@ $(FAST_READY): requirements-dev.lock pyproject.toml $(COMPILED_FROM) | setup
 test-fast: fast
 	rm -rf $(FAST)/tree && mkdir -p $(FAST)/tree && cp -r tests fuzz docs conf pyproject.toml $(FAST)/tree/
 	ln -sfn ../../../shared $(FAST)/shared
-	cd $(FAST)/tree && ../venv/bin/python -m pytest -m "not wire" tests/switch tests/rating
+	cd $(FAST)/tree && ../venv/bin/python -m pytest -m "not wire" tests/switch tests/rating tests/media
 
 lint: setup
 	$(BIN)/ruff check .

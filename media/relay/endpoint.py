@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from media.latch import Latch, SocketAddress
 from media.quality import Stream, stream_score
@@ -19,10 +20,16 @@ MICROS: Final = 1_000_000
 HUNDREDTHS: Final = 100
 
 
+def _nowhere(_data: bytes, _address: object) -> int:
+    """Before it has a socket."""
+    return 0
+
+
 class Endpoint:
     """Owned by the core. `owner` is whatever the shell hangs its sockets on; the core does not look at it.
 
-    `payload_type` is the one that was last found good, NO_TYPE when the next packet is to be looked up.
+    `send_rtp` is its RTP socket's. `payload_type` is the one that was last found good, NO_TYPE when the next packet is
+    to be looked up.
     """
 
     __slots__ = (
@@ -30,7 +37,7 @@ class Endpoint:
         "is_rtp", "keys", "label", "latch", "may_be_silent", "number", "octets_sent", "own_sequence", "own_ssrc",
         "own_timestamp", "own_timestamp_at", "owner", "packets_sent", "payload_type", "peer", "playing", "port",
         "quiet_since", "round_trip", "rtcp_at", "rtcp_exact", "rtcp_packets", "rtcp_remote", "said_silent_at",
-        "silence_s", "stream", "version",
+        "send_rtp", "silence_s", "stream", "version",
     )  # fmt: skip
 
     def __init__(self, number: int, host: str, port: int, label: str, *, is_rtp: bool, now: float) -> None:
@@ -41,6 +48,7 @@ class Endpoint:
         self.is_rtp = is_rtp
         self.is_current = True
         self.owner: object = None
+        self.send_rtp: Callable[[bytes, Any], int] = _nowhere
         self.peer: Endpoint | None = None
         self.latch = Latch(is_unread=not is_rtp)
         self.stream = Stream()
