@@ -337,7 +337,7 @@ class Exchange:
             return
         caller, self._caller = self._caller, None
         if caller is None and request.method == "PUBLISH":
-            self.voicemail.heard()
+            self.voicemail.heard(now)
             self.events.mailboxes.publish(transaction, request, now)
             return
         assert caller is not None, "a request outside a dialog that nobody screened"
@@ -382,7 +382,12 @@ class Exchange:
                 pass
 
     def on_stray_response(self, response: Response, flow: Flow, now: float) -> None:
-        """A 2xx that no transaction takes: a repeat in a live dialog is acknowledged, a ghost is hung up."""
+        """A 2xx that no transaction takes: a repeat in a live dialog is acknowledged, a ghost is hung up.
+
+        Voicemail's word that it is there comes here, too.
+        """
+        if self.voicemail.takes(response, flow, now):
+            return
         if not 200 <= response.status < 300 or response.cseq.method != "INVITE":
             return
         leg = self.board.legs.get((response.call_id, response.from_tag or ""))

@@ -2,7 +2,8 @@
 
 It is a process of its own, reached by plain SIP. Whether it is there is known ahead of calls, by OPTIONS: a call that
 is refused or diverted while it is away is treated as if there were none, at once. Only in the moment in which it dies
-do calls wait REACTION_S in vain. The Request-URIs are the whole of what it is told:
+do calls wait REACTION_S in vain. An OPTIONS is a datagram without a transaction: the next one is its repeat. The
+Request-URIs are the whole of what it is told:
 
     deposit.<user>              a caller leaves a message; Diversion says why
     retrieve.<user>             the line itself, which has proven who it is, listens to its messages
@@ -13,27 +14,29 @@ do calls wait REACTION_S in vain. The Request-URIs are the whole of what it is t
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
+import structlog
+
 from provisioning.model import DivertCondition, Line
 from switch.calls.target import VoicemailTarget
 from switch.sip.flow import UDP, Flow
 from switch.sip.headers import Headers
 from switch.sip.host import host_port
-from switch.sip.message import Request, Response
+from switch.sip.message import Request, Response, format_message
 from switch.sip.uri import escape_user
 from switch.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from switch.calls.refusal import Refusal
     from switch.conf_voicemail import Voicemail
-    from switch.sip.stack import ClientTransaction, Stack
+    from switch.sip.stack import Stack
     from switch.sip.tokens import Tokens
 
 # By then the INVITE has gone out twice over a link of one machine. Longer, and a caller takes the silence for a fault.
 REACTION_S: Final = 1.0
-# Between two OPTIONS. A server that died is known as away before the next one, but for calls in that time.
+# It is asked when nothing has been heard of it for so long, and then each second until it answers.
 PROBE_S: Final = 5.0
-# Two copies of an OPTIONS have gone unanswered by then (Timer E: 0.5 s, 1.5 s).
-PROBE_WAIT_S: Final = 2.0
+# Unanswered ones after which it is away: a single datagram may be lost in a full buffer.
+PROBES_UNANSWERED_MAX: Final = 2
 # No announcement is longer: then the bare refusal goes out.
 ANNOUNCEMENT_S_MAX: Final = 60.0
 # Announcements that begin in a second. Refusing costs a bare answer, announcing a call leg: whoever redials by machine
@@ -51,11 +54,16 @@ _DIVERSION_REASONS: Final = {
 }
 
 
+log = structlog.get_logger(__name__)
+
+
 class Names(Protocol):
     """What it has to know of the network."""
 
     @property
     def domain(self) -> str: ...
+
+    def sent_by(self, flow: Flow) -> str: ...
 
     def contact_of(self, flow: Flow) -> str: ...
 
@@ -68,11 +76,12 @@ class VoicemailServer:
     __slots__ = (
         "_announcing",
         "_budget",
-        "_is_probe_open",
+        "_heard_at",
         "_names",
-        "_probed_at",
+        "_probe_id",
         "_stack",
         "_tokens",
+        "_unanswered",
         "announcements",
         "announcements_refused",
         "announcing",
@@ -91,8 +100,9 @@ class VoicemailServer:
         self._announcing: Counter[str] = Counter()  # by caller: a line's user or a trunk's name
         self._budget = TokenBucket(ANNOUNCEMENTS_PER_SECOND, 1.0 * conf.announcements_max, 0.0)
         self.announcing = 0
-        self._probed_at = float("-inf")
-        self._is_probe_open = False
+        self._heard_at = float("-inf")
+        self._probe_id = tokens.call_id()
+        self._unanswered = 0
         self.announcements: Counter[str] = Counter()  # by prompt
         self.announcements_refused: Counter[str] = Counter()  # by limit
         self.diverted: Counter[str] = Counter()  # calls sent to voicemail, by condition
@@ -110,7 +120,6 @@ class VoicemailServer:
         if flow != self.flow:
             self.flow = flow
             self.is_there = False
-            self._probed_at = float("-inf")
         self._budget.burst = 1.0 * conf.announcements_max
 
     def is_from(self, flow: Flow) -> bool:
@@ -129,39 +138,38 @@ class VoicemailServer:
         """Once a second."""
         if self.flow is None:
             return
-        if self._is_probe_open and now - self._probed_at >= PROBE_WAIT_S:
-            self._is_probe_open = False
+        if self._unanswered >= PROBES_UNANSWERED_MAX:
             self.fell_silent()
-        if now - self._probed_at >= PROBE_S:
-            self._probed_at = now
-            self._is_probe_open = True
-            self._stack.send_request(self._options(self.flow), self.flow, self, now)
+        if self._unanswered or not self.is_there or now - self._heard_at >= PROBE_S:
+            self._unanswered += 1
+            self._stack.counts.request_sent("OPTIONS")
+            self._stack.outgoing.append((self.flow, format_message(self._options(self.flow))))
 
-    def heard(self) -> None:
+    def takes(self, response: Response, flow: Flow, now: float) -> bool:
+        """Whether a response that no transaction waits for is the answer to an OPTIONS."""
+        if response.call_id != self._probe_id or not self.is_from(flow):
+            return False
+        self.heard(now)
+        return True
+
+    def heard(self, now: float) -> None:
         """It said something, whatever that was."""
-        self._is_probe_open = False
-        self.is_there = True
+        self._unanswered = 0
+        self._heard_at = now
+        if not self.is_there:
+            self.is_there = True
+            log.info("voicemail_there", address=self._host_port())
 
     def fell_silent(self) -> None:
-        self.lost += self.is_there
-        self.is_there = False
+        if self.is_there:
+            self.is_there = False
+            self.lost += 1
+            log.warning("voicemail_silent", address=self._host_port())
 
     def missed_call(self) -> None:
         """A call has waited for it in vain."""
         self.silent_calls += 1
         self.fell_silent()
-
-    def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
-        if transaction.flow == self.flow:
-            self.heard()
-
-    def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
-        """Long after `run` has drawn its conclusion."""
-
-    def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
-        if transaction.flow == self.flow:
-            self._is_probe_open = False
-            self.fell_silent()
 
     # What it is asked for; None where it cannot be
 
@@ -218,10 +226,12 @@ class VoicemailServer:
 
     def _options(self, flow: Flow) -> Request:
         headers = Headers()
+        sent_by = self._names.sent_by(flow)
+        headers.add("via", f"SIP/2.0/UDP {sent_by};rport;branch={self._tokens.branch()}")
         headers.add("max-forwards", "70")
         headers.add("from", f"<sip:{self._names.domain}>;tag={self._tokens.tag()}")
         headers.add("to", f"<sip:{self._host_port()}>")
-        headers.add("call-id", self._tokens.call_id())
+        headers.add("call-id", self._probe_id)
         headers.add("cseq", "1 OPTIONS")
         headers.add("contact", self._names.contact_of(flow))
         return Request("OPTIONS", f"sip:{self._host_port()}", headers)

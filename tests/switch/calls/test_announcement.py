@@ -8,6 +8,8 @@ from switch.calls.refusal import IN_ORDER
 from switch.calls.sips import SIPS_NOT_ALLOWED
 from switch.calls.voicemail import ANNOUNCEMENT_S_MAX, ANNOUNCEMENTS_PER_CALLER_MAX, ANNOUNCEMENTS_PER_SECOND
 from switch.config import CallLimits
+from switch.sip.flow import Flow
+from switch.sip.message import format_message, make_response
 from tests.switch.house import (
     ANSWER,
     OFFER,
@@ -416,3 +418,39 @@ def test_after_a_crash_words_that_were_being_said_are_cancelled_and_nobody_pays(
     assert [(row.outcome, row.cost_micros) for row in again.journal.cdrs()] == [("interrupted", 0)] * 2
     again.run(40)
     again.assert_clean()
+
+
+def test_asking_whether_it_is_there_keeps_nothing_and_costs_a_datagram() -> None:
+    town = Town()
+    stack = town.house.exchange.stack
+    town.house.run(60)
+    assert stack.transactions_count == 0
+    before = len(town.voicemail.requests_of("OPTIONS"))
+    town.house.run(30)
+    assert len(town.voicemail.requests_of("OPTIONS")) - before in (5, 6)
+    town.voicemail.go_away()
+    town.house.run(60)
+    assert stack.transactions_count == 0
+    # one that is lost is no silence
+    town.voicemail.come_back()
+    town.house.run(3)
+    lost: list[bytes] = []
+    town.house.link.is_lost = lambda datagram: datagram.data.startswith(b"OPTIONS") and not (
+        lost.append(b"") or len(lost) % 2
+    )
+    town.house.run(60)
+    assert len(lost) > 8
+    assert town.house.exchange.voicemail.lost == 1
+
+
+def test_somebody_else_cannot_say_that_it_is_there() -> None:
+    town = Town()
+    town.voicemail.go_away()
+    town.house.run(10)
+    answer = town.voicemail.requests_of("OPTIONS")[0]
+    spoken = format_message(make_response(answer, 200, to_tag="x"))
+    exchange = town.house.exchange
+    exchange.receive(spoken, Flow("UDP", "192.0.2.66", 5070, "192.0.2.1", 5060), town.house.clock.now)
+    assert not exchange.voicemail.is_there
+    exchange.receive(spoken, Flow("UDP", "192.0.2.70", 5070, "192.0.2.1", 5060), town.house.clock.now)
+    assert exchange.voicemail.is_there

@@ -15,7 +15,7 @@ from tests.wire.phones.records import records_of
 from tests.wire.phones.town import Town, kill_part
 
 SCENARIOS = Path(__file__).parent / "voicemail_sipp"
-# It is asked every five seconds, and an OPTIONS that got no answer is repeated every four.
+# While it is away it is asked each second.
 NOTICED_S = 20.0
 ON_NET_MICROS = 60_000  # a minute
 CONNECT_MICROS = 10_000
