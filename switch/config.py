@@ -41,6 +41,7 @@ from switch.conf_values import (
     Secret,
     Transport,
 )
+from switch.conf_voicemail import Voicemail, check_voicemail_address, read_voicemail_conf
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Security",
     "Transport",
     "Trunk",
+    "Voicemail",
     "conf_fingerprint",
     "load_conf",
     "settings_needing_restart",
@@ -169,6 +171,7 @@ class Conf(Struct, frozen=True):
     tls: Tls = Tls()
     websocket: WebSocket = WebSocket()
     dns: Dns = Dns()
+    voicemail: Voicemail = Voicemail()
 
     @property
     def metrics(self) -> Address | None:
@@ -182,6 +185,7 @@ def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
         "listen": (running.listen, loaded.listen),
         "database.dsn": (running.database.dsn, loaded.database.dsn),
         "digest.realm": (running.digest.realm, loaded.digest.realm),
+        "voicemail": (running.voicemail, loaded.voicemail),
     }
     return [key for key, (before, after) in pairs.items() if before != after]
 
@@ -198,6 +202,8 @@ def load_conf(folder: Path) -> Conf:
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
     edge = read_edge_conf(main)
+    voicemail = read_voicemail_conf(main)
+    check_voicemail_address(main, voicemail, edge.listen)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -220,6 +226,7 @@ def load_conf(folder: Path) -> Conf:
         tls=edge.tls,
         websocket=edge.websocket,
         dns=_section(main, "dns", Dns),
+        voicemail=voicemail,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:
@@ -230,7 +237,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "prepaid", "digest", "security", "dns", "tariffs"),
+    *("registrar", "calls", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 
