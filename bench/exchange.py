@@ -51,6 +51,8 @@ metrics = "{host}:{metrics_port}"
 calls_max = 20000
 calls_per_account_max = 20000
 calls_per_line_max = 1000
+[media]
+relay = false
 [tariffs.retail]
 vat = "inc_vat"
 """

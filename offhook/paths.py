@@ -2,7 +2,7 @@
 
     DATA/conf/            the configuration, when no --conf is given (copied there on the first `offhook up`)
     DATA/postgres/        the embedded PostgreSQL's files
-    DATA/run/             what exists only while the exchange runs: the lock, the DSN, the edge's socket
+    DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of edge and relay
     DATA/control.sock     the switch's control socket
 
 The commands find a running exchange by these names and nothing else. It leaves out the switch's own files
@@ -65,6 +65,10 @@ class DataDir:
     @property
     def edge_socket(self) -> Path:
         return self.run / "edge.sock"
+
+    @property
+    def relay_socket(self) -> Path:
+        return self.run / "relay.sock"
 
     @property
     def control_socket(self) -> Path:

@@ -27,6 +27,7 @@ from switch.conf_files import (
     open_conf_file,
     open_secrets_file,
 )
+from switch.conf_media import Media, read_media
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
 from switch.conf_security import Security
@@ -171,6 +172,7 @@ class Conf(Struct, frozen=True):
     tls: Tls = Tls()
     websocket: WebSocket = WebSocket()
     dns: Dns = Dns()
+    media: Media = Media()
     voicemail: Voicemail = Voicemail()
 
     @property
@@ -185,9 +187,15 @@ def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
         "listen": (running.listen, loaded.listen),
         "database.dsn": (running.database.dsn, loaded.database.dsn),
         "digest.realm": (running.digest.realm, loaded.digest.realm),
+        "media": (_relay_of(running.media), _relay_of(loaded.media)),
         "voicemail": (running.voicemail, loaded.voicemail),
     }
     return [key for key, (before, after) in pairs.items() if before != after]
+
+
+def _relay_of(media: Media) -> tuple[object, ...]:
+    """What the relay is started with."""
+    return media.relay, media.listen, media.ports
 
 
 def load_conf(folder: Path) -> Conf:
@@ -226,6 +234,7 @@ def load_conf(folder: Path) -> Conf:
         tls=edge.tls,
         websocket=edge.websocket,
         dns=_section(main, "dns", Dns),
+        media=read_media(main),
         voicemail=voicemail,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
@@ -237,7 +246,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
+    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

@@ -1,8 +1,8 @@
 """The whole exchange in the foreground: what `offhook up` runs.
 
-Start: the lock, PostgreSQL, the schema, the edge, the switch. Stop: the switch first (it refuses new calls,
-ends and settles the live ones, flushes and ships while PostgreSQL is still there), then the edge, then
-PostgreSQL. A part that crashes is started again by itself; the others go on. After a crash of the machine the
+Start: the lock, PostgreSQL, the schema, the edge, the relay, the switch. Stop: the switch first (it refuses new
+calls, ends and settles the live ones, flushes and ships while PostgreSQL is still there), then the relay and the edge,
+then PostgreSQL. A part that crashes is started again by itself; the others go on. After a crash of the machine the
 switch does not wait for PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its
 checkpoint.
 """
@@ -24,7 +24,7 @@ from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir, write_secret
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import Part, PartPlan
-from offhook.supervisor.plans import edge_plan, postgres_plan, switch_plan
+from offhook.supervisor.plans import edge_plan, postgres_plan, relay_plan, switch_plan
 from offhook.supervisor.schema import RETRY_S, SAY_EVERY_S, prepare_schema
 from provisioning.service import UNREACHABLE
 from switch.config import Conf
@@ -76,7 +76,7 @@ class Exchange:
 
     def kill(self) -> None:
         """The second Ctrl-C: no more waiting for calls to end."""
-        for name in ("switch", "edge"):
+        for name in ("switch", "relay", "edge"):
             if name in self._parts:
                 self._parts[name].kill()
 
@@ -106,6 +106,8 @@ class Exchange:
             return  # run() raises it
         # Also without a listener of its own: trunks over TCP and TLS are reached through it.
         self._launch(edge_plan(plan.data, plan.conf_dir))
+        if plan.conf.media.relay:
+            self._launch(relay_plan(plan.data, plan.conf.media))
         self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()
         self._on_ready()
@@ -133,12 +135,12 @@ class Exchange:
         said = time.monotonic()
         while (missing := await asyncio.to_thread(switch_lacks, self._plan.data)) is not None:
             if missing:
-                self._mark_served("switch", "edge")
+                self._mark_served("switch", "edge", "relay")
             if time.monotonic() - said >= SAY_EVERY_S:
                 said = time.monotonic()
                 log.warning("switch_not_ready", reason=missing or "it does not answer yet")
             await asyncio.sleep(READY_POLL_S)
-        self._mark_served("switch", "edge")
+        self._mark_served("switch", "edge", "relay")
 
     def _mark_served(self, *names: str) -> None:
         for name in names:
@@ -155,7 +157,7 @@ class Exchange:
         for task in self._tasks:
             if task.get_name() in ("start", "database"):
                 task.cancel()
-        for name in ("switch", "edge", "postgres"):
+        for name in ("switch", "relay", "edge", "postgres"):
             if name in self._parts:
                 await self._parts[name].stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

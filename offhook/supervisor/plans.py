@@ -9,6 +9,7 @@ from offhook.database import without_password
 from offhook.paths import DataDir
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import PartPlan
+from switch.conf_media import Media
 
 # Everything an exchange writes is its own: journals, sockets, the copied configuration with its secrets.
 PRIVATE_UMASK = 0o077
@@ -16,6 +17,7 @@ PRIVATE_UMASK = 0o077
 # The switch ends its calls and ships their records; with PostgreSQL gone it gives up shipping before this.
 SWITCH_STOP_S = 60.0
 EDGE_STOP_S = 5.0
+RELAY_STOP_S = 5.0
 # A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
 # start.
 POSTGRES_STOP_S = 60.0
@@ -46,6 +48,18 @@ def edge_plan(data: DataDir, conf_dir: Path) -> PartPlan:
         environment=_environment(),
         directory=str(data.root),
         stop_wait_s=EDGE_STOP_S,
+    )
+
+
+def relay_plan(data: DataDir, media: Media) -> PartPlan:
+    command = [*_python("media.relay"), "--socket", str(data.relay_socket)]
+    command += ["--listen", *media.listen, "--ports", str(media.ports)]
+    return PartPlan(
+        name="relay",
+        command=command,
+        environment=_environment(),
+        directory=str(data.root),
+        stop_wait_s=RELAY_STOP_S,
     )
 
 

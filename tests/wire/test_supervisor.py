@@ -275,8 +275,10 @@ def test_the_database_listens_on_no_network_address(running: RunningExchange) ->
 def test_a_crashed_part_comes_back_while_the_others_go_on_and_the_log_says_so(
     running: RunningExchange,
 ) -> None:
-    for part in ("switch", "edge", "postgres"):
-        others = {name: part_pid(running, name) for name in ("switch", "edge", "postgres") if name != part}
+    for part in ("switch", "edge", "relay", "postgres"):
+        others = {
+            name: part_pid(running, name) for name in ("switch", "edge", "relay", "postgres") if name != part
+        }
         victim = part_pid(running, part)
         os.kill(victim, signal.SIGKILL)
         until(lambda victim=victim, part=part: part_pid(running, part) != victim, f"another {part}")
@@ -348,12 +350,14 @@ def test_sigterm_stops_the_switch_first_and_postgresql_last_and_leaves_nothing(
     assert fresh.stop() == 0
     assert re.findall(r"part_stopped part=(\w+) how=\"exit 0\"", log_of(fresh)) == [
         "switch",
+        "relay",
         "edge",
         "postgres",
     ]
     assert not any(is_alive(pid) for pid in parts)
     assert not (fresh.data / "run" / "dsn").exists()
     assert not (fresh.data / "run" / "edge.sock").exists()
+    assert not (fresh.data / "run" / "relay.sock").exists()
     assert fresh.run("status").returncode == 3
 
 

@@ -1,0 +1,78 @@
+"""The relay process: `python -m media.relay --socket PATH --listen ADDRESS... --ports FIRST-LAST`. Wiring only.
+
+It carries the sound of calls, so that they outlive a restart of the switch, which connects to its Unix socket. What it
+listens on comes by the command line: what stands in offhook.toml is the switch's to read.
+"""
+
+import argparse
+import contextlib
+import gc
+import ipaddress
+import os
+import random
+import resource
+import secrets
+import sys
+from pathlib import Path
+
+import structlog
+
+from media.relay.playing import NoPrompts
+from media.relay.port_pool import ports_of
+from media.relay.process import RelayProcess
+from media.relay.switch_link import SwitchLink, listen_unix
+from provisioning.logs import configure_logs
+
+EPOCH_BYTES = 4
+EXIT_REFUSED = 1
+
+log = structlog.get_logger("media.relay")
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    configure_logs()
+    os.umask(0o077)
+    _raise_descriptor_limit()
+    mixed = random.SystemRandom()
+    try:
+        relay = RelayProcess(
+            SwitchLink(listen_unix(arguments.socket), epoch=secrets.token_hex(EPOCH_BYTES)),
+            NoPrompts(),
+            listen=arguments.listen,
+            ports=arguments.ports,
+            shuffle=mixed.shuffle,
+            random_bits=mixed.getrandbits,
+        )
+        gc.freeze()
+        relay.run()
+    except OSError as problem:
+        log.error("relay_cannot_listen", problem=str(problem))
+        return EXIT_REFUSED
+    arguments.socket.unlink(missing_ok=True)
+    return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m media.relay", description="The media of calls")
+    parser.add_argument("--socket", required=True, type=Path, help="Unix socket that the switch connects to")
+    parser.add_argument(
+        "--listen", required=True, nargs="+", type=_address, help="IPv4 and IPv6 addresses to bind"
+    )
+    parser.add_argument("--ports", required=True, type=ports_of, help='UDP ports, like "20000-29999"')
+    return parser.parse_args()
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+def _raise_descriptor_limit() -> None:
+    """Two sockets an endpoint, four a call; the usual soft limit of 1,024 is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
