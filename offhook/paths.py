@@ -3,6 +3,7 @@
     DATA/conf/            the configuration, when no --conf is given (copied there on the first `offhook up`)
     DATA/postgres/        the embedded PostgreSQL's files
     DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of edge and relay
+    DATA/voicemail/       mailboxes: settings, greetings and messages (voicemail/store.py)
     DATA/control.sock     the switch's control socket
 
 The commands find a running exchange by these names and nothing else. It leaves out the switch's own files

@@ -13,7 +13,6 @@ from switch.conf_values import (
     WILDCARDS,
     Address,
     Expected,
-    HiddenText,
     OptionalAddress,
     OptionalHost,
     Reads,
@@ -82,7 +81,7 @@ def read_plain_name(value: object) -> str:
 
 OptionalMailAddress = Annotated[str, Reads(read_optional_mail_address)]
 Code = Annotated[str, Reads(read_code)]
-OptionalSecret = Annotated[HiddenText, Reads(read_optional_secret)]
+OptionalSecret = Annotated[Secret, Reads(read_optional_secret)]
 PlainName = Annotated[str, Reads(read_plain_name)]
 
 

@@ -182,7 +182,9 @@ class Caller:
         size = self.codec.pcm_bytes_per_frame
         due = time.monotonic()
         for start in range(0, len(pcm), size):
-            self._packet(self.codec.payload_type, self._encoder.encode(pcm[start : start + size].ljust(size, b"\0")))
+            self._packet(
+                self.codec.payload_type, self._encoder.encode(pcm[start : start + size].ljust(size, b"\0"))
+            )
             self._timestamp += self.codec.ticks_per_frame
             due += 0.02
             time.sleep(max(due - time.monotonic(), 0))
