@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 import sys
-from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -55,7 +54,7 @@ async def _serve(data: Path, conf: Voicemail, switches: list[Address]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     process = VoicemailProcess(
-        data, conf, switches, catalogue=_NoPrompts(), local_time=lambda: datetime.now(ZONE)
+        data, conf, switches, catalogue=catalogue, zone=ZONE
     )
     await process.start()
     await stop.wait()

@@ -7,16 +7,18 @@ from typing import Final, Protocol
 
 import structlog
 
-from media.codecs import FRAME_MS, Codec
+from media.codecs import FRAME_MS, PCMA, PCMU, Codec
 from media.wav import WavProblem, load_wav
 from voicemail.actions import Clip, ClipKind
+from voicemail.files import StoreProblem
 from voicemail.player import Piece, Samples, Silence
-from voicemail.store import Store, StoreProblem
+from voicemail.store import Store
 
 # Ten minutes at 16 kHz: more than the longest message that can be left.
 FILE_BYTES_MAX: Final = 20 * 1024 * 1024
 # Names come from our own tables and from the switch.
 MISSING_MAX: Final = 1000
+PREPARED: Final = (PCMA, PCMU)
 
 log = structlog.get_logger("voicemail")
 
@@ -24,22 +26,34 @@ log = structlog.get_logger("voicemail")
 class Catalogue(Protocol):
     """Prompts and tones by name, encoded once for all calls (media/prompts)."""
 
-    def frames(self, name: str, codec: Codec) -> Sequence[bytes] | None:
+    def frames(self, name: str, codec: Codec, language: str = ...) -> Sequence[bytes] | None:
         """Payloads of 20 ms each; None where there is none of that name."""
+
+    def prepare(self, codecs: Sequence[Codec] = ...) -> None:
+        """Encode all for these codecs, so that none waits for it. Takes seconds."""
 
 
 class Clips:
     """Turns clips into pieces for a player."""
 
-    __slots__ = ("_catalogue", "_missing", "_store")
+    __slots__ = ("_catalogue", "_missing", "_prepared", "_store")
 
     def __init__(self, catalogue: Catalogue, store: Store) -> None:
         self._catalogue = catalogue
         self._store = store
+        self._prepared: tuple[Codec, ...] = ()
         self._missing: set[str] = set()  # said once each
 
+    def prepare(self) -> None:
+        """In a thread. What phones speak most; the others' prompts are encoded when they are first heard."""
+        self._catalogue.prepare(PREPARED)
+        self._prepared = PREPARED
+
     def at_once(self, clips: Sequence[Clip], codec: Codec) -> list[Piece] | None:
-        """None where a file has to be read first."""
+        """None where a file has to be read first, or a prompt to be encoded."""
+        return self._without_files(clips, codec) if codec in self._prepared else None
+
+    def _without_files(self, clips: Sequence[Clip], codec: Codec) -> list[Piece] | None:
         pieces: list[Piece] = []
         for clip in clips:
             if clip.kind is ClipKind.PROMPT:
@@ -73,7 +87,7 @@ class Clips:
             case ClipKind.DRAFT:
                 return [Samples(draft())]
             case _:
-                return self.at_once((clip,), codec) or []
+                return self._without_files((clip,), codec) or []
         return [Samples(load_wav(path, codec.sample_rate, bytes_max=FILE_BYTES_MAX).pcm)]
 
     def _prompt(self, name: str, codec: Codec) -> Piece:

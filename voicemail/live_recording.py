@@ -11,7 +11,7 @@ from voicemail.actions import Record, RecordingEnd
 from voicemail.jobs import Jobs
 from voicemail.mailbox import Message
 from voicemail.recorder import Recorder
-from voicemail.store import RecordingFile
+from voicemail.recording_file import RecordingFile
 
 # What a crash may cost of a message that is being spoken, and few enough writes for a slow disk.
 FLUSH_S: Final = 1.0

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -30,15 +30,18 @@ from voicemail.announcement import Announcement
 from voicemail.clips import Catalogue, Clips
 from voicemail.counts import VoicemailCounts
 from voicemail.deposit import Deposit, DepositRule
+from voicemail.files import StoreProblem
 from voicemail.front_door import FrontDoor
 from voicemail.house import House
+from voicemail.mail_queue import MailQueue, SmtpSender
 from voicemail.mailbox import Counts, LockOutRule, Message, Quota
 from voicemail.menu import Menu
+from voicemail.metrics import serve_metrics
 from voicemail.publish import Publisher
 from voicemail.rtp_port import RtpCounts, RtpPort
 from voicemail.session import Machine, Session
 from voicemail.sip_call import SipCall, contact_at
-from voicemail.store import Store, StoreProblem
+from voicemail.store import Store
 from voicemail.target import (
     AnnouncementOf,
     DepositFor,
@@ -73,13 +76,17 @@ class VoicemailProcess:
         switches: list[Address],
         *,
         catalogue: Catalogue,
-        local_time: Callable[[], datetime],
+        zone: tzinfo,
     ) -> None:
-        """`switches` are the addresses that requests of the switch come from; the first is told what waits."""
+        """`switches` are the addresses that requests of the switch come from; the first is told what waits.
+
+        `zone` is that of the times that are spoken and written.
+        """
         assert conf.sip is not None and switches
         self._conf = conf
         self._switches = {(address.host, address.port) for address in switches}
-        self._wording = Wording(local_time)
+        self._wording = Wording(lambda: datetime.now(zone))
+        self._zone = zone
         self._told = switches[0]
         self.counts = VoicemailCounts()
         self.sip_counts = SipCounts()
@@ -99,6 +106,7 @@ class VoicemailProcess:
         self._timers = TimerQueue()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
+        self._mail: MailQueue | None = None
         self._seen: dict[str, int] = {}  # when each mailbox was last seen to change
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop
@@ -125,6 +133,7 @@ class VoicemailProcess:
             sip.host, sip.port, received=self._received, turn_over=self._finish_batch
         )
         self._make_stack()
+        self._mail = self._make_mail_queue()
         self._house = House(
             loop=self._loop,
             executor=self._executor,
@@ -140,13 +149,17 @@ class VoicemailProcess:
             mailbox_changed=self._mailbox_changed,
             turn_over=self._finish_turn,
         )
+        self._serve_metrics()
         self._ticker = Ticker(self._loop, self._tick, lateness=self.counts.tick_lateness)
         self._listener.start(self._loop)
         self.publisher.start(self.now())
         self._tasks = [
             self._loop.create_task(self._watch(), name="watch mailboxes"),
             self._loop.create_task(self._sweep(), name="sweep mailboxes"),
+            self._loop.create_task(self._prepare_prompts(), name="prepare prompts"),
         ]
+        if self._mail is not None:
+            self._tasks.append(self._loop.create_task(self._mail.run(), name="mail"))
         self._finish_turn()
         log.info(
             "voicemail_ready",
@@ -161,6 +174,29 @@ class VoicemailProcess:
         self.counts.recovered, self.counts.removed = finished, removed
         if finished or removed:
             log.warning("voicemail_recovered", finished=finished, removed=removed)
+
+    def _make_mail_queue(self) -> MailQueue | None:
+        conf = self._conf
+        if not conf.sends_mail:
+            return None
+        return MailQueue(
+            self.store,
+            send=SmtpSender(conf),
+            sender=conf.smtp_from,
+            zone=self._zone,
+            counts=self.counts,
+            executor=self._executor,
+            changed=self._mailbox_changed,
+        )
+
+    def _serve_metrics(self) -> None:
+        address = self._conf.metrics
+        if address is None:
+            return
+        try:
+            serve_metrics(self, address)
+        except OSError as problem:  # callers are served without them
+            log.error("voicemail_metrics_unserved", address=str(address), problem=str(problem))
 
     def _make_stack(self) -> None:
         tokens = Tokens(os.urandom)
@@ -317,7 +353,10 @@ class VoicemailProcess:
     # Mailboxes
 
     def _before_message(self, user: str) -> Callable[[Message], None]:
-        return lambda _message: None
+        mail = self._mail
+        if mail is None:
+            return lambda _message: None
+        return lambda message: mail.enqueue(user, message)
 
     def _mailbox_changed(self, user: str) -> None:
         """Count again, in a thread, and tell the switch."""
@@ -357,6 +396,10 @@ class VoicemailProcess:
         except OSError as problem:
             log.error("voicemail_unreadable", problem=str(problem))
             return []
+
+    async def _prepare_prompts(self) -> None:
+        """Until then a prompt is encoded when it is first played, in a thread."""
+        await self._loop.run_in_executor(self._executor, self._clips.prepare)
 
     async def _sweep(self) -> None:
         """What has been kept for long enough."""

@@ -23,13 +23,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, TypeVar
+from typing import Final
 
 import msgspec
 
 from media.codecs import BYTES_PER_SAMPLE
-from media.wav import HEADER_BYTES, wav_header
 from voicemail.actions import Fullness, Opened, PinResult
+from voicemail.files import StoreProblem, give_to_owner, read_json, sync_folder, write_whole
 from voicemail.mailbox import (
     Counts,
     LockOutRule,
@@ -50,6 +50,7 @@ from voicemail.mailbox import (
     seconds_left,
     with_number,
 )
+from voicemail.recording_file import RecordingFile, is_message_id, recover_draft, remove_leftover
 
 SETTINGS_FILE: Final = "settings.json"
 LOCK_FILE: Final = ".lock"
@@ -58,26 +59,13 @@ GREETING_FILE: Final = "greeting.wav"
 DISK_RESERVE_BYTES: Final = 64 * 1024 * 1024
 ID_RANDOM_BYTES: Final = 4
 SALT_BYTES: Final = 16
-# JSON of one mailbox or message: some hundred bytes. More is no file of ours.
-JSON_BYTES_MAX: Final = 64 * 1024
 
 # The names that a line may have (provisioning/rules.py): they need no escapes as names of files.
 _USER: Final = re.compile(r"[a-z0-9+][a-z0-9._+-]{0,63}")
-_ID: Final = re.compile(r"[0-9]{13}-[0-9a-f]{8}")
-
-S = TypeVar("S", bound=msgspec.Struct)
-
-
-class StoreProblem(Exception):  # noqa: N818 - the disk's or the operator's, said as a sentence
-    """A mailbox cannot be read or written."""
 
 
 def is_user(user: str) -> bool:
     return _USER.fullmatch(user) is not None
-
-
-def is_message_id(identity: str) -> bool:
-    return _ID.fullmatch(identity) is not None
 
 
 class Store:
@@ -128,7 +116,7 @@ class Store:
             return Opened(user, settings, messages, fullness, seconds_left(messages, quota))
 
     def settings(self, user: str) -> Settings:
-        return _read_json(self._file(user, SETTINGS_FILE), Settings) or Settings()
+        return read_json(self._file(user, SETTINGS_FILE), Settings) or Settings()
 
     def messages(self, user: str) -> list[Message]:
         """Oldest first. A file that is not ours to read is left alone and left out."""
@@ -140,10 +128,13 @@ class Store:
             return []
         for name in names:
             if name.endswith(".json") and is_message_id(name[:-5]):
-                message = _read_json(folder / name, Message)
+                message = read_json(folder / name, Message)
                 if message is not None:
                     found.append(message)
         return sorted(found, key=lambda message: (message.received_ms, message.id))
+
+    def message(self, user: str, message: str) -> Message | None:
+        return read_json(self._file(user, f"{message}.json"), Message) if is_message_id(message) else None
 
     def counts(self, user: str) -> Counts:
         return counts_of(self.messages(user))
@@ -170,7 +161,7 @@ class Store:
         identity = f"{now_ms:013d}-{self._random_bytes(ID_RANDOM_BYTES).hex()}"
         draft = msgspec.structs.replace(message, id=identity, received_ms=now_ms)
         folder = self._make_folder(user)
-        _write_whole(folder / f"{identity}.draft", msgspec.json.encode(draft))
+        write_whole(folder / f"{identity}.draft", msgspec.json.encode(draft))
         return RecordingFile(self, user, draft, folder / f"{identity}.part", sample_rate)
 
     def begin_greeting(self, user: str, *, sample_rate: int) -> RecordingFile:
@@ -185,8 +176,8 @@ class Store:
         with self._locked(user):
             before()
             part.rename(folder / f"{draft.id}.wav")
-            _write_whole(folder / f"{draft.id}.json", msgspec.json.encode(draft))
-            _sync_folder(folder)
+            write_whole(folder / f"{draft.id}.json", msgspec.json.encode(draft))
+            sync_folder(folder)
             (folder / f"{draft.id}.draft").unlink(missing_ok=True)
             if draft.called:
                 self._change(user, lambda settings: with_number(settings, draft.called))
@@ -197,20 +188,20 @@ class Store:
         with self._locked(user):
             part.replace(part.parent / GREETING_FILE)
             self._change(user, lambda settings: msgspec.structs.replace(settings, has_own_greeting=True))
-            _sync_folder(part.parent)
+            sync_folder(part.parent)
 
     # Changing
 
     def mark(self, user: str, message: str, state: State) -> None:
         with self._locked(user):
             path = self._file(user, f"{message}.json")
-            found = _read_json(path, Message)
+            found = read_json(path, Message)
             if found is None:
                 return  # deleted by somebody else meanwhile
             marked = in_state(found, state, self.now_ms())
             if marked is not found:
-                _write_whole(path, msgspec.json.encode(marked))
-                _sync_folder(path.parent)
+                write_whole(path, msgspec.json.encode(marked))
+                sync_folder(path.parent)
 
     def delete(self, user: str, messages: tuple[str, ...]) -> int:
         """How many there were. First what makes them exist, then the sound."""
@@ -222,7 +213,7 @@ class Store:
                 path = folder / f"{message}.json"
                 gone += path.exists()
                 path.unlink(missing_ok=True)
-            _sync_folder(folder)
+            sync_folder(folder)
             for message in messages:
                 (folder / f"{message}.wav").unlink(missing_ok=True)
         return gone
@@ -294,11 +285,11 @@ class Store:
                 names = {entry.name for entry in os.scandir(folder)}
                 for name in sorted(names):
                     if name.endswith(".draft") and is_message_id(name[:-6]):
-                        is_finished = _recover_draft(folder, name[:-6], spoken_min_s)
+                        is_finished = recover_draft(folder, name[:-6], spoken_min_s)
                         finished += is_finished
                         removed += not is_finished
                 for name in sorted(names):
-                    removed += _remove_leftover(folder, name)
+                    removed += remove_leftover(folder, name)
         return finished, removed
 
     # What the rest stands on
@@ -317,8 +308,8 @@ class Store:
         after = change(before)
         if after is not before:
             path = self._file(user, SETTINGS_FILE)
-            _write_whole(path, msgspec.json.format(msgspec.json.encode(after), indent=2))
-            _sync_folder(path.parent)
+            write_whole(path, msgspec.json.format(msgspec.json.encode(after), indent=2))
+            sync_folder(path.parent)
         return after
 
     def _folder(self, user: str) -> Path:
@@ -333,8 +324,8 @@ class Store:
         folder = self._folder(user)
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _give_to_owner(folder)
-            _sync_folder(folder.parent)
+            give_to_owner(folder)
+            sync_folder(folder.parent)
         return folder
 
     @contextlib.contextmanager
@@ -342,191 +333,11 @@ class Store:
         path = self._file(user, LOCK_FILE)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _give_to_owner(path)
+            give_to_owner(path)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
-
-
-def _nothing(message: Message) -> None:
-    """Is done before most messages exist."""
-
-
-class RecordingFile:
-    """Sound on its way to the disk. One thread at a time."""
-
-    __slots__ = ("_draft", "_file", "_part", "_sample_rate", "_size", "_store", "user")
-
-    def __init__(self, store: Store, user: str, draft: Message | None, part: Path, sample_rate: int) -> None:
-        """Raises OSError."""
-        self._store = store
-        self._draft = draft
-        self._part = part
-        self._sample_rate = sample_rate
-        self._size = 0
-        self.user = user
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file: BinaryIO = os.fdopen(descriptor, "r+b", buffering=0)
-        self._write(wav_header(0, sample_rate))
-
-    def append(self, samples: bytes) -> None:
-        """Raises OSError."""
-        self._write(samples)
-        self._size += len(samples)
-
-    def commit(
-        self, *, samples_max: int | None, before: Callable[[Message], None] = _nothing
-    ) -> Message | None:
-        """Safe on the disk when it returns; a greeting has no message. Raises OSError, and then nothing is left."""
-        try:
-            size = self._size if samples_max is None else min(self._size, samples_max * BYTES_PER_SAMPLE)
-            os.ftruncate(self._file.fileno(), HEADER_BYTES + size)
-            os.pwrite(self._file.fileno(), wav_header(size, self._sample_rate), 0)
-            os.fsync(self._file.fileno())
-            self._file.close()
-            if self._draft is None:
-                self._store.finish_greeting(self.user, self._part)
-                return None
-            duration_ms = size // BYTES_PER_SAMPLE * 1000 // self._sample_rate
-            message = msgspec.structs.replace(self._draft, duration_ms=duration_ms)
-            return self._store.finish_message(self.user, self._part, message, before=lambda: before(message))
-        except OSError:
-            self.discard()
-            raise
-
-    def discard(self) -> None:
-        """Leaves nothing behind, as far as the disk lets it."""
-        self._file.close()
-        with contextlib.suppress(OSError):
-            self._part.unlink(missing_ok=True)
-            if self._draft is not None:
-                for end in ("wav", "draft"):
-                    self._part.with_suffix(f".{end}").unlink(missing_ok=True)
-
-    def samples(self) -> bytes:
-        """What has been recorded, to be heard before it is kept. Raises OSError."""
-        return os.pread(self._file.fileno(), self._size, HEADER_BYTES)
-
-    def _write(self, data: bytes) -> None:
-        """Whole: a disk that fills up takes a part of what it is given."""
-        view = memoryview(data)
-        while view:
-            count = self._file.write(view)
-            assert count is not None, "a file does not block"
-            view = view[count:]
-
-
-def _recover_draft(folder: Path, identity: str, spoken_min_s: float) -> bool:
-    """Finish what a crash interrupted, if enough of it is there. Whether a message came of it."""
-    draft_file, part, wav = (folder / f"{identity}.{end}" for end in ("draft", "part", "wav"))
-    draft = _read_json(draft_file, Message)
-    sound = wav if wav.exists() else part
-    if (folder / f"{identity}.json").exists():  # the crash came after the message was made
-        draft_file.unlink()
-        return True
-    length = None if draft is None else _length_of(sound)
-    if draft is None or length is None or length.seconds <= spoken_min_s:
-        for path in (part, wav, draft_file):
-            path.unlink(missing_ok=True)
-        return False
-    with sound.open("r+b") as file:
-        os.ftruncate(file.fileno(), HEADER_BYTES + length.pcm_bytes)
-        os.pwrite(file.fileno(), wav_header(length.pcm_bytes, length.sample_rate), 0)
-        os.fsync(file.fileno())
-    sound.rename(wav)
-    whole = msgspec.structs.replace(draft, duration_ms=int(length.seconds * 1000), is_cut_short=True)
-    _write_whole(folder / f"{identity}.json", msgspec.json.encode(whole))
-    _sync_folder(folder)
-    draft_file.unlink()
-    return True
-
-
-class _Length(NamedTuple):
-    """Of a file of ours, by its size: its head says zero until it is finished."""
-
-    sample_rate: int
-    pcm_bytes: int
-
-    @property
-    def seconds(self) -> float:
-        return self.pcm_bytes / BYTES_PER_SAMPLE / self.sample_rate
-
-
-def _length_of(path: Path) -> _Length | None:
-    """None for what was not begun here. Raises OSError."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEADER_BYTES)
-            size = file.seek(0, os.SEEK_END)
-    except FileNotFoundError:
-        return None
-    rate = int.from_bytes(head[24:28], "little")
-    pcm_bytes = max(size - HEADER_BYTES, 0) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE
-    is_ours = 8000 <= rate <= 48_000 and (head[4:8], head[40:]) in (
-        (wav_header(0, rate)[4:8], bytes(4)),
-        (wav_header(pcm_bytes, rate)[4:8], wav_header(pcm_bytes, rate)[40:]),
-    )
-    return _Length(rate, pcm_bytes) if is_ours else None
-
-
-def _remove_leftover(folder: Path, name: str) -> bool:
-    """Sound without its message (a deletion that was interrupted), and files that were being written."""
-    identity, _, end = name.partition(".")
-    is_orphan = end == "wav" and is_message_id(identity) and not (folder / f"{identity}.json").exists()
-    if not is_orphan and end not in ("part", "new", "json.new"):
-        return False
-    path = folder / name
-    if not path.exists():
-        return False
-    path.unlink()
-    return True
-
-
-def _read_json(path: Path, kind: type[S]) -> S | None:
-    """None where there is none. Raises StoreProblem for one that cannot be understood."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(JSON_BYTES_MAX + 1)
-    except FileNotFoundError:
-        return None
-    try:
-        return msgspec.json.decode(data[:JSON_BYTES_MAX], type=kind)
-    except msgspec.DecodeError as problem:
-        raise StoreProblem(f"{path}: {problem}") from None
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """The old file or the new one, never a half one. Raises OSError."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            file.write(data)
-            os.fsync(file.fileno())
-        _give_to_owner(temporary)
-        temporary.rename(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _give_to_owner(path: Path) -> None:
-    """A command that root runs must not leave files that the exchange cannot read."""
-    if os.geteuid() != 0:
-        return
-    owner = path.parent.stat()
-    if owner.st_uid:
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 @contextlib.contextmanager

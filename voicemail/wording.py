@@ -27,7 +27,5 @@ class Wording:
         """Received today at ten fifteen a.m. from 020 7946 0123."""
         now = self._now()
         received = speech.moment(time_from_ms(message.received_ms).astimezone(now.tzinfo), now)
-        caller = speech.digits(message.caller) or (
-            "unknown-number" if message.caller else "withheld-number",
-        )
+        caller = speech.digits(message.caller) or ("unknown-number" if message.caller else "withheld-number",)
         return ("received", *received, "from", *caller)
