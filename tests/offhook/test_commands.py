@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from media.wav import format_wav
 from offhook import __main__ as command
 from offhook.supervisor.conf_home import packaged_conf
 
@@ -103,6 +104,24 @@ def test_check_as_json_holds_the_same_findings(offhook: Offhook, conf: Path, tmp
     assert findings["problems"][0]["file"] == "offhook.toml"
     assert findings["problems"][0]["line"] == 2
     assert findings["is_database_checked"] is False
+
+
+def test_check_warns_of_prompts_that_cannot_be_used(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
+    own = conf / "prompts" / "en_GB"
+    own.mkdir(parents=True)
+    (own / "no-credit.wav").write_bytes(b"RIFF\x1b[2J")
+    (own / "nocredit.wav").write_bytes(b"")
+    (own / "please-hold.wav").write_bytes(format_wav(bytes(320), 8000))
+    ran = offhook("check", "--conf", conf, "--data", tmp_path)
+    assert ran.code == 0
+    assert f"warning: {own}/no-credit.wav: found a file that is no WAV file" in ran.err
+    assert (
+        f"warning: {own}/nocredit.wav: found a file that has the name of no prompt; did you mean no-c"
+        in ran.err
+    )
+    assert "please-hold" not in ran.err
+    assert "\x1b" not in ran.err
+    assert "is valid" in ran.out
 
 
 def test_up_refuses_an_invalid_configuration_before_it_starts_anything(
