@@ -72,6 +72,11 @@ class DataDir:
         return self.run / "relay.sock"
 
     @property
+    def voicemail(self) -> Path:
+        """Mailboxes, which the commands read and change, also while nothing runs."""
+        return self.root / "voicemail"
+
+    @property
     def control_socket(self) -> Path:
         return self.root / "control.sock"
 

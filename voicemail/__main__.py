@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import structlog
 import uvloop
 
+from media.prompts.catalogue import Catalogue
+from media.prompts.own_recordings import FOLDER
 from provisioning.logs import configure_logs
 from switch.conf_files import ConfProblems
 from switch.conf_values import Address, Expected, read_address
@@ -42,28 +44,24 @@ def main() -> int:
         log.error("voicemail_switched_off", key="voicemail.sip")
         return EXIT_INVALID
     try:
-        uvloop.run(_serve(arguments.data, conf, arguments.switch))
+        uvloop.run(_serve(arguments.data, conf, arguments.conf / FOLDER, arguments.switch))
     except OSError as problem:
         log.error("voicemail_cannot_listen", sip=str(conf.sip), problem=str(problem))
         return EXIT_REFUSED
     return 0
 
 
-async def _serve(data: Path, conf: Voicemail, switches: list[Address]) -> None:
+async def _serve(data: Path, conf: Voicemail, prompts: Path, switches: list[Address]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    process = VoicemailProcess(
-        data, conf, switches, catalogue=catalogue, zone=ZONE
-    )
+    catalogue = Catalogue(prompts)
+    for unused in catalogue.problems:
+        log.warning("voicemail_prompt_unused", file=unused.file, reason=unused.reason)
+    process = VoicemailProcess(data, conf, switches, catalogue=catalogue, zone=ZONE)
     await process.start()
     await stop.wait()
     await process.stop()
-
-
-class _NoPrompts:
-    def frames(self, name: str, codec: object) -> None:
-        return None
 
 
 def _parse_arguments() -> argparse.Namespace:

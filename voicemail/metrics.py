@@ -30,7 +30,9 @@ class VoicemailCollector(Collector):
         yield _by("calls_refused", "INVITEs refused, by reason", "reason", counts.refused)
         yield _gauge("calls_live", "Calls now", len(process.sessions))
         yield _gauge(
-            "recordings_live", "Messages being recorded", sum(each.is_recording for each in process.sessions.copy())
+            "recordings_live",
+            "Messages being recorded",
+            sum(each.is_recording for each in process.sessions.copy()),
         )
         yield _by("deposits", "Messages that callers left, by result", "result", counts.deposits)
         yield _by("recordings", "Recordings of callers, by what ended them", "end", counts.recordings)
@@ -49,7 +51,9 @@ class VoicemailCollector(Collector):
         yield _counter("messages_recovered", "Messages finished after a crash", counts.recovered)
         yield _counter("rtp_packets_received", "RTP packets from callers", process.rtp_counts.packets_in)
         yield _counter("rtp_packets_sent", "RTP packets to callers", process.rtp_counts.packets_out)
-        yield _by("rtp_packets_dropped", "RTP packets dropped, by reason", "reason", process.rtp_counts.dropped)
+        yield _by(
+            "rtp_packets_dropped", "RTP packets dropped, by reason", "reason", process.rtp_counts.dropped
+        )
         yield _by("sip_dropped", "SIP messages dropped, by reason", "reason", process.sip_counts.dropped)
         yield _histogram("tick_lateness_seconds", "How late a beat of 20 ms came", counts.tick_lateness)
         yield _counter("bugs", "Exceptions that ended a call", counts.bugs)
