@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from typing import Final, NamedTuple
 
+import msgspec
+
 from media.prompts.speech import PAUSE
 from voicemail.mailbox import Message, Settings, State
 
@@ -60,42 +62,42 @@ class RecordingEnd(enum.Enum):
 # What to do with the call
 
 
-class Progress(NamedTuple):
+class Progress(msgspec.Struct, frozen=True):
     """183 with our sound: what is said now costs nobody anything."""
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """200."""
 
 
-class Refuse(NamedTuple):
+class Refuse(msgspec.Struct, frozen=True):
     """The final status of a call that was not answered. Cause is Q.850's, 0 for none."""
 
     status: int
     cause: int = 0
 
 
-class HangUp(NamedTuple):
+class HangUp(msgspec.Struct, frozen=True):
     """BYE."""
 
 
-class Say(NamedTuple):
+class Say(msgspec.Struct, frozen=True):
     """Play these one after the other; `said` comes at the end, unless something else was asked first."""
 
     clips: tuple[Clip, ...]
 
 
-class Hush(NamedTuple):
+class Hush(msgspec.Struct, frozen=True):
     """Stop what is being said, without a `said`."""
 
 
-class Wait(NamedTuple):
+class Wait(msgspec.Struct, frozen=True):
     """`timed_out` in so many seconds, unless a digit or another Say or Wait comes first."""
 
     seconds: float
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True):
     """Record what the caller says. `recorded` comes at the end. A silence of 0 s ends nothing."""
 
     purpose: Recording
@@ -103,7 +105,7 @@ class Record(NamedTuple):
     silence_s: int
 
 
-class StopRecording(NamedTuple):
+class StopRecording(msgspec.Struct, frozen=True):
     """End it now; `recorded` comes with this reason."""
 
     why: RecordingEnd
@@ -112,59 +114,59 @@ class StopRecording(NamedTuple):
 # What to do with the mailbox. Each is answered by one event.
 
 
-class Open(NamedTuple):
+class Open(msgspec.Struct, frozen=True):
     """-> `opened(Opened)`, or `opened(None)` when the mailbox cannot be read."""
 
     user: str
 
 
-class OpenByNumber(NamedTuple):
+class OpenByNumber(msgspec.Struct, frozen=True):
     """The mailbox of a number that was keyed in, with its PIN -> `checked`, with the mailbox if the PIN is right."""
 
     number: str
     pin: str
 
 
-class CheckPin(NamedTuple):
+class CheckPin(msgspec.Struct, frozen=True):
     """Of the mailbox that is open -> `checked`."""
 
     pin: str
 
 
-class Keep(NamedTuple):
+class Keep(msgspec.Struct, frozen=True):
     """Make what was recorded safe -> `kept(True)` once it is on the disk, else `kept(False)`."""
 
 
-class Discard(NamedTuple):
+class Discard(msgspec.Struct, frozen=True):
     """Forget what was recorded. No answer."""
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, frozen=True):
     """No answer: a mark that is lost is a message that is heard again."""
 
     message: str
     state: State
 
 
-class Delete(NamedTuple):
+class Delete(msgspec.Struct, frozen=True):
     """At the end of a call. No answer."""
 
     messages: tuple[str, ...]
 
 
-class SetPin(NamedTuple):
+class SetPin(msgspec.Struct, frozen=True):
     """-> `changed`."""
 
     pin: str
 
 
-class SetNotify(NamedTuple):
+class SetNotify(msgspec.Struct, frozen=True):
     """-> `changed`."""
 
     is_on: bool
 
 
-class UseStandardGreeting(NamedTuple):
+class UseStandardGreeting(msgspec.Struct, frozen=True):
     """-> `changed`."""
 
 

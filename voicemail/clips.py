@@ -26,7 +26,7 @@ log = structlog.get_logger("voicemail")
 class Catalogue(Protocol):
     """Prompts and tones by name, encoded once for all calls (media/prompts)."""
 
-    def frames(self, name: str, codec: Codec, language: str = ...) -> Sequence[bytes] | None:
+    def frames(self, name: str, codec: Codec) -> Sequence[bytes] | None:
         """Payloads of 20 ms each; None where there is none of that name."""
 
     def prepare(self, codecs: Sequence[Codec] = ...) -> None:

@@ -21,14 +21,21 @@ log = structlog.get_logger("voicemail")
 class Jobs:
     """`submit(work, then)`: `work()` in a thread, then `then(result)` in the loop; None when it failed."""
 
-    __slots__ = ("_executor", "_is_running", "_loop", "_on_idle", "_waiting")
+    __slots__ = ("_executor", "_is_running", "_loop", "_on_bug", "_on_idle", "_waiting")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, executor: Executor, *, on_idle: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        executor: Executor,
+        *,
+        on_idle: Callable[[], None],
+        on_bug: Callable[[], None],
     ) -> None:
+        """`on_bug` is called, within the exception, when a `then` raised."""
         self._loop = loop
         self._executor = executor
         self._on_idle = on_idle
+        self._on_bug = on_bug
         self._waiting: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
         self._is_running = False
 
@@ -62,6 +69,7 @@ class Jobs:
             self._run_next()
         try:
             then(result)
-        finally:
-            if self.is_idle:
-                self._on_idle()
+        except Exception:  # noqa: BLE001 - the border: the call is ended there
+            self._on_bug()
+        if self.is_idle:
+            self._on_idle()

@@ -93,7 +93,6 @@ class Settings(msgspec.Struct, frozen=True):
     wrong_pins: int = 0
     locked_until_ms: int = 0
     numbers: tuple[str, ...] = ()  # the latest first
-    language: str = ""
 
 
 class Quota(NamedTuple):

@@ -102,6 +102,8 @@ class VoicemailProcess:
             silence_end_s=conf.silence_end_s,
         )
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="voicemail")
+        # One thread, so that of two looks at a mailbox the later one is told last; and calls wait for none of them.
+        self._lookout = ThreadPoolExecutor(1, thread_name_prefix="mailboxes")
         self.sessions: set[Session] = set()
         self._timers = TimerQueue()
         self._timer: asyncio.TimerHandle | None = None
@@ -268,17 +270,21 @@ class VoicemailProcess:
             try:
                 session.tick(now)
             except Exception:  # noqa: BLE001 - the border: logged and counted there
-                self._end_broken(session, now)
+                self.session_broken(session)
         self._finish_turn()
         return bool(self.sessions)
 
-    def _end_broken(self, session: Session, now: float) -> None:
+    def session_broken(self, session: Session) -> None:
         """A bug ends its call, and no other."""
+        if session not in self.sessions:
+            return
+        now = self.now()
         self.counts.bugs += 1
         log.exception("voicemail_bug", kind=session.kind)
         self.sessions.discard(session)
         session.abandon(now)
         self._agent.forget(session.call)
+        self._finish_turn()
 
     # Calls
 
@@ -362,7 +368,7 @@ class VoicemailProcess:
         """Count again, in a thread, and tell the switch."""
         if not user:
             return
-        future = self._loop.run_in_executor(self._executor, self._look_at, user)
+        future = self._loop.run_in_executor(self._lookout, self._look_at, user)
         future.add_done_callback(self._looked)
 
     def _look_at(self, user: str) -> tuple[str, int, Counts] | None:
@@ -384,7 +390,7 @@ class VoicemailProcess:
     async def _watch(self) -> None:
         """What changed on the disk without us."""
         while True:
-            changed = await self._loop.run_in_executor(self._executor, self._changed_users, dict(self._seen))
+            changed = await self._loop.run_in_executor(self._lookout, self._changed_users, dict(self._seen))
             for user in changed:
                 self._mailbox_changed(user)
             self.counts.messages["new"], self.counts.messages["old"] = self.publisher.totals()
@@ -433,5 +439,6 @@ class VoicemailProcess:
         if self._timer is not None:
             self._timer.cancel()
         self._listener.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._lookout):
+            executor.shutdown(wait=False, cancel_futures=True)
         log.info("voicemail_stopped")

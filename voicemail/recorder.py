@@ -7,6 +7,7 @@ packet belongs, and the clock says how much they may claim, so that nobody can f
 from __future__ import annotations
 
 from array import array
+from operator import mul
 from typing import Final
 
 from voicemail.coder import BYTES_PER_SAMPLE, Coder
@@ -19,8 +20,6 @@ AHEAD_MAX_S: Final = 0.5
 LEAP_MAX_S: Final = 10.0
 # -50 dB of full scale as root mean square: below is the noise of a quiet room or of the line, above is speech.
 SPEECH_LEVEL: Final = 104
-# Of the samples of a packet every fourth is looked at: as good for a level, and four times cheaper.
-LEVEL_STEP: Final = 4
 
 SEQUENCES: Final = 1 << 16
 TIMESTAMPS: Final = 1 << 32
@@ -151,5 +150,5 @@ class Recorder:
 
 def is_speech(sound: bytes) -> bool:
     """Whether a stretch of samples is louder than a quiet room."""
-    values = array("h", sound)[::LEVEL_STEP]
-    return bool(values) and sum(value * value for value in values) > SPEECH_LEVEL * SPEECH_LEVEL * len(values)
+    values = array("h", sound)
+    return bool(values) and sum(map(mul, values, values)) > SPEECH_LEVEL * SPEECH_LEVEL * len(values)

@@ -70,6 +70,9 @@ class SessionOwner(Protocol):
     def session_over(self, session: Session) -> None:
         """Nothing of it is left to be done."""
 
+    def session_broken(self, session: Session) -> None:
+        """A bug in it; called within the exception."""
+
 
 class Session:
     """Implements CallOwner. `tick` comes every 20 ms."""
@@ -77,6 +80,7 @@ class Session:
     __slots__ = (
         "_after_said",
         "_draft",
+        "_held",
         "_house",
         "_is_gone",
         "_is_over",
@@ -115,11 +119,12 @@ class Session:
         self._owner = owner
         self._draft = draft
         self._started = now
-        self._jobs = Jobs(house.loop, house.executor, on_idle=self._end_if_done)
+        self._jobs = Jobs(house.loop, house.executor, on_idle=self._end_if_done, on_bug=self._break)
         self._mailbox: Opened | None = None
         self._stream: Stream | None = None
         self._recording: LiveRecording | None = None
         self._after_said: Record | None = None
+        self._held: tuple[Clip, ...] = ()  # until the caller has said where he hears
         self._loading = False
         self._say_number = 0  # of the latest Say: what was loaded for an earlier one is not played
         self._wait_until: float | None = None
@@ -156,6 +161,12 @@ class Session:
         self._stream = changed
         if self._recording is not None and self._recording.is_running:
             self._recording.stop(RecordingEnd.LIMIT, now)
+        held, self._held = self._held, ()
+        if held:
+            self._say(held, now)
+
+    def _break(self) -> None:
+        self._owner.session_broken(self)
 
     def digit_by_info(self, digit: str, now: float) -> None:
         self._digit(digit, now)
@@ -171,9 +182,13 @@ class Session:
     # The clock and the wire
 
     def receive(self, data: bytes) -> None:
-        """One datagram. A machine that breaks on it ends this call, at the next tick."""
-        if self._stream is not None and not self._is_gone:
+        """One datagram."""
+        if self._stream is None or self._is_gone:
+            return
+        try:
             self._stream.receive(data, self._house.now())
+        except Exception:  # noqa: BLE001 - the border: the call is ended there
+            self._break()
 
     def tick(self, now: float) -> None:
         """Every 20 ms: one packet out, and whatever has become due."""
@@ -338,7 +353,10 @@ class Session:
         if self._is_gone:
             return
         if stream is None or self._say_number < 0:
-            self._house.loop.call_soon(self._said, now)
+            if self.call.awaits_description:
+                self._held = clips
+            else:  # early media for a caller who offered none
+                self._house.loop.call_soon(self._said, now)
             return
         self._say_number += 1
         number, codec, user = self._say_number, stream.codec, self.user

@@ -95,6 +95,11 @@ class SipCall:
         """Whether the caller wants to hear anything, and has been told where from."""
         return self._agreed is not None and self._agreed.may_send and self._has_described
 
+    @property
+    def awaits_description(self) -> bool:
+        """We made the offer, and its answer comes with the ACK."""
+        return self._offer_pending
+
     def read_offer(self, request: Request, now: float) -> bool:
         """False: there is one that cannot be agreed to."""
         if not request.body:

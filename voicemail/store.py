@@ -261,19 +261,6 @@ class Store:
         self.change(user, attempt_succeeded)
         return PinResult.RIGHT
 
-    def user_of_number(self, number: str) -> str | None:
-        """Whose mailbox was last called by this number; a user's name counts as one, too.
-
-        Every mailbox is read: it is asked once in a call from elsewhere, in a thread.
-        """
-        named = [user for user in self.users() if user == number]
-        known = [
-            (self.settings(user).numbers.index(number), -self.changed_at_ns(user), user)
-            for user in self.users()
-            if number in self.settings(user).numbers
-        ]
-        return min(known)[2] if known else (named[0] if named else None)
-
     # After a crash
 
     def recover(self, *, spoken_min_s: float) -> tuple[int, int]:
