@@ -22,6 +22,8 @@ BYTES_PER_SAMPLE: Final = 2
 
 # RFC 7587 3.1.1 recommends 16 to 20 kbit/s for wideband speech; prompts are worth a little more.
 OPUS_BITS_PER_SECOND: Final = 24_000
+# After a second of silence every codec says the same again and again, and need not be asked.
+SETTLED_FRAMES: Final = 50
 # The largest payload that is read. 120 ms of Opus at its highest rate are 1275 x 3 octets (RFC 6716 3.2); an RTP packet
 # in one datagram has less.
 PAYLOAD_BYTES_MAX: Final = 4096
@@ -154,8 +156,15 @@ def encode_recording(codec: Codec, pcm: bytes) -> list[bytes]:
     """A whole recording as the payloads of its frames; the last frame is filled up with silence."""
     encoder = encoder_of(codec)
     size = codec.pcm_bytes_per_frame
-    starts = range(0, len(pcm), size)
-    return [encoder.encode(pcm[start : start + size].ljust(size, b"\0")) for start in starts]
+    silence = bytes(size)
+    payloads: list[bytes] = []
+    silent_frames = 0
+    for start in range(0, len(pcm), size):
+        frame = pcm[start : start + size].ljust(size, b"\0")
+        silent_frames = silent_frames + 1 if frame == silence else 0
+        is_settled = silent_frames > SETTLED_FRAMES
+        payloads.append(payloads[-1] if is_settled else encoder.encode(frame))
+    return payloads
 
 
 def decode_recording(codec: Codec, payloads: Iterable[bytes]) -> bytes:

@@ -24,6 +24,9 @@ FADE_S = 0.008
 TAIL_S = {".": 0.28, "!": 0.28, "?": 0.28, ":": 0.2, ",": 0.12}
 TAIL_OF_A_WORD_S = 0.05
 
+# What u-law and G.722 take; their noise is 60 dB below the speech, and the files are a fifth smaller than with 16.
+BITS = 14
+
 FLAC_MARKER = b"fLaC"
 STREAM_INFO = 0
 LAST_BLOCK = 0x80
@@ -80,8 +83,9 @@ def resampled(sound: Sound, rate: int, wanted: int) -> Sound:
 
 
 def format_flac(sound: Sound) -> bytes:
-    """16 bits, and nothing in it that is not sound: no padding, no comments."""
-    samples = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+    """14 bits in samples of 16, and nothing in it that is not sound: no padding, no comments."""
+    step = 1 << (16 - BITS)
+    samples = (np.round(sound * (32768 / step)) * step).astype(np.int16)
     whole = io.BytesIO()
     with av.open(whole, "w", format="flac") as file:
         stream = file.add_stream("flac", rate=RATE, layout="mono", options={"compression_level": "12"})

@@ -94,6 +94,20 @@ def test_a_recording_that_ends_within_a_frame_is_filled_up_with_silence(codec):
         assert level_dbm0(decode_recording(codec, payloads)) < -60
 
 
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
+def test_a_long_silence_is_silent_and_what_follows_is_heard(codec):
+    tone = sine(1000, codec.sample_rate, 0.5)
+    payloads = encode_recording(codec, tone + bytes(20 * len(tone)) + tone)
+    assert len(payloads) == 22 * 25
+    assert len({id(payload) for payload in payloads}) < 150, "the settled silence is one payload"
+    pcm = decode_recording(codec, payloads)
+    size = len(tone)
+    assert all(level_dbm0(pcm[at : at + size]) < -60 for at in range(2 * size, 20 * size, size))
+    assert level_at(pcm[21 * size + size // 5 :][: size // 2], codec.sample_rate, 1000) == pytest.approx(
+        -10, abs=0.5
+    )
+
+
 @pytest.mark.parametrize("codec", [PCMA, PCMU], ids=lambda codec: codec.name)
 def test_our_g711_is_understood_by_ffmpeg(codec):
     name = {"PCMA": "pcm_alaw", "PCMU": "pcm_mulaw"}[codec.name]
