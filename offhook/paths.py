@@ -3,6 +3,7 @@
     DATA/conf/            the configuration, when no --conf is given (copied there on the first `offhook up`)
     DATA/postgres/        the embedded PostgreSQL's files
     DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of edge and relay
+    DATA/voicemail/       mailboxes: settings, greetings and messages (voicemail/store.py)
     DATA/control.sock     the switch's control socket
 
 The commands find a running exchange by these names and nothing else. It leaves out the switch's own files
@@ -69,6 +70,11 @@ class DataDir:
     @property
     def relay_socket(self) -> Path:
         return self.run / "relay.sock"
+
+    @property
+    def voicemail(self) -> Path:
+        """Mailboxes, which the commands read and change, also while nothing runs."""
+        return self.root / "voicemail"
 
     @property
     def control_socket(self) -> Path:

@@ -42,7 +42,7 @@ from switch.conf_values import (
     Secret,
     Transport,
 )
-from switch.conf_voicemail import NO_VOICEMAIL, Voicemail
+from switch.conf_voicemail import NO_VOICEMAIL, Voicemail, check_voicemail_address, read_voicemail_conf
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -188,6 +188,7 @@ def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
         "database.dsn": (running.database.dsn, loaded.database.dsn),
         "digest.realm": (running.digest.realm, loaded.digest.realm),
         "media": (_relay_of(running.media), _relay_of(loaded.media)),
+        "voicemail": (running.voicemail, loaded.voicemail),
     }
     return [key for key, (before, after) in pairs.items() if before != after]
 
@@ -209,7 +210,8 @@ def load_conf(folder: Path) -> Conf:
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
     edge = read_edge_conf(main)
-    voicemail = _section(main, "voicemail", Voicemail)
+    voicemail = read_voicemail_conf(main)
+    check_voicemail_address(main, voicemail, edge.listen)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,

@@ -1,9 +1,9 @@
 """The whole exchange in the foreground: what `offhook up` runs.
 
-Start: the lock, PostgreSQL, the schema, the edge, the relay, the switch. Stop: the switch first (it refuses new
-calls, ends and settles the live ones, flushes and ships while PostgreSQL is still there), then the relay and the edge,
-then PostgreSQL. A part that crashes is started again by itself; the others go on. After a crash of the machine the
-switch does not wait for PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its
+Start: the lock, PostgreSQL, the schema, the edge, the relay, the switch, voicemail. Stop: the switch first (it refuses
+new calls, ends and settles the live ones, flushes and ships while PostgreSQL is still there), then voicemail, the relay
+and the edge, then PostgreSQL. A part that crashes is started again by itself; the others go on. After a crash of the
+machine the switch does not wait for PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its
 checkpoint.
 """
 
@@ -24,9 +24,10 @@ from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir, write_secret
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import Part, PartPlan
-from offhook.supervisor.plans import edge_plan, postgres_plan, relay_plan, switch_plan
+from offhook.supervisor.plans import edge_plan, postgres_plan, relay_plan, switch_plan, voicemail_plan
 from offhook.supervisor.schema import RETRY_S, SAY_EVERY_S, prepare_schema
 from provisioning.service import UNREACHABLE
+from switch.conf_voicemail import switch_addresses
 from switch.config import Conf
 
 # PostgreSQL starts and is migrated in half of this, unless it has a crash to recover from. Phones do not wait for
@@ -76,7 +77,7 @@ class Exchange:
 
     def kill(self) -> None:
         """The second Ctrl-C: no more waiting for calls to end."""
-        for name in ("switch", "relay", "edge"):
+        for name in ("switch", "voicemail", "relay", "edge"):
             if name in self._parts:
                 self._parts[name].kill()
 
@@ -110,7 +111,16 @@ class Exchange:
             self._launch(relay_plan(plan.data, plan.conf.media))
         self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()
+        self._launch_voicemail()
         self._on_ready()
+
+    def _launch_voicemail(self) -> None:
+        """However often it fails to start (a port in use), phones are served."""
+        plan = self._plan
+        switches = switch_addresses(plan.conf.voicemail, plan.conf.listen)
+        if switches:
+            self._launch(voicemail_plan(plan.data, conf_dir=plan.conf_dir, switches=switches))
+            self._mark_served("voicemail")
 
     async def _prepare_database(self, dsn: str) -> None:
         """PostgreSQL up, our role and database there, the schema current."""
@@ -157,7 +167,7 @@ class Exchange:
         for task in self._tasks:
             if task.get_name() in ("start", "database"):
                 task.cancel()
-        for name in ("switch", "relay", "edge", "postgres"):
+        for name in ("switch", "voicemail", "relay", "edge", "postgres"):
             if name in self._parts:
                 await self._parts[name].stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

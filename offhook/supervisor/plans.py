@@ -10,6 +10,7 @@ from offhook.paths import DataDir
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import PartPlan
 from switch.conf_media import Media
+from switch.conf_values import Address
 
 # Everything an exchange writes is its own: journals, sockets, the copied configuration with its secrets.
 PRIVATE_UMASK = 0o077
@@ -18,6 +19,8 @@ PRIVATE_UMASK = 0o077
 SWITCH_STOP_S = 60.0
 EDGE_STOP_S = 5.0
 RELAY_STOP_S = 5.0
+# What is being recorded is ended and made safe.
+VOICEMAIL_STOP_S = 10.0
 # A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
 # start.
 POSTGRES_STOP_S = 60.0
@@ -77,6 +80,20 @@ def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
         environment=environment,
         directory=str(data.root),
         stop_wait_s=SWITCH_STOP_S,
+    )
+
+
+def voicemail_plan(data: DataDir, *, conf_dir: Path, switches: list[Address]) -> PartPlan:
+    """`switches` are the addresses that the switch calls it from; it serves no others."""
+    command = [*_python("voicemail"), "--data", str(data.root), "--conf", str(conf_dir)]
+    for address in switches:
+        command += ["--switch", str(address)]
+    return PartPlan(
+        name="voicemail",
+        command=command,
+        environment=_environment(),
+        directory=str(data.root),
+        stop_wait_s=VOICEMAIL_STOP_S,
     )
 
 

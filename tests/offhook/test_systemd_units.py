@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from offhook.supervisor.plans import EDGE_STOP_S, POSTGRES_STOP_S, RELAY_STOP_S, SWITCH_STOP_S
+from offhook.supervisor.plans import (
+    EDGE_STOP_S,
+    POSTGRES_STOP_S,
+    RELAY_STOP_S,
+    SWITCH_STOP_S,
+    VOICEMAIL_STOP_S,
+)
 
 UNITS = sorted((Path(__file__).parents[2] / "systemd").glob("*.service"))
 HARDENING = (
@@ -23,6 +29,7 @@ def test_there_is_a_unit_for_everything_and_for_each_part() -> None:
         "offhook-edge.service",
         "offhook-relay.service",
         "offhook-switch.service",
+        "offhook-voicemail.service",
         "offhook.service",
     ]
 
@@ -32,7 +39,9 @@ def test_a_unit_is_hardened_and_runs_as_its_own_user(unit: Path) -> None:
     lines = unit.read_text().split("\n")
     assert "User=offhook" in lines
     assert not [promise for promise in HARDENING if promise not in lines]
-    capability = "" if unit.name == "offhook-relay.service" else "CAP_NET_BIND_SERVICE"
+    capability = (
+        "" if unit.name in ("offhook-relay.service", "offhook-voicemail.service") else "CAP_NET_BIND_SERVICE"
+    )
     assert f"AmbientCapabilities={capability}" in lines
     assert f"CapabilityBoundingSet={capability}" in lines
 
@@ -40,7 +49,8 @@ def test_a_unit_is_hardened_and_runs_as_its_own_user(unit: Path) -> None:
 def test_the_supervisor_gets_longer_to_stop_than_its_parts_together() -> None:
     unit = next(unit for unit in UNITS if unit.name == "offhook.service").read_text()
     (allowed,) = re.findall(r"TimeoutStopSec=(\d+)", unit)
-    assert int(allowed) > SWITCH_STOP_S + EDGE_STOP_S + RELAY_STOP_S + POSTGRES_STOP_S
+    parts = (SWITCH_STOP_S, VOICEMAIL_STOP_S, EDGE_STOP_S, RELAY_STOP_S, POSTGRES_STOP_S)
+    assert int(allowed) > sum(parts)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
