@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from switch.calls.number_plan import NumberFormat
 from switch.calls.trunk_sources import Source, TrunkSources
-from switch.conf_addresses import Switch, TrunkAddress, TrunkAddresses
+from switch.conf_addresses import TrunkAddress, TrunkAddresses
 from switch.conf_files import ConfFile, nearest, shown
 from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
@@ -26,6 +26,7 @@ from switch.conf_values import (
     Secret,
     Sources,
     StatusCodes,
+    Switch,
     Transport,
     own_source,
 )

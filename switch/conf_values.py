@@ -216,6 +216,12 @@ def read_codec_name(value: object) -> str:
     raise Expected('the name of a codec, like "PCMA"')
 
 
+def read_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Expected("true or false, without quotes")
+    return value
+
+
 def read_header_name(value: object) -> str:
     """A header name, lower-cased, that is not ours to write."""
     if not isinstance(value, str) or not 0 < len(value) <= HEADER_NAME_CHARS_MAX:
@@ -357,6 +363,7 @@ OptionalAddress = Annotated[Address | None, Reads(read_optional_address)]
 Sources = Annotated[tuple[Source, ...], Reads(list_reader(read_source))]
 Hosts = Annotated[tuple[str, ...], Reads(list_reader(read_host))]
 OptionalHost = Annotated[str, Reads(read_optional_host)]
+Switch = Annotated[bool, Reads(read_switch)]
 CodecNames = Annotated[frozenset[str], Reads(set_reader(read_codec_name))]
 HeaderNames = Annotated[frozenset[str], Reads(set_reader(read_header_name))]
 StatusCodes = Annotated[frozenset[int], Reads(read_status_codes)]

@@ -20,6 +20,7 @@ from switch.conf_values import (
     OptionalHost,
     Reads,
     Secret,
+    Switch,
     list_reader,
 )
 from switch.sip.host import is_same_family
@@ -115,6 +116,7 @@ class Voicemail(Struct, frozen=True):
     """
 
     sip: OptionalAddress = Address("127.0.0.1", 5070)
+    run: Switch = True
     code: Code = "1571"
     access_numbers: Numbers = ()
     announcements_max: Annotated[int, Meta(ge=0, le=10_000)] = 50

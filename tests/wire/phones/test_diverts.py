@@ -30,7 +30,9 @@ class VoicemailTown(Town):
 
     def __init__(self, directory: Path) -> None:
         self.voicemail_port = free_port()
-        super().__init__(directory, main=f'[voicemail]\nsip = "127.0.0.1:{self.voicemail_port}"\n')
+        super().__init__(
+            directory, main=f'[voicemail]\nsip = "127.0.0.1:{self.voicemail_port}"\nrun = false\n'
+        )
         tariff = self.conf / "tariffs" / "retail.csv"
         with tariff.open("a") as file:
             file.write("on-net,Other lines,0.01,0.06,1,1,2020-01-01,\n")
