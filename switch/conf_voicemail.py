@@ -68,7 +68,9 @@ def read_optional_mail_address(value: object) -> str:
 
 
 def read_code(value: object) -> str:
-    """ "1571" or "*98"."""
+    """ "1571" or "*98"; "" for none."""
+    if value == "":
+        return ""
     digits = value.removeprefix("*") if isinstance(value, str) else ""
     is_sound = digits.isascii() and digits.isdigit() and _DIGITS_MIN <= len(digits) <= _DIGITS_MAX
     if not is_sound or value in EMERGENCY_NUMBERS or value in _TAKEN or str(value)[0] == "0":

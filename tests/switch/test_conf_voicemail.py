@@ -38,6 +38,7 @@ def test_any_short_digits_or_a_star_code_will_do(folder: ConfFolder) -> None:
     assert dialled(conf, "121") is Service.OWN_MAILBOX
     assert dialled(conf, "1571") is None
     assert dialled(load(folder, 'code = "*98"'), "*98#") is Service.OWN_MAILBOX
+    assert dialled(load(folder, 'code = ""'), "1571") is None
     # nothing else has changed
     assert isinstance(read_dialled("121", folder_without(folder).routing.plan).destination, Unrecognised)
     assert read_dialled("999", conf.routing.plan).destination == Emergency("999")
