@@ -41,6 +41,8 @@ from switch.calls.vanished import Vanished
 from switch.calls.voicemail import ANNOUNCEMENT_S_MAX, REACTION_S
 from switch.sip.timers import Timer
 
+CREDIT_PIPS = 3  # rounds of two
+
 
 class CallState(enum.Enum):
     HUNTING = "ringing"
@@ -509,6 +511,7 @@ class Call:
                 before_s=board.conf.prepaid.renew_before_s,
                 on_renewed=self._on_renewed,
                 on_exhausted=self._on_exhausted,
+                on_low=self._on_credit_low,
             )
             self._watch.start(now)
         board.failpoints.reached("answered")
@@ -563,6 +566,12 @@ class Call:
     def _on_renewed(self, now: float) -> None:
         self.board.failpoints.reached("renewed")
         self.board.record([answered_state(self, now)])
+
+    def _on_credit_low(self, now: float) -> None:
+        """The caller is told by pips that the credit ends; the other side is not."""
+        sound = self.caller_leg.media.sound if self.caller_leg.media is not None else None
+        if sound is not None:
+            sound.play("credit-pips", repeats=CREDIT_PIPS)
 
     def _on_exhausted(self, now: float) -> None:
         self._end(Ending("answered", 200, 16, "the credit ran out", "credit"), now)

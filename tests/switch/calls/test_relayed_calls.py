@@ -2,6 +2,7 @@
 
 import pytest
 
+from media.relay.messages import Play
 from switch.conf_media import Media
 from switch.sdp.description import parse_sdp
 from switch.sdp.relayed import hearings
@@ -278,3 +279,22 @@ def test_a_call_that_no_carrier_has_a_codec_for_is_refused_488() -> None:
     assert alice.statuses[-1] == 488
     assert house.balance() == 10_000_000
     house.assert_clean()
+
+
+def test_the_caller_hears_pips_before_the_credit_ends() -> None:
+    house = House(
+        conf=make_conf(trunks=[make_trunk("one", "192.0.2.50")]),
+        lines=[make_line("alice")],
+        numbers={},
+        balances={1: 300_000},
+    )
+    stub = RelayStub(house)
+    stub.arrive()
+    alice = house.phone("alice", "192.0.2.10")
+    house.phone("one", "192.0.2.50")
+    alice.invite("07700900123")
+    house.run(2000)
+    caller = max(stub.opened)
+    [play] = [each for each in stub.said if isinstance(each, Play)]
+    assert (play.endpoint, play.name) == (caller, "credit-pips")
+    assert house.journal.cdrs()[0].ended_by == "credit"
