@@ -19,7 +19,9 @@ RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024
 STEP_S = 0.0005
 HEADER = struct.Struct("!BBHIIQ")
 PAYLOAD_BYTES = 160
+# What is still on its way is waited for until nothing has come for so long, and at most so long.
 DRAIN_S = 0.5
+DRAIN_MAX_S = 20.0
 PCMA = 8
 # Delays are kept in buckets of 10 us up to 100 ms.
 BUCKET_NS = 10_000
@@ -87,9 +89,11 @@ class Load:
                 index = (index + 1) % len(self.streams)
                 sent += 1
             self.receive(STEP_S)
-        until = time.monotonic() + DRAIN_S
-        while time.monotonic() < until:
-            self.receive(STEP_S)
+        last, until = -1, time.monotonic() + DRAIN_MAX_S
+        while self.received != last and time.monotonic() < until:
+            last, pause = self.received, time.monotonic() + DRAIN_S
+            while time.monotonic() < pause:
+                self.receive(STEP_S)
         return sent
 
     def delay_ms(self, share: float) -> float:
