@@ -9,6 +9,7 @@ from media.rtcp import parse_reports
 from media.rtp import PACKET_BYTES_MAX, RtpError, RtpPacket, format_packet, header_problem, parse_packet
 from tests.media.relay.core_bench import CALLEE, CALLER, STRANGE, RelayBench
 
+FIELDS = ("payload_type", "sequence", "timestamp", "ssrc", "payload", "is_marked")
 NEIGHBOUR = (CALLER[0], 4444)
 CALLER_RTCP, CALLEE_RTCP = (CALLER[0], CALLER[1] + 1), (CALLEE[0], CALLEE[1] + 1)
 PEERS = (CALLER, CALLEE, NEIGHBOUR, STRANGE)
@@ -60,7 +61,7 @@ def rtp(data: bytes) -> int:
     assert not header_problem(data)
     assert len(packet.payload) <= len(data) - 12 <= PACKET_BYTES_MAX
     again = parse_packet(format_packet(packet))
-    assert all(getattr(again, name) == getattr(packet, name) for name in RtpPacket.__slots__)
+    assert all(getattr(again, name) == getattr(packet, name) for name in FIELDS)
     return 1
 
 

@@ -113,11 +113,13 @@ class Latch:
             self._window_until = now + WINDOW_S
         self._direct()
 
-    def restore(self, address: SocketAddress, now: float) -> None:
-        """Where a relay before this one had found the peer: nobody is looked for again."""
-        if self.accepted is None and address[0] in self._sources:
-            self._take(address, now)
-            self._window_until = 0.0
+    def restore(self, address: SocketAddress, now: float) -> bool:
+        """Where a relay before this one had found the peer: nobody is looked for again. Whether that is believed."""
+        if self.accepted is not None or address[0] not in self._sources:
+            return False
+        self._take(address, now)
+        self._window_until = 0.0
+        return True
 
     def tick(self, now: float) -> None:
         """The window after a description closes: who was there before has stayed there."""

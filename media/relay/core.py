@@ -212,10 +212,7 @@ class RelayCore:
 
     def _restore(self, endpoint: Endpoint, host: str, port: int, rtcp_port: int, now: float) -> None:
         address = self._usable(host, port)
-        if address is None or endpoint.latch.accepted is not None:
-            return
-        endpoint.latch.restore(address, now)
-        if endpoint.latch.accepted == address and not endpoint.is_muxed:
+        if address is not None and endpoint.latch.restore(address, now) and not endpoint.is_muxed:
             endpoint.rtcp_remote = self._usable(host, rtcp_port)
 
     def _bridge(self, message: Bridge, now: float) -> None:

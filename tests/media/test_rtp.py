@@ -16,6 +16,7 @@ from media.rtp import (
     parse_packet,
 )
 
+FIELDS = ("payload_type", "sequence", "timestamp", "ssrc", "payload", "is_marked")
 HEADER = b"\x80\x08\x00\x01\x00\x00\x00\xa0\x00\x00\x00\x07"
 
 
@@ -63,7 +64,7 @@ def test_format_and_parse_are_inverse(
 ) -> None:
     packet = RtpPacket(payload_type, sequence, timestamp, ssrc, payload, is_marked=is_marked)
     read = parse_packet(format_packet(packet))
-    for name in RtpPacket.__slots__:
+    for name in FIELDS:
         assert getattr(read, name) == getattr(packet, name)
 
 
