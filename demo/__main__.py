@@ -1,4 +1,4 @@
-"""`python -m demo`: a fresh exchange, two softphones, three calls; exit status 0 only if all of it happened exactly."""
+"""`python -m demo`: a fresh exchange, two softphones, five calls; exit status 0 only if all of it happened exactly."""
 
 import contextlib
 import importlib.util
@@ -67,35 +67,47 @@ def _run(exchange: LocalExchange, logs: Path, pages: Pages) -> None:
     passwords = scenes.provision(exchange)
     alice, bob = scenes.start_phones(exchange, passwords, logs)
     try:
-        _calls(exchange, alice, bob, pages)
+        _calls(exchange, alice, bob, logs, pages)
     finally:
         alice.stop()
         bob.stop()
     scenes.check_nothing_left(exchange)
 
 
-def _calls(exchange: LocalExchange, alice: Phone, bob: Phone, pages: Pages) -> None:
+def _calls(exchange: LocalExchange, alice: Phone, bob: Phone, logs: Path, pages: Pages) -> None:
     pages.registrations(scenes.registrations(exchange))
 
     pages.title("1. Alice calls Bob's number and hangs up after a few seconds")
     first = scenes.a_call(exchange, alice, bob)
     pages.ladder(first.steps, since=first.began_at)
     if first.audio is not None:
-        heard, theirs = first.audio
-        pages.say(f"Audio ({heard.codec}): Alice heard {heard.received} packets, Bob {theirs.received}.")
+        ours, theirs = first.audio
+        pages.say(f"Audio ({ours.codec}): Alice heard {ours.received} packets, Bob {theirs.received}.")
 
-    paid_s = scenes.PRICE.paid_s(first.balance_after_micros)
-    pages.title(f"2. She calls again; the credit lasts for {paid_s} s and the call is cut there")
-    second = scenes.a_cut_call(exchange, alice, bob)
-    answered = next(step.at for step in second.steps if step.is_left and step.text.startswith("200"))
-    byes = [step for step in second.steps if step.at > answered and "ACK" not in step.text]
+    pages.title("2. She calls again, nobody answers, and she leaves a message; the lamp of Bob's phone lights")
+    message = scenes.a_message(exchange, alice, bob)
+
+    pages.title("3. Bob dials 1571 and hears it")
+    retrieval = scenes.the_message_heard(exchange, bob, logs)
+    if retrieval.heard is not None:
+        heard = retrieval.heard
+        pages.say(
+            f"Her tone of {scenes.ALICE_HZ} Hz came back for {heard.seconds:.2f} s at {heard.level_dbfs:.1f} dBFS,"
+            " as long and as loud as it was kept."
+        )
+
+    paid_s = scenes.PRICE.paid_s(retrieval.balance_after_micros)
+    pages.title(f"4. She calls once more; the credit lasts for {paid_s} s and the call is cut there")
+    cut = scenes.a_cut_call(exchange, alice, bob)
+    answered = next(step.at for step in cut.steps if step.is_left and step.text.startswith("200"))
+    byes = [step for step in cut.steps if step.at > answered and "ACK" not in step.text]
     pages.say("The times are seconds since the answer.")
     pages.ladder(byes, since=answered)
 
-    pages.title("3. She tries once more: 402, and Bob's phone stays silent")
-    third = scenes.a_refused_call(exchange, alice, bob)
+    pages.title("5. She tries again: she is told why not, then 402, and Bob's phone stays silent")
+    refused = scenes.a_refused_call(exchange, alice, bob)
 
-    played = [first, second, third]
+    played = [first, message, retrieval, cut, refused]
     _, total = scenes.books_in_postgresql(exchange, played)
     pages.records([row for scene in played for row in scene.cdrs])
     pages.sums(played, total)

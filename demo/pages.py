@@ -78,7 +78,8 @@ class Pages:
         for number, scene in enumerate(scenes, start=1):
             row = scene.paid
             cost = PRICE.cost_micros(row.billed_s)
-            words = f"£0.02 + {row.billed_s} s x £0.59 / 60" if cost else f"refused with {row.sip_status}"
+            refused = "free" if row.sip_status == 200 else f"refused with {row.sip_status}"
+            words = f"£0.02 + {row.billed_s} s x £0.59 / 60" if cost else refused
             table.add_row(f"call {number}", words, pounds(-cost), pounds(scene.balance_after_micros))
         self._console.print("\n[bold]The balance[/], as `offhook account show shop` has it")
         self._console.print(table)

@@ -12,11 +12,12 @@ import msgspec
 from demo.exchange import ConfFiles, LocalExchange
 from demo.ladder import Rung, rungs, summary
 from demo.phone import Phone, PhoneCall
-from demo.phone_messages import AudioCounted, CallArrived, CallState, PhoneSettings
+from demo.phone_messages import AudioCounted, CallArrived, CallState, MailboxChanged, PhoneSettings
 from demo.records import CdrLine, Price, pounds
+from demo.sound import Stretch, longest_stretch, read_growing_recording, read_recording
 
 ACCOUNT = "shop"
-CREDIT_MICROS = 120_000
+CREDIT_MICROS = 300_000
 PRICE = Price(connect_fee_micros=20_000, per_minute_micros=590_000)
 TARIFF_CSV = """\
 prefix,destination,connect_fee,per_minute,initial_s,next_s,valid_from,valid_until
@@ -26,12 +27,22 @@ CONF = ConfFiles(tariff_name="demo", tariff_csv=TARIFF_CSV)
 ALICE, BOB = ("alice", "01632 960001"), ("bob", "01632 960002")
 BOB_DIALLED = "01632960002"
 
+ALICE_HZ, BOB_HZ = 700, 440
+MAILBOX_RINGS_S = 5
+MESSAGE_S = 3.0
+# The menu's first words, who called and when, and the message.
+LISTEN_S = 22.0
 TALK_S = 2.4  # billed as 3 s: begun seconds count
 RING_S = 0.5
 RECORDS_TIMEOUT_S = 10.0
 POLL_S = 0.2
 # "When it runs out both sides get BYE within one second."
 CUT_WITHIN_S = 1.0
+# A message must come back as it was kept.
+SAME_WITHIN_S = 0.1
+SAME_WITHIN_DB = 1.0
+BEEP_S = 1.0
+ANNOUNCEMENT_S = 30.0
 # Records are in whole milliseconds, and the exchange sets its UTC clock anew once a second.
 CLOCK_S = 0.02
 
@@ -49,6 +60,7 @@ class Scene(msgspec.Struct, frozen=True):
     balance_before_micros: int
     balance_after_micros: int
     audio: tuple[AudioCounted, AudioCounted] | None = None
+    heard: Stretch | None = None
 
     @property
     def paid(self) -> CdrLine:
@@ -69,6 +81,7 @@ def provision(exchange: LocalExchange) -> dict[str, str]:
         added = exchange.run_json("line", "add", user, "--account", ACCOUNT)
         passwords[user] = added["password"]
         exchange.run("number", "assign", number, "--line", user)
+    exchange.run("divert", "set", BOB[0], "--ring-s", str(MAILBOX_RINGS_S))
     return passwords
 
 
@@ -83,6 +96,9 @@ def start_phones(exchange: LocalExchange, passwords: dict[str, str], logs: Path)
                 server=exchange.address,
                 log=str(logs / f"{user}.log"),
                 password=password,
+                tone_hz=ALICE_HZ if user == ALICE[0] else BOB_HZ,
+                recording=str(logs / f"{user}.wav"),
+                watches_mailbox=user == BOB[0],
             )
             phones.append(Phone.start(settings))
             phones[-1].register()
@@ -123,6 +139,73 @@ def a_call(exchange: LocalExchange, alice: Phone, bob: Phone) -> Scene:
     return scene
 
 
+def a_message(exchange: LocalExchange, alice: Phone, bob: Phone) -> Scene:
+    """Bob's phone rings and is not answered: Alice speaks to his mailbox, and his lamp lights."""
+    before = balance(exchange)
+    mark, lamp = bob.mark(), bob.mark()
+    call = alice.dial(_bob(exchange))
+    theirs = bob.expect_call(after=mark)
+    theirs.ring()
+    call.wait_for(CallState.CONFIRMED, timeout_s=MAILBOX_RINGS_S + 10.0)
+    theirs.wait_ended()
+    call.press("#")  # past the greeting, to the beep
+    time.sleep(BEEP_S + MESSAGE_S)
+    call.hang_up()
+    call.wait_ended()
+    bob.wait_for(MailboxChanged, "the lamp", lambda seen: "Messages-Waiting: yes" in seen.text, after=lamp)
+    cdrs = _records(exchange, call.sip_call_id, legs=3)
+    outcomes = [row.outcome for row in cdrs]
+    expected = ["answered", "no_answer", "answered"]
+    check(outcomes == expected, f"the legs of the message are {outcomes}, expected {expected}")
+    scene = Scene([], 0.0, cdrs, before, balance(exchange))
+    _check_paid(scene)
+    return scene
+
+
+def the_message_heard(exchange: LocalExchange, bob: Phone, logs: Path) -> Scene:
+    """Bob dials 1571 and hears what she said: as long and as loud as it was kept."""
+    before = balance(exchange)
+    ear = logs / f"{BOB[0]}.wav"
+    began = len(read_growing_recording(ear)[0])
+    call = bob.dial(f"sip:1571@{exchange.address}")
+    call.wait_for(CallState.CONFIRMED)
+    time.sleep(1.0)
+    call.press("1")
+    kept = longest_stretch(*_kept_message(exchange, logs), ALICE_HZ)
+    heard = _listen(ear, began, kept)
+    call.hang_up()
+    call.wait_ended()
+    check(
+        abs(heard.seconds - kept.seconds) <= SAME_WITHIN_S,
+        f"{kept.seconds:.2f} s were kept, {heard.seconds:.2f} s heard",
+    )
+    off_db = heard.level_dbfs - kept.level_dbfs
+    check(abs(off_db) <= SAME_WITHIN_DB, f"the message came back {off_db:+.1f} dB louder than it was kept")
+    cdrs = _records(exchange, call.sip_call_id, legs=2)
+    check(cdrs[0].cost_micros == 0, "listening to messages was charged")
+    after = balance(exchange)
+    check(after == before, "listening to messages changed the balance")
+    return Scene([], 0.0, cdrs, before, after, heard=heard)
+
+
+def _kept_message(exchange: LocalExchange, logs: Path) -> tuple[list[int], int]:
+    file = logs / "kept.wav"
+    (message,) = exchange.run_json("voicemail", "list", BOB[0])
+    exchange.run("voicemail", "export", BOB[0], message["id"], str(file))
+    return read_recording(file)
+
+
+def _listen(ear: Path, began: int, kept: Stretch) -> Stretch:
+    """Until the whole message has been played into Bob's ear, or nothing more is to be expected."""
+    deadline = time.monotonic() + LISTEN_S
+    while True:
+        samples, rate = read_growing_recording(ear)
+        heard = longest_stretch(samples[began:], rate, ALICE_HZ)
+        if heard.seconds >= kept.seconds - SAME_WITHIN_S or time.monotonic() > deadline:
+            return heard
+        time.sleep(POLL_S)
+
+
 def a_cut_call(exchange: LocalExchange, alice: Phone, bob: Phone) -> Scene:
     """She calls again and talks until the credit is gone: both phones get a BYE at the last paid second."""
     before = balance(exchange)
@@ -147,10 +230,10 @@ def a_refused_call(exchange: LocalExchange, alice: Phone, bob: Phone) -> Scene:
     before = balance(exchange)
     mark = bob.mark()
     call = alice.dial(_bob(exchange))
-    ended = call.wait_ended()
+    ended = call.wait_ended(timeout_s=ANNOUNCEMENT_S)
     check(ended.status == 402, f"expected 402 without credit, got {ended.status} {ended.reason}")
     check(not bob.events_of(CallArrived, after=mark), "Bob's phone rang although nobody could pay")
-    cdrs = _records(exchange, call.sip_call_id, legs=1)
+    cdrs = _records(exchange, call.sip_call_id, legs=2)  # the second is the announcement
     check(cdrs[0].sip_status == 402, f"the record of the refused call says {cdrs[0].sip_status}")
     check(cdrs[0].cost_micros == 0, "a refused call was charged")
     after = balance(exchange)

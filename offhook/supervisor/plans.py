@@ -10,7 +10,8 @@ from offhook.paths import DataDir
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import PartPlan
 from switch.conf_media import Media
-from switch.conf_values import Address
+from switch.conf_values import WILDCARDS, Address
+from switch.sip.host import is_loopback, is_same_family
 
 # Everything an exchange writes is its own: journals, sockets, the copied configuration with its secrets.
 PRIVATE_UMASK = 0o077
@@ -54,9 +55,13 @@ def edge_plan(data: DataDir, conf_dir: Path) -> PartPlan:
     )
 
 
-def relay_plan(data: DataDir, media: Media) -> PartPlan:
+def relay_plan(data: DataDir, media: Media, *, voicemail: Address | None) -> PartPlan:
+    """Voicemail on a loopback address is reached from one only."""
+    listen = [*media.listen]
+    if voicemail is not None and is_loopback(voicemail.host) and not _hears_at(listen, voicemail.host):
+        listen.append(voicemail.host)
     command = [*_python("media.relay"), "--socket", str(data.relay_socket)]
-    command += ["--listen", *media.listen, "--ports", str(media.ports)]
+    command += ["--listen", *listen, "--ports", str(media.ports)]
     return PartPlan(
         name="relay",
         command=command,
@@ -81,6 +86,10 @@ def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
         directory=str(data.root),
         stop_wait_s=SWITCH_STOP_S,
     )
+
+
+def _hears_at(listen: list[str], host: str) -> bool:
+    return host in listen or any(each in WILDCARDS and is_same_family(each, host) for each in listen)
 
 
 def voicemail_plan(data: DataDir, *, conf_dir: Path, switches: list[Address]) -> PartPlan:

@@ -17,8 +17,9 @@ from switch.door.answer_budget import AnswerBudgets
 from switch.door.ban_record import BAN_KEY, ban_key, decode_ban, encode_ban
 from switch.door.bans import Ban, Bans
 from switch.door.line_watch import LineWatch
-from switch.door.sources import Networks, is_loopback, source_of, sources_of
+from switch.door.sources import Networks, source_of, sources_of
 from switch.sip.flow import Flow
+from switch.sip.host import is_loopback
 from switch.sip.message import Request
 from switch.sip.user import Silence
 

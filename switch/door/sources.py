@@ -12,8 +12,6 @@ from switch.sip.grammar import parse_ipv6
 IPV6_SOURCE_BITS = 64
 IPV6_SITE_BITS = 48
 # Nobody outside this machine can send from here: the kernel drops such packets.
-_LOOPBACK_V4 = "127."
-_LOOPBACK_V6 = "::1"
 
 Network = IPv4Network | IPv6Network
 
@@ -38,10 +36,6 @@ def sources_of(host: str) -> tuple[str, ...]:
     address = parse_ipv6(host.strip("[]"))
     assert address is not None
     return (source, _network_text(address, IPV6_SITE_BITS))
-
-
-def is_loopback(host: str) -> bool:
-    return host.startswith(_LOOPBACK_V4) or host == _LOOPBACK_V6
 
 
 def read_ban_address(text: str) -> str | None:

@@ -109,9 +109,8 @@ class LegMedia:
         if endpoint is None:
             leg = self._leg
             label = label_of(leg.call.id, leg.index, number)
-            is_ipv6 = ":" in leg.flow.remote_host
             endpoint = (
-                self._relay.open(self, label, is_ipv6=is_ipv6, is_rtp=hearing.is_rtp)
+                self._relay.open(self, label, leg.flow, is_rtp=hearing.is_rtp)
                 if hearing.port
                 else None
             )

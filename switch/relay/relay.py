@@ -35,6 +35,8 @@ from media.relay.messages import (
     Watch,
 )
 from switch.sdp.relayed import Hearing
+from switch.sip.flow import Flow
+from switch.sip.host import is_loopback, is_same_family
 
 # Endpoints whose last figures have not come yet; a relay that died with them never sends any.
 CLOSING_MAX: Final = 10_000
@@ -142,7 +144,7 @@ class Relay:
         self._relay_epoch = ""
         self._next_number = 1
         self._is_released = False
-        self._ports: dict[bool, deque[tuple[str, int]]] = {False: deque(), True: deque()}  # by "is IPv6"
+        self._ports: dict[str, deque[int]] = {}  # by the address that the relay listens on
         self._closing: dict[int, str] = {}
         self.endpoints: dict[int, Endpoint] = {}
         self.figures: dict[int, Figures] = {}  # as they were last asked for
@@ -166,13 +168,13 @@ class Relay:
     def ports_granted(self) -> int:
         return sum(len(ports) for ports in self._ports.values())
 
-    def open(self, user: EndpointUser, label: str, *, is_ipv6: bool, is_rtp: bool) -> Endpoint | None:
-        """An endpoint at once, None while the relay has no port to give."""
-        ports = self._ports[is_ipv6]
-        if not ports:
+    def open(self, user: EndpointUser, label: str, flow: Flow, *, is_rtp: bool) -> Endpoint | None:
+        """An endpoint for the peer at this flow, at once; None while the relay has no port to give."""
+        host = self._host_for(flow)
+        if host is None:
             self.unrelayed += 1
             return None
-        host, port = ports.popleft()
+        port = self._ports[host].popleft()
         endpoint = Endpoint(self, self._next_number, host, port, label, user, is_rtp=is_rtp)
         self._next_number += 1
         self.endpoints[endpoint.number] = endpoint
@@ -214,7 +216,8 @@ class Relay:
             case Hello(epoch=epoch):
                 self._greet(epoch)
             case Granted(host=host, ports=ports):
-                self._ports[":" in host].extend((host, port) for port in ports)
+                in_use = {each.port for each in self.endpoints.values() if each.host == host}
+                self._ports.setdefault(host, deque()).extend(port for port in ports if port not in in_use)
             case Refused(endpoint=number):
                 self.refused += 1
             case Latched(endpoint=number, host=host, port=port, rtcp_port=rtcp_port):
@@ -229,6 +232,19 @@ class Relay:
                 self._take_figures(number, message, now)
             case RelayCounts():
                 self.counts = message
+
+    def _host_for(self, flow: Flow) -> str | None:
+        """Of the addresses with a free port the best to tell this peer: the one that it speaks SIP with, one that
+        stands for all, one that is on its side of the machine (voicemail is within)."""
+        hosts = [host for host, ports in self._ports.items() if ports and is_same_family(host, flow.remote_host)]
+        if len(hosts) < 2:
+            return hosts[0] if hosts else None
+        is_within = is_loopback(flow.remote_host)
+
+        def rank(host: str) -> tuple[bool, bool, bool]:
+            return host != flow.local_host, host not in LISTENER_ANY, is_loopback(host) is not is_within
+
+        return min(hosts, key=rank)
 
     def _take_figures(self, number: int, figures: Figures, now: float) -> None:
         if not figures.is_closed:

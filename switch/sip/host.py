@@ -49,6 +49,11 @@ def is_link_local(host: str) -> bool:
     return host.startswith(LINK_LOCAL_PREFIXES) or SCOPE_MARK in host
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a bare address never leaves its machine: 127.0.0.0/8 or ::1."""
+    return host.startswith("127.") or host == "::1"
+
+
 def is_same_family(one: str, other: str) -> bool:
     """Whether two bare addresses are both IPv6 or both not."""
     return (":" in one) is (":" in other)

@@ -9,6 +9,7 @@ from offhook.paths import DataDir
 from offhook.supervisor.plans import relay_plan
 from switch.conf_files import ConfProblems, open_conf_file
 from switch.conf_media import Media, PortRange, read_media
+from switch.conf_values import Address
 from switch.config import load_conf, settings_needing_restart
 
 
@@ -60,7 +61,7 @@ def test_no_relay_needs_no_address(tmp_path: Path) -> None:
 
 
 def test_the_relay_is_started_with_what_is_configured(tmp_path: Path) -> None:
-    plan = relay_plan(DataDir(tmp_path), Media(listen=("192.0.2.1", "2001:db8::1")))
+    plan = relay_plan(DataDir(tmp_path), Media(listen=("192.0.2.1", "2001:db8::1")), voicemail=None)
     assert plan.command[1:] == [
         "-P", "-m", "media.relay", "--socket", str(tmp_path / "run" / "relay.sock"),
         "--listen", "192.0.2.1", "2001:db8::1", "--ports", "20000-29999",
@@ -75,3 +76,20 @@ def test_only_what_the_relay_is_started_with_needs_a_restart() -> None:
 
     assert changed(silence_timeout_s=60, bypass=True, advertised=("203.0.113.7",)) == []
     assert changed(ports=PortRange(30_000, 30_099)) == changed(relay=False) == ["media"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "told"),
+    [
+        (("0.0.0.0",), ["0.0.0.0"]),
+        (("192.0.2.1",), ["192.0.2.1", "127.0.0.1"]),
+        (("192.0.2.1", "127.0.0.1"), ["192.0.2.1", "127.0.0.1"]),
+        (("::",), ["::", "127.0.0.1"]),
+    ],
+)
+def test_voicemail_on_this_machine_is_reached_whatever_is_listened_on(
+    tmp_path: Path, listen: tuple[str, ...], told: list[str]
+) -> None:
+    plan = relay_plan(DataDir(tmp_path), Media(listen=listen), voicemail=Address("127.0.0.1", 5070))
+    at = plan.command.index("--listen") + 1
+    assert plan.command[at : plan.command.index("--ports")] == told

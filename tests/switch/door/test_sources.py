@@ -2,7 +2,8 @@
 
 import pytest
 
-from switch.door.sources import Networks, is_loopback, parse_network, read_ban_address, source_of, sources_of
+from switch.door.sources import Networks, parse_network, read_ban_address, source_of, sources_of
+from switch.sip.host import is_loopback
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from demo.phone import Phone
 from demo.phone_messages import CallState, MediaState
-from tests.sound import loudest_tone, read_growing_recording, read_recording
+from demo.sound import loudest_tone, read_growing_recording, read_recording
 from tests.wire.phones.baresip import Baresip
 from tests.wire.phones.calling import hang_up, hold, received, resume, talk
 from tests.wire.phones.town import Town

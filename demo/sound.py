@@ -1,12 +1,14 @@
-"""Listening in tests: how much of a tone is in a recording."""
+"""Listening: how much of a tone is in a recording, for how long, and how loud."""
 
 import math
 import wave
 from array import array
 from pathlib import Path
+from typing import NamedTuple
 
 WAV_HEADER_BYTES = 44
 PJSUA_RATE = 16_000
+CLEAR_SHARE = 0.8  # of ten milliseconds, whose edges smear
 
 
 def read_recording(path: Path | str) -> tuple[list[int], int]:
@@ -48,3 +50,30 @@ def level_dbfs(samples: list[int]) -> float:
         return -math.inf
     mean = sum(sample * sample for sample in samples) / len(samples)
     return 10 * math.log10(mean / 32768**2) if mean else -math.inf
+
+
+class Stretch(NamedTuple):
+    """A tone that was heard without a break. `level_dbfs` is of its middle."""
+
+    seconds: float
+    level_dbfs: float
+
+
+def longest_stretch(samples: list[int], rate: int, hz: int) -> Stretch:
+    """Of one tone, to a hundredth of a second; 0 seconds when it was never heard."""
+    step = rate // 100
+    is_tone = [
+        tone_share(samples[at : at + step], rate, hz) > CLEAR_SHARE
+        for at in range(0, len(samples) - step, step)
+    ]
+    best = begin = 0
+    length = 0
+    for at, so in enumerate([*is_tone, False]):
+        if so:
+            length += 1
+        else:
+            if length > best:
+                best, begin = length, at - length
+            length = 0
+    middle = samples[(begin + best // 4) * step : (begin + best - best // 4) * step]
+    return Stretch(best * step / rate, level_dbfs(middle))
