@@ -63,7 +63,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
         "run_job": lambda subject, desk, *, rate, load_s, settle_s: job(subject.name, 0.5, rate=rate),
         "search_highest_rate": lambda *_, **__: [],
         "measure_memory": lambda *_: MEMORY,
-        "missing_media": dict,
+        "missing_media": list,
         "measure_media": lambda *_: [],
     }.items():
         monkeypatch.setattr(main_module, name, stub)
