@@ -21,7 +21,7 @@ WINDOW_S = 0.01
 LEAD_S = 0.03
 FADE_S = 0.008
 # What follows a prompt follows its punctuation: a sentence is over, a menu line waits for its key, a word goes on.
-TAIL_S = {".": 0.28, "!": 0.28, "?": 0.28, ":": 0.2, ",": 0.12}
+TAIL_S = {".": 0.28, "!": 0.28, "?": 0.28, ":": 0.2, ",": 0.18}
 TAIL_OF_A_WORD_S = 0.05
 
 # What u-law and G.722 take; their noise is 60 dB below the speech, and the files are a fifth smaller than with 16.

@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from voice.carrier import speak_within
 from voice.finish import finish, format_flac
 from voice.kokoro import RATE, Kokoro
 
@@ -23,7 +24,7 @@ def speak(names: list[str]) -> None:
     kokoro = Kokoro(VOICE)
     SOUNDS.mkdir(exist_ok=True)
     for name in names or texts:
-        sound = finish(kokoro.speak(texts[name]), RATE, texts[name])
+        sound = finish(speak_within(kokoro, texts[name]), RATE, texts[name])
         (SOUNDS / f"{name}.flac").write_bytes(format_flac(sound))
     if not names:
         for path in SOUNDS.glob("*.flac"):
