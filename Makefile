@@ -14,6 +14,8 @@ FAST_BIN := $(FAST)/venv/bin
 FAST_READY := $(FAST)/.ready
 COMPILED_FROM := $(foreach package,switch rating provisioning media voicemail offhook,$(wildcard $(package)/*.py $(package)/*/*.py))
 
+RTPPROXY := build/rtpproxy
+
 # The fuzzer's own environment: atheris is for it alone, and has wheels for few systems.
 FUZZ := build/fuzz
 FUZZ_BIN := $(FUZZ)/venv/bin
@@ -28,7 +30,7 @@ VOICE_READY := $(VOICE)/.ready
 VOICES_PACKAGE := kokoro-js-1.2.1
 VOICES_SHA256 := 1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860
 
-.PHONY: help demo test test-fast fast kill lint bench fuzz fuzz-long prompts setup foreign clean
+.PHONY: help demo test test-fast fast kill lint bench rtpproxy fuzz fuzz-long prompts setup foreign clean
 .DEFAULT_GOAL := help
 
 help:
@@ -68,7 +70,7 @@ $(FAST_READY): requirements-dev.lock pyproject.toml $(COMPILED_FROM) | setup
 test-fast: fast
 	rm -rf $(FAST)/tree && mkdir -p $(FAST)/tree && cp -r tests fuzz docs conf pyproject.toml $(FAST)/tree/
 	ln -sfn ../../../shared $(FAST)/shared
-	cd $(FAST)/tree && ../venv/bin/python -m pytest -m "not wire" tests/switch tests/rating
+	cd $(FAST)/tree && ../venv/bin/python -m pytest -m "not wire" tests/switch tests/rating tests/media
 
 lint: setup
 	$(BIN)/ruff check .
@@ -76,9 +78,15 @@ lint: setup
 	$(BIN)/lint-imports
 
 # What runs in production is measured, too, where it can be built.
-bench: setup foreign
+bench: setup foreign rtpproxy
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory fast; else echo "no C compiler: the compiled build is left out"; fi
 	$(BIN)/python -m bench
+
+# RTPProxy's engine to measure the relay beside, in an environment of its own; without it that table is shorter.
+rtpproxy:
+	@test -x $(RTPPROXY)/venv/bin/python || { $(PYTHON) -m venv $(RTPPROXY)/venv && \
+	  $(RTPPROXY)/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: rtp.io==1.1.1; } \
+	  || { rm -rf $(RTPPROXY); echo "the wheel rtp.io is not to be had: RTPProxy's engine is left out"; }
 
 fuzz: $(FUZZ_READY)
 	$(FUZZ_BIN)/python -m fuzz run --seconds $(SECONDS)

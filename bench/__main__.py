@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.exchange import Exchange, Histogram, has_compiled, running_exchange
 from bench.kamailio import missing_for_kamailio, running_kamailio
+from bench.media import FULL_MEDIA, QUICK_MEDIA, measure_media, missing_media
 from bench.memory import measure_memory
 from bench.plan import FULL, QUICK, Plan
 from bench.ports import free_ports
@@ -162,6 +163,10 @@ def measure(plan: Plan, results: Results, directory: Path) -> None:
     memory_directory = directory / "memory"
     memory_directory.mkdir()
     results.memory = measure_memory(memory_directory, plan)
+    say("media")
+    media_plan = QUICK_MEDIA if plan.is_quick else FULL_MEDIA
+    results.media_missing = missing_media()
+    results.media = measure_media(directory, media_plan)
 
 
 def say(text: str) -> None:

@@ -53,6 +53,8 @@ calls_per_account_max = 20000
 calls_per_line_max = 1000
 [media]
 relay = false
+[voicemail]
+sip = ""
 [tariffs.retail]
 vat = "inc_vat"
 """

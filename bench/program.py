@@ -31,6 +31,7 @@ class Program:
         uid: int | None = None,
         gid: int | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        given: str | None = None,
     ) -> None:
         self.name = name
         self.log = log
@@ -38,7 +39,7 @@ class Program:
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 list(command),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environment) if environment is not None else None,
@@ -47,6 +48,10 @@ class Program:
                 group=gid,
                 extra_groups=[] if uid is not None else None,
             )
+        if given is not None:
+            assert self.process.stdin is not None
+            with self.process.stdin as stdin:
+                stdin.write(given.encode())
 
     def __enter__(self) -> "Program":
         return self

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from bench.media import CPU_BAR_US, MEDIA_HEADS, PACKETS_PER_CALL_S, media_rows
 from bench.results import CALL_CPU_BAR_MS, MEMORY_BAR_BYTES, Results
 from bench.whole_job import JobFigures
 
@@ -19,6 +20,7 @@ def report(results: Results) -> str:
         _registrations(results),
         _loop(results),
         _memory(results),
+        _media(results),
         _bars(results),
         _problems(results),
     ]
@@ -166,6 +168,26 @@ def _memory(results: Results) -> str:
     return _table(title, ["", "lines known", "registered", "and calls alive"], rows)
 
 
+def _media(results: Results) -> str:
+    title = f"Media: G.711 calls, {PACKETS_PER_CALL_S} packets a second each, one core"
+    return _table(title, MEDIA_HEADS, media_rows(results.media))
+
+
+def _media_bars(results: Results) -> list[list[str]]:
+    rows = []
+    for name, _, _, lost, cpu_us, *_ in media_rows(results.media):
+        if name.startswith("relay"):
+            rows.append(
+                [
+                    f"{name}: at most {CPU_BAR_US:g} us a packet",
+                    f"{cpu_us} us",
+                    _met(float(cpu_us) <= CPU_BAR_US),
+                ]
+            )
+            rows.append([f"{name}: no packet lost", lost, _met(lost == "0")])
+    return rows
+
+
 def _bars(results: Results) -> str:
     rows = []
     for subject in SUBJECTS[:-1]:
@@ -179,6 +201,7 @@ def _bars(results: Results) -> str:
             [f"{memory.lines} lines and {memory.live_calls} calls in one switch: at most 1 GiB",
              f"{size / MIB:.0f} MiB", _met(size <= MEMORY_BAR_BYTES)]
         )  # fmt: skip
+    rows += _media_bars(results)
     return _table("Bars", ["", "found", ""], rows)
 
 
@@ -200,7 +223,7 @@ def _met(is_met: bool) -> str:
 
 
 def _problems(results: Results) -> str:
-    lines = list(results.problems)
+    lines = [*results.problems, *results.media_missing]
     if results.kamailio_missing:
         lines.append(f"Kamailio was not measured: {results.kamailio_missing}")
     for job in results.jobs:

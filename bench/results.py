@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.media import MediaFigures
 from bench.memory import MemoryFigures
 from bench.registrations import RegistrationFigures
 from bench.sipp import Delays
@@ -56,6 +57,8 @@ class Results(msgspec.Struct, kw_only=True):
     search: list[JobFigures] = []
     loop: list[LoopFigures] = []
     memory: MemoryFigures | None = None
+    media: list[MediaFigures] = []
+    media_missing: list[str] = []
     problems: list[str] = []
 
 

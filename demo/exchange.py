@@ -182,6 +182,12 @@ def _offhook() -> list[str]:
 def _write_conf(directory: Path, conf: ConfFiles, *, port: int, metrics_port: int) -> None:
     own = ", ".join(f'"{host}:{port}"' for host in conf.hosts)
     listen = f'udp = [{own}]\ntcp = [{own}]\nmetrics = "{HOST}:{metrics_port}"\n{conf.listen}'
+    # Several exchanges may run on one machine: each has ports of its own.
+    if "[media]" not in conf.main:
+        hosts = ", ".join(f'"{host.strip("[]")}"' for host in conf.hosts)
+        listen += f"\n[media]\nlisten = [{hosts}]\n"
+    if "[voicemail]" not in conf.main:
+        listen += f'\n[voicemail]\nsip = "{HOST}:{free_port()}"\nmetrics = ""\n'
     tariff = f'[tariffs.{conf.tariff_name}]\nvat = "inc_vat"\n'
     files = {
         "offhook.toml": f"[listen]\n{listen}\n{conf.main}\n{tariff}",

@@ -34,6 +34,7 @@ from demo.phone_messages import (
     MediaChanged,
     MediaState,
     PhoneSettings,
+    Press,
     Quit,
     Ready,
     Register,
@@ -256,6 +257,9 @@ class PhoneCall:
 
     def resume(self) -> None:
         self.phone.tell(Resume(self.number))
+
+    def press(self, digits: str) -> None:
+        self.phone.tell(Press(self.number, digits))
 
     def update(self) -> None:
         self.phone.tell(SendUpdate(self.number))

@@ -47,7 +47,8 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     the same `instance` (a UUID) and another `reg_id` are two connections of one phone (RFC 5626). One that
     `watches_mailbox` subscribes to it once registered, one that `publishes` tells the exchange whether it is there.
     Over TLS it believes in the CA of `ca_file` only. One that `requires_100rel` calls and rings only so (RFC 3262);
-    `session_s` is the session timer it insists on (RFC 4028).
+    `session_s` is the session timer it insists on (RFC 4028). It says `tone_hz` into every call, writes what it
+    hears into `recording` (a WAV file), and names `claimed_media_host` as where it hears, which is wrong behind NAT.
     """
 
     name: str
@@ -67,6 +68,9 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     ca_file: str = ""
     requires_100rel: bool = False
     session_s: int = 0
+    tone_hz: int = 440
+    recording: str = ""
+    claimed_media_host: str = ""
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):
@@ -97,6 +101,13 @@ class HangUp(msgspec.Struct, frozen=True, tag="hang_up"):
     """BYE, CANCEL or a refusal, whichever is right in the call's state."""
 
     call: int
+
+
+class Press(msgspec.Struct, frozen=True, tag="press"):
+    """Keys, one after the other, as telephone events (RFC 4733)."""
+
+    call: int
+    digits: str
 
 
 class Hold(msgspec.Struct, frozen=True, tag="hold"):
@@ -169,6 +180,7 @@ Command = (
     | Dial
     | Answer
     | HangUp
+    | Press
     | Hold
     | Resume
     | SendUpdate

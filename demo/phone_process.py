@@ -34,6 +34,7 @@ from demo.phone_messages import (
     MediaState,
     PhoneSettings,
     PresenceChanged,
+    Press,
     Quit,
     Ready,
     Register,
@@ -59,7 +60,6 @@ QUIT_WAIT_S = 1.5  # for BYE and the last REGISTER to be answered; after that th
 TRACE_LEVEL = 4  # pjsip logs whole messages from this level on
 # Few codecs keep an INVITE below 1,300 bytes; above, pjsip turns to TCP by itself (RFC 3261 18.1.1).
 CODECS = ("PCMA/8000", "PCMU/8000", "G722/16000")
-TONE_HZ = (350, 440)
 TRACE_LINE = re.compile(r"(TX|RX) \d+ bytes .* (?:to|from) (\S+) (\S+):\n")
 
 TRANSPORTS = {
@@ -147,7 +147,10 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         info = self.getInfo()  # kept: its parts are only views into it, gone when it is
         state = MEDIA_STATES[info.media[0].status] if len(info.media) else MediaState.NONE
         if state in (MediaState.ACTIVE, MediaState.HELD_THERE):
-            self.account.tone.startTransmit(self.getAudioMedia(-1))
+            audio = self.getAudioMedia(-1)
+            self.account.tone.startTransmit(audio)
+            if self.account.recorder is not None:
+                audio.startTransmit(self.account.recorder)
         self.account.pipe.tell(MediaChanged(self.number, state))
 
     def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
@@ -184,10 +187,11 @@ class PhoneBuddy(pj.Buddy):  # type: ignore[misc]
 class PhoneAccount(pj.Account):  # type: ignore[misc]
     """The phone's one identity and its calls."""
 
-    def __init__(self, pipe: Pipe, tone: Any) -> None:
+    def __init__(self, pipe: Pipe, tone: Any, recorder: Any) -> None:
         super().__init__()
         self.pipe = pipe
         self.tone = tone
+        self.recorder = recorder
         self.calls: dict[int, PhoneCall] = {}
         self.buddies: dict[str, PhoneBuddy] = {}
         self.is_registered = False
@@ -237,7 +241,7 @@ class Phone:
         self._tone = pj.ToneGenerator()
         self._tone.createToneGenerator()
         self._play_tone()
-        self._account = PhoneAccount(pipe, self._tone)
+        self._account = PhoneAccount(pipe, self._tone, self._recorder())
         self._account.create(self._account_config())
 
     def handle_events(self) -> None:
@@ -260,7 +264,7 @@ class Phone:
                 calls[number].answer(parameters)
             case HangUp(call=number):
                 calls[number].hangup(pj.CallOpParam())
-            case Hold() | Resume() | SendUpdate() | SendInfo() | Transfer():
+            case Press() | Hold() | Resume() | SendUpdate() | SendInfo() | Transfer():
                 self._do_in_call(command)
             case Watch() | Unwatch() | BeThere() | SendText():
                 self._do_outside_calls(command)
@@ -271,9 +275,11 @@ class Phone:
             case _:
                 assert_never(command)
 
-    def _do_in_call(self, command: Hold | Resume | SendUpdate | SendInfo | Transfer) -> None:
+    def _do_in_call(self, command: Press | Hold | Resume | SendUpdate | SendInfo | Transfer) -> None:
         calls = self._account.calls
         match command:
+            case Press(call=number, digits=digits):
+                calls[number].dialDtmf(digits)
             case Hold(call=number):
                 calls[number].setHold(pj.CallOpParam(True))
             case Resume(call=number):
@@ -350,6 +356,7 @@ class Phone:
         config = pj.AccountConfig()
         config.idUri = f"sip:{settings.user}@{settings.server}"
         config.mediaConfig.transportConfig.boundAddress = LOOPBACK
+        config.mediaConfig.transportConfig.publicAddress = settings.claimed_media_host
         config.mediaConfig.lockCodecEnabled = settings.insists_on_one_codec
         if settings.requires_100rel:
             config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
@@ -375,9 +382,16 @@ class Phone:
             )
         return config
 
+    def _recorder(self) -> Any:
+        if not self._settings.recording:
+            return None
+        recorder = pj.AudioMediaRecorder()
+        recorder.createRecorder(self._settings.recording)
+        return recorder
+
     def _play_tone(self) -> None:
         tone = pj.ToneDesc()
-        tone.freq1, tone.freq2 = TONE_HZ
+        tone.freq1 = self._settings.tone_hz
         tone.on_msec, tone.off_msec = 1000, 0
         tones = pj.ToneDescVector()
         tones.append(tone)

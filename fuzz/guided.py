@@ -9,7 +9,7 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["switch"]):
+with atheris.instrument_imports(include=["switch", "media"]):
     from fuzz.catalogue import CHOICES, TARGETS
     from fuzz.mutations import from_random, mangle
     from fuzz.sessions import log_only_bugs

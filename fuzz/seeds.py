@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from fuzz.media import RELAY_SEEDS, RTCP_SEEDS, RTP_SEEDS
 from fuzz.mutations import FIELDS, TOKENS
 from fuzz.sessions import join
 
@@ -121,6 +122,12 @@ def seeds_of(target: str) -> Iterator[bytes]:
             yield from (message.partition(b"\r\n\r\n")[2] for message in _foreign_messages())
         case "digest_client":
             yield from CHALLENGES
+        case "rtp":
+            yield from RTP_SEEDS
+        case "rtcp":
+            yield from RTCP_SEEDS
+        case "relay":
+            yield from RELAY_SEEDS
         case "digest_server" | "call":
             yield bytes(range(64))
             yield bytes(200)

@@ -51,7 +51,7 @@ class Latch:
 
     __slots__ = (
         "_candidate", "_count", "_exact", "_first_at", "_is_mute", "_is_open", "_is_unread", "_last_at", "_next",
-        "_sources", "_ssrc", "_window_until", "accepted", "destination", "latches",
+        "_sources", "_ssrc", "_taken_at", "_window_until", "accepted", "destination", "latches",
     )  # fmt: skip
 
     def __init__(self, *, is_unread: bool = False) -> None:
@@ -70,6 +70,7 @@ class Latch:
         self._next = 0
         self._first_at = 0.0
         self._last_at = 0.0
+        self._taken_at = 0.0
 
     @property
     def exact(self) -> SocketAddress | None:
@@ -112,11 +113,13 @@ class Latch:
             self._window_until = now + WINDOW_S
         self._direct()
 
-    def restore(self, address: SocketAddress) -> None:
-        """Where a relay before this one had found the peer: nobody is looked for again."""
-        if self.accepted is None and address[0] in self._sources:
-            self._take(address)
-            self._window_until = 0.0
+    def restore(self, address: SocketAddress, now: float) -> bool:
+        """Where a relay before this one had found the peer: nobody is looked for again. Whether that is believed."""
+        if self.accepted is not None or address[0] not in self._sources:
+            return False
+        self._take(address, now)
+        self._window_until = 0.0
+        return True
 
     def tick(self, now: float) -> None:
         """The window after a description closes: who was there before has stayed there."""
@@ -133,7 +136,7 @@ class Latch:
         if source[0] not in self._sources:
             return STRANGER
         if source == self._exact and (self._is_open or now < self._window_until):
-            self._take(source)
+            self._take(source, now)
             return ACCEPTED
         if not self._is_open and not self._may_move(source, ssrc, sequence, now, known):
             return ELSEWHERE
@@ -144,7 +147,7 @@ class Latch:
         accepted = self.accepted
         if accepted is None or self.is_exact or source[0] != accepted[0]:
             return False
-        if now - known.last_at >= SILENT_S:
+        if now - max(known.last_at, self._taken_at) >= SILENT_S:
             return True
         if self._is_unread or ssrc != known.ssrc:
             return False
@@ -165,7 +168,7 @@ class Latch:
         self._last_at = now
         if self._count < (CONFIRM_PACKETS_UNREAD if self._is_unread else CONFIRM_PACKETS):
             return LATCHING
-        self._take(source)
+        self._take(source, now)
         return ACCEPTED
 
     def _is_interrupted(self, ssrc: int, sequence: int, known: Stream) -> bool:
@@ -183,8 +186,9 @@ class Latch:
         self._count = 0
         self._first_at = now
 
-    def _take(self, source: SocketAddress) -> None:
+    def _take(self, source: SocketAddress, now: float) -> None:
         self.accepted = source
+        self._taken_at = now
         self._is_open = False
         self._candidate = None
         self.latches += 1

@@ -49,6 +49,22 @@ def _if_any(value: Any) -> str:
     return str(value) if value else ""
 
 
+def _milliseconds(value: Any) -> str:
+    """From microseconds; "" for none."""
+    return f"{value / 1000:.1f} ms" if isinstance(value, int) and value else ""
+
+
+def _mos(value: Any) -> str:
+    return f"{value / 100:.2f}" if isinstance(value, int) and value else ""
+
+
+def _counts(value: Any) -> str:
+    """{"stranger": 3} as "stranger 3"."""
+    if not isinstance(value, dict):
+        return ""
+    return ", ".join(f"{shorten(str(name), LISTED_CHARS_MAX)} {count}" for name, count in value.items())
+
+
 class Field(msgspec.Struct, frozen=True):
     """One column: the key in the switch's row, the heading, how the value is written."""
 
@@ -97,6 +113,19 @@ BAN_FIELDS: tuple[Field, ...] = (
     Field("since_ms", "since", _moment),
     Field("until_ms", "until", _moment),
     Field("users", "lines tried", _list),
+)
+STREAM_FIELDS: tuple[Field, ...] = (
+    Field("call_id", "call"),
+    Field("leg", "leg", is_right=True),
+    Field("peer", "peer"),
+    Field("codec", "codec"),
+    Field("packets", "packets", is_right=True),
+    Field("packets_sent", "sent", is_right=True),
+    Field("lost", "lost", is_right=True),
+    Field("jitter_us", "jitter", _milliseconds, is_right=True),
+    Field("round_trip_us", "round trip", _milliseconds, is_right=True),
+    Field("mos", "mos", _mos, is_right=True),
+    Field("dropped", "dropped", _counts),
 )
 SUBSCRIPTION_FIELDS: tuple[Field, ...] = (
     Field("watcher", "user"),

@@ -11,9 +11,11 @@ from datetime import datetime
 import asyncpg
 
 from provisioning.cdr_row import CDR_COLUMNS, cdr_from_row
+from provisioning.media_row import MEDIA_COLUMNS, media_from_row
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue, NumberProblem
 from provisioning.views import CdrQuery, CdrView
+from rating.records import MediaFigures
 
 LIMIT_MAX = 10_000  # some megabytes in memory at once; more is an export, not a look
 ORDER = "setup_at DESC, call_id DESC, leg"
@@ -26,7 +28,25 @@ async def find_cdrs(db: asyncpg.Connection, query: CdrQuery, account_id: int | N
     """`account_id` is that of `query.account`."""
     statement, arguments = cdr_statement(query, account_id)
     rows = await db.fetch(statement, *arguments)
-    return [CdrView(cdr_from_row(row), row["account_name"] or "", row["payer_name"] or "") for row in rows]
+    media = await _media_of(db, sorted({row["call_id"] for row in rows}))
+    return [
+        CdrView(
+            cdr_from_row(row),
+            row["account_name"] or "",
+            row["payer_name"] or "",
+            media.get((row["call_id"], row["leg"]), []),
+        )
+        for row in rows
+    ]
+
+
+async def _media_of(db: asyncpg.Connection, call_ids: list[str]) -> dict[tuple[str, int], list[MediaFigures]]:
+    """What the relay counted on each leg of these calls."""
+    found: dict[tuple[str, int], list[MediaFigures]] = {}
+    statement = f"SELECT {', '.join(MEDIA_COLUMNS)} FROM call_media WHERE call_id = ANY($1) ORDER BY medium"
+    for row in await db.fetch(statement, call_ids):
+        found.setdefault((row["call_id"], row["leg"]), []).append(media_from_row(row))
+    return found
 
 
 def cdr_statement(query: CdrQuery, account_id: int | None) -> tuple[str, list[Argument]]:

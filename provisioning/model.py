@@ -31,6 +31,33 @@ class LineKind(enum.Enum):
     TRUNK = "trunk"
 
 
+class DivertCondition(enum.Enum):
+    """When calls to a line go on: always, busy, unanswered, or no phone of it can be reached."""
+
+    ALL = "all"
+    BUSY = "busy"
+    NO_REPLY = "no_reply"
+    UNREACHABLE = "unreachable"
+
+
+class DivertKind(enum.Enum):
+    """What a divert leads to."""
+
+    VOICEMAIL = "voicemail"
+
+
+class Divert(msgspec.Struct, frozen=True):
+    """One destination of one condition. `destination` says which of its kind, "" where there is one only.
+
+    `ring_s` is for `no_reply`: how long the line rings before; else 0.
+    """
+
+    condition: DivertCondition
+    kind: DivertKind
+    destination: str = ""
+    ring_s: int = 0
+
+
 class Account(msgspec.Struct, frozen=True):
     """Who pays. `credit_limit_micros` is how far below zero a postpaid account may go; prepaid has 0."""
 
@@ -72,7 +99,8 @@ class LineAddress(msgspec.Struct, frozen=True):
 class Line(msgspec.Struct, frozen=True):
     """A registration identity: the user part of its AOR, its password's HA1s, and what it may present.
 
-    Only a trunk has `addresses`. New fields go to the end, with a default: an older release wrote the checkpoint.
+    Only a trunk has `addresses`. The `diverts` of one condition are in their order. New fields go to the end, with a
+    default: an older release wrote the checkpoint.
     """
 
     user: str
@@ -89,6 +117,11 @@ class Line(msgspec.Struct, frozen=True):
     kind: LineKind = LineKind.PHONE
     addresses: tuple[LineAddress, ...] = ()
     calls_per_second_max: int = 0
+    diverts: tuple[Divert, ...] = ()
+
+    @property
+    def has_mailbox(self) -> bool:
+        return any(divert.kind is DivertKind.VOICEMAIL for divert in self.diverts)
 
 
 class Number(msgspec.Struct, frozen=True):

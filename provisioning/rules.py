@@ -23,6 +23,8 @@ TARIFF_CHARS_MAX = 64
 TEXT_CHARS_MAX = 250  # an address or a memo: fits a form field, a log line and a letter
 CALLS_MAX_MAX = 10_000  # ten times what one switch carries at once; more is a typing error
 CALLS_PER_SECOND_MAX_MAX = 1000  # what one switch is built for is 200
+# A phone has to be reached, and a caller gives up within two minutes (the exchange's own limit is that, too).
+RING_S_MIN, RING_S_MAX = 5, 120
 CREDIT_MICROS_MAX = 1_000_000 * 1_000_000  # a million pounds in one movement is a typing error
 IDEMPOTENCY_KEY_CHARS_MAX = 128
 
@@ -94,6 +96,13 @@ def check_kind(kind: LineKind, addresses: tuple[LineAddress, ...]) -> LineKind:
     if addresses and kind is not LineKind.TRUNK:
         raise InvalidValue("kind", kind.value, "trunk, as the line has addresses")
     return kind
+
+
+def check_ring_s(ring_s: int) -> int:
+    """How long a line rings before a divert on no reply."""
+    if not RING_S_MIN <= ring_s <= RING_S_MAX:
+        raise InvalidValue("ring time", f"{ring_s} s", f"{RING_S_MIN} to {RING_S_MAX} s")
+    return ring_s
 
 
 def check_credit_limit(credit_limit_micros: int, kind: AccountKind) -> int:

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from provisioning import cdr_search, quarantine, rules, store
+from provisioning.diverts import clear_diverts, list_diverts, set_diverts
 from provisioning.line_addresses import check_line_addresses
 from provisioning.line_import import import_lines
 from provisioning.model import Account, AccountKind, DigestPolicy, Line, LineAddress, LineKind
@@ -90,6 +91,7 @@ __all__ = [
     "add_line",
     "assign_number",
     "assign_numbers",
+    "clear_diverts",
     "connect",
     "count_quarantined",
     "import_lines",
@@ -97,12 +99,14 @@ __all__ = [
     "lines_without_emergency",
     "list_accounts",
     "list_cdrs",
+    "list_diverts",
     "list_lines",
     "list_numbers",
     "list_quarantined",
     "remove_line",
     "remove_quarantined",
     "resume_account",
+    "set_diverts",
     "set_line",
     "show_account",
     "show_line",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
+from provisioning.divert_rows import LINE_DIVERTS, diverts_from_rows
 from provisioning.line_addresses import parse_line_address
 from provisioning.model import (
     Account,
@@ -73,6 +74,7 @@ def line_from_row(row: asyncpg.Record) -> Line:
         kind=LineKind(row["kind"]),
         addresses=tuple(parse_line_address(text) for text in row["addresses"]),
         calls_per_second_max=row["calls_per_second_max"],
+        diverts=diverts_from_rows(row["diverts"]),
     )
 
 
@@ -107,14 +109,15 @@ async def load_balances(db: asyncpg.Connection) -> list[AccountBalance]:
 async def load_lines(db: asyncpg.Connection, users: Sequence[str] | None = None) -> list[Line]:
     some = "" if users is None else " WHERE l.user_part = ANY ($1::text[])"
     rows = await db.fetch(
-        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l{some}", *([] if users is None else [users])
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES}, {LINE_DIVERTS} FROM lines l{some}",
+        *([] if users is None else [users]),
     )
     return [line_from_row(row) for row in rows]
 
 
 async def load_lines_with_addresses(db: asyncpg.Connection) -> list[Line]:
     rows = await db.fetch(
-        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l"
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES}, {LINE_DIVERTS} FROM lines l"
         " WHERE l.user_part IN (SELECT line FROM line_addresses) ORDER BY l.user_part"
     )
     return [line_from_row(row) for row in rows]
@@ -335,7 +338,8 @@ async def _insert_addresses(db: asyncpg.Connection, lines: Sequence[Line]) -> No
 async def find_line(db: asyncpg.Connection, user: str, *, is_locked: bool = False) -> Line | None:
     lock = " FOR UPDATE" if is_locked else ""
     row = await db.fetchrow(
-        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES} FROM lines l WHERE l.user_part = $1{lock}", user
+        f"SELECT {LINE_COLUMNS}, {LINE_ADDRESSES}, {LINE_DIVERTS} FROM lines l WHERE l.user_part = $1{lock}",
+        user,
     )
     return None if row is None else line_from_row(row)
 
@@ -365,7 +369,7 @@ async def delete_line(db: asyncpg.Connection, user: str) -> None:
 
 
 _LINE_VIEW = f"""
-    SELECT {LINE_COLUMNS}, {LINE_ADDRESSES}, l.created_at, a.name AS account,
+    SELECT {LINE_COLUMNS}, {LINE_ADDRESSES}, {LINE_DIVERTS}, l.created_at, a.name AS account,
     ARRAY(SELECT n.e164 FROM numbers n WHERE n.line = l.user_part ORDER BY n.assigned_at, n.e164) AS numbers
     FROM lines l JOIN accounts a ON a.id = l.account_id
 """
@@ -387,6 +391,7 @@ def _line_view(row: asyncpg.Record) -> LineView:
         kind=LineKind(row["kind"]),
         addresses=row["addresses"],
         calls_per_second_max=row["calls_per_second_max"],
+        diverts=list(diverts_from_rows(row["diverts"])),
     )
 
 
@@ -401,6 +406,13 @@ async def line_views(db: asyncpg.Connection, account_id: int | None = None) -> l
 async def line_view(db: asyncpg.Connection, user: str) -> LineView | None:
     row = await db.fetchrow(f"{_LINE_VIEW} WHERE l.user_part = $1", user)
     return None if row is None else _line_view(row)
+
+
+async def views_with_diverts(db: asyncpg.Connection) -> list[LineView]:
+    rows = await db.fetch(
+        f"{_LINE_VIEW} WHERE l.user_part IN (SELECT line FROM diverts) ORDER BY l.user_part"
+    )
+    return [_line_view(row) for row in rows]
 
 
 async def views_without_emergency(db: asyncpg.Connection) -> list[LineView]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from provisioning.model import Account, DigestPolicy, Line, LineKind
-from rating.records import Cdr
+from provisioning.model import Account, DigestPolicy, Divert, Line, LineKind
+from rating.records import Cdr, MediaFigures
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -72,6 +72,15 @@ class LineView(msgspec.Struct, frozen=True):
     kind: LineKind
     addresses: list[str]
     calls_per_second_max: int
+    diverts: list[Divert] = []
+
+
+class DivertView(msgspec.Struct, frozen=True):
+    """A divert and whose it is."""
+
+    line: str
+    account: str
+    divert: Divert
 
 
 class AddedLine(msgspec.Struct, frozen=True):
@@ -92,11 +101,12 @@ class NumberView(msgspec.Struct, frozen=True):
 
 
 class CdrView(msgspec.Struct, frozen=True):
-    """A CDR with the names of its accounts ("" for none)."""
+    """A CDR with the names of its accounts ("" for none), and what the relay counted on its leg."""
 
     cdr: Cdr
     account: str
     payer: str
+    media: list[MediaFigures] = []
 
 
 class QuarantinedRecord(msgspec.Struct, frozen=True):

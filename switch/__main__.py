@@ -33,7 +33,7 @@ def main() -> int:
         for problem in problems.problems:
             sys.stderr.write(f"{problem}\n")
         return EXIT_INVALID
-    paths = SwitchPaths(arguments.data, arguments.conf, arguments.edge_socket)
+    paths = SwitchPaths(arguments.data, arguments.conf, arguments.edge_socket, arguments.relay_socket)
     try:
         uvloop.run(_run(SwitchProcess(paths, conf, arguments.dsn)))
     except JournalRefusedError as refusal:
@@ -63,10 +63,10 @@ async def _run(process: SwitchProcess) -> None:
 
 
 def _spare_the_collector() -> None:
-    """Calls are freed by reference counts, but their cycles are not: look for those seldom, and never at the books.
+    """Calls are freed by reference counts; what few cycles there are can wait, and the books are never looked at.
 
-    A call leaves a handful of cyclic objects; at 400 calls a second the youngest generation is looked at every few
-    seconds, in a millisecond or two. Without the freeze each full collection would walk every line of the books.
+    At 400 calls a second the youngest generation is looked at every few seconds, in a millisecond or two. Without the
+    freeze each full collection would walk every line of the books.
     """
     gc.collect()
     gc.freeze()
@@ -80,6 +80,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dsn", default="", help="PostgreSQL, for the books process")
     parser.add_argument(
         "--edge-socket", type=Path, default=None, help="the edge's Unix socket, if there is one"
+    )
+    parser.add_argument(
+        "--relay-socket", type=Path, default=None, help="the relay's Unix socket, if there is one"
     )
     return parser.parse_args()
 

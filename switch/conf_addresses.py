@@ -54,12 +54,6 @@ def read_name_server(value: object) -> TrunkAddress:
     return TrunkAddress(address.host, address.port or 53)
 
 
-def read_switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Expected("true or false, without quotes")
-    return value
-
-
 def _split(text: str) -> tuple[str, int]:
     if text.startswith("["):
         inner, bracket, rest = text[1:].partition("]")
@@ -94,4 +88,3 @@ def _port(text: str) -> int:
 
 TrunkAddresses = Annotated[tuple[TrunkAddress, ...], Reads(list_reader(read_trunk_address))]
 NameServers = Annotated[tuple[TrunkAddress, ...], Reads(list_reader(read_name_server))]
-Switch = Annotated[bool, Reads(read_switch)]

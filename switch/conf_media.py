@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from media.relay.port_pool import ports_of
 from switch.conf_files import ConfFile
 from switch.conf_reader import read_struct
-from switch.conf_values import Expected, Reads, list_reader
+from switch.conf_values import Expected, Reads, Switch, list_reader
 from switch.sip.host import canonical_ip, is_link_local
 
 # A machine has a few addresses; each has a pool of its own.
@@ -44,15 +44,8 @@ def read_ip(value: object) -> str:
     return host
 
 
-def read_switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Expected("true or false")
-    return value
-
-
 Ips = Annotated[tuple[str, ...], Reads(list_reader(read_ip))]
 Ports = Annotated[PortRange, Reads(read_port_range)]
-Switched = Annotated[bool, Reads(read_switch)]
 
 
 class Media(Struct, frozen=True):
@@ -61,12 +54,12 @@ class Media(Struct, frozen=True):
     `silence_timeout_s` 0: silence means nothing.
     """
 
-    relay: Switched = True
+    relay: Switch = True
     listen: Ips = ("0.0.0.0",)  # noqa: S104 - phones come from everywhere
     advertised: Ips = ()
     ports: Ports = PortRange(20_000, 29_999)
     silence_timeout_s: Annotated[int, Meta(ge=0, le=3600)] = 30
-    bypass: Switched = False
+    bypass: Switch = False
 
     def advertised_in(self, *, is_ipv6: bool) -> str:
         """What SDP says in this family; "": the local address."""

@@ -32,8 +32,10 @@ class _Plan(Struct, frozen=True):
     extra_short_codes: ShortCodes = frozenset()
 
 
-def read_routing(file: ConfFile, trunk_names: Collection[str]) -> Routing:
-    """The whole file. Problems and warnings are noted in it."""
+def read_routing(
+    file: ConfFile, trunk_names: Collection[str], *, service_numbers: frozenset[str] = frozenset()
+) -> Routing:
+    """The whole file. Problems and warnings are noted in it. `service_numbers` are those of other files."""
     tables = file.table
     note_unknown_tables(file, _TABLES)
     read_trunks = list_reader(_trunk_reader(trunk_names))
@@ -45,7 +47,9 @@ def read_routing(file: ConfFile, trunk_names: Collection[str]) -> Routing:
     changes = read_entries(file, tables.get("ranges", {}), ("ranges",), _read_range, _read_class)
     routes = read_entries(file, tables.get("routes", {}), ("routes",), _read_prefix, read_trunks)
     return Routing(
-        plan=NumberPlan(plan.area_code, extra, plan.extra_short_codes, uk_ranges(changes)),
+        plan=NumberPlan(
+            plan.area_code, extra, plan.extra_short_codes, uk_ranges(changes), service_numbers=service_numbers
+        ),
         routes=PrefixTable(routes),
         emergency_trunks=_read_emergency_trunks(file, read_trunks),
         version=tariff_version(file.text),

@@ -12,11 +12,12 @@ from msgspec import Meta, Struct
 
 from switch.calls.number_plan import NumberFormat
 from switch.calls.trunk_sources import Source, TrunkSources
-from switch.conf_addresses import Switch, TrunkAddress, TrunkAddresses
+from switch.conf_addresses import TrunkAddress, TrunkAddresses
 from switch.conf_files import ConfFile, nearest, shown
 from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
     Address,
+    CodecNames,
     HeaderNames,
     HiddenText,
     Hosts,
@@ -25,6 +26,7 @@ from switch.conf_values import (
     Secret,
     Sources,
     StatusCodes,
+    Switch,
     Transport,
     own_source,
 )
@@ -79,6 +81,7 @@ class Trunk(Struct, frozen=True):
     identity: IdentityHeader = IdentityHeader.PAI
     diversion: DiversionHeader = DiversionHeader.NONE
     pass_headers: HeaderNames = frozenset()
+    codecs: CodecNames = frozenset()
     failover_codes: StatusCodes = frozenset((408, *range(500, 600)))
     answer_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
     calls_max: Annotated[int, Meta(ge=1, le=100_000)] = 100

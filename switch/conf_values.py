@@ -29,6 +29,7 @@ HOST_CHARS_MAX = 253
 LABEL_CHARS_MAX = 63
 # The longest header name registered with IANA has 34 characters.
 HEADER_NAME_CHARS_MAX = 64
+CODEC_CHARS_MAX = 32  # the longest of IANA's has 23
 # A password of a carrier, or a DSN with its options.
 SECRET_CHARS_MAX = 1000
 PLAIN_CHARS_MAX = 100
@@ -208,6 +209,19 @@ def read_optional_host(value: object) -> str:
     return "" if value == "" else read_host(value)
 
 
+def read_codec_name(value: object) -> str:
+    """The name of an rtpmap (RFC 8866 6.6), in small letters."""
+    if isinstance(value, str) and 0 < len(value) <= CODEC_CHARS_MAX and _TOKEN.issuperset(name := value.lower()):
+        return name
+    raise Expected('the name of a codec, like "PCMA"')
+
+
+def read_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Expected("true or false, without quotes")
+    return value
+
+
 def read_header_name(value: object) -> str:
     """A header name, lower-cased, that is not ours to write."""
     if not isinstance(value, str) or not 0 < len(value) <= HEADER_NAME_CHARS_MAX:
@@ -349,6 +363,8 @@ OptionalAddress = Annotated[Address | None, Reads(read_optional_address)]
 Sources = Annotated[tuple[Source, ...], Reads(list_reader(read_source))]
 Hosts = Annotated[tuple[str, ...], Reads(list_reader(read_host))]
 OptionalHost = Annotated[str, Reads(read_optional_host)]
+Switch = Annotated[bool, Reads(read_switch)]
+CodecNames = Annotated[frozenset[str], Reads(set_reader(read_codec_name))]
 HeaderNames = Annotated[frozenset[str], Reads(set_reader(read_header_name))]
 StatusCodes = Annotated[frozenset[int], Reads(read_status_codes)]
 HiddenText = Annotated[Secret, Reads(read_secret)]

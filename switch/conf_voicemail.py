@@ -6,6 +6,9 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from provisioning.numbers import parse_number
+from provisioning.problems import InvalidValue
+from switch.calls.uk_ranges import EMERGENCY_NUMBERS
 from switch.conf_edge import MAIN_FILE, Listen
 from switch.conf_files import ConfFile, ConfProblems, open_conf_file
 from switch.conf_reader import read_struct
@@ -17,7 +20,8 @@ from switch.conf_values import (
     OptionalHost,
     Reads,
     Secret,
-    read_short_code,
+    Switch,
+    list_reader,
 )
 from switch.sip.host import is_same_family
 
@@ -28,6 +32,10 @@ _LOCAL_PART: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~"
 )
 _DOMAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
+# 141 and 1470 go before a number, 18001 and 18002 ask for the text relay.
+_TAKEN: Final = frozenset({"141", "1470", "18001", "18002"})
+_DIGITS_MIN: Final = 2
+_DIGITS_MAX: Final = 6
 LOOPBACK: Final = {False: "127.0.0.1", True: "::1"}
 
 
@@ -60,8 +68,25 @@ def read_optional_mail_address(value: object) -> str:
 
 
 def read_code(value: object) -> str:
-    """What is dialled, or "" for none."""
-    return "" if value == "" else read_short_code(value)
+    """ "1571" or "*98"; "" for none."""
+    if value == "":
+        return ""
+    digits = value.removeprefix("*") if isinstance(value, str) else ""
+    is_sound = digits.isascii() and digits.isdigit() and _DIGITS_MIN <= len(digits) <= _DIGITS_MAX
+    if not is_sound or value in EMERGENCY_NUMBERS or value in _TAKEN or str(value)[0] == "0":
+        raise Expected(
+            f"{_DIGITS_MIN} to {_DIGITS_MAX} digits in quotes that begin no other number, or a star and digits,"
+            ' like "1571" or "*98"'
+        )
+    return str(value)
+
+
+def read_number(value: object) -> str:
+    """E.164, from any spelling."""
+    try:
+        return parse_number(value if isinstance(value, str) else "")
+    except InvalidValue as problem:
+        raise Expected(problem.expected) from None
 
 
 def read_optional_secret(value: object) -> Secret:
@@ -81,15 +106,22 @@ def read_plain_name(value: object) -> str:
 
 OptionalMailAddress = Annotated[str, Reads(read_optional_mail_address)]
 Code = Annotated[str, Reads(read_code)]
+Numbers = Annotated[tuple[str, ...], Reads(list_reader(read_number))]
 OptionalSecret = Annotated[Secret, Reads(read_optional_secret)]
 PlainName = Annotated[str, Reads(read_plain_name)]
 
 
 class Voicemail(Struct, frozen=True):
-    """[voicemail]. `sip` None: there is none. Times in seconds, days, minutes as their names say."""
+    """[voicemail]. `sip` None: there is none. Times in seconds, days, minutes as their names say.
+
+    `announcements_max` 0 says every refusal by its code alone.
+    """
 
     sip: OptionalAddress = Address("127.0.0.1", 5070)
+    run: Switch = True
     code: Code = "1571"
+    access_numbers: Numbers = ()
+    announcements_max: Annotated[int, Meta(ge=0, le=10_000)] = 50
     calls_max: Annotated[int, Meta(ge=1, le=1000)] = 100
     greeting_max_s: Annotated[int, Meta(ge=5, le=300)] = 60
     message_max_s: Annotated[int, Meta(ge=10, le=600)] = 180
@@ -109,8 +141,16 @@ class Voicemail(Struct, frozen=True):
     metrics: OptionalAddress = Address("127.0.0.1", 9465)
 
     @property
+    def service_numbers(self) -> frozenset[str]:
+        """The code where it has no star: nothing else would tell it from a number."""
+        return frozenset({self.code}) if self.code.isdigit() else frozenset()
+
+    @property
     def sends_mail(self) -> bool:
         return bool(self.smtp_host and self.smtp_from)
+
+
+NO_VOICEMAIL: Final = Voicemail(sip=None)
 
 
 def load_voicemail_conf(folder: Path) -> Voicemail:

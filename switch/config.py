@@ -42,7 +42,7 @@ from switch.conf_values import (
     Secret,
     Transport,
 )
-from switch.conf_voicemail import Voicemail, check_voicemail_address, read_voicemail_conf
+from switch.conf_voicemail import NO_VOICEMAIL, Voicemail, check_voicemail_address, read_voicemail_conf
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -171,9 +171,9 @@ class Conf(Struct, frozen=True):
     trunk_sources: TrunkSources
     tls: Tls = Tls()
     websocket: WebSocket = WebSocket()
-    dns: Dns = Dns()
     media: Media = Media()
-    voicemail: Voicemail = Voicemail()
+    dns: Dns = Dns()
+    voicemail: Voicemail = NO_VOICEMAIL
 
     @property
     def metrics(self) -> Address | None:
@@ -222,7 +222,7 @@ def load_conf(folder: Path) -> Conf:
         digest=_section(main, "digest", DigestSettings),
         security=_checked_security(main),
         trunks=trunks,
-        routing=read_routing(routing_file, trunks.keys()),
+        routing=read_routing(routing_file, trunks.keys(), service_numbers=voicemail.service_numbers),
         tariffs=tariffs,
         versions=[
             ConfText("trunks", "trunks", tariff_version(trunks_file.text), trunks_file.text),

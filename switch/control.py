@@ -20,6 +20,7 @@ from rating.charge import charge_within
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
+from switch.relay.view import Stream, streams
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 
@@ -165,14 +166,25 @@ class Control:
             request = msgspec.json.decode(line, type=ControlRequest)
             if request.command == "reload":
                 return {"ok": True, "result": await self._process.reload()}
+            if request.command == "relay":
+                return {"ok": True, "result": await self._relay()}
             command = self._commands.get(request.command)
             if command is None:
                 raise ControlRefusedError(
-                    f"unknown command {request.command!r}: expected reload, {', '.join(self._commands)}"
+                    f"unknown command {request.command!r}: expected reload, relay, {', '.join(self._commands)}"
                 )
             return {"ok": True, "result": command(request)}
         except (ControlRefusedError, msgspec.MsgspecError) as problem:
             return {"ok": False, "error": str(problem)}
+
+    async def _relay(self) -> list[Stream]:
+        relay = self._process.exchange.relay
+        if relay is None:
+            raise ControlRefusedError("this exchange has no relay: [media] relay = false")
+        if not relay.is_here:
+            raise ControlRefusedError("the relay does not answer; calls go on without it until it is back")
+        await self._process.ask_relay()
+        return streams(relay)
 
     def _status(self, request: ControlRequest) -> dict[str, object]:
         process = self._process

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from media.relay.messages import Figures, FromRelay
 from provisioning.model import Account, AccountChanged, Change, Credited, LineChanged, LineRemoved, Snapshot
 from rating.account import AccountTerms
 from rating.engine import Engine
@@ -31,10 +32,10 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
+from switch.calls.voicemail import VoicemailServer
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
-from switch.events.message_summary import NoMailboxes
 from switch.events.service import Events
 from switch.keepalive import Keepalive
 from switch.messaging import Messaging
@@ -42,6 +43,8 @@ from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode
 from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
+from switch.relay.figures import media_figures
+from switch.relay.relay import Relay
 from switch.screening import Screening
 from switch.sip.counts import SipCounts
 from switch.sip.digest import DigestAuthority
@@ -84,6 +87,9 @@ class Network(Protocol):
     @property
     def reach(self) -> Reach:
         """The transports and address families that we have listeners for."""
+
+    def media_host(self, listener: str, flow: Flow) -> str:
+        """The address by which the peer at this flow reaches a port of the relay, which listens on `listener`."""
 
     def expect_name(self, flow: Flow, name: str) -> None:
         """The certificate that a TLS peer at this flow shows must be one for `name`."""
@@ -133,9 +139,11 @@ class Exchange:
             stack=self.stack, timers=self.timers, tokens=tokens, network=network, random=random
         )
         self.stack.stream_for = self.trunks.large.stream_for
+        self.voicemail = VoicemailServer(conf.voicemail, self.stack, tokens, network)
         key, self._first_puts = signing_key(state, random_bytes)
         gruus = Gruus(network.domain, key)
         self.registrar = Registrar(self.bindings, limits, pings, gruus)
+        self.relay = Relay(tokens.tag(), self._record_figures) if conf.media.relay else None
         self.board = Switchboard(
             conf=conf,
             books=self.books,
@@ -156,6 +164,9 @@ class Exchange:
             binding_failed=self.keepalive.failed,
             gruus=gruus,
             trunks=self.trunks,
+            relay=self.relay,
+            media_host=network.media_host,
+            voicemail=self.voicemail,
         )
         self._screening = Screening(
             self.board,
@@ -171,7 +182,7 @@ class Exchange:
         self._caller: Caller | None = None
         self._leg: Leg | None = None
         self.on_alias: Callable[[Flow, int], None] = _ignore_alias
-        self.events = Events(self.board, NoMailboxes(), self._screening.login)
+        self.events = Events(self.board, self._screening.login)
         self.messaging = Messaging(self.board)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
@@ -247,6 +258,7 @@ class Exchange:
         warn_of_conflicts(self.books.lines_with_addresses(), conf)
         self.door.take_over(conf)
         self.trunks.take_over(conf, now)
+        self.voicemail.take_over(conf.voicemail)
         self.record_conf(now)
 
     # What the books say
@@ -294,6 +306,8 @@ class Exchange:
             if leg is None:
                 return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
             return self.dialog_screening.screen(leg, request, flow, now)
+        if request.method == "PUBLISH" and self.voicemail.is_from(flow):
+            return None
         silence = self.door.silence(request, flow, now)
         if silence is not None:
             return silence
@@ -322,6 +336,10 @@ class Exchange:
                 transaction.respond(make_response(request, 481), now)
             return
         caller, self._caller = self._caller, None
+        if caller is None and request.method == "PUBLISH":
+            self.voicemail.heard(now)
+            self.events.mailboxes.publish(transaction, request, now)
+            return
         assert caller is not None, "a request outside a dialog that nobody screened"
         if isinstance(transaction, InviteServerTransaction):
             self._invite(transaction, request, flow, caller, now)
@@ -364,7 +382,12 @@ class Exchange:
                 pass
 
     def on_stray_response(self, response: Response, flow: Flow, now: float) -> None:
-        """A 2xx that no transaction takes: a repeat in a live dialog is acknowledged, a ghost is hung up."""
+        """A 2xx that no transaction takes: a repeat in a live dialog is acknowledged, a ghost is hung up.
+
+        Voicemail's word that it is there comes here, too.
+        """
+        if self.voicemail.takes(response, flow, now):
+            return
         if not 200 <= response.status < 300 or response.cseq.method != "INVITE":
             return
         leg = self.board.legs.get((response.call_id, response.from_tag or ""))
@@ -446,6 +469,15 @@ class Exchange:
         self.door.on_second(now)
         self.keepalive.run(now)
         self.trunks.run(now)
+        self.voicemail.run(now)
+
+    def hear_relay(self, message: FromRelay, now: float) -> None:
+        """What the relay says of its endpoints."""
+        if self.relay is not None:
+            self.relay.hear(message, now)
+
+    def _record_figures(self, label: str, figures: Figures, now: float) -> None:
+        self.board.record([], [media_figures(label, figures, self.board.clock.ms(now))])
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""

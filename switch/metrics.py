@@ -15,8 +15,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from switch.edge_view import edge_metrics
+from switch.relay.view import relay_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
+from switch.voicemail_metrics import voicemail_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -41,7 +43,10 @@ class SwitchCollector(Collector):
         yield from self._records()
         yield from self._loop()
         yield from edge_metrics(self._process.edge_counts)
+        if self._process.exchange.relay is not None:
+            yield from relay_metrics(self._process.exchange.relay)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
+        yield from voicemail_metrics(self._process.exchange)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -72,6 +77,14 @@ class SwitchCollector(Collector):
             "offhook_session_refreshes",
             "Ends of calls asked whether they are there",
             counts.session_refreshes,
+        )
+        yield _counter(
+            "offhook_calls_silent", "Calls that the relay heard nothing of, both ends asked", counts.silences
+        )
+        yield _counter(
+            "offhook_sdp_unreadable",
+            "Session descriptions that crossed without the relay, being none",
+            counts.unreadable_descriptions,
         )
         yield _counters(
             "offhook_calls_vanished", "Calls ended for want of a sign of life, by end", "end", counts.vanished

@@ -45,6 +45,8 @@ class LocalNetwork:
         self._listeners = _listeners(conf, udp)
         self.reach = self._reach()
         self._advertised = str(conf.exchange.advertised_host)
+        media = conf.media
+        self._advertised_media = (media.advertised_in(is_ipv6=False), media.advertised_in(is_ipv6=True))
         self._local_for: OrderedDict[str, str] = OrderedDict()
         hosts = {host for listeners in self._listeners.values() for host, _ in listeners}
         names = {bare_host(str(domain)) for domain in conf.exchange.domains} | hosts
@@ -92,6 +94,16 @@ class LocalNetwork:
         local_host, local_port = local or (WILDCARD_IPV6 if ":" in host else WILDCARD, 0)
         return Flow(transport, host, port, local_host, local_port)
 
+    def media_host(self, listener: str, flow: Flow) -> str:
+        """The address to write into a session description: one of our own that the peer reaches, never a name."""
+        said = self._advertised_media[":" in listener]
+        if said:
+            return said
+        advertised = self._advertised
+        if canonical_ip(advertised) is not None and is_same_family(advertised, listener):
+            return advertised
+        return self._local_towards(flow) if listener in WILDCARDS else listener
+
     def _host_port(self, flow: Flow) -> str:
         host = self._host_for(flow)
         return host_port(host, flow.local_port) if flow.local_port else uri_host(host)
@@ -101,6 +113,9 @@ class LocalNetwork:
         advertised = self._advertised
         if advertised and (canonical_ip(advertised) is None or is_same_family(advertised, flow.local_host)):
             return advertised
+        return self._local_towards(flow)
+
+    def _local_towards(self, flow: Flow) -> str:
         if flow.local_host not in WILDCARDS:
             return flow.local_host
         known = self._local_for.get(flow.remote_host)

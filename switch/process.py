@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from media.relay.messages import FromRelay
 from provisioning.books.link import BooksLink
 from provisioning.books.messages import (
     Changes,
@@ -39,18 +40,23 @@ from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
+from switch.relay.view import relay_state
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
 from switch.transport.edge_link import EdgeLink
+from switch.transport.relay_link import RelayLink
 from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
 from switch.trunks.locate import Located, Wanted
 from switch.trunks.view import trunk_views
+from switch.voicemail_metrics import voicemail_status
 
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
 EDGE_WAIT_S = 1.0  # at start: the BYEs and refusals after a crash go to TCP phones, too
+FIGURES_WAIT_S = 1.0
+FIGURES_POLL_S = 0.01
 LAG_PROBE_S = 0.1
 BEAT_S = 1.0
 # A little more than a busy socket waits: under load the turn of the next datagrams finds the timers due, and no timer
@@ -67,6 +73,7 @@ class SwitchPaths(msgspec.Struct, frozen=True):
     data: Path
     conf: Path
     edge_socket: Path | None
+    relay_socket: Path | None = None
 
     @property
     def journal(self) -> Path:
@@ -149,6 +156,8 @@ class SwitchProcess:
         self._resolver: Resolver
         self._edge: EdgeLink | None = None
         self._edge_task: asyncio.Task[None] | None = None
+        self._relay: RelayLink | None = None
+        self._relay_task: asyncio.Task[None] | None = None
         self._control = Control(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -205,8 +214,11 @@ class SwitchProcess:
         self.exchange.restore(contents.state, now)
         self.exchange.record_conf(now)
         await self._connect_edge()
+        await self._connect_relay()
         self._is_serving = True
         self._finish_turn()
+        if self.exchange.relay is not None:
+            self.exchange.relay.release()  # after the BYEs of the calls that it served for the process before us
         early, self._early_changes = self._early_changes, []
         for changes in early:
             self._apply(changes)
@@ -272,6 +284,16 @@ class SwitchProcess:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)
 
+    async def _connect_relay(self) -> None:
+        if self.paths.relay_socket is None or self.exchange.relay is None:
+            return
+        self._relay = RelayLink(
+            self.paths.relay_socket, received=self._received_by_relay, lost=self.exchange.relay.lost
+        )
+        self._relay_task = self._loop.create_task(self._relay.run(), name="relay link")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._relay.wait_until_connected(), EDGE_WAIT_S)
+
     # Turns
 
     def turn(self, step: Callable[[float], object]) -> None:
@@ -292,8 +314,16 @@ class SwitchProcess:
     def _finish_turn(self) -> None:
         """Journal first, then the wire, then the timer for what comes next."""
         self.journal.flush()
+        self._tell_relay()
         self._send()
         self._arm()
+
+    def _tell_relay(self) -> None:
+        """Before SIP names a port to anybody."""
+        relay = self.exchange.relay
+        if relay is not None and relay.outgoing and self._relay is not None:
+            self._relay.send(relay.outgoing)
+            relay.outgoing.clear()
 
     def _send(self) -> None:
         outgoing = self.exchange.outgoing
@@ -341,6 +371,19 @@ class SwitchProcess:
 
     def _received_by_edge(self, data: bytes, flow: Flow) -> None:
         self.turn(lambda now: self.exchange.receive(data, flow, now))
+
+    def _received_by_relay(self, messages: list[FromRelay]) -> None:
+        """One turn for what came together; a bug in what one message sets off ends there."""
+
+        def hear(now: float) -> None:
+            for message in messages:
+                try:
+                    self.exchange.hear_relay(message, now)
+                except Exception:  # the border
+                    self.exchange.counts.bugs += 1
+                    log.exception("bug", event_kind=type(message).__name__)
+
+        self.turn(hear)
 
     def _flow_lost(self, flow: Flow) -> None:
         self.turn(lambda now: self.exchange.on_flow_lost(flow, now))
@@ -466,6 +509,17 @@ class SwitchProcess:
         log.info("conf_loaded", needs_restart=needing_restart, warnings=warnings)
         return {"loaded": True, "needs_restart": needing_restart, "warnings": warnings}
 
+    async def ask_relay(self) -> None:
+        """Until it has told the figures of every stream, or a moment longer."""
+        relay = self.exchange.relay
+        if relay is None:
+            return
+        wanted = relay.figures_heard + len(relay.endpoints)
+        self.turn(lambda _now: relay.ask())
+        deadline = self.now() + FIGURES_WAIT_S
+        while relay.figures_heard < wanted and self.now() < deadline:
+            await asyncio.sleep(FIGURES_POLL_S)
+
     def status(self) -> dict[str, object]:
         """What `offhook status` prints."""
         exchange = self.exchange
@@ -487,6 +541,8 @@ class SwitchProcess:
             "database": "up" if self.books_state.is_up else f"down: {self.books_state.reason}",
             "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
             **edge_status(self.edge_counts),
+            "relay": relay_state(exchange.relay),
+            **voicemail_status(exchange),
             "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
             "recovered_calls": exchange.counts.recovered_calls,
             "bugs": exchange.counts.bugs,
@@ -502,10 +558,11 @@ class SwitchProcess:
             if handle is not None:
                 handle.cancel()
         await self._control.stop()
-        if self._edge_task is not None:
-            self._edge_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._edge_task
+        for link in (self._edge_task, self._relay_task):
+            if link is not None:
+                link.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await link
         if self._is_serving:
             await self._resolver.stop()
         self._is_serving = False
@@ -518,8 +575,14 @@ class SwitchProcess:
     async def _drain(self) -> None:
         self.turn(self.exchange.drain)
         deadline = self.now() + DRAIN_S
-        while (self.exchange.board.legs or self.exchange.trunks.is_leaving) and self.now() < deadline:
+        while self._has_unfinished() and self.now() < deadline:
             await asyncio.sleep(BOOKS_WAIT_S)
+
+    def _has_unfinished(self) -> bool:
+        """BYEs and registrations that wait for their answers, and the figures of calls that have just ended."""
+        exchange = self.exchange
+        is_closing = exchange.relay is not None and exchange.relay.is_closing
+        return bool(exchange.board.legs) or exchange.trunks.is_leaving or is_closing
 
 
 def _credits_in(state: dict[str, bytes]) -> dict[int, list[tuple[int, int]]]:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import structlog
 
-from media.relay.playing import NoPrompts
 from media.relay.port_pool import ports_of
 from media.relay.process import RelayProcess
 from media.relay.switch_link import SwitchLink, listen_unix
+from media.relay.tones import RelayTones
 from provisioning.logs import configure_logs
 
 EPOCH_BYTES = 4
@@ -38,7 +38,7 @@ def main() -> int:
     try:
         relay = RelayProcess(
             SwitchLink(listen_unix(arguments.socket), epoch=secrets.token_hex(EPOCH_BYTES)),
-            NoPrompts(),
+            RelayTones(),
             listen=arguments.listen,
             ports=arguments.ports,
             shuffle=mixed.shuffle,

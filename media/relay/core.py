@@ -195,7 +195,7 @@ class RelayCore:
         if is_new:
             endpoint.rtcp_remote = None
         if message.latched is not None:
-            self._restore(endpoint, *message.latched)
+            self._restore(endpoint, *message.latched, now)
         endpoint.formats = {one.payload_type: one for one in message.formats[:FORMATS_MAX]}
         forget_types(endpoint)
         if message.may_be_silent or endpoint.may_be_silent:
@@ -210,12 +210,9 @@ class RelayCore:
         address = socket_address(host, port)
         return None if self._reach.problem(address) else address
 
-    def _restore(self, endpoint: Endpoint, host: str, port: int, rtcp_port: int) -> None:
+    def _restore(self, endpoint: Endpoint, host: str, port: int, rtcp_port: int, now: float) -> None:
         address = self._usable(host, port)
-        if address is None or endpoint.latch.accepted is not None:
-            return
-        endpoint.latch.restore(address)
-        if endpoint.latch.accepted == address and not endpoint.is_muxed:
+        if address is not None and endpoint.latch.restore(address, now) and not endpoint.is_muxed:
             endpoint.rtcp_remote = self._usable(host, rtcp_port)
 
     def _bridge(self, message: Bridge, now: float) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from media.latch import Latch, SocketAddress
 from media.quality import Stream, stream_score
@@ -19,18 +20,44 @@ MICROS: Final = 1_000_000
 HUNDREDTHS: Final = 100
 
 
+def _nowhere(_data: bytes, _address: object) -> int:
+    """Before it has a socket."""
+    return 0
+
+
+class Allowance:
+    """How many packets a peer may send: up to the count of `limit` nothing needs to be asked. A second's worth may come
+    at once, as after a stall."""
+
+    __slots__ = ("_since", "limit")
+
+    def __init__(self, now: float) -> None:
+        self.limit = PACKETS_PER_S_MAX
+        self._since = now
+
+    def is_used_up(self, count: int, now: float) -> bool:
+        """At the limit: whether the time since the last one has not earned a packet more."""
+        earned = int((now - self._since) * PACKETS_PER_S_MAX)
+        if earned <= 0:
+            return True
+        self.limit = count + min(earned, PACKETS_PER_S_MAX)
+        self._since = now
+        return False
+
+
 class Endpoint:
     """Owned by the core. `owner` is whatever the shell hangs its sockets on; the core does not look at it.
 
-    `payload_type` is the one that was last found good, NO_TYPE when the next packet is to be looked up.
+    `send_rtp` is its RTP socket's. `payload_type` is the one that was last found good, NO_TYPE when the next packet is
+    to be looked up.
     """
 
     __slots__ = (
-        "_budget", "_budget_at", "codec", "dropped", "formats", "host", "is_current", "is_event", "is_muxed",
+        "allowance", "codec", "dropped", "formats", "host", "is_current", "is_event", "is_muxed",
         "is_rtp", "keys", "label", "latch", "may_be_silent", "number", "octets_sent", "own_sequence", "own_ssrc",
         "own_timestamp", "own_timestamp_at", "owner", "packets_sent", "payload_type", "peer", "playing", "port",
-        "quiet_since", "round_trip", "rtcp_at", "rtcp_exact", "rtcp_packets", "rtcp_remote", "said_silent_at",
-        "silence_s", "stream", "version",
+        "quiet_since", "round_trip", "rtcp_allowance", "rtcp_at", "rtcp_exact", "rtcp_packets", "rtcp_remote",
+        "said_silent_at", "send_rtp", "silence_s", "stream", "version",
     )  # fmt: skip
 
     def __init__(self, number: int, host: str, port: int, label: str, *, is_rtp: bool, now: float) -> None:
@@ -41,6 +68,7 @@ class Endpoint:
         self.is_rtp = is_rtp
         self.is_current = True
         self.owner: object = None
+        self.send_rtp: Callable[[bytes, Any], int] = _nowhere
         self.peer: Endpoint | None = None
         self.latch = Latch(is_unread=not is_rtp)
         self.stream = Stream()
@@ -68,22 +96,11 @@ class Endpoint:
         self.own_sequence = 0
         self.own_timestamp = 0
         self.own_timestamp_at = 0.0
-        self._budget = PACKETS_PER_S_MAX
-        self._budget_at = now
+        self.allowance = Allowance(now)
+        self.rtcp_allowance = Allowance(now)
 
     def drop(self, reason: str) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
-
-    def is_too_fast(self, now: float) -> bool:
-        """Counts a packet against what a peer may send. A second's worth may come at once, as after a stall."""
-        if self._budget <= 0:
-            earned = int((now - self._budget_at) * PACKETS_PER_S_MAX)
-            if earned <= 0:
-                return True
-            self._budget = min(earned, PACKETS_PER_S_MAX)
-            self._budget_at = now
-        self._budget -= 1
-        return False
 
     def heard_at(self) -> float:
         """When the peer last gave a sign of life, or silence began to count."""

@@ -83,7 +83,8 @@ class Forwarding:
             return None
         if source != endpoint.latch.accepted and not self._latch(endpoint, source, ssrc, sequence, now):
             return None
-        if endpoint.is_too_fast(now):
+        stream = endpoint.stream
+        if stream.packets >= endpoint.allowance.limit and endpoint.allowance.is_used_up(stream.packets, now):
             endpoint.drop(TOO_FAST)
             return None
         payload_type = second & PAYLOAD_TYPE_MASK
@@ -91,10 +92,10 @@ class Forwarding:
             endpoint.drop(PAYLOAD_TYPE)
             return None
         if endpoint.is_event:
-            endpoint.stream.received(sequence, timestamp, ssrc, length, now, is_timed=False)
+            stream.received(sequence, timestamp, ssrc, length, now, is_timed=False)
             self._key(endpoint, data, payload_type, timestamp, ssrc, now)
         else:
-            endpoint.stream.received(sequence, timestamp, ssrc, length, now, is_timed=True)
+            stream.received(sequence, timestamp, ssrc, length, now, is_timed=True)
         return self._other_end(endpoint, length)
 
     def _other_end(self, endpoint: Endpoint, length: int) -> Endpoint | None:
@@ -169,10 +170,11 @@ class Forwarding:
             return None
         if source != endpoint.latch.accepted and not self._latch(endpoint, source, 0, 0, now):
             return None
-        if endpoint.is_too_fast(now):
+        stream = endpoint.stream
+        if stream.packets >= endpoint.allowance.limit and endpoint.allowance.is_used_up(stream.packets, now):
             endpoint.drop(TOO_FAST)
             return None
-        endpoint.stream.heard(length, now)
+        stream.heard(length, now)
         return self._other_end(endpoint, length)
 
     def rtcp(self, endpoint: Endpoint, data: bytes, source: SocketAddress, now: float) -> None:
@@ -232,7 +234,8 @@ class Forwarding:
         return True
 
     def _pass_reports(self, endpoint: Endpoint, data: bytes, reports: Reports, now: float) -> None:
-        if endpoint.is_too_fast(now):
+        allowance = endpoint.rtcp_allowance
+        if endpoint.rtcp_packets >= allowance.limit and allowance.is_used_up(endpoint.rtcp_packets, now):
             endpoint.drop(TOO_FAST)
             return
         endpoint.rtcp_packets += 1

@@ -7,6 +7,8 @@ from typing import Final
 PACKETS_PER_S_MAX: Final = 1000
 # Pairs that are open and wait, for each address: at 400 calls a second it is a third of a second of new calls.
 GRANTED_MAX: Final = 256
+# A switch that finds a new relay names its ports again first; until then any of them would look free.
+GRANT_AFTER_S: Final = 0.2
 # Told to the switch in handfuls.
 GRANT_AT_ONCE: Final = 32
 # A port rests before it is used again: what is still on its way to the old call must not reach the new one.

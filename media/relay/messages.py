@@ -132,7 +132,11 @@ class Hello(msgspec.Struct, array_like=True, tag="hello"):
 
 
 class Granted(msgspec.Struct, array_like=True, tag="granted"):
-    """Pairs that are open and wait to be used: their address and even ports, in the order in which to use them."""
+    """Pairs that are open and wait to be used: their address and even ports, in the order in which to use them.
+
+    What was granted on an earlier connection is not any more. A port that the switch has in use already, from a relay
+    before this one, is to be passed over.
+    """
 
     host: str
     ports: tuple[int, ...]
@@ -178,7 +182,8 @@ class Played(msgspec.Struct, array_like=True, tag="played"):
 
 
 class Figures(msgspec.Struct, array_like=True, tag="figures"):
-    """What the peer of an endpoint has sent, and what was done with it. Counts since Open.
+    """What the peer of an endpoint has sent, and what was done with it. Counts since Open; octets are UDP's, RTP
+    header included. With 0 packets `first_ago_s` and `last_ago_s` are 0.
 
     `lost`, `reordered` and `duplicates` are of RTP sequence numbers; `jitter_us` is RFC 3550's at its highest and in
     the mean; `gap_us` the longest time between two packets that was not a hold. `round_trip_us` is between the relay

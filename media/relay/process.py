@@ -7,10 +7,12 @@ packet, no read that only finds that there is no more, and a flood on one port d
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -22,6 +24,7 @@ from media.relay.endpoint import Endpoint
 from media.relay.limits import (
     COUNTS_EVERY_S,
     ENDPOINTS_MAX,
+    GRANT_AFTER_S,
     GRANT_AT_ONCE,
     GRANTED_MAX,
     SWEEP_EVERY_S,
@@ -44,8 +47,8 @@ class RelayProcess:
     """Everything that the process owns. `run` until SIGTERM or SIGINT."""
 
     __slots__ = (
-        "_alone_since", "_core", "_counts_due", "_epoll", "_granted", "_is_stopping", "_link", "_listen", "_pools",
-        "_ports", "_sweep_due",
+        "_alone_since", "_core", "_counts_due", "_epoll", "_grant_from", "_granted", "_granted_of", "_is_stopping",
+        "_link", "_listen", "_pools", "_ports", "_sweep_due",
     )  # fmt: skip
 
     def __init__(
@@ -65,21 +68,24 @@ class RelayProcess:
         self._listen = tuple(listen)
         self._pools = {host: PortPool(first, last, shuffle=shuffle) for host in listen}
         self._granted: dict[tuple[str, int], Pair] = {}
+        self._granted_of: Counter[str] = Counter()
         self._ports: dict[int, Port] = {}
         self._epoll = select.epoll()
         self._is_stopping = False
         now = time.monotonic()
         self._alone_since: float | None = now
+        self._grant_from = math.inf
         self._sweep_due = now + SWEEP_EVERY_S
         self._counts_due = now + COUNTS_EVERY_S
 
     def run(self) -> None:
-        """Raises OSError when not one pair can be opened on an address."""
+        """Raises OSError for an address that is not this machine's: said now and not at the first call."""
         with self._stop_on_signals():
             self._epoll.register(self._link.listener.fileno(), select.EPOLLIN)
-            now = time.monotonic()
             for host in self._listen:
-                self._check(host, now)
+                if not is_local(host):
+                    raise OSError(f"{host} is not an address of this machine")
+                log.info("relay_listening", host=host, pairs=self._pools[host].ports_max)
             while not self._is_stopping:
                 self._round()
             self._close()
@@ -107,7 +113,7 @@ class RelayProcess:
             if target is None:
                 continue
             try:
-                target.owner.rtp.send(data, target.latch.destination)  # type: ignore[attr-defined]
+                target.send_rtp(data, target.latch.destination)
             except OSError:
                 core.send_errors += 1
         self._after(monotonic())
@@ -208,6 +214,7 @@ class RelayProcess:
                     self._open(message, now)
                 case _:
                     core.handle(message, now)
+        self._grant_all(now)
 
     def _attach(self, epoch: str, now: float) -> None:
         is_other = self._core.attach(epoch)
@@ -217,23 +224,22 @@ class RelayProcess:
             pair.close()
             self._pools[pair.host].give_back(pair.port, now)
         self._granted.clear()
-        self._grant_all(now)
+        self._granted_of.clear()
+        self._grant_from = now + GRANT_AFTER_S
         self._tell_counts()
 
     # Ports
 
     def _grant_all(self, now: float) -> None:
         """Tops up what the switch may use, one handful after the other."""
-        if not self._link.is_connected:
+        if not self._link.is_connected or now < self._grant_from:
             return
         for host in self._listen:
-            granted = sum(1 for owner, _ in self._granted if owner == host)
-            while granted <= GRANTED_MAX - GRANT_AT_ONCE:
+            while self._granted_of[host] <= GRANTED_MAX - GRANT_AT_ONCE:
                 pairs = self._open_pairs(host, GRANT_AT_ONCE, now)
                 if not pairs:
                     break
                 self._link.say([Granted(host, tuple(pair.port for pair in pairs))])
-                granted += len(pairs)
 
     def _open_pairs(self, host: str, count: int, now: float) -> list[Pair]:
         pairs: list[Pair] = []
@@ -248,26 +254,9 @@ class RelayProcess:
                 pool.give_back(port, now)
                 continue
             self._granted[host, port] = pair
+            self._granted_of[host] += 1
             pairs.append(pair)
         return pairs
-
-    def _check(self, host: str, now: float) -> None:
-        """An address that cannot be bound is said at the start and not at the first call. Raises OSError."""
-        pool = self._pools[host]
-        problem: OSError | None = None
-        for _ in range(BIND_TRIES_MAX):
-            port = pool.take(now)
-            if port is None:
-                break
-            pool.give_back(port, now)
-            try:
-                Pair(host, port).close()
-            except OSError as error:
-                problem = error
-            else:
-                log.info("relay_listening", host=host, pairs=pool.ports_max)
-                return
-        raise OSError(f"{host}: {problem.strerror if problem is not None else 'no port'}")
 
     def _open(self, message: Open, now: float) -> None:
         """Uses a granted pair, or opens the one that is named, as after a restart of the relay."""
@@ -278,13 +267,16 @@ class RelayProcess:
                 core.refuse(message.endpoint, "the number is in use")
             return
         pair = self._granted.pop(place, None)
-        if pair is None:
+        if pair is not None:
+            self._granted_of[message.host] -= 1
+        else:
             reason, pair = self._open_named(message.host, message.port)
             if pair is None:
                 core.refuse(message.endpoint, reason)
                 return
         endpoint = core.open(message, now)
         endpoint.owner = pair
+        endpoint.send_rtp = pair.rtp.send
         for port in (pair.rtp, pair.rtcp):
             stale = port.drain()
             if stale:

@@ -12,11 +12,13 @@ from offhook.output import columns, print_json, print_table
 from provisioning import service
 from provisioning.views import CdrQuery, CdrView
 from rating.money import format_pounds
+from rating.records import MediaFigures
 
 app = typer.Typer(help="The records of calls.", no_args_is_help=True)
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 100_000
+MEDIA_SHOWN = [name for name in MediaFigures.__struct_fields__ if name not in ("call_id", "leg")]
 
 
 @app.command("list")
@@ -90,4 +92,5 @@ def _row(view: CdrView) -> list[str]:
 def _full(view: CdrView) -> dict[str, object]:
     """Every field by its name; the record itself travels as an array."""
     fields = {name: getattr(view.cdr, name) for name in view.cdr.__struct_fields__}
-    return {**msgspec.to_builtins(fields), "account": view.account, "payer": view.payer}
+    media = [{name: getattr(figures, name) for name in MEDIA_SHOWN} for figures in view.media]
+    return {**msgspec.to_builtins(fields), "account": view.account, "payer": view.payer, "media": media}

@@ -10,7 +10,14 @@ from offhook.commands.migrate import migrate
 from offhook.commands.options import DataOption, JsonOption, data_dir, warn
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
-from offhook.live_view import CALL_FIELDS, REGISTRATION_FIELDS, SUBSCRIPTION_FIELDS, fact_rows, table_of
+from offhook.live_view import (
+    CALL_FIELDS,
+    REGISTRATION_FIELDS,
+    STREAM_FIELDS,
+    SUBSCRIPTION_FIELDS,
+    fact_rows,
+    table_of,
+)
 from offhook.output import print_facts, print_json, print_line, print_table
 
 calls_app = typer.Typer(help="Live calls, with their cost so far.", invoke_without_command=True)
@@ -24,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(calls_app, name="calls")
     app.command()(registrations)
     app.command()(subscriptions)
+    app.command()(relay)
     app.command()(backup)
     app.command()(restore)
     app.command()(migrate)
@@ -101,6 +109,16 @@ def subscriptions(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(SUBSCRIPTION_FIELDS, result)
     print_table(heads, rows, empty="Nothing is watched.")
+
+
+def relay(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the live streams of sound: what each end of a call sends, how well, and what was dropped."""
+    result = _rows(ask(data_dir(data), "relay"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(STREAM_FIELDS, result)
+    print_table(heads, rows, empty="No sound goes through the relay.")
 
 
 def _rows(result: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 import typer
 
+from offhook.commands.divert import divert_text
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -344,6 +345,7 @@ def _facts(view: LineView) -> list[tuple[str, str]]:
         ("emergency address", view.emergency_address or "missing"),
         ("calls at once", str(view.calls_max) if view.calls_max else "as configured"),
         ("calls a second", str(view.calls_per_second_max) if view.calls_per_second_max else "no limit"),
+        ("diverts", "; ".join(divert_text(divert) for divert in view.diverts) or "none"),
         ("since", format_moment(view.created_at_ms)),
     ]
 

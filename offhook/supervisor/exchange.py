@@ -118,7 +118,7 @@ class Exchange:
         """However often it fails to start (a port in use), phones are served."""
         plan = self._plan
         switches = switch_addresses(plan.conf.voicemail, plan.conf.listen)
-        if switches:
+        if switches and plan.conf.voicemail.run:
             self._launch(voicemail_plan(plan.data, conf_dir=plan.conf_dir, switches=switches))
             self._mark_served("voicemail")
 

@@ -73,7 +73,7 @@ def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
     if password:
         environment["PGPASSWORD"] = password
     command = [*_python("switch"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
-    command += ["--edge-socket", str(data.edge_socket)]
+    command += ["--edge-socket", str(data.edge_socket), "--relay-socket", str(data.relay_socket)]
     return PartPlan(
         name="switch",
         command=command,

@@ -11,9 +11,10 @@ import msgspec
 
 from provisioning.books.outbox import OutboxBatch
 from provisioning.cdr_row import CDR_COLUMNS, Row, row_from_cdr
+from provisioning.media_row import MEDIA_COLUMNS, row_from_media
 from provisioning.utc import time_from_ms
 from rating.journal.frames import unpack_records
-from rating.records import Cdr, ConfVersion, EmergencyCall, OutboxRecord, UsageEntry
+from rating.records import Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, UsageEntry
 
 _decoder: Final = msgspec.msgpack.Decoder(OutboxRecord)
 
@@ -37,6 +38,7 @@ LEDGER: Final = Table(
 EMERGENCY_CALLS: Final = Table(
     "emergency_calls", ["call_id", "line", "network_number", "dialled", "at", "source_address"], (0,)
 )
+MEDIA: Final = Table("call_media", MEDIA_COLUMNS, (0, 1, 2))
 CONF_VERSIONS: Final = Table("conf_versions", ["kind", "name", "version", "content"], (0, 1, 2))
 CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"], (0, 1, 2))
 
@@ -44,7 +46,7 @@ CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"
 # conf_versions.
 COMPARED_FIRST: Final = (CONF_VERSIONS, CONF_LOADS)
 # The ledger comes last, because its rows lock balances until the commit.
-COPIED: Final = (CDRS, EMERGENCY_CALLS, LEDGER)
+COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, LEDGER)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -103,6 +105,8 @@ def _add_record(shipment: Shipment, record: OutboxRecord, batch: int, raw: msgsp
     match record:
         case Cdr():
             _add(shipment, CDRS, row_from_cdr(record), batch, raw)
+        case MediaFigures():
+            _add(shipment, MEDIA, row_from_media(record), batch, raw)
         case UsageEntry(call_id=call_id, leg=leg, account_id=account_id, amount_micros=amount, at_ms=at_ms):
             _add(
                 shipment, LEDGER, (call_id, leg, account_id, "usage", amount, time_from_ms(at_ms)), batch, raw

@@ -12,7 +12,7 @@ import msgspec
 
 from provisioning.model import Line
 from rating.tariff import ON_NET, Rate, Tariff
-from switch.calls import refusal
+from switch.calls import divert, refusal
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
 from switch.calls.line_targets import line_targets
 from switch.calls.number_plan import (
@@ -29,6 +29,7 @@ from switch.calls.number_plan import (
 )
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
+from switch.calls.service_codes import Service, service_of
 from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target
@@ -46,7 +47,11 @@ LEADS_NOWHERE: Final = frozenset(
 
 
 class Route(msgspec.Struct):
-    """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name."""
+    """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
+
+    `refused` is what the caller is told where voicemail, the one target then, does not take the call. `holds_line`: the
+    call is one of those that the line may have at once.
+    """
 
     number: str
     ddi: str
@@ -55,6 +60,10 @@ class Route(msgspec.Struct):
     is_emergency: bool = False
     relay_prefix: str = ""
     skipped: Sequence[Skipped] = ()
+    refused: Refusal | None = None
+    holds_line: bool = True
+    is_announcement: bool = False
+    is_service: bool = False
 
 
 class Price(msgspec.Struct):
@@ -155,6 +164,10 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    if attempt.called_line is None:
+        service = service_of(attempt.plan_result.destination, board.conf)
+        if service is not None:
+            return _to_service(service, attempt.caller, board, now)
     number = _destination_number(attempt)
     if isinstance(number, Refusal):
         return number
@@ -243,20 +256,46 @@ def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refus
     return None
 
 
+def _to_service(service: Service, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
+    """Messages are listened to with an empty account, too, and where outgoing calls are barred: it costs nothing, and
+    they are the customer's. A suspended account has no service but emergency calls; its messages wait for it."""
+    own: Line | None = None
+    if isinstance(caller, LineCaller):
+        refused = _caller_refusal(caller, board, now)
+        if refused is not None:
+            return refused
+        if service is Service.OWN_MAILBOX and caller.line.has_mailbox:
+            own = caller.line
+    elif service is Service.OWN_MAILBOX:
+        return refusal.SERVICE_UNKNOWN
+    target = board.voicemail.retrieval(own)
+    if target is None:
+        return refusal.VOICEMAIL_AWAY
+    return Route("", "", None, [[target]], is_service=True)
+
+
 def _to_line(
     line: Line, number: str, ddi: str, board: Switchboard, now: float, instance: str | None = None
 ) -> Route | Refusal:
     targets = line_targets(line, board, now, instance)
+    refused: Refusal | None = None
     if not targets:
-        return refusal.NOT_REGISTERED
-    if board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
-        return refusal.CALLEE_FULL
-    return Route(number, ddi, line, [targets])
+        refused = refusal.NOT_REGISTERED
+    elif board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
+        refused = refusal.CALLEE_FULL
+    if line.diverts and instance is None:
+        diverted = divert.before_ringing(line, refused)
+        if diverted is not None:
+            target = divert.target_of(diverted, line, board)
+            refused = refused or divert.NOWHERE
+            if target is not None:
+                return Route(number, ddi, line, [[target]], refused=refused, holds_line=False)
+    return refused if refused is not None else Route(number, ddi, line, [targets])
 
 
 def _price(caller: Caller, route: Route, board: Switchboard, now: float) -> Price | Refusal:
     """The rate of the caller's tariff. Without one the call is refused, never free; on-net is free by default."""
-    if isinstance(caller, TrunkCaller) or caller.account is None:
+    if isinstance(caller, TrunkCaller) or caller.account is None or route.is_service:
         return Price()
     account = caller.account
     tariff = board.conf.tariffs.get(account.tariff)

@@ -11,10 +11,12 @@ from switch.calls.passing import Body
 if TYPE_CHECKING:
     from switch.calls.leg import Leg
 
+Carried = tuple[Body, Body]  # as it was said, and as the other end was told (carried_media.py)
 
-def agreed(offerer: "Leg", offer: Body, answerer: "Leg", answer: Body) -> None:
+
+def agreed(offerer: "Leg", offer: Carried, answerer: "Leg", answer: Carried) -> None:
     """An offer and its answer have crossed. An empty one leaves what was."""
-    if offer:
-        offerer.own_body = answerer.sent_body = offer
-    if answer:
-        answerer.own_body = offerer.sent_body = answer
+    if offer[0]:
+        offerer.own_body, answerer.sent_body = offer
+    if answer[0]:
+        answerer.own_body, offerer.sent_body = answer

@@ -7,20 +7,24 @@ end record carries the charge and every CDR in one atomic step.
 """
 
 import enum
+from collections.abc import Sequence
 
 from rating.engine import Reservation
 from rating.records import Cdr
 from switch.calls import refusal
 from switch.calls.admission import Admission, Attempt
+from switch.calls.announcement import announcement_for, ending_of_announced
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
+from switch.calls.carried_media import carry, takes
 from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_label, set_price
 from switch.calls.concurrent_calls import count_in, count_out
 from switch.calls.credit_watch import CreditWatch
+from switch.calls.diverting import Diverting
 from switch.calls.end_record import closing_puts, end_records, settle
 from switch.calls.expires import expires_of
-from switch.calls.hunt import Hunt, best_outcome, may_fail_over, status_for_caller
+from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over, status_for_caller
 from switch.calls.identity import Caller
 from switch.calls.invitation import invitation_for
 from switch.calls.leg import Leg, LegState
@@ -29,11 +33,15 @@ from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
+from switch.calls.refresh import Refresh
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Put, Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.calls.vanished import Vanished
+from switch.calls.voicemail import ANNOUNCEMENT_S_MAX, REACTION_S
 from switch.sip.timers import Timer
+
+CREDIT_PIPS = 3  # rounds of two
 
 
 class CallState(enum.Enum):
@@ -49,6 +57,7 @@ class Call:
     __slots__ = (
         "_active",
         "_answer",
+        "_diverting",
         "_gate_timer",
         "_hunt",
         "_is_answer_kept",
@@ -70,6 +79,7 @@ class Call:
         "rows",
         "state",
     )
+    __deletable__ = ("caller_leg",)  # mypyc asks for it
 
     def __init__(self, board: Switchboard, call_id: str, attempt: Attempt) -> None:
         self.board = board
@@ -86,6 +96,7 @@ class Call:
         self._active: list[CalleeLeg] = []
         self._stage_outcomes: list[LegOutcome] = []
         self._hunt = Hunt(())
+        self._diverting: Diverting | None = None
         self._answer: tuple[Body, Fields] = (NO_BODY, [])
         self._is_answer_kept = False  # by the journal, or it need not be
         self._vanished: Vanished | None = None
@@ -98,6 +109,10 @@ class Call:
     @property
     def caller(self) -> Caller:
         return self.attempt.caller
+
+    @property
+    def is_emergency(self) -> bool:
+        return self.admission is not None and self.admission.route.is_emergency
 
     @property
     def destination(self) -> str:
@@ -117,7 +132,14 @@ class Call:
         return self.reservation.granted_s if self.reservation is not None else None
 
     def other_leg(self, leg: Leg) -> Leg | None:
+        if self.state is CallState.ENDED:
+            return None
         return self.answered_leg if leg is self.caller_leg else self.caller_leg
+
+    @property
+    def ringing_legs(self) -> list[CalleeLeg]:
+        """The targets of the present stage that have not failed."""
+        return self._active.copy()
 
     @property
     def can_answer_early(self) -> bool:
@@ -140,7 +162,20 @@ class Call:
         self.rows.append(caller_row(self.facts, caller_leg, self.board.clock))
 
     def refuse(self, refused: Refusal, now: float) -> None:
-        """The ladder said no: the caller is told, and the attempt is on record."""
+        """The ladder said no: the caller is told, in words where that can be, and the attempt is on record."""
+        spoken = announcement_for(self, refused, now)
+        if spoken is None:
+            self._refuse(refused, now)
+            return
+        self.admission = spoken
+        self.board.calls[self.id] = self
+        self._hunt = Hunt(spoken.route.stages)
+        self._no_answer_timer = self.board.timers.start(now, ANNOUNCEMENT_S_MAX, self._on_no_answer)
+        self._try_next_stage(now)
+
+    def _refuse(self, refused: Refusal, now: float) -> None:
+        words = "the announcement took too long"
+        self._cancel_active(now, LegOutcome(487, refused.q850_cause, words, is_ours=True))
         extra = [("retry-after", str(refused.retry_after_s))] if refused.retry_after_s else []
         if refused.warning:
             extra.append(("warning", refused.warning))
@@ -169,6 +204,10 @@ class Call:
         count_in(self, admission)
         self._hunt = Hunt(admission.route.stages)
         self._start_no_answer_timer(admission, now)
+        line = admission.route.line
+        if line is not None and line.diverts and admission.route.refused is None:
+            self._diverting = Diverting(self, line)
+            self._diverting.begin(now)
         if admission.route.is_emergency:
             board.counts.emergency_calls += 1
             board.record([], [emergency_note(self, now)], is_urgent=True)
@@ -184,7 +223,7 @@ class Call:
             self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
 
     def _try_next_stage(self, now: float) -> None:
-        stage = self._hunt.next_stage()
+        stage = self._next_stage()
         assert self.admission is not None
         if stage is None:
             self._fail(best_outcome(self._stage_outcomes), now)
@@ -204,6 +243,22 @@ class Call:
         board.record([opened_state(self)])
         board.failpoints.reached("offered")
 
+    def _next_stage(self) -> Sequence[Target] | None:
+        """The next targets that take a codec of the caller's; a trunk that takes none is passed over."""
+        while (stage := self._hunt.next_stage()) is not None:
+            target, offer = stage[0], self.caller_leg.own_body
+            if self.is_emergency or not isinstance(target, TrunkTarget) or takes(target.trunk, offer):
+                break
+            self._stage_outcomes = [NO_CODEC]
+        return stage
+
+    def go_on_to(self, target: Target, outcome: LegOutcome, now: float) -> None:
+        """Diverted: what still rings is given up with this outcome, and a further stage begins."""
+        self._cancel_active(now, outcome)
+        self._stop_stage_timer()
+        self._hunt = Hunt(((target,),))
+        self._try_next_stage(now)
+
     def _add_leg(self, target: Target, now: float) -> CalleeLeg:
         board = self.board
         leg = CalleeLeg(board, self, index=len(self.callee_legs) + 1, target=target, now=now)
@@ -213,8 +268,12 @@ class Call:
 
     def _offer(self, leg: CalleeLeg, admission: Admission, now: float) -> None:
         target, board = leg.target, self.board
-        leg.offer(invitation_for(admission, self.caller_leg, target, self.caller, board), now)
-        if isinstance(target, LineTarget) and target.backup is not None:
+        invitation = invitation_for(admission, self.caller_leg, target, self.caller, board)
+        invitation.body = carry(self.caller_leg, leg, invitation.body)
+        leg.offer(invitation, now)
+        if isinstance(target, VoicemailTarget):
+            board.timers.start(now, REACTION_S, lambda later: self._on_silence(leg, later))
+        elif isinstance(target, LineTarget) and target.backup is not None:
             timeout_s = board.conf.calls.reaction_timeout_s
             board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
 
@@ -237,7 +296,8 @@ class Call:
         self._stop_stage_timer()
         first = self.caller_leg.ringing_at is None
         if self._hunt.is_serial:
-            self.caller_leg.ring(status, reason, body, self._fields_back(leg, fields), now, leg.prack)
+            carried = carry(leg, self.caller_leg, body)
+            self.caller_leg.ring(status, reason, carried, self._fields_back(leg, fields), now, leg.prack)
         elif first:
             # Several phones ring: the early media of one of them would shut out the others'.
             self.caller_leg.ring(180, "Ringing", NO_BODY, [], now)
@@ -257,11 +317,17 @@ class Call:
             leg.hang_up(now, cause=26, words="answered elsewhere")
             return
         self.board.failpoints.reached("answer_received")
+        if self.admission is not None and self.admission.route.is_announcement:
+            leg.acknowledge(NO_BODY)
+            leg.hang_up(now, cause=21, words="an announcement is not to be answered")
+            self._active = []
+            self._fail(best_outcome(()), now)
+            return
         self.answered_leg = leg
         self._active = []
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
-        self._answer = (body, self._fields_back(leg, fields))
+        self._answer = (carry(leg, self.caller_leg, body), self._fields_back(leg, fields))
         self._stop_ringing_timers()
         for other in self.callee_legs:
             if other is not leg:
@@ -314,7 +380,9 @@ class Call:
         if self.state not in (CallState.HUNTING, CallState.AWAITING_JOURNAL):
             return
         self.caller_leg.refuse(487, now, cause=16, words="the caller gave up")
-        ending = Ending("cancelled", 487, 16, "the caller gave up before the answer", "caller")
+        ending = ending_of_announced(self) or Ending(
+            "cancelled", 487, 16, "the caller gave up before the answer", "caller"
+        )
         self._end(ending, now, reason=reason)
 
     def on_prack(self, now: float) -> None:
@@ -335,7 +403,7 @@ class Call:
             return
         leg = self.answered_leg
         if leg is not None and not leg.has_offer and leg.state is LegState.UP:
-            leg.acknowledge(body)
+            leg.acknowledge(carry(self.caller_leg, leg, body))
 
     def on_ack_missing(self, now: float) -> None:
         """No ACK for 64*T1: without it nobody can say that the caller heard anything, so it costs nothing."""
@@ -375,6 +443,20 @@ class Call:
                 self._vanished = Vanished(self.caller_leg, self.answered_leg, self._on_vanished_known)
             self._vanished.take(leg, now)
 
+    def on_silent(self, for_s: float, now: float) -> None:
+        """The relay has heard nothing from either end for so long: both are asked whether they are there.
+
+        Silence ends no call by itself. An end that does not answer has vanished, and its last sign of life is the last
+        packet.
+        """
+        if self.state is not CallState.UP:
+            return
+        self.board.counts.silences += 1
+        for leg in (self.caller_leg, self.answered_leg):
+            if leg is not None and leg.is_up:
+                leg.last_seen_at = max(leg.last_seen_at, now - for_s)
+                Refresh(leg).start(now)
+
     def _on_vanished_known(self, words: str, until: float, now: float) -> None:
         if self.state is CallState.UP:
             self._end(Ending("answered", 200, 102, words, "exchange"), now, until=until)
@@ -384,6 +466,7 @@ class Call:
         leg.free()
         if self.state is CallState.ENDED and not dialogs_to_hang_up(self):
             self.board.record([(HANGUP_KEY + self.id, None)])
+            self._let_go_of_legs()
 
     def hang_up(self, now: float, *, words: str, ended_by: str) -> None:
         """End the call from our side, whatever state it is in."""
@@ -415,6 +498,7 @@ class Call:
             return  # on_prack comes back here
         self.state = CallState.UP
         self.caller_leg.answer(*self._answer, now)
+        self._watch_sound()
         board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
         self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
         if self.reservation is not None:
@@ -427,6 +511,7 @@ class Call:
                 before_s=board.conf.prepaid.renew_before_s,
                 on_renewed=self._on_renewed,
                 on_exhausted=self._on_exhausted,
+                on_low=self._on_credit_low,
             )
             self._watch.start(now)
         board.failpoints.reached("answered")
@@ -459,8 +544,10 @@ class Call:
         self._try_next_stage(now)
 
     def _on_silence(self, leg: CalleeLeg, now: float) -> None:
-        """Nothing came back by this way to the peer, and there is another."""
+        """Nothing came back by this way to the peer, and there is another way, or another answer."""
         if self.state is CallState.HUNTING and leg in self._active and leg.is_silent:
+            if isinstance(leg.target, VoicemailTarget):
+                self.board.voicemail.missed_call()
             outcome = LegOutcome(408, 102, "no reaction in time", is_ours=True)
             leg.cancel(now, "", outcome)
             self.on_refused(leg, outcome, now)
@@ -480,6 +567,12 @@ class Call:
         self.board.failpoints.reached("renewed")
         self.board.record([answered_state(self, now)])
 
+    def _on_credit_low(self, now: float) -> None:
+        """The caller is told by pips that the credit ends; the other side is not."""
+        sound = self.caller_leg.media.sound if self.caller_leg.media is not None else None
+        if sound is not None:
+            sound.play("credit-pips", repeats=CREDIT_PIPS)
+
     def _on_exhausted(self, now: float) -> None:
         self._end(Ending("answered", 200, 16, "the credit ran out", "credit"), now)
 
@@ -495,6 +588,13 @@ class Call:
         """No target answered: the caller hears the best of what they said."""
         if self.state is not CallState.HUNTING:
             return
+        if self.admission is not None and self.admission.route.refused is not None:
+            self._refuse(self.admission.route.refused, now)
+            return
+        if self._diverting is not None:
+            if self._diverting.goes_on(outcome, now):
+                return
+            outcome = self._diverting.outcome_of_line(outcome)
         status = status_for_caller(outcome)
         extra = outcome.fields if status == outcome.status else ()
         self.caller_leg.refuse(status, now, cause=outcome.q850_cause, words="", extra=extra)
@@ -536,8 +636,25 @@ class Call:
         seq = board.record(puts, records)
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
+        self._watch = self._vanished = None
+        for leg in (self.caller_leg, *self.callee_legs):
+            leg.close_media()
+        self._let_go_of_legs()
 
     # Small steps
+
+    def _watch_sound(self) -> None:
+        silence_s = self.board.conf.media.silence_timeout_s
+        if self.caller_leg.media is not None and silence_s:
+            self.caller_leg.media.watch(silence_s)
+
+    def _let_go_of_legs(self) -> None:
+        """Once all have ended: legs know their call, and a call that knew them for ever would be a cycle, which only
+        the garbage collector frees. Whatever comes later is stopped by the state."""
+        if all(leg.state is LegState.GONE for leg in (self.caller_leg, *self.callee_legs)):
+            self.callee_legs = []
+            self.answered_leg = None
+            del self.caller_leg
 
     def _fields_back(self, leg: CalleeLeg, fields: Fields) -> Fields:
         """Unknown headers of a callee's answer pass between lines; a trunk's stay at the border."""
@@ -550,6 +667,8 @@ class Call:
 
     def _stop_ringing_timers(self) -> None:
         self._stop_stage_timer()
+        if self._diverting is not None:
+            self._diverting.stop()
         self._stop(self._no_answer_timer)
         self._no_answer_timer = None
 

@@ -366,7 +366,7 @@ class CalleeLeg(Leg):
             return
         self.answered_at = self.last_seen_at = now
         self.own_body = body or self._early_body
-        self.session.conclude(response, now)
+        self.session.conclude(self, response, now)
         self.call.on_answered(self, body, passed_fields(response), now)
 
     @property
@@ -419,6 +419,7 @@ class CalleeLeg(Leg):
         self.ended_at = self.ended_at or now
         self.board.legs.pop((self.sip_call_id, self.local_tag), None)
         self.state = LegState.GONE
+        self.close_media()
         if self.open_offer is not None:
             self.open_offer.abandon(now)
         if was_cancelled:

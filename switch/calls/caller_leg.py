@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from provisioning.storable import storable
+from switch.calls.carried_media import carry
 from switch.calls.leg import Leg, LegState
 from switch.calls.open_call import EarlyInvite
 from switch.calls.passing import NO_BODY, Body, Fields, body_of, put_body
@@ -115,7 +116,7 @@ class CallerLeg(Leg):
         self.sent_body = body or self.sent_body
         response = self._response(200, None, body, fields)
         response.headers.add("supported", SUPPORTED_VALUE)
-        for name, value in self.session.accept(self.request, now):
+        for name, value in self.session.accept(self, self.request, now):
             response.headers.add(name, value)
         self.transaction.respond(response, now)
 
@@ -178,11 +179,12 @@ class CallerLeg(Leg):
             # The callee rang unreliably: it can be asked for nothing before it has answered.
             transaction.respond(make_response(request, 488), now)
         elif is_offer and sent.prack is not None:
-            sent.prack.send(now, body, PrackAsker(transaction, request))
+            callee = sent.prack.leg
+            sent.prack.send(now, carry(self, callee, body), PrackAsker(self, callee, transaction, request))
         else:
             transaction.respond(make_response(request, 200), now)
             if sent.prack is not None:
-                sent.prack.send(now, body)
+                sent.prack.send(now, carry(self, sent.prack.leg, body))
         reliable.send_next(now)
         self.call.on_prack(now)
 

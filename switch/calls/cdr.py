@@ -15,9 +15,9 @@ from switch.calls.admission import Admission, Attempt
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.identity import LineCaller
-from switch.calls.number_plan import E164, Emergency, Short
+from switch.calls.number_plan import E164, Emergency, ServiceCode, Short
 from switch.calls.switchboard import WallClock
-from switch.calls.target import LineTarget
+from switch.calls.target import LineTarget, VoicemailTarget
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 
@@ -37,7 +37,7 @@ CALL_ID_CHARS_MAX: Final = 256
 
 
 class CallFacts(msgspec.Struct, frozen=True):
-    """What every row of one call shares. `destination` is E.164, a short code, or a line's user name."""
+    """What every row of one call shares. `destination` is E.164, a short or service code, or a line's user name."""
 
     call_id: str
     attempt: Attempt
@@ -90,6 +90,12 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
         row = _row(facts, leg, f"{what} of line {target.line.user}", clock)
         row.line = target.line.user
         row.account_id = target.line.account_id
+    elif isinstance(target, VoicemailTarget):
+        row = _row(facts, leg, target.reason, clock)
+        row.destination = target.name
+        if target.line is not None:
+            row.line = target.line.user
+            row.account_id = target.line.account_id
     else:
         row = _row(facts, leg, _trunk_reason(leg, target.trunk.name), clock)
         row.trunk = target.trunk.name
@@ -189,6 +195,8 @@ def _destination_of(attempt: Attempt) -> str:
     destination = attempt.plan_result.destination
     if isinstance(destination, E164 | Short):
         return destination.number
+    if isinstance(destination, ServiceCode):
+        return destination.name
     return destination.service if isinstance(destination, Emergency) else ""
 
 

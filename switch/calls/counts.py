@@ -23,9 +23,11 @@ class CallCounts:
         "refusals",
         "registrations",
         "session_refreshes",
+        "silences",
         "stray_answers",
         "talk_ms",
         "unidentified",
+        "unreadable_descriptions",
         "vanished",
     )
 
@@ -45,6 +47,8 @@ class CallCounts:
         self.gate_closed = 0
         self.stray_answers = 0
         self.session_refreshes = 0
+        self.silences = 0  # the relay heard nothing of either end for the time set
+        self.unreadable_descriptions = 0  # session descriptions that crossed without the relay
         self.vanished: Counter[str] = Counter()  # calls ended because an end gave no sign of life, by end
         self.recovered_calls = 0
         self.talk_ms = 0

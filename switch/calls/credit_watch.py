@@ -1,18 +1,24 @@
 """Prepaid time while a call lasts: renewed ahead, cut at the last paid second.
 
-The reservation is kept `reserve_ahead_s` ahead of the talk. When the account cannot give more, the watch asks once
-again at the very end of the paid time, so that a top-up meanwhile keeps the call, and then reports exhaustion.
+The reservation is kept `reserve_ahead_s` ahead of the talk. When the account cannot give more, the watch asks again
+WARNING_S before the end of the paid time, when the caller is warned, and at the very end, so that a top-up meanwhile
+keeps the call; then it reports exhaustion.
 """
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 from rating.engine import Engine
 from switch.sip.timers import Timer, TimerQueue
 
+# Time for a last sentence, and short enough not to be talked over.
+WARNING_S: Final = 10
+
 
 class CreditWatch:
-    """Watches one answered call. `granted_s` counts from the answer. `on_renewed` hears each longer grant."""
+    """Watches one answered call. `granted_s` counts from the answer. `on_renewed` hears each longer grant, `on_low`
+    that the paid time is about to end."""
 
     __slots__ = (
         "_ahead_s",
@@ -21,6 +27,7 @@ class CreditWatch:
         "_call_id",
         "_engine",
         "_on_exhausted",
+        "_on_low",
         "_on_renewed",
         "_timer",
         "_timers",
@@ -38,6 +45,7 @@ class CreditWatch:
         before_s: int,
         on_renewed: Callable[[float], None],
         on_exhausted: Callable[[float], None],
+        on_low: Callable[[float], None],
     ) -> None:
         self.granted_s = granted_s
         self._call_id = call_id
@@ -47,6 +55,7 @@ class CreditWatch:
         self._before_s = before_s
         self._on_renewed = on_renewed
         self._on_exhausted = on_exhausted
+        self._on_low = on_low
         self._answered_at = 0.0
         self._timer: Timer | None = None
 
@@ -60,11 +69,14 @@ class CreditWatch:
             self._timer = None
 
     def _schedule(self, now: float) -> None:
-        """Look again `before_s` before the paid time ends; if that has passed already, at its end."""
+        """Look again `before_s` before the paid time ends, then in time for a warning, then at its end."""
         end = self._answered_at + self.granted_s
         look_at = end - self._before_s
         if look_at <= now:
-            look_at = end
+            look_at = end - WARNING_S
+            if look_at <= now:
+                self._on_low(now)
+                look_at = end
         self._timer = self._timers.start(now, max(look_at - now, 0.0), self._look)
 
     def _look(self, now: float) -> None:

@@ -46,6 +46,11 @@ class TrunkCaller(msgspec.Struct):
 Caller = LineCaller | TrunkCaller
 
 
+def caller_name(caller: Caller) -> str:
+    """The line's user or the trunk's name."""
+    return caller.line.user if isinstance(caller, LineCaller) else caller.trunk.name
+
+
 class CallerId(msgspec.Struct, frozen=True):
     """Both numbers are E.164 or "". `display` is a name that the callee may be shown."""
 

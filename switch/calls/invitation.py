@@ -20,8 +20,9 @@ from switch.calls.identity import (
 from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.passing import Body, Fields, only_listed, passed_fields
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.host import host_port, uri_host
+from switch.sip.uri import escape_user
 
 if TYPE_CHECKING:
     from switch.calls.admission import Admission
@@ -55,6 +56,9 @@ def invitation_for(
         if isinstance(caller, TrunkCaller):
             passed = [*passed, *diversions_to_line(request)]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    if isinstance(target, VoicemailTarget):
+        fields = [*target.fields, *(diversions_to_line(request) if isinstance(caller, TrunkCaller) else ())]
+        return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
     invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(caller, TrunkCaller):
         invitation.fields += diversions_to_trunk(request, target.trunk)
@@ -79,6 +83,25 @@ def _to_line(
     if target.binding is not None and target.binding.path:
         passed = [*(("Route", hop) for hop in target.binding.path), *passed]
     return Invitation(uri, sender, f"<sip:{called}@{domain}>", passed, body, max_forwards)
+
+
+def _to_voicemail(
+    admission: "Admission",
+    target: VoicemailTarget,
+    caller: Caller,
+    fields: Fields,
+    body: Body,
+    max_forwards: int,
+    board: "Switchboard",
+) -> Invitation:
+    """Who calls as the owner of the mailbox may know it, and what was called."""
+    domain, owner = board.domain, target.line
+    calling = caller.line if isinstance(caller, LineCaller) else None
+    same_account = calling is not None and owner is not None and calling.account_id == owner.account_id
+    user = calling.user if calling is not None else ""
+    sender = from_towards_line(admission.caller_id, user=user, domain=domain, shows_name=same_account)
+    called = admission.route.number or (escape_user(owner.user) if owner is not None else target.name)
+    return Invitation(target.uri, sender, f"<sip:{called}@{domain}>", fields, body, max_forwards)
 
 
 def _to_trunk(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
+    from switch.relay.leg_media import LegMedia
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
@@ -64,6 +65,7 @@ class Leg:
         "index",
         "is_sips",
         "last_seen_at",
+        "media",
         "open_offer",
         "own_body",
         "pace",
@@ -95,7 +97,8 @@ class Leg:
         self.open_offer: Reinvite | CarriedUpdate | Refresh | None = None
         self.own_body = NO_BODY
         self.sent_body = NO_BODY
-        self.session = SessionTimer(self)
+        self.session = SessionTimer()
+        self.media: LegMedia | None = None  # where the sound goes through the relay
         self.last_seen_at = now
         self.peer_allow = ""
         self.challenge = CarrierChallenge(trunk, board.tokens)
@@ -166,11 +169,13 @@ class Leg:
     def session_answer_fields(self, request: Request, now: float) -> Fields:
         """For our 2xx to this peer's re-INVITE or UPDATE. It counts as a refresh of the session."""
         fields = [("contact", self.contact), ("allow", ALLOW), ("supported", SUPPORTED_VALUE)]
-        return [*fields, *self.session.accept(request, now)] if self.is_up else fields
+        return [*fields, *self.session.accept(self, request, now)] if self.is_up else fields
 
-    def refresh(self, now: float) -> None:
-        """Half the session has passed: ask this end whether it is still there."""
-        if self.is_up:
+    def on_session_due(self, now: float) -> None:
+        """Half the session has passed: ask this end whether it is still there; or all of it without a word of its."""
+        if not self.session.is_ours:
+            self.call.on_vanished(self, now)
+        elif self.is_up:
             Refresh(self).start(now)
 
     def on_request(self, transaction: "ServerTransaction", request: Request, now: float) -> None:
@@ -244,6 +249,14 @@ class Leg:
         self.flow = flow
         if self.dialog is not None:
             self.dialog.flow = flow
+        if self.media is not None:
+            self.media.aim()
+
+    def close_media(self) -> None:
+        """Nothing more is heard from this end, nor sent there."""
+        if self.media is not None:
+            self.media.close()
+            self.media = None
 
     def free(self) -> None:
         """Leave the table; what comes later for this dialog is answered 481."""

@@ -133,6 +133,11 @@ class ServiceCode(Struct, frozen=True):
     code: str
     args: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """What it is looked up by: "*21", "#21", "1571"."""
+        return self.prefix + self.code
+
 
 class Unrecognised(Struct, frozen=True):
     """Digits that lead nowhere, and why."""
@@ -155,10 +160,17 @@ class NumberPlan:
     """The operator's part of the plan; empty is the UK's as it stands. Never changed once built.
 
     `area_code` is without its 0; empty means that numbers are dialled in full. `extra_emergency_numbers`
-    maps a dialled number to the one that is sent to the trunk.
+    maps a dialled number to the one that is sent to the trunk. `service_numbers` are codes of digits alone.
     """
 
-    __slots__ = ("area_code", "extra_emergency_numbers", "extra_short_codes", "ranges", "short_codes")
+    __slots__ = (
+        "area_code",
+        "extra_emergency_numbers",
+        "extra_short_codes",
+        "ranges",
+        "service_numbers",
+        "short_codes",
+    )
 
     def __init__(
         self,
@@ -166,12 +178,15 @@ class NumberPlan:
         extra_emergency_numbers: dict[str, str] | None = None,
         extra_short_codes: frozenset[str] = frozenset(),
         ranges: PrefixTable[NumberRange] | None = None,
+        *,
+        service_numbers: frozenset[str] = frozenset(),
     ) -> None:
         self.area_code = area_code
         self.extra_emergency_numbers = extra_emergency_numbers or {}
         self.extra_short_codes = extra_short_codes
         self.ranges = uk_ranges() if ranges is None else ranges
         self.short_codes = uk_short_codes()
+        self.service_numbers = SERVICE_NUMBERS | service_numbers
 
 
 def read_dialled(text: str, plan: NumberPlan) -> Dialled:
@@ -328,7 +343,7 @@ def _classify(digits: str, plan: NumberPlan) -> Destination:
 
 def _classify_decimal(digits: str, plan: NumberPlan) -> Destination:
     """Digits only, as a telephone without a + key dials them."""
-    if digits in SERVICE_NUMBERS:
+    if digits in plan.service_numbers:
         return ServiceCode("", digits, ())
     if digits in plan.extra_short_codes:
         return Short(digits, NumberClass.OPERATOR)
@@ -393,7 +408,7 @@ def _begins_a_code(digits: str, plan: NumberPlan) -> bool:
     prefixes = (
         *plan.short_codes,
         *_RELAY_PREFIXES,
-        *SERVICE_NUMBERS,
+        *plan.service_numbers,
         *(prefix for prefix, _ in _PRIVACY_PREFIXES),
     )
     return any(code.startswith(digits) for code in prefixes)

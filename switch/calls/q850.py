@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 NORMAL_CLEARING: Final = 16
+NO_ANSWER: Final = 19
 INTERWORKING: Final = 127
 RECOVERY_ON_TIMER_EXPIRY: Final = 102
 CAUSE_MAX: Final = 127

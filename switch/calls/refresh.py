@@ -10,8 +10,9 @@ one is not carried over, as an end that wants a change offers it itself.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from switch.calls.carried_media import heard
 from switch.calls.own_request import DIALOG_IS_GONE, OwnRequest
-from switch.calls.passing import NO_BODY, Body
+from switch.calls.passing import NO_BODY, Body, body_of
 from switch.calls.session_timer import BUSY_RETRY_S, INTERVAL_MAX_S, min_se
 from switch.calls.switchboard import ALLOW
 from switch.sip.message import Response
@@ -44,7 +45,7 @@ class Refresh:
         leg = self._leg
         if self._method == "INVITE":
             if leg.open_offer is not None:
-                leg.session.again(now, delay_s=BUSY_RETRY_S)
+                leg.session.again(leg, now, delay_s=BUSY_RETRY_S)
                 return
             leg.open_offer = self
             self._timer = leg.board.timers.start(now, ANSWER_TIMEOUT_S, self._ask.cancel)
@@ -80,10 +81,11 @@ class Refresh:
         elif response is None or not response.is_success:
             self._on_refused(status, response, now)
         elif self._method == "OPTIONS":
-            leg.session.again(now)
+            leg.session.again(leg, now)
         else:
             leg.dialog_of_session.refresh_target(response.contact)
-            leg.session.conclude(response, now)
+            heard(leg, body_of(response))
+            leg.session.conclude(leg, response, now)
 
     def _on_refused(self, status: int, response: Response | None, now: float) -> None:
         """Alive, as it answers. What it minds is mended, or it is asked again when the next refresh is due."""
@@ -97,7 +99,7 @@ class Refresh:
             delay_s = (
                 BUSY_RETRY_S  # 14.1 asks for 2.1 to 4 s, and for less of the side that did not begin the call
             )
-        session.again(now, delay_s=delay_s)
+        session.again(self._leg, now, delay_s=delay_s)
 
     def _end(self) -> None:
         self._has_ended = True

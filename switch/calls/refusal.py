@@ -29,6 +29,7 @@ UNRECOGNISED: Final = Refusal("unrecognised_number", 484, 28, "the dialled digit
 NOT_IN_USE: Final = Refusal("number_not_in_use", 404, 1, "no line or route for the dialled number")
 NOT_ASSIGNED: Final = Refusal("number_not_assigned", 404, 1, "the number is not assigned here")
 SERVICE_UNKNOWN: Final = Refusal("service_code_unknown", 404, 1, "the service code is not available")
+VOICEMAIL_AWAY: Final = Refusal("voicemail_unavailable", 480, 41, "voicemail cannot be reached")
 TRUNK_TO_TRUNK: Final = Refusal("trunk_to_trunk", 403, 21, "a carrier reaches only numbers assigned here")
 ACCOUNT_MISSING: Final = Refusal("account_missing", 403, 21, "the line has no account")
 SUSPENDED: Final = Refusal("account_suspended", 403, 21, "the account is suspended")
@@ -59,8 +60,8 @@ IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, SESSION_TOO_BRIEF, BROKEN_OFFER, REPLACES_MALFORMED,
     REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN,
     TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE,
-    TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE, JOURNAL_FAILED,
-    NO_CREDIT,
+    VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
+    JOURNAL_FAILED, NO_CREDIT,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {

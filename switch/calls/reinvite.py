@@ -8,6 +8,7 @@ Timer C of its own (16.6 step 11): an end that rings on it for ever is asked to 
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.agreed import agreed
+from switch.calls.carried_media import carry
 from switch.calls.own_request import DIALOG_IS_GONE, OwnRequest
 from switch.calls.passing import CHALLENGES, NO_BODY, Body, body_of, passed_response, put_body
 from switch.sip.message import Request, Response, make_response
@@ -38,6 +39,7 @@ class Reinvite:
         "_ack_body",
         "_ack_cseq",
         "_ask",
+        "_carried_offer",
         "_late_offer",
         "_offer",
         "_target_cseq",
@@ -56,14 +58,15 @@ class Reinvite:
         self.transaction = transaction
         self.request = request
         self._offer = body_of(request)
-        self._late_offer = NO_BODY  # the target's, where the origin made none
+        self._carried_offer = carry(origin, target, self._offer)
+        self._late_offer = (NO_BODY, NO_BODY)  # the target's, where the origin made none
         assert target.dialog is not None
         self._ask = OwnRequest(
             target,
             target.dialog,
             "INVITE",
             target.session_request_fields(request),
-            self._offer,
+            self._carried_offer,
             self._on_answer,
         )
         self._timer_c: Timer | None = None
@@ -87,8 +90,9 @@ class Reinvite:
 
     def on_ack(self, body: Body) -> None:
         """The origin's ACK. After a re-INVITE without an offer it carries the answer for the target."""
-        self._acknowledge(body)
-        agreed(self.target, self._late_offer, self.origin, body)
+        carried = carry(self.origin, self.target, body)
+        self._acknowledge(carried)
+        agreed(self.target, self._late_offer, self.origin, (body, carried))
         self._finish()
 
     def cancel(self, now: float) -> None:
@@ -149,13 +153,14 @@ class Reinvite:
             return
         dialog.refresh_target(response.contact)
         self.target.aim(now)
-        self.target.session.conclude(response, now)
+        self.target.session.conclude(self.target, response, now)
         body = body_of(response)
+        carried = carry(self.target, self.origin, body)
         if self._offer:
             self._acknowledge(Body())
-            agreed(self.origin, self._offer, self.target, body)
+            agreed(self.origin, (self._offer, self._carried_offer), self.target, (body, carried))
         else:
-            self._late_offer = body
+            self._late_offer = (body, carried)
         origin = self.origin
         if origin.dialog is not None:
             origin.dialog.refresh_target(self.request.contact)
@@ -164,7 +169,7 @@ class Reinvite:
         answer = make_response(self.request, response.status, response.reason)
         for name, value in origin.session_answer_fields(self.request, now):
             answer.headers.add(name, value)
-        put_body(answer, body)
+        put_body(answer, carried)
         self.transaction.respond(answer, now)
         if self._offer:
             self._finish()

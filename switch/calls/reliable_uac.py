@@ -7,6 +7,7 @@ CSeq, and so does the dialog that the 2xx makes of it.
 
 from typing import TYPE_CHECKING, Final
 
+from switch.calls.carried_media import carry
 from switch.calls.own_request import OwnRequest
 from switch.calls.passing import NO_BODY, Body, body_of, passed_response, put_body
 from switch.sip.errors import SipParseError
@@ -16,6 +17,7 @@ from switch.sip.option_tags import RELIABLE_PROVISIONALS, names
 
 if TYPE_CHECKING:
     from switch.calls.callee_leg import CalleeLeg
+    from switch.calls.leg import Leg
     from switch.sip.dialog import Dialog
     from switch.sip.stack import ServerTransaction
 
@@ -47,10 +49,10 @@ class EarlyDialog:
 class Prack:
     """The PRACK for one reliable provisional. Held back while the caller has to acknowledge it first."""
 
-    __slots__ = ("_early", "_is_sent", "_leg", "_rack", "has_body", "is_held")
+    __slots__ = ("_early", "_is_sent", "_rack", "has_body", "is_held", "leg")
 
     def __init__(self, leg: "CalleeLeg", early: EarlyDialog, response: Response, rseq: int) -> None:
-        self._leg = leg
+        self.leg = leg
         self._early = early
         self._rack = f"{rseq} {response.cseq}"
         self._is_sent = False
@@ -66,15 +68,17 @@ class Prack:
             self._early.is_set = True
         fields = [("rack", self._rack)]
         done = _nobody_asks if asker is None else asker.on_answer
-        OwnRequest(self._leg, self._early.dialog, "PRACK", fields, body, done).send(now)
+        OwnRequest(self.leg, self._early.dialog, "PRACK", fields, body, done).send(now)
 
 
 class PrackAsker:
     """A caller whose PRACK had an offer: it gets the answer of the callee's."""
 
-    __slots__ = ("request", "transaction")
+    __slots__ = ("_callee", "_caller", "request", "transaction")
 
-    def __init__(self, transaction: "ServerTransaction", request: Request) -> None:
+    def __init__(self, caller: "Leg", callee: "Leg", transaction: "ServerTransaction", request: Request) -> None:
+        self._caller = caller
+        self._callee = callee
         self.transaction = transaction
         self.request = request
 
@@ -83,7 +87,7 @@ class PrackAsker:
             answer = make_response(self.request, 504 if status == 408 else status)
         else:
             answer = passed_response(self.request, response)
-            put_body(answer, body_of(response))
+            put_body(answer, carry(self._callee, self._caller, body_of(response)))
         self.transaction.respond(answer, now)
 
 

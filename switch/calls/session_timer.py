@@ -39,12 +39,14 @@ class SessionExpires(msgspec.Struct, frozen=True):
 
 
 class SessionTimer:
-    """Runs from the answer to the end of a leg. `is_ours`: we refresh. `is_announced`: the peer knows of it."""
+    """Runs from the answer to the end of a leg. `is_ours`: we refresh. `is_announced`: the peer knows of it.
 
-    __slots__ = ("_leg", "_timer", "interval_s", "is_announced", "is_ours")
+    It holds its leg only while it runs: a leg that has ended is nobody's cycle.
+    """
 
-    def __init__(self, leg: "Leg") -> None:
-        self._leg = leg
+    __slots__ = ("_timer", "interval_s", "is_announced", "is_ours")
+
+    def __init__(self) -> None:
         self._timer: Timer | None = None
         self.interval_s = 0
         self.is_ours = False
@@ -61,7 +63,7 @@ class SessionTimer:
             return []
         return [("session-expires", f"{self.interval_s};refresher={UAC if self.is_ours else UAS}")]
 
-    def accept(self, request: Request, now: float) -> Fields:
+    def accept(self, leg: "Leg", request: Request, now: float) -> Fields:
         """Take a session request of the peer's and say what goes into the 2xx (9 and its table 2)."""
         asked = session_expires(request.headers)
         # A UAC that names itself refresher means to refresh, whether or not it remembered Supported.
@@ -69,31 +71,31 @@ class SessionTimer:
         speaks = is_volunteer or names(request.headers, "supported", SESSION_TIMER)
         if asked is not None and asked.interval_s < MIN_SE_S:
             asked = None  # only an emergency call gets here with it (is_too_brief)
-        ours_s = self._leg.board.conf.calls.session_expires_s
+        ours_s = leg.board.conf.calls.session_expires_s
         if asked is None:
-            self._set(ours_s, is_ours=not speaks, is_announced=speaks, now=now)
+            self._set(leg, ours_s, is_ours=not speaks, is_announced=speaks, now=now)
         else:
             least_s = max(min_se(request.headers), MIN_SE_S)
             interval_s = max(min(asked.interval_s, ours_s or asked.interval_s), least_s)
             is_ours = not speaks or asked.refresher == UAS
-            self._set(min(interval_s, asked.interval_s), is_ours=is_ours, is_announced=True, now=now)
+            self._set(leg, min(interval_s, asked.interval_s), is_ours=is_ours, is_announced=True, now=now)
         if not self.is_announced:
             return []
         fields = [("session-expires", f"{self.interval_s};refresher={UAS if self.is_ours else UAC}")]
         return fields if self.is_ours else [("require", SESSION_TIMER), *fields]
 
-    def conclude(self, response: Response, now: float) -> None:
+    def conclude(self, leg: "Leg", response: Response, now: float) -> None:
         """The peer's 2xx to a session request of ours (7.2). One without Session-Expires leaves the refreshes to
         us."""
         found = session_expires(response.headers)
         if found is None:
-            ours_s = self._leg.board.conf.calls.session_expires_s
-            self._set(ours_s, is_ours=True, is_announced=False, now=now)
+            ours_s = leg.board.conf.calls.session_expires_s
+            self._set(leg, ours_s, is_ours=True, is_announced=False, now=now)
         else:
             interval_s = min(max(found.interval_s, MIN_SE_S), INTERVAL_MAX_S)
-            self._set(interval_s, is_ours=found.refresher != UAS, is_announced=True, now=now)
+            self._set(leg, interval_s, is_ours=found.refresher != UAS, is_announced=True, now=now)
 
-    def again(self, now: float, *, delay_s: float | None = None) -> None:
+    def again(self, leg: "Leg", now: float, *, delay_s: float | None = None) -> None:
         """Count anew from now; `delay_s` for a refresh that could not be made just then."""
         self.stop()
         if not self.interval_s:
@@ -103,20 +105,14 @@ class SessionTimer:
             due_s = self.interval_s / 2
             if not self.is_ours:
                 due_s = self.interval_s - min(GRACE_S, self.interval_s / 3)
-        self._timer = self._leg.board.timers.start(now, due_s, self._on_due)
+        self._timer = leg.board.timers.start(now, due_s, leg.on_session_due)
 
-    def _set(self, interval_s: int, *, is_ours: bool, is_announced: bool, now: float) -> None:
+    def _set(self, leg: "Leg", interval_s: int, *, is_ours: bool, is_announced: bool, now: float) -> None:
         self.interval_s = min(interval_s, INTERVAL_MAX_S)
         self.is_ours = is_ours
         self.is_announced = is_announced and interval_s > 0
-        self.again(now)
+        self.again(leg, now)
 
-    def _on_due(self, now: float) -> None:
-        self._timer = None
-        if self.is_ours:
-            self._leg.refresh(now)
-        else:
-            self._leg.call.on_vanished(self._leg, now)
 
 
 def session_expires(headers: Headers) -> SessionExpires | None:

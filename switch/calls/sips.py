@@ -12,6 +12,7 @@ import msgspec
 from switch.calls.admission import Admission
 from switch.calls.refusal import Refusal
 from switch.calls.sips_uri import is_sips
+from switch.calls.target import Target, VoicemailTarget
 from switch.sip.flow import Flow
 from switch.sip.message import Request
 
@@ -30,8 +31,13 @@ def keep_promise(request: Request, flow: Flow, admission: Admission | Refusal) -
         return admission
     if not flow.is_secure:
         return SIPS_NOT_ALLOWED
-    stages = [[target for target in stage if target.flow.is_secure] for stage in admission.route.stages]
+    stages = [[target for target in stage if keeps_promise(target)] for stage in admission.route.stages]
     stages = [stage for stage in stages if stage]
     if not stages:
         return SIPS_NOT_ALLOWED
     return msgspec.structs.replace(admission, route=msgspec.structs.replace(admission.route, stages=stages))
+
+
+def keeps_promise(target: Target) -> bool:
+    """Whether a sips: call may go there. Voicemail on this machine is a part of the exchange and no hop."""
+    return target.flow.is_secure or (isinstance(target, VoicemailTarget) and target.is_here)

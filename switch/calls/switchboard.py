@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.voicemail import VoicemailServer
+    from switch.relay.relay import Relay
     from switch.trunks.trunks import Trunks
 
 Put = tuple[str, bytes | None]
@@ -93,14 +95,17 @@ class Switchboard:
         "is_here",
         "journal",
         "legs",
+        "media_host",
         "of_account",
         "of_line",
         "of_trunk",
+        "relay",
         "sign",
         "stack",
         "timers",
         "tokens",
         "trunks",
+        "voicemail",
     )
 
     def __init__(
@@ -125,6 +130,9 @@ class Switchboard:
         binding_failed: Callable[[Binding, float], None],
         gruus: Gruus,
         trunks: "Trunks",
+        relay: "Relay | None",
+        media_host: Callable[[str, Flow], str],
+        voicemail: "VoicemailServer",
     ) -> None:
         self.conf = conf
         self.books = books
@@ -145,6 +153,9 @@ class Switchboard:
         self.binding_failed = binding_failed
         self.gruus = gruus
         self.trunks = trunks
+        self.relay = relay
+        self.media_host = media_host
+        self.voicemail = voicemail
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}

@@ -1,12 +1,20 @@
-"""Where a call can be offered: a phone registered on a line, a customer's trunk at its address, or a carrier."""
+"""Where a call can be offered: a phone registered on a line, a customer's trunk at its address, a carrier, or
+voicemail."""
+
+from typing import Final
 
 import msgspec
 
 from provisioning.model import Line
+from switch.calls.passing import Fields
 from switch.config import Trunk
 from switch.registrar.bindings import Binding
 from switch.sip.flow import Flow
 from switch.trunks.breaker import Breaker
+
+VOICEMAIL: Final = "voicemail"
+LOOPBACK_IPV4: Final = "127."
+LOOPBACK_IPV6: Final = "::1"
 
 
 class LineTarget(msgspec.Struct, frozen=True):
@@ -45,4 +53,27 @@ class TrunkTarget(msgspec.Struct, frozen=True):
         return self.trunk.name
 
 
-Target = LineTarget | TrunkTarget
+class VoicemailTarget(msgspec.Struct, frozen=True):
+    """The voicemail server, asked for what `uri` says.
+
+    `reason` is what the leg's record says. `line` is whose mailbox is meant, where that is known. `fields` go into the
+    INVITE.
+    """
+
+    flow: Flow
+    uri: str
+    reason: str
+    line: Line | None = None
+    fields: Fields = []
+
+    @property
+    def name(self) -> str:
+        return VOICEMAIL
+
+    @property
+    def is_here(self) -> bool:
+        """On this machine: no network lies in between."""
+        return self.flow.remote_host == LOOPBACK_IPV6 or self.flow.remote_host.startswith(LOOPBACK_IPV4)
+
+
+Target = LineTarget | TrunkTarget | VoicemailTarget

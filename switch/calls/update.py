@@ -10,6 +10,7 @@ back, as 5.2 has it for an offer that meets an open one.
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.agreed import agreed
+from switch.calls.carried_media import carry
 from switch.calls.own_request import DIALOG_IS_GONE, OwnRequest
 from switch.calls.passing import NO_BODY, Body, body_of, passed_response, put_body
 from switch.calls.reinvite import refuse_with_retry
@@ -66,6 +67,7 @@ class CarriedUpdate:
 
     __slots__ = (
         "_ask",
+        "_carried_offer",
         "_has_ended",
         "_method",
         "_offer",
@@ -86,10 +88,11 @@ class CarriedUpdate:
         self._has_ended = False
         self._timer: Timer | None = None
         self._offer = body_of(request)
+        self._carried_offer = carry(origin, target, self._offer)
         self._method = "UPDATE" if target.allows("UPDATE") else "INVITE"
         fields = target.session_request_fields(request)
         self._ask = OwnRequest(
-            target, target.dialog_of_session, self._method, fields, self._offer, self._on_answer
+            target, target.dialog_of_session, self._method, fields, self._carried_offer, self._on_answer
         )
 
     def start(self, now: float) -> None:
@@ -141,10 +144,11 @@ class CarriedUpdate:
         target, origin = self.target, self.origin
         target.dialog_of_session.refresh_target(response.contact)
         if target.is_up:
-            target.session.conclude(response, now)
+            target.session.conclude(target, response, now)
         body = body_of(response)
-        agreed(origin, self._offer, target, body)
-        answer(origin, self.transaction, self.request, body, now)
+        carried = carry(target, origin, body)
+        agreed(origin, (self._offer, self._carried_offer), target, (body, carried))
+        answer(origin, self.transaction, self.request, carried, now)
 
     def _end(self) -> None:
         self._has_ended = True

@@ -31,13 +31,6 @@ class Mailboxes(Protocol):
         """What waits for a line, from memory; None when it has no mailbox."""
 
 
-class NoMailboxes:
-    """An exchange without voicemail."""
-
-    def count(self, user: str) -> MessageCount | None:
-        return None
-
-
 class MessageSummary:
     """The package. Each line watches its own mailbox."""
 
@@ -48,6 +41,9 @@ class MessageSummary:
     def __init__(self, mailboxes: Mailboxes, domain: str) -> None:
         self._mailboxes = mailboxes
         self._domain = domain
+
+    def count(self, user: str) -> MessageCount | None:
+        return self._mailboxes.count(user)
 
     def may_watch(self, watcher: Line, resource: Line) -> bool:
         return watcher.user == resource.user

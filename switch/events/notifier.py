@@ -249,7 +249,7 @@ class Notifier:
     def changed(self, package: str, resource: str, now: float) -> None:
         """The state of a resource may be another: its watchers are told, in turn."""
         for subscription in tuple(self._watching.get((package, resource), ())):
-            subscription.notify_change(self._next_turn(now), now)
+            subscription.notify_change(self.next_turn(now), now)
 
     def line_registered(self, user: str, now: float) -> None:
         """A phone of this line came back: what could not be told it is told now."""
@@ -273,12 +273,18 @@ class Notifier:
             return None
         return resource
 
-    def _next_turn(self, now: float) -> float:
+    def next_turn(self, now: float) -> float:
+        """When the next of what many are told may go out."""
         at = max(now, self._free_at)
         self._free_at = at + 1 / limits.NOTIFY_RATE_MAX
         return at
 
     # Where phones are
+
+    def is_told_at(self, package: str, resource: str, flow: Flow, now: float) -> bool:
+        """Whether a subscription to this tells the phone at this flow."""
+        subscriptions = self._watching.get((package, resource), ())
+        return any(self.flow_of(subscription, now) == flow for subscription in subscriptions)
 
     def flow_of(self, subscription: Subscription, now: float) -> Flow | None:
         """Where its NOTIFYs go: where the SUBSCRIBE came from, or, if that phone has moved with its registration, to
@@ -343,7 +349,7 @@ class Notifier:
             )
             self._add(subscription)
             subscription.expiry = self.board.timers.start(now, left_s, subscription.expire)
-            subscription.restored(self._next_turn(now), now)
+            subscription.restored(self.next_turn(now), now)
 
     def _left_s(self, expires_ms: int, now: float) -> float:
         return min((expires_ms - self.board.clock.ms(now)) / 1000, limits.EXPIRES_MAX_S)

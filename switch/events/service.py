@@ -1,7 +1,6 @@
 """Event notification as the exchange sees it: the packages wired together, and where SUBSCRIBE and PUBLISH go.
 
-Whoever adds a package adds it to the table here. Mailboxes and lamps of calls come through the interfaces of
-message_summary.py and package.py.
+Whoever adds a package adds it to the table here. Lamps of calls come through the interface of package.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 from provisioning.model import Line
 from switch.calls.switchboard import Switchboard
 from switch.events.counts import EventCounts
-from switch.events.message_summary import Mailboxes, MessageSummary
+from switch.events.lamps import Lamps
+from switch.events.mailboxes import PACKAGE, PublishedMailboxes
+from switch.events.message_summary import MessageSummary
 from switch.events.notifier import Notifier
 from switch.events.presence import Presence
 from switch.events.publications import PRESENCE, Publications
@@ -29,16 +30,20 @@ Login = Callable[[Request, Flow, float], str | Response]
 class Events:
     """One a process."""
 
-    def __init__(self, board: Switchboard, mailboxes: Mailboxes, login: Login) -> None:
+    def __init__(self, board: Switchboard, login: Login) -> None:
         self.counts = EventCounts()
+        self.mailboxes = PublishedMailboxes(board, self.counts)
+        summary = MessageSummary(self.mailboxes, board.domain)
         self.publications = Publications(board, self.counts, self._presence_changed)
         self._login = login
         packages = (
             Presence(self.publications, board.bindings, board.domain),
-            MessageSummary(mailboxes, board.domain),
+            summary,
             Registrations(board.bindings, board.domain),
         )
         self.notifier = Notifier(board, packages, self.counts)
+        self.lamps = Lamps(board, self.notifier, summary, self.counts)
+        self.mailboxes.on_changed = self._mailbox_changed
 
     def serve(
         self, transaction: "ServerTransaction", request: Request, line: Line, flow: Flow, now: float
@@ -76,9 +81,12 @@ class Events:
             notifier.line_registered(user, now)
             notifier.changed("reg", user, now)
             notifier.changed(PRESENCE, user, now)
+        self.lamps.line_registered(user, now)
 
     def line_removed(self, user: str, now: float) -> None:
         self.publications.line_removed(user)
+        self.mailboxes.line_removed(user)
+        self.lamps.line_removed(user)
         self.notifier.line_removed(user, now)
 
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
@@ -90,6 +98,10 @@ class Events:
     def _is_at_home(subscription: Subscription, flow: Flow) -> bool:
         known = subscription.dialog.flow
         return flow.remote_host == known.remote_host
+
+    def _mailbox_changed(self, user: str, now: float) -> None:
+        self.notifier.changed(PACKAGE, user, now)
+        self.lamps.mailbox_changed(user, now)
 
     def _presence_changed(self, user: str, now: float) -> None:
         self.notifier.changed(PRESENCE, user, now)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from bench import results as results_module
+from bench.media import MediaFigures
 from bench.memory import MemoryFigures
 from bench.phones import Registered
 from bench.registrations import RegistrationFigures
@@ -54,6 +55,38 @@ def memory(switch_bytes: int, **changes: object) -> MemoryFigures:
         live_bytes={"switch": switch_bytes, "edge": 20 * 1024 * 1024},
     )
     return msgspec.structs.replace(figures, **changes)
+
+
+# Media
+
+
+def media(subject: str, cpu_us: float, *, lost: int = 0) -> MediaFigures:
+    return MediaFigures(subject, 500, 1000, 1000 - lost, cpu_us, 0.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("cpu_us", "lost", "verdicts"),
+    [(9.0, 0, ["met", "met"]), (10.4, 0, ["missed", "met"]), (9.0, 1, ["met", "missed"])],
+)
+def test_the_relay_has_a_bar_for_its_packets_and_one_for_its_losses(
+    cpu_us: float, lost: int, verdicts: list[str]
+) -> None:
+    rounds = [
+        media("relay", cpu_us),
+        media("bare forwarder", 20.0, lost=9),
+        media("relay", cpu_us, lost=lost),
+    ]
+    found = Results(machine=this_machine(), is_quick=False, media=rounds)
+    assert [verdict for _, _, verdict in bars(found)] == verdicts
+    rows = section(report(found), "Media")
+    assert [row.split()[0] for row in rows[1:]] == ["relay", "bare"]
+
+
+def test_a_forwarder_that_is_not_there_is_named() -> None:
+    found = Results(
+        machine=this_machine(), is_quick=False, media_missing=["RTPProxy's engine was not measured: x"]
+    )
+    assert "RTPProxy's engine was not measured: x" in report(found)
 
 
 # Ratios

@@ -63,6 +63,7 @@ def test_without_an_exchange_every_command_says_so_and_exits_3(
         ["account", "add", "anna", "--conf", conf], ["line", "list"], ["line", "show", "1001"],
         ["line", "add", "1001", "--account", "anna", "--conf", conf], ["number", "list"],
         ["number", "assign", "01632 960001", "--line", "1001"], ["cdr", "list"], ["quarantine", "list"],
+        ["divert", "list"], ["divert", "set", "1001"], ["divert", "clear", "1001", "busy"],
         ["quarantine", "show", "1"], ["quarantine", "remove", "1"],
         ["backup", tmp_path / "file"], ["bans"], ["bans", "lift", "192.0.2.1"], ["bans", "lift", "--all"],
         ["bans", "add", "192.0.2.1", "--for", "30m"],

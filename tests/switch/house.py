@@ -18,12 +18,13 @@ from provisioning.model import (
     Snapshot,
 )
 from rating.money import VatMode
-from rating.records import Cdr, ConfVersion, EmergencyCall, OutboxRecord, UsageEntry
+from rating.records import Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, UsageEntry
 from rating.tariff import Tariff, load_tariff
 from switch.calls.routing import Routing, make_routing
 from switch.calls.switchboard import Put, WallClock
 from switch.calls.trunk_sources import Source, TrunkSources, ipv4_bits
 from switch.conf_addresses import TrunkAddress
+from switch.conf_media import Media
 from switch.conf_trunks import Trunk
 from switch.config import (
     CallLimits,
@@ -108,6 +109,9 @@ class MemoryJournal:
     def usage(self) -> list[UsageEntry]:
         return [record for record in self.records if isinstance(record, UsageEntry)]
 
+    def media(self) -> list[MediaFigures]:
+        return [record for record in self.records if isinstance(record, MediaFigures)]
+
     def emergencies(self) -> list[EmergencyCall]:
         return [record for record in self.records if isinstance(record, EmergencyCall)]
 
@@ -129,6 +133,9 @@ class TestNetwork:
 
     def contact_of(self, flow: Flow) -> str:
         return f"<sip:{flow.local_host}:{flow.local_port}>"
+
+    def media_host(self, listener: str, flow: Flow) -> str:
+        return listener
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         return Flow(transport, host, port, *EXCHANGE)
@@ -169,6 +176,7 @@ def make_conf(
     calls: CallLimits | None = None,
     prepaid: Prepaid | None = None,
     security: Security | None = None,
+    media: Media | None = None,
 ) -> Conf:
     by_name = {trunk.name: trunk for trunk in trunks}
     names = tuple(by_name)
@@ -190,6 +198,7 @@ def make_conf(
         versions=[],
         warnings=[],
         trunk_sources=_sources(by_name),
+        media=media or Media(),
     )
 
 

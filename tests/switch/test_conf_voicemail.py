@@ -1,68 +1,76 @@
-"""[voicemail] of offhook.toml: problems by file, line and key, and which address of the switch voicemail believes."""
+"""[voicemail]: how it is dialled, and what may not be its code."""
 
 from pathlib import Path
 
 import pytest
 
-from switch.conf_edge import Listen
-from switch.conf_files import ConfProblems
-from switch.conf_values import Address
-from switch.conf_voicemail import Voicemail, load_voicemail_conf, switch_addresses
+from switch.calls.number_plan import Emergency, ServiceCode, Unrecognised, read_dialled
+from switch.calls.service_codes import Service, service_of
+from switch.config import Conf
+from tests.switch.conf_folder import ConfFolder
 
 
-def load(folder: Path, *lines: str) -> Voicemail:
-    (folder / "offhook.toml").write_text("\n".join(["[voicemail]", *lines]))
-    return load_voicemail_conf(folder)
+@pytest.fixture
+def folder(tmp_path: Path) -> ConfFolder:
+    return ConfFolder(tmp_path)
 
 
-# what stands there                                              -> key with the problem
-MISTAKES = """
-sip = "0.0.0.0:5070"                                                voicemail.sip
-sip = "5070"                                                        voicemail.sip
-code = "2571"                                                       voicemail.code
-message_max_s = 5                                                   voicemail.message_max_s
-retention_day = 3                                                   voicemail.retention_day
-smtp_host = "mail.example.co.uk"                                    voicemail.smtp_from
-smtp_from = "nobody"                                                voicemail.smtp_from
-smtp_starttls = "always"                                            voicemail.smtp_starttls
-smtp_user = "vm"                                                    voicemail.smtp_password
-smtp_password = "secret"                                            voicemail.smtp_starttls
-"""
+def load(folder: ConfFolder, section: str) -> Conf:
+    folder.write("offhook.toml", f"[voicemail]\n{section}\n")
+    return folder.load()
 
 
-@pytest.mark.parametrize("row", MISTAKES.strip().split("\n"))
-def test_a_mistake_is_named_with_its_key(tmp_path: Path, row: str) -> None:
-    line, key = row.rsplit(maxsplit=1)
-    with pytest.raises(ConfProblems) as raised:
-        load(tmp_path, line.strip())
-    problem = raised.value.problems[0]
-    assert (problem.file, problem.key) == ("offhook.toml", key)
-    assert "secret" not in str(problem)
+def dialled(conf: Conf, text: str) -> Service | None:
+    return service_of(read_dialled(text, conf.routing.plan).destination, conf)
 
 
-def test_voicemail_and_the_code_may_be_switched_off(tmp_path: Path) -> None:
-    conf = load(tmp_path, 'sip = ""', 'code = ""')
-    assert (conf.sip, conf.code) == (None, "")
+def test_as_shipped_it_is_1571(folder: ConfFolder) -> None:
+    conf = folder.load()
+    assert dialled(conf, "1571") is Service.OWN_MAILBOX
+    assert dialled(conf, "1571#") is Service.OWN_MAILBOX
+    assert dialled(conf, "1471") is None
+    assert dialled(conf, "01632960099") is None
 
 
-# listen.udp                                 voicemail.sip         -> where the switch calls from
-SWITCHES = """
-0.0.0.0:5060                                 127.0.0.1:5070        127.0.0.1:5060
-192.0.2.1:5060                               127.0.0.1:5070        192.0.2.1:5060
-192.0.2.1:5060 127.0.0.1:5062                127.0.0.1:5070        127.0.0.1:5062 192.0.2.1:5060
-[::]:5060                                    127.0.0.1:5070        -
-[::]:5060 0.0.0.0:5060                       [::1]:5070            [::1]:5060
-"""
+def test_any_short_digits_or_a_star_code_will_do(folder: ConfFolder) -> None:
+    conf = load(folder, 'code = "121"')
+    assert read_dialled("121", conf.routing.plan).destination == ServiceCode("", "121", ())
+    assert dialled(conf, "121") is Service.OWN_MAILBOX
+    assert dialled(conf, "1571") is None
+    assert dialled(load(folder, 'code = "*98"'), "*98#") is Service.OWN_MAILBOX
+    assert dialled(load(folder, 'code = ""'), "1571") is None
+    # nothing else has changed
+    assert isinstance(read_dialled("121", folder_without(folder).routing.plan).destination, Unrecognised)
+    assert read_dialled("999", conf.routing.plan).destination == Emergency("999")
 
 
-@pytest.mark.parametrize("row", SWITCHES.strip().split("\n"))
-def test_the_switch_is_believed_at_the_addresses_that_it_calls_from(row: str) -> None:
-    def address(text: str) -> Address:
-        host, _, port = text.rpartition(":")
-        return Address(host.strip("[]"), int(port))
+def folder_without(folder: ConfFolder) -> Conf:
+    return load(folder, "")
 
-    words = row.split()
-    place = next(at for at, word in enumerate(words) if word.endswith(":5070"))
-    listen = Listen(udp=tuple(map(address, words[:place])))
-    found = switch_addresses(Voicemail(sip=address(words[place])), listen)
-    assert (" ".join(map(str, found)) or "-").split() == words[place + 1 :]
+
+def test_access_numbers_are_written_as_people_do(folder: ConfFolder) -> None:
+    conf = load(folder, 'access_numbers = ["01632 960099", "+44 20 7946 0199"]')
+    for text in ("01632960099", "+441632960099", "02079460199"):
+        assert dialled(conf, text) is Service.ANY_MAILBOX
+    assert dialled(conf, "01632960098") is None
+
+
+def test_without_voicemail_nothing_leads_there(folder: ConfFolder) -> None:
+    conf = load(folder, 'sip = ""\naccess_numbers = ["01632 960099"]')
+    assert conf.voicemail.sip is None
+    assert (dialled(conf, "1571"), dialled(conf, "01632960099")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'code = "999"', 'code = "112"', 'code = "141"', 'code = "1470"', 'code = "18001"', 'code = "0157"',
+        'code = "1"', 'code = "1571571"', 'code = "#98"', 'code = "*"', 'code = "15 71"', 'code = "\u0661\u0662"',
+        "code = 1571", 'access_numbers = ["1571"]', "access_numbers = [1632960099]", 'access_numbers = ["x"]',
+        'sip = "localhost:5070"', 'sip = "127.0.0.1"', "announcements_max = -1", 'announcements_max = "50"',
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_named_with_its_line(folder: ConfFolder, line: str) -> None:
+    folder.write("offhook.toml", f"[voicemail]\n{line}\n")
+    (problem,) = folder.problems()
+    assert problem.startswith("offhook.toml:2: voicemail.")

@@ -26,6 +26,7 @@ from switch.config import (
     RegistrarSettings,
     Security,
     Transport,
+    Voicemail,
     conf_fingerprint,
     settings_needing_restart,
 )
@@ -64,6 +65,7 @@ def test_shipped_values_are_the_defaults(folder: ConfFolder) -> None:
     assert conf.prepaid == Prepaid()
     assert conf.digest == DigestSettings()
     assert conf.security == Security()
+    assert conf.voicemail == Voicemail()
     assert conf.listen.udp == conf.listen.tcp == (Address("0.0.0.0", 5060),)
     assert conf.metrics == Address("127.0.0.1", 9464)
 
@@ -72,7 +74,7 @@ def test_every_key_is_written_out_and_commented_with_its_default() -> None:
     text = (SHIPPED / "offhook.toml").read_text()
     sections = (
         *(Exchange, Listen, Tls, WebSocket, Database, RegistrarSettings, CallLimits, Prepaid),
-        *(DigestSettings, Security, Dns),
+        *(DigestSettings, Security, Dns, Voicemail),
     )
     for key in (field.name for struct in sections for field in msgspec.structs.fields(struct)):
         assert re.search(rf"(?m)^{key} = ", text), key

@@ -15,12 +15,15 @@ from switch.conf_values import Secret
 from switch.control import Control
 from switch.edge.messages import CertificateState, EdgeCounts, TransportCounts
 from switch.edge_view import edge_status
+from switch.events.message_summary import MessageCount
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
 from switch.trunks.view import trunk_views
+from switch.voicemail_metrics import voicemail_status
 from tests.switch.events.watcher import Watch, pidf, publish
 from tests.switch.house import EXCHANGE, House, Phone, make_conf, make_line, make_trunk
+from tests.switch.voicemail_stand_in import UNREACHABLE, StandIn, to_voicemail, voicemail_conf
 
 
 class StillJournal:
@@ -247,6 +250,32 @@ def test_the_edge_is_shown_by_transport_and_its_certificates_by_file(house: Hous
         "certificates": {"full.pem": "2027-01-15 08:00 UTC"},
         "tls_files_refused": {"new.pem": "key values mismatch"},
     }
+
+
+def test_voicemail_is_shown_from_the_switchs_side() -> None:
+    house = House(conf=voicemail_conf(), lines=[make_line("alice", diverts=to_voicemail(UNREACHABLE))])
+    assert voicemail_status(house.exchange)["voicemail"] == "away"
+    voicemail = StandIn(house)
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    voicemail.announces(404, after_s=30)
+    alice.invite("0500123456")
+    house.run(1)
+    house.exchange.events.mailboxes._set("alice", MessageCount(2, 1), house.clock.now)
+    house.run(1)
+    assert voicemail_status(house.exchange) == {
+        "voicemail": "connected",
+        "mailboxes": 1,
+        "messages_waiting": 2,
+        "announcements": 1,
+    }
+    seen = metrics(house)
+    assert seen["offhook_voicemail_up"] == seen["offhook_mailboxes"] == seen["offhook_lamps"] == 1
+    assert seen['offhook_announcements_total{prompt="number-not-recognised"}'] == 1
+    assert seen["offhook_announcements_live"] == 1
+    assert seen['offhook_mailbox_messages{state="new"}'] == 2
+    assert seen['offhook_lamp_notifies_total{result="accepted"}'] == 1
+    assert voicemail_status(House().exchange)["voicemail"] == "none"
 
 
 def test_metrics_count_what_is_watched(house: House, alice: Phone) -> None:

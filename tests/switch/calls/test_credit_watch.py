@@ -24,11 +24,13 @@ class Watched:
         self.timers = TimerQueue()
         self.renewed: list[float] = []
         self.exhausted: list[float] = []
+        self.low: list[float] = []
         reservation = self.engine.reserve("call", 1, RATE, initial_ahead_s=ahead_s)
         assert isinstance(reservation, Reservation)
         self.watch = CreditWatch(
             call_id="call", granted_s=reservation.granted_s, engine=self.engine, timers=self.timers,
             ahead_s=ahead_s, before_s=before_s, on_renewed=self.renewed.append, on_exhausted=self.exhausted.append,
+            on_low=self.low.append,
         )  # fmt: skip
         self.watch.start(0.0)
 
@@ -77,3 +79,25 @@ def test_a_stopped_watch_is_silent() -> None:
     call.watch.stop()
     call.run_to(100.0)
     assert call.exhausted == call.renewed == []
+
+
+def test_a_warning_comes_once_ten_seconds_before_the_end() -> None:
+    call = Watched(95 * PER_SECOND)
+    call.run_to(300.0)
+    assert call.low == [85.0]
+    assert call.exhausted == [95.0]
+
+
+def test_a_top_up_before_the_warning_spares_it() -> None:
+    call = Watched(30 * PER_SECOND)
+    call.run_to(15.0)
+    call.engine.apply_credit(1, 1, 500 * PER_SECOND)
+    call.run_to(200.0)
+    assert call.low == []
+
+
+def test_a_call_that_is_paid_for_less_than_the_warning_is_warned_at_once() -> None:
+    call = Watched(5 * PER_SECOND)
+    call.run_to(300.0)
+    assert call.low[0] == 0.0
+    assert call.exhausted == [5.0]

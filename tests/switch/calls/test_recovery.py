@@ -78,7 +78,7 @@ def test_the_bye_after_a_crash_is_above_all_that_was_counted_since_the_answer() 
     alice, carrier = call_up(house)
     for _ in range(5):  # as long as a call lasts that the balance pays for
         for leg in list(house.exchange.board.legs.values()):
-            leg.refresh(house.clock.now)
+            leg.on_session_due(house.clock.now)
         house.run(1)
     used = max(request.cseq.number for request in carrier.requests)
     assert used == 5

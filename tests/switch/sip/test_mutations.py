@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from fuzz.catalogue import CHOICES, TARGETS
+from fuzz.media import RELAY_SEEDS, RTCP_SEEDS, RTP_SEEDS
 from fuzz.mutations import MUTATED_BYTES_MAX, MUTATIONS, from_octets, from_random, mangle
 from fuzz.seeds import CHALLENGES, INVITE, OWN, OWN_VALUES, SDP, dictionary
 from fuzz.sessions import Bug, check_sent, join
@@ -20,6 +21,9 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "uri": OWN_VALUES,
     "sdp": (SDP,),
     "digest_client": CHALLENGES,
+    "rtp": RTP_SEEDS,
+    "rtcp": RTCP_SEEDS,
+    "relay": RELAY_SEEDS,
     "datagrams": tuple(join((who, message)) for who in range(4) for message in OWN),
 }
 INPUTS = {
@@ -29,6 +33,9 @@ INPUTS = {
     "sdp": 2000,
     "digest_server": 1500,
     "digest_client": 2000,
+    "rtp": 2000,
+    "rtcp": 2000,
+    "relay": 500,
     "call": 60,
     "datagrams": 400,
 }

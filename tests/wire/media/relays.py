@@ -91,11 +91,11 @@ class RelayProcess:
 class Switch:
     """The switch's end: says what it is told to say, keeps what it hears."""
 
-    def __init__(self, relay: RelayProcess, *, epoch: str = "e1", attaches: bool = True) -> None:
+    def __init__(self, relay: RelayProcess, *, epoch: str = "e1", first_number: int = 1) -> None:
         self.epoch = epoch
         self.heard: list[FromRelay] = []
         self._reader = reader_of_relay()
-        self._last_number = 0
+        self._last_number = first_number - 1
         deadline = time.monotonic() + WAIT_S
         while True:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -108,8 +108,7 @@ class Switch:
                 assert time.monotonic() < deadline, relay.log.read_text()
                 time.sleep(0.01)
         self._socket.setblocking(False)
-        if attaches:
-            self.say(Attach(epoch))
+        self.say(Attach(epoch))
 
     def say(self, *messages: FromSwitch) -> None:
         self._socket.setblocking(True)
@@ -189,6 +188,15 @@ class Switch:
         self.say(Ask((endpoint,)))
         return self.hear(Figures, lambda one: one.endpoint == endpoint)
 
+    def wait_seen(self, endpoint: int, count: int) -> Figures:
+        """Until so many packets of anybody have been looked at on this endpoint's ports."""
+        last = self.figures(endpoint)
+        deadline = time.monotonic() + WAIT_S
+        while _seen(last) < count:
+            assert time.monotonic() < deadline, f"waited for {count} packets: {last}"
+            last = self.figures(endpoint)
+        return last
+
     def counts(self) -> RelayCounts:
         return self.hear(RelayCounts)
 
@@ -201,6 +209,12 @@ class Switch:
 
     def disconnect(self) -> None:
         self._socket.close()
+
+
+def _seen(figures: Figures) -> int:
+    """A packet that was taken and went no further counts in both."""
+    taken = ("not_bridged", "no_address", "played_over")
+    return figures.packets + sum(count for reason, count in figures.dropped.items() if reason not in taken)
 
 
 class Peer:

@@ -64,8 +64,9 @@ class Baresip:
         server: str = "",
         way: str = "udp",
         ca_file: Path | None = None,
+        hears_into: Path | None = None,
     ) -> None:
-        """`way` is a transport, and a 6 for IPv6."""
+        """`way` is a transport, and a 6 for IPv6. What it hears goes into a WAV file in the folder `hears_into`."""
         self.user = user
         self._server = server or town.address
         self._town = town
@@ -83,6 +84,9 @@ class Baresip:
             modules=MODULES,
             control=self._control,
         )
+        if hears_into is not None:
+            hears_into.mkdir()
+            config += f"module sndfile.so\nsnd_path {hears_into}\n"
         if ca_file is not None:
             config += f"sip_cafile {ca_file}\nsip_verify_server yes\n"
         (self._directory / "config").write_text(config, encoding="utf-8")

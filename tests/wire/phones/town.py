@@ -16,7 +16,7 @@ import msgspec
 
 from demo.exchange import HOST, ConfFiles, ExchangeError, LocalExchange, free_port
 from demo.phone import Phone
-from demo.phone_messages import PhoneSettings, Transport
+from demo.phone_messages import PhoneSettings
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError
 
@@ -132,18 +132,9 @@ class Town(LocalExchange):
         *,
         name: str = "",
         password: str = PASSWORD,
-        transport: Transport = Transport.UDP,
-        port: int = 0,
-        claimed_host: str = "",
-        register_for_s: int = 300,
-        insists_on_one_codec: bool = True,
-        instance: str = "",
-        reg_id: int = 0,
-        watches_mailbox: bool = False,
-        publishes: bool = False,
-        requires_100rel: bool = False,
-        session_s: int = 0,
+        **others: Any,
     ) -> PhoneSettings:
+        """`others` are fields of PhoneSettings."""
         name = name or user
         return PhoneSettings(
             name=name,
@@ -151,17 +142,7 @@ class Town(LocalExchange):
             server=self.address,
             log=str(self.directory / f"{name}-{time.monotonic_ns()}.log"),
             password=password,
-            transport=transport,
-            port=port,
-            claimed_host=claimed_host,
-            register_for_s=register_for_s,
-            insists_on_one_codec=insists_on_one_codec,
-            instance=instance,
-            reg_id=reg_id,
-            watches_mailbox=watches_mailbox,
-            publishes=publishes,
-            requires_100rel=requires_100rel,
-            session_s=session_s,
+            **others,
         )
 
     def start_carrier(self, name: str) -> Phone:

@@ -1,0 +1,273 @@
+"""The switch's end of the relay: the ports it was granted, the endpoints in use, and what is to be said.
+
+Pure: messages of the relay come in by `hear`, messages to it wait in `outgoing` until the end of the turn. A port is
+taken from those that the relay has open already, so a call never waits. While the relay is away there are no ports,
+and descriptions cross as they are: two phones that reach each other still talk, which beats no call. When a new relay
+comes, every endpoint is described to it again, with the address at which its peer had been found.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from media.relay.messages import (
+    Aim,
+    Ask,
+    Attach,
+    Bridge,
+    Close,
+    Digit,
+    Figures,
+    Format,
+    FromRelay,
+    FromSwitch,
+    Granted,
+    Hello,
+    Latched,
+    Open,
+    Play,
+    Played,
+    Refused,
+    RelayCounts,
+    Release,
+    Silent,
+    Stop,
+    Watch,
+)
+from switch.sdp.relayed import Hearing
+
+# Endpoints whose last figures have not come yet; a relay that died with them never sends any.
+CLOSING_MAX: Final = 10_000
+LISTENER_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound, here
+
+
+class EndpointUser(Protocol):
+    """Whose endpoint it is: a leg's media."""
+
+    def on_silent(self, for_s: float, now: float) -> None:
+        """Neither end of the bridge has sent anything for so long."""
+
+    def on_digit(self, digit: str, duration_ms: int, now: float) -> None: ...
+
+    def on_played(self, token: int, *, is_whole: bool, now: float) -> None: ...
+
+
+class Endpoint:
+    """One pair of ports of the relay, in use for one medium of one leg.
+
+    `host` is where the relay listens, `port` is the even one. `bridged_to` is the endpoint of the other end, 0 for
+    none.
+    """
+
+    __slots__ = (
+        "aim", "bridged_to", "host", "is_rtp", "label", "number", "port", "relay", "user", "version", "watch_s",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        relay: "Relay",
+        number: int,
+        host: str,
+        port: int,
+        label: str,
+        user: EndpointUser,
+        *,
+        is_rtp: bool,
+    ) -> None:
+        self.relay = relay
+        self.number = number
+        self.host = host
+        self.port = port
+        self.label = label
+        self.user = user
+        self.is_rtp = is_rtp
+        self.aim: Aim | None = None
+        self.version = 0
+        self.bridged_to = 0
+        self.watch_s = 0
+
+    def point_at(self, hearing: Hearing, sources: tuple[str, ...]) -> None:
+        """What the peer's newest description says. Another address: the peer is looked for anew."""
+        before = self.aim
+        place = (hearing.host, hearing.port, hearing.rtcp_port)
+        if before is None or (before.host, before.port, before.rtcp_port) != place:
+            self.version += 1
+        aim = Aim(
+            endpoint=self.number,
+            version=self.version,
+            host=hearing.host,
+            port=hearing.port,
+            rtcp_port=hearing.rtcp_port,
+            sources=sources,
+            formats=tuple(Format(*codec) for codec in hearing.codecs),
+            may_be_silent=hearing.may_be_silent,
+            latched=before.latched if before is not None and before.version == self.version else None,
+        )
+        if aim != before:
+            self.aim = aim
+            self.relay.tell(aim)
+
+    def bridge(self, other: "Endpoint") -> None:
+        if self.bridged_to != other.number or other.bridged_to != self.number:
+            self.bridged_to, other.bridged_to = other.number, self.number
+            self.relay.tell(Bridge(self.number, other.number))
+
+    def watch(self, silence_s: int) -> None:
+        """Say when both ends of this bridge have been silent for so long."""
+        self.watch_s = silence_s
+        self.relay.tell(Watch(self.number, silence_s))
+
+    def play(self, name: str, token: int = 0, *, repeats: int = 1) -> None:
+        self.relay.tell(Play(self.number, name, token, repeats))
+
+    def stop_playing(self) -> None:
+        self.relay.tell(Stop(self.number))
+
+    def close(self) -> None:
+        self.relay.close(self)
+
+
+class Relay:
+    """One per switch. `on_figures(label, figures, now)` hears what the last packets of an endpoint came to."""
+
+    __slots__ = (
+        "_closing", "_epoch", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch", "counts",
+        "endpoints", "figures", "figures_heard", "outgoing", "refused", "unrelayed",
+    )  # fmt: skip
+
+    def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
+        """`epoch` names this life of the switch."""
+        self._epoch = epoch
+        self._on_figures = on_figures
+        self._relay_epoch = ""
+        self._next_number = 1
+        self._is_released = False
+        self._ports: dict[bool, deque[tuple[str, int]]] = {False: deque(), True: deque()}  # by "is IPv6"
+        self._closing: dict[int, str] = {}
+        self.endpoints: dict[int, Endpoint] = {}
+        self.figures: dict[int, Figures] = {}  # as they were last asked for
+        self.figures_heard = 0
+        self.outgoing: list[FromSwitch] = []
+        self.counts = RelayCounts()
+        self.refused = 0
+        self.unrelayed = 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a relay is connected that has said who it is."""
+        return bool(self._relay_epoch)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether last figures are still to come."""
+        return bool(self._closing)
+
+    @property
+    def ports_granted(self) -> int:
+        return sum(len(ports) for ports in self._ports.values())
+
+    def open(self, user: EndpointUser, label: str, *, is_ipv6: bool, is_rtp: bool) -> Endpoint | None:
+        """An endpoint at once, None while the relay has no port to give."""
+        ports = self._ports[is_ipv6]
+        if not ports:
+            self.unrelayed += 1
+            return None
+        host, port = ports.popleft()
+        endpoint = Endpoint(self, self._next_number, host, port, label, user, is_rtp=is_rtp)
+        self._next_number += 1
+        self.endpoints[endpoint.number] = endpoint
+        self.tell(Open(endpoint.number, host, port, label, is_rtp))
+        return endpoint
+
+    def close(self, endpoint: Endpoint) -> None:
+        if self.endpoints.pop(endpoint.number, None) is None:
+            return
+        self.figures.pop(endpoint.number, None)
+        if self.is_here:
+            self._closing[endpoint.number] = endpoint.label
+            if len(self._closing) > CLOSING_MAX:
+                del self._closing[next(iter(self._closing))]
+        self.tell(Close(endpoint.number))
+
+    def ask(self) -> None:
+        """For the figures of every endpoint; they come into `figures`."""
+        self.tell(Ask())
+
+    def release(self) -> None:
+        """The calls of the switch before this one have been ended: their endpoints may go."""
+        self._is_released = True
+        self.tell(Release())
+
+    def tell(self, message: FromSwitch) -> None:
+        if self.is_here:
+            self.outgoing.append(message)
+
+    def lost(self) -> None:
+        """The relay is away: what was granted is not ours any more."""
+        self._relay_epoch = ""
+        self.outgoing.clear()
+        for ports in self._ports.values():
+            ports.clear()
+
+    def hear(self, message: FromRelay, now: float) -> None:
+        match message:
+            case Hello(epoch=epoch):
+                self._greet(epoch)
+            case Granted(host=host, ports=ports):
+                self._ports[":" in host].extend((host, port) for port in ports)
+            case Refused(endpoint=number):
+                self.refused += 1
+            case Latched(endpoint=number, host=host, port=port, rtcp_port=rtcp_port):
+                endpoint = self.endpoints.get(number)
+                if endpoint is not None and endpoint.aim is not None:
+                    endpoint.aim.latched = (host, port, rtcp_port)
+            case Silent() | Digit() | Played():
+                endpoint = self.endpoints.get(message.endpoint)
+                if endpoint is not None:
+                    _tell_user(endpoint.user, message, now)
+            case Figures(endpoint=number):
+                self._take_figures(number, message, now)
+            case RelayCounts():
+                self.counts = message
+
+    def _take_figures(self, number: int, figures: Figures, now: float) -> None:
+        if not figures.is_closed:
+            self.figures_heard += 1
+            if number in self.endpoints:
+                self.figures[number] = figures
+            return
+        label = self._closing.pop(number, "")
+        if label:
+            self._on_figures(label, figures, now)
+
+    def _greet(self, epoch: str) -> None:
+        """A relay is there. A new one knows nothing; one that has lived on lacks what was not said meanwhile."""
+        self._relay_epoch = epoch
+        self._closing.clear()
+        self.outgoing.append(Attach(self._epoch))
+        if self._is_released:
+            self.outgoing.append(Release())
+        for endpoint in self.endpoints.values():
+            self._describe(endpoint)
+        for endpoint in self.endpoints.values():
+            if endpoint.bridged_to > endpoint.number or endpoint.bridged_to not in self.endpoints:
+                self.outgoing.append(Bridge(endpoint.number, endpoint.bridged_to))
+
+    def _describe(self, endpoint: Endpoint) -> None:
+        self.outgoing.append(
+            Open(endpoint.number, endpoint.host, endpoint.port, endpoint.label, endpoint.is_rtp)
+        )
+        if endpoint.aim is not None:
+            self.outgoing.append(endpoint.aim)
+        if endpoint.watch_s:
+            self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
+
+
+def _tell_user(user: EndpointUser, message: Silent | Digit | Played, now: float) -> None:
+    match message:
+        case Silent(for_s=for_s):
+            user.on_silent(for_s, now)
+        case Digit(digit=digit, duration_ms=duration_ms):
+            user.on_digit(digit, duration_ms, now)
+        case Played(token=token, is_whole=is_whole):
+            user.on_played(token, is_whole=is_whole, now=now)

@@ -1,0 +1,109 @@
+"""What phones hear of each other through the relay, by the frequency of their tones.
+
+Each phone believes that it hears at an address that is somebody else's, as phones behind NAT do: only the relay, which
+answers to where a phone's packets come from, can bring them together.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from demo.phone import Phone
+from demo.phone_messages import CallState, MediaState
+from tests.sound import loudest_tone, read_growing_recording, read_recording
+from tests.wire.phones.baresip import Baresip
+from tests.wire.phones.calling import hang_up, hold, received, resume, talk
+from tests.wire.phones.town import Town
+
+Registered = Callable[..., Phone]
+TONES = (440, 700, 1100, 1500)
+# From 192.0.2.0/24 (RFC 5737), where nobody is.
+NOWHERE = "192.0.2.77"
+# The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
+TAIL_S = 1.5
+
+
+def hears(recording: Path, hz: int) -> None:
+    """What a phone in a call has written last is that tone."""
+    assert_tone(*read_growing_recording(recording), hz)
+
+
+def assert_tone(samples: list[int], rate: int, hz: int) -> None:
+    """The last whole second is that tone, and hardly anything else."""
+    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
+    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
+    found, share = loudest_tone(second, rate, TONES)
+    assert found == hz
+    assert share > 0.9
+
+
+@pytest.fixture
+def nat_pair(town: Town, registered: Registered, tmp_path: Path) -> tuple[Phone, Phone, Path, Path]:
+    """Alice (700 Hz) and Bob (1100 Hz), each wrong about where it hears; and their recordings."""
+    ears = tmp_path / "alice.wav", tmp_path / "bob.wav"
+    alice, bob = (
+        registered(user, tone_hz=hz, recording=str(ear), claimed_media_host=NOWHERE)
+        for user, hz, ear in (("alice", 700, ears[0]), ("bob", 1100, ears[1]))
+    )
+    return alice, bob, *ears
+
+
+def test_two_phones_behind_nat_hear_each_other(
+    town: Town, nat_pair: tuple[Phone, Phone, Path, Path]
+) -> None:
+    alice, bob, alice_hears, bob_hears = nat_pair
+    mark = bob.mark()
+    call = alice.dial(town.uri("01632960002"))
+    theirs = bob.expect_call(after=mark)
+    theirs.answer()
+    theirs.wait_for(CallState.CONFIRMED)
+    call.wait_for_media(MediaState.ACTIVE)
+    talk(4.0)
+    hears(alice_hears, 1100)
+    hears(bob_hears, 700)
+    [invite] = received(bob, "INVITE")[:1]
+    assert NOWHERE not in invite.text
+    hang_up(call, theirs)
+
+
+def test_they_hear_each_other_again_after_a_hold(
+    town: Town, nat_pair: tuple[Phone, Phone, Path, Path]
+) -> None:
+    alice, bob, alice_hears, bob_hears = nat_pair
+    mark = bob.mark()
+    call = alice.dial(town.uri("01632960002"))
+    theirs = bob.expect_call(after=mark)
+    theirs.answer()
+    theirs.wait_for(CallState.CONFIRMED)
+    call.wait_for_media(MediaState.ACTIVE)
+    hold(call, theirs)
+    resume(call, theirs)
+    talk(4.0)
+    hears(alice_hears, 1100)
+    hears(bob_hears, 700)
+    hang_up(call, theirs)
+
+
+@pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed")
+def test_baresip_and_a_phone_behind_nat_hear_each_other(
+    town: Town, registered: Registered, tmp_path: Path
+) -> None:
+    carol = Baresip(town, "carol", hears_into=tmp_path / "carol")
+    try:
+        carol.start()
+        ear = tmp_path / "bob.wav"
+        bob = registered("bob", tone_hz=1100, recording=str(ear), claimed_media_host=NOWHERE)
+        mark = bob.mark()
+        carol.dial("01632960002")
+        theirs = bob.expect_call(after=mark)
+        theirs.answer()
+        carol.wait_for("CALL_ESTABLISHED")
+        talk(4.0)
+        hears(ear, 440)
+        carol.hang_up()
+        theirs.wait_ended()
+    finally:
+        carol.stop()
+    assert_tone(*read_recording(next((tmp_path / "carol").glob("*dec.wav"))), 1100)
