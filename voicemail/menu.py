@@ -46,6 +46,7 @@ from voicemail.actions import (
     pause,
     prompt,
 )
+from voicemail.choices import DRAFT_LINES, main_lines, message_lines, setting_lines, spoken
 from voicemail.deposit import BEEP, STANDARD_GREETING
 from voicemail.mailbox import Message, in_order, pin_problem
 from voicemail.mailbox import State as MessageState
@@ -300,14 +301,11 @@ class Menu:
     def _choices(self) -> tuple[Clip, ...]:
         match self.state:
             case State.MAIN:
-                listen = ("to-listen", "press-1") if self._messages else ()
-                return _line(*listen, "to-change-settings", "press-2", "to-end", "press-hash")
+                return spoken(main_lines(has_messages=bool(self._messages)))
             case State.PLAYING | State.MESSAGE:
                 return self._message_choices()
             case State.DRAFT:
-                return _line(
-                    "to-keep-recording", "press-1", "to-record-again", "press-2", "to-return", "press-star"
-                )
+                return spoken(DRAFT_LINES)
             case _:
                 return self._setting_choices()
 
@@ -339,12 +337,7 @@ class Menu:
 
     def _message_choices(self) -> tuple[Clip, ...]:
         is_deleted = self._message.id in self._deleted
-        names = ["to-listen-again", "press-1", "to-save", "press-2"]
-        names += ["to-restore" if is_deleted else "to-delete", "press-3", "to-hear-details", "press-4"]
-        if self._can_call_back:
-            names += ["to-call-back", "press-5"]
-        names += ["to-skip", "press-6", "to-go-back", "press-7", "to-return", "press-star"]
-        return _line(*names)
+        return spoken(message_lines(is_deleted=is_deleted, can_call_back=self._can_call_back))
 
     def _play_again(self) -> Actions:
         self.state = State.PLAYING
@@ -404,13 +397,12 @@ class Menu:
         return [Say((*lead, *self._setting_choices()))]
 
     def _setting_choices(self) -> tuple[Clip, ...]:
-        mailbox = self._mailbox
-        assert mailbox is not None, "settings are reached only with an open mailbox"
-        notification = "off" if mailbox.settings.is_notified else "on"
-        names = ["to-record-greeting", "press-1", "to-hear-greeting", "press-2"]
-        names += ["to-use-standard-greeting", "press-3", "to-change-pin", "press-4"]
-        names += [f"to-switch-notification-{notification}", "press-5", "to-return", "press-star"]
-        return _line(*names)
+        return spoken(setting_lines(is_notified=self._opened.settings.is_notified))
+
+    @property
+    def _opened(self) -> Opened:
+        assert self._mailbox is not None, "settings are reached only with an open mailbox"
+        return self._mailbox
 
     def _open_settings(self) -> Actions:
         return self._settings()
@@ -421,13 +413,11 @@ class Menu:
         return [action]
 
     def _change(self, **fields: object) -> None:
-        mailbox = self._mailbox
-        assert mailbox is not None
+        mailbox = self._opened
         self._mailbox = mailbox._replace(settings=msgspec.structs.replace(mailbox.settings, **fields))
 
     def _hear_greeting(self) -> Actions:
-        mailbox = self._mailbox
-        assert mailbox is not None
+        mailbox = self._opened
         if not mailbox.settings.has_own_greeting:
             return self._settings(prompt("greeting-is-standard"), prompt(STANDARD_GREETING))
         return self._settings(
@@ -468,8 +458,7 @@ class Menu:
         return [Say((prompt("enter-new-pin"),))]
 
     def _new_pin_entered(self, entry: str) -> Actions:
-        mailbox = self._mailbox
-        assert mailbox is not None
+        mailbox = self._opened
         problem = pin_problem(entry, mailbox.settings.numbers)
         if problem:
             return self._settings(prompt("pin-length-wrong" if problem == "length" else "pin-too-simple"))
@@ -484,8 +473,7 @@ class Menu:
         return self._ask_store(SetPin(new_pin), lambda: self._settings(prompt("pin-changed")))
 
     def _switch_notification(self) -> Actions:
-        mailbox = self._mailbox
-        assert mailbox is not None
+        mailbox = self._opened
         if not mailbox.settings.email:
             return self._settings(prompt("notification-impossible"))
         is_on = not mailbox.settings.is_notified
@@ -511,10 +499,6 @@ class Menu:
                 break
             actions = [*actions, *self.digit(digit)]
         return actions
-
-
-def _line(*names: str) -> tuple[Clip, ...]:
-    return tuple(map(prompt, names))
 
 
 _ASKS: Final = {

@@ -130,7 +130,7 @@ class Publisher:
         return Request("PUBLISH", uri, headers, summary(uri, counts))
 
     def answered(self, told: _Told, status: int, now: float) -> None:
-        if self._unanswered.pop(told.user, None) is None:
+        if not self._take(told):
             return
         if status >= 500:
             self._counts.lamp("refused")
@@ -143,9 +143,16 @@ class Publisher:
         self._tell(now)
 
     def unanswered(self, told: _Told, now: float) -> None:
-        if self._unanswered.pop(told.user, None) is not None:
+        if self._take(told):
             self._counts.lamp("unanswered")
             self._went_away(told.user)
+
+    def _take(self, told: _Told) -> bool:
+        """False for one that was given up: its late answer says nothing of the one that followed it."""
+        if self._unanswered.get(told.user) is not told:
+            return False
+        del self._unanswered[told.user]
+        return True
 
     def _went_away(self, user: str) -> None:
         self.is_away = True

@@ -31,6 +31,7 @@ from voicemail.actions import (
     UseStandardGreeting,
     Wait,
 )
+from voicemail.choices import DRAFT_LINES, main_lines, message_lines, setting_lines
 from voicemail.mailbox import Message, Settings, hash_pin
 from voicemail.mailbox import State as MessageState
 from voicemail.menu import KEYS, Menu, State
@@ -380,3 +381,15 @@ def test_a_menu_that_is_fed_anything_stays_in_its_table_and_ends(events: list[st
         has_ended = has_ended or HangUp() in menu.said()
     assert has_ended
     assert menu.state is State.ENDED
+
+
+def test_every_key_that_is_spoken_is_taken_and_every_key_but_the_end_is_spoken() -> None:
+    spoken = {
+        State.MAIN: main_lines(has_messages=True),
+        State.MESSAGE: message_lines(is_deleted=False, can_call_back=True),
+        State.SETTINGS: setting_lines(is_notified=True),
+        State.DRAFT: DRAFT_LINES,
+    }
+    for state, lines in spoken.items():
+        unspoken = {"*"} if state is State.MAIN else {"#"}
+        assert {key for _, key in lines} == set(KEYS[state]) - unspoken, state

@@ -121,6 +121,7 @@ class Caller:
         from_: str = '"Ann Other" <sip:01632960111@example.org>',
         to: str = "<sip:01632960222@example.org>",
         headers: tuple[str, ...] = (),
+        listens: bool = True,
     ) -> None:
         Caller._number += 1
         self.switch = switch
@@ -139,7 +140,7 @@ class Caller:
         self._sequence = 100
         self._timestamp = 5000
         self._ears: threading.Thread | None = None
-        self._is_listening = True
+        self._is_listening = listens
 
     def invite(self) -> None:
         codec = self.codec
@@ -163,7 +164,7 @@ class Caller:
             media = re.search(r"m=audio (\d+)", text)
             assert media is not None, text
             self._peer = (HOST, int(media[1]))
-            if self._ears is None:
+            if self._ears is None and self._is_listening:
                 self._ears = threading.Thread(target=self._listen, daemon=True)
                 self._ears.start()
         if status >= 200:
@@ -189,6 +190,11 @@ class Caller:
             due += 0.02
             time.sleep(max(due - time.monotonic(), 0))
 
+    def packet(self, pcm: bytes) -> None:
+        """20 ms, now."""
+        self._packet(self.codec.payload_type, self._encoder.encode(pcm))
+        self._timestamp += self.codec.ticks_per_frame
+
     def press(self, keys: str) -> None:
         for key in keys:
             packets = event_packets(key, duration_ms=100, clock_rate=self.codec.clock_rate)
@@ -197,6 +203,9 @@ class Caller:
                 time.sleep(0.02)
             self._timestamp += self.codec.clock_rate // 5
             time.sleep(0.05)
+
+    def press_by_info(self, key: str) -> None:
+        self._send("INFO", key, ("Content-Type: application/dtmf",))
 
     def hang_up(self) -> None:
         self._send("BYE", "", ())

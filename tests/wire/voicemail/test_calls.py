@@ -141,7 +141,7 @@ def test_from_elsewhere_number_and_pin_open_the_mailbox_and_five_wrong_ones_shut
 def test_keys_by_info_are_keys(voicemail: VoicemailServer) -> None:
     with calling(voicemail.switch, "retrieve.alice@") as owner:
         owner.dial()
-        owner._send("INFO", "Signal=#\r\nDuration=160\r\n", ("Content-Type: application/dtmf-relay",))
+        owner.press_by_info("#")
         owner.wait_ended()
 
 
