@@ -149,6 +149,12 @@ def test_a_crash_at_any_step_leaves_a_whole_message_or_none(
             raise Crash
         write(path, data)
 
+    def crash_at_part(path: Path, target: Path) -> Path:
+        if path.suffix == ".part":
+            raise Crash
+        return rename(path, target)
+
+    rename = Path.rename
     write = recording_file.write_whole
     clock.now_ms += 1000
     try:
@@ -158,7 +164,7 @@ def test_a_crash_at_any_step_leaves_a_whole_message_or_none(
         if step in ("after begin", "after sound"):
             raise Crash
         if step == "rename wav":
-            monkeypatch.setattr(Path, "rename", crash)
+            monkeypatch.setattr(Path, "rename", crash_at_part)
         elif step == "json":
             monkeypatch.setattr("voicemail.store.write_whole", crash_at_json)
         elif step == "json renamed":

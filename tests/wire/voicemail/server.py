@@ -30,8 +30,9 @@ class VoicemailServer:
         self.conf = folder / "conf"
         self.data.mkdir(exist_ok=True)
         self.conf.mkdir()
+        metrics = "" if "metrics" in settings else 'metrics = ""'
         (self.conf / "offhook.toml").write_text(
-            f'[voicemail]\nsip = "{HOST}:{self.port}"\nmetrics = ""\n{settings}\n'
+            f'[voicemail]\nsip = "{HOST}:{self.port}"\n{metrics}\n{settings}\n'
         )
         self.switch = SwitchSocket((HOST, self.port))
         self._switches = ["--switch", self.switch.address]

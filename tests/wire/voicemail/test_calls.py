@@ -2,6 +2,7 @@
 
 import socket
 import time
+import urllib.request
 from collections.abc import Callable
 
 import pytest
@@ -244,3 +245,30 @@ def test_the_process_keeps_what_is_being_said_when_it_is_told_to_stop(voicemail:
     (message,) = voicemail.store.messages("alice")
     assert message.duration_ms >= 2900
     voicemail.assert_at_rest()
+
+
+def test_metrics_are_served_and_count_what_happened(make_voicemail: Callable[..., VoicemailServer]) -> None:
+    port = free_tcp_port()
+    server = make_voicemail(settings=f'metrics = "{HOST}:{port}"')
+    server.start()
+    with calling(server.switch, "retrieve.alice@") as owner:
+        owner.dial()
+        owner.hang_up()
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=5) as page:
+        text = page.read().decode()
+    assert 'offhook_voicemail_calls_total{kind="retrieval"} 1.0' in text
+    for name in (
+        "messages",
+        "mail_queue",
+        "lamp_deliveries",
+        "pins",
+        "deposits",
+        "tick_lateness_seconds_bucket",
+    ):
+        assert f"offhook_voicemail_{name}" in text, name
+
+
+def free_tcp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
