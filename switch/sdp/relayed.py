@@ -19,6 +19,7 @@ from switch.sip.host import canonical_ip
 # Media of one description that are forwarded; the next are switched off. A phone has sound, picture and a document.
 RELAYED_MEDIA_MAX: Final = 4
 UDPTL: Final = "udptl"
+ICE: Final = "ice-ufrag"
 
 # Of the path between two ends, which the relay is not: RFC 8839 5, RFC 8840, RFC 3605, RFC 9143.
 _OF_THE_PATH: Final = frozenset(
@@ -66,16 +67,22 @@ def hearings(session: SessionDescription) -> list[Hearing | None]:
     """One for each medium in order; None for what is no relay's business (TCP, what is beyond the limit)."""
     found: list[Hearing | None] = []
     for number, medium in enumerate(session.media):
-        is_ours = number < RELAYED_MEDIA_MAX and is_relayed(medium)
+        is_ours = number < RELAYED_MEDIA_MAX and is_relayed(session, medium)
         found.append(_hearing(session, medium) if is_ours else None)
     return found
 
 
-def is_relayed(medium: MediaDescription) -> bool:
-    """RTP of every profile, plain or secured, and UDPTL: what is sent in datagrams to one port."""
+def is_relayed(session: SessionDescription, medium: MediaDescription) -> bool:
+    """RTP of every profile, plain or secured, and UDPTL: what is sent in datagrams to one port.
+
+    Not what a browser offers: it agrees on keys only with who answers its connectivity checks (RFC 8826), so without
+    its candidates it hears nobody.
+    """
     protocol = medium.protocol
     if protocol.lower() == UDPTL:
         return True
+    if protocol.startswith("UDP/TLS/") and (medium.attribute(ICE) or session.attribute(ICE)) is not None:
+        return False
     return medium.is_rtp and not protocol.startswith("TCP/") and medium.port_count in (None, 1)
 
 

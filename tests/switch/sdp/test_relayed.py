@@ -81,6 +81,16 @@ def test_keys_of_srtp_and_fax_parameters_cross() -> None:
     assert (sound.is_rtp, sound.may_be_silent, fax.is_rtp, fax.may_be_silent) == (True, False, False, True)
 
 
+@pytest.mark.parametrize(("where", "is_ours"), [("medium", False), ("session", False), ("nowhere", True)])
+def test_a_browser_is_left_to_find_its_own_path(where: str, is_ours: bool) -> None:
+    ufrag = "a=ice-ufrag:abcd\r\n"
+    body = sdp(
+        f"c=IN IP4 10.0.0.2\r\nt=0 0\r\n{ufrag if where == 'session' else ''}"
+        f"m=audio 4000 UDP/TLS/RTP/SAVPF 8\r\n{ufrag if where == 'medium' else ''}"
+    )
+    assert (hearings(parse_sdp(body))[0] is not None) is is_ours
+
+
 def test_a_medium_over_tcp_keeps_its_own_address() -> None:
     body = sdp(f"c=IN IP4 10.0.0.2\r\nt=0 0\r\n{SOUND}m=message 2855 TCP/MSRP *\r\n")
     assert hearings(parse_sdp(body))[1] is None
