@@ -13,10 +13,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import media
 import offhook
 import provisioning
 import rating
 import switch
+import voicemail
 from offhook.commands.bans import seconds_of
 from offhook.commands.options import whole_number
 from offhook.exit_codes import CommandError
@@ -41,7 +43,7 @@ from switch.sip.parser import parse_message
 from switch.sip.uri import parse_uri
 
 ROOT = Path(switch.__file__).parents[1]
-PACKAGES = (offhook, provisioning, rating, switch)
+PACKAGES = (media, offhook, provisioning, rating, switch, voicemail)
 SOURCES = sorted(file for package in PACKAGES for file in Path(package.__file__).parent.rglob("*.py"))
 
 # Arithmetic is no text. Everything else, by file and function, with what it is given.
@@ -58,6 +60,10 @@ ALLOWED = {
     ("provisioning/line_addresses.py", "parse_line_address"): "matched [0-9]{1,5}",
     ("provisioning/number_ranges.py", "parse_range"): "numbers as parse_number made them, + and ASCII digits",
     ("rating/calendar.py", "_parse"): "matched by a pattern of ASCII digits",
+    ("media/relay/port_pool.py", "_is_port"): "asked for ASCII digits, five at most",
+    ("media/relay/port_pool.py", "ports_of"): "asked for ASCII digits, five at most",
+    ("media/rtcp.py", "parse_reports"): "four octets of a packet",
+    ("media/rtp.py", "payload_start"): "two octets of a packet",
     ("rating/journal/damage.py", "damaged_page"): "a page number in SQLite's words",
     ("rating/journal/lock.py", "_holders_switch"): "bytes, whose isdigit() is ASCII's; our own file",
     ("rating/money.py", "parse_pounds"): "matched by a pattern of ASCII digits",
@@ -107,6 +113,12 @@ ALLOWED = {
     ("switch/trunk_metrics.py", "trunk_metrics"): "a bool",
     ("switch/trunks/registration.py", "_retry_after"): "read by _seconds",
     ("switch/trunks/registration.py", "_seconds"): "asked for ASCII digits, ten at most",
+    ("voicemail/clips.py", "_without_files"): "a pause of our own tables",
+    ("voicemail/mail_queue.py", "retry_after_s"): "a number",
+    ("voicemail/mailbox.py", "pin_problem"): "matched by a pattern of ASCII digits",
+    ("voicemail/metrics.py", "collect"): "a bool",
+    ("voicemail/rtp_port.py", "__init__"): "a port, as the socket says it",
+    ("voicemail/target.py", "_number"): "matched by a pattern of ASCII digits",
 }
 
 
