@@ -34,11 +34,12 @@ class ExchangeError(Exception):
 
 class ConfFiles(msgspec.Struct, frozen=True):
     """What goes into conf/. `listen` is added to [listen], below UDP and TCP on `hosts`, `main` to offhook.toml below
-    that; the rest are whole files."""
+    that, `voicemail` to [voicemail]; the rest are whole files."""
 
     tariff_name: str
     tariff_csv: str
     main: str = ""
+    voicemail: str = ""
     listen: str = ""
     hosts: tuple[str, ...] = (HOST,)
     trunks: str = ""
@@ -187,7 +188,7 @@ def _write_conf(directory: Path, conf: ConfFiles, *, port: int, metrics_port: in
         hosts = ", ".join(f'"{host.strip("[]")}"' for host in conf.hosts)
         listen += f"\n[media]\nlisten = [{hosts}]\n"
     if "[voicemail]" not in conf.main:
-        listen += f'\n[voicemail]\nsip = "{HOST}:{free_port()}"\nmetrics = ""\n'
+        listen += f'\n[voicemail]\nsip = "{HOST}:{free_port()}"\nmetrics = ""\n{conf.voicemail}'
     tariff = f'[tariffs.{conf.tariff_name}]\nvat = "inc_vat"\n'
     files = {
         "offhook.toml": f"[listen]\n{listen}\n{conf.main}\n{tariff}",

@@ -39,6 +39,8 @@ no_answer_timeout_s = 5
 reaction_timeout_s = 2
 session_expires_s = 90
 """
+# Refusals by their code at once; in words they take half a minute (test_diverts.py has those).
+SILENT_REFUSALS = "announcements_max = 0\n"
 TRUNKS = """
 [trunk.carrier_a]
 addresses = ["127.0.0.1:{a}"]
@@ -99,6 +101,7 @@ class Town(LocalExchange):
             tariff_csv=TARIFF_CSV,
             main=MAIN + main,
             listen=listen,
+            voicemail=SILENT_REFUSALS,
             hosts=hosts,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
