@@ -14,7 +14,8 @@ import uvloop
 from provisioning.logs import configure_logs
 from rating.journal.link import JournalRefusedError
 from switch.config import ConfProblems, load_conf
-from switch.process import SwitchPaths, SwitchProcess
+from switch.paths import SwitchPaths
+from switch.process import SwitchProcess
 
 EXIT_INVALID = 2
 EXIT_UNREACHABLE = 3

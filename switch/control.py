@@ -23,6 +23,7 @@ from switch.door.sources import read_ban_address
 from switch.relay.view import Stream, streams
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
+from switch.status import status_of
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -187,14 +188,7 @@ class Control:
         return streams(relay)
 
     def _status(self, request: ControlRequest) -> dict[str, object]:
-        process = self._process
-        return {
-            **process.status(),
-            "records_quarantined": process.books_state.quarantined,
-            "logins": dict(process.exchange.counts.logins),
-            "bans": process.exchange.door.bans.count,
-            "quirks": {name: count for name, count in process.exchange.sip_counts.quirks.items() if count},
-        }
+        return status_of(self._process)
 
     def _calls(self, request: ControlRequest) -> list[LiveCall]:
         now = self._process.now()

@@ -31,16 +31,16 @@ from provisioning.books.messages import (
 from provisioning.model import Snapshot
 from rating.journal.link import JournalLink
 from rating.journal.replay import read_journal
-from switch.calls.switchboard import Put, WallClock
+from switch.calls.switchboard import WallClock
 from switch.config import Conf, ConfProblems, conf_fingerprint, load_conf, settings_needing_restart
 from switch.control import Control
 from switch.edge.messages import EdgeCounts
-from switch.edge_view import edge_status
 from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
+from switch.journal_desk import JournalDesk
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
-from switch.relay.view import relay_state
+from switch.paths import SwitchPaths
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
@@ -49,8 +49,6 @@ from switch.transport.relay_link import RelayLink
 from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
 from switch.trunks.locate import Located, Wanted
-from switch.trunks.view import trunk_views
-from switch.voicemail_metrics import voicemail_status
 
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
@@ -67,27 +65,6 @@ KEEP_SHIPPED_BATCHES = 50_000  # shipped batches kept in the journal for re-ship
 log = structlog.get_logger("switch")
 
 
-class SwitchPaths(msgspec.Struct, frozen=True):
-    """Where this switch keeps and finds things."""
-
-    data: Path
-    conf: Path
-    edge_socket: Path | None
-    relay_socket: Path | None = None
-
-    @property
-    def journal(self) -> Path:
-        return self.data / "journal" / "journal.db"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.data / "journal" / "checkpoint"
-
-    @property
-    def control(self) -> Path:
-        return self.data / "control.sock"
-
-
 class BooksState(msgspec.Struct):
     """What the books process last said."""
 
@@ -96,32 +73,6 @@ class BooksState(msgspec.Struct):
     shipped_batch: int = 0
     records_shipped: int = 0
     quarantined: int = 0
-
-
-class JournalDesk:
-    """The journal as calls see it: failed from a lost answer or a failed commit until one succeeds."""
-
-    __slots__ = ("_is_failing", "_link")
-
-    def __init__(self, link: JournalLink) -> None:
-        self._link = link
-        self._is_failing = False
-
-    @property
-    def is_failed(self) -> bool:
-        return self._is_failing or self._link.is_failed
-
-    def append(self, puts: list[Put], outbox: list[bytes], *, is_urgent: bool) -> int:
-        return self._link.append(puts, outbox, is_urgent=is_urgent)
-
-    def answer_lost(self) -> None:
-        self._is_failing = True
-
-    def failed(self) -> None:
-        self._is_failing = True
-
-    def committed(self) -> None:
-        self._is_failing = False
 
 
 class SwitchProcess:
@@ -178,6 +129,17 @@ class SwitchProcess:
     @property
     def unshipped_batches(self) -> int:
         return max(0, self.journal.last_batch - self.books_state.shipped_batch)
+
+    @property
+    def is_journal_failing(self) -> bool:
+        return self._desk.is_failed
+
+    @property
+    def edge_state(self) -> str:
+        """ "none", "connected" or "away"."""
+        if self._edge is None:
+            return "none"
+        return "connected" if self._edge.is_connected else "away"
 
     @property
     def edge_counts(self) -> EdgeCounts:
@@ -519,34 +481,6 @@ class SwitchProcess:
         deadline = self.now() + FIGURES_WAIT_S
         while relay.figures_heard < wanted and self.now() < deadline:
             await asyncio.sleep(FIGURES_POLL_S)
-
-    def status(self) -> dict[str, object]:
-        """What `offhook status` prints."""
-        exchange = self.exchange
-        board = exchange.board
-        return {
-            "ready": self.not_ready_reason() or "yes",
-            "udp": [host_port(listener.host, listener.port) for listener in self.udp_listeners],
-            "domain": board.domain,
-            "lines": len(exchange.books.lines),
-            "accounts": len(exchange.books.accounts),
-            "registrations": exchange.bindings.count,
-            "subscriptions": len(exchange.events.notifier.subscriptions),
-            "live_calls": len(board.calls),
-            "reservations": exchange.engine.reservations_count,
-            "transactions": exchange.stack.transactions_count,
-            "journal": "failing" if self._desk.is_failed else "ok",
-            "journal_epoch": self.journal.epoch,
-            "unshipped_batches": self.unshipped_batches,
-            "database": "up" if self.books_state.is_up else f"down: {self.books_state.reason}",
-            "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
-            **edge_status(self.edge_counts),
-            "relay": relay_state(exchange.relay),
-            **voicemail_status(exchange),
-            "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
-            "recovered_calls": exchange.counts.recovered_calls,
-            "bugs": exchange.counts.bugs,
-        }
 
     # Stopping
 

@@ -30,6 +30,7 @@ class StillJournal:
     pending_frames = 3
     commit_latency_s = 0.004
     is_ready = True
+    epoch = "e1"
 
 
 class Running:
@@ -57,8 +58,11 @@ class Running:
     def turn(self, step: Callable[[float], object]) -> None:
         step(self.now())
 
-    def status(self) -> dict[str, object]:
-        return {"ready": "yes"}
+    is_journal_failing = False
+    edge_state = "connected"
+
+    def not_ready_reason(self) -> str:
+        return ""
 
     async def reload(self) -> dict[str, object]:
         return {"loaded": True}

@@ -1,0 +1,26 @@
+"""Where a switch keeps and finds things."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class SwitchPaths(msgspec.Struct, frozen=True):
+    """Where this switch keeps and finds things."""
+
+    data: Path
+    conf: Path
+    edge_socket: Path | None
+    relay_socket: Path | None = None
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal" / "journal.db"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.data / "journal" / "checkpoint"
+
+    @property
+    def control(self) -> Path:
+        return self.data / "control.sock"
