@@ -58,6 +58,12 @@ metrics = "{HOST}:{self.metrics_port}"
 [calls]
 no_answer_timeout_s = {self.no_answer_timeout_s}
 
+[media]
+relay = false  # the scenarios look at bodies, and say themselves where sound goes
+
+[voicemail]
+sip = ""
+
 [prepaid]
 reserve_ahead_s = {self.reserve_ahead_s}
 renew_before_s = {self.renew_before_s}
