@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from media.wav import WavProblem
+from switch.calls.voicemail import PRODUCT
 from switch.conf_values import Address
 from switch.conf_voicemail import Voicemail
 from switch.sip.counts import SipCounts
@@ -204,7 +205,7 @@ class VoicemailProcess:
         tokens = Tokens(os.urandom)
         host, port = self._listener.host, self._listener.port
         own = host_port(host, port)
-        product = f"Offhook-Voicemail ({tokens.tag()})"  # this life of it
+        product = f"{PRODUCT} ({tokens.tag()})"  # this life of it
         self.publisher = Publisher(
             Flow(UDP, self._told.host, self._told.port, host, port),
             own_host=own,

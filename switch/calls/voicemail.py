@@ -42,6 +42,8 @@ PROBE_S: Final = 1.5
 PROBES_UNANSWERED_MAX: Final = 2
 # No announcement is longer: then the bare refusal goes out.
 ANNOUNCEMENT_S_MAX: Final = 60.0
+# How our voicemail server names itself; in brackets after it, which life of it that is. Others' names say nothing.
+PRODUCT: Final = "Offhook-Voicemail"
 # Announcements that begin in a second. Refusing costs a bare answer, announcing a call leg: whoever redials by machine
 # must not make it the rule. Ten people a second who dial a wrong number are a large exchange.
 ANNOUNCEMENTS_PER_SECOND: Final = 10.0
@@ -95,6 +97,7 @@ class VoicemailServer:
         "is_there",
         "lost",
         "on_doubt",
+        "restarts",
         "silent_calls",
     )
 
@@ -114,6 +117,7 @@ class VoicemailServer:
         self.announcements_refused: Counter[str] = Counter()  # by limit
         self.diverted: Counter[str] = Counter()  # calls sent to voicemail, by condition
         self.lost = 0  # times that it fell silent
+        self.restarts = 0  # times that another life of it answered
         self.silent_calls = 0  # calls that it did not react to
         self.flow: Flow | None = None
         self.is_there = False
@@ -161,9 +165,10 @@ class VoicemailServer:
 
     def heard(self, life: str, now: float) -> None:
         """It said something, whatever that was. `life` is its Server or User-Agent, "" where there is none."""
-        if life and life != self._life:
+        if life != self._life and life.startswith(PRODUCT):
             before, self._life = self._life, life
             if before:
+                self.restarts += 1
                 log.warning("voicemail_restarted", address=self._host_port())
                 self.on_doubt(self._heard_at, now)
         self._unanswered = 0

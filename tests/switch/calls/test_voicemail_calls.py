@@ -34,6 +34,7 @@ def test_another_life_of_it_ends_its_calls_and_they_are_charged_until_it_was_las
     deposit.speak(100)
     deposit.voicemail.die()
     deposit.house.run(3)
+    assert deposit.house.exchange.voicemail.restarts == 1
     assert deposit.alice.requests_of("BYE")
     caller = deposit.house.journal.cdrs()[0]
     assert (caller.outcome, caller.ended_by) == ("answered", "exchange")
@@ -86,6 +87,19 @@ def test_words_that_break_off_are_followed_by_the_code_at_once(comes_back: bool)
     assert deposit.alice.statuses[-1] == 402
     assert [row.outcome for row in deposit.house.journal.cdrs()] == ["no_credit", "no_answer"]
     deposit.house.run(80)
+    deposit.house.assert_clean()
+
+
+def test_another_maker_s_server_may_name_itself_as_it_likes() -> None:
+    deposit = Deposit()
+    deposit.voicemail.life = "Other/1"
+    deposit.speak(10)
+    deposit.voicemail.life = "Other/2"
+    deposit.house.run(10)
+    assert deposit.house.exchange.voicemail.restarts == 0
+    assert len(deposit.voicemail.requests_of("INVITE")) == 1
+    deposit.alice.hang_up()
+    deposit.house.run(40)
     deposit.house.assert_clean()
 
 
