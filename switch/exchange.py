@@ -33,6 +33,7 @@ from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
 from switch.calls.voicemail import VoicemailServer
+from switch.calls.voicemail_calls import ask_for_calls
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
@@ -168,6 +169,7 @@ class Exchange:
             media_host=network.media_host,
             voicemail=self.voicemail,
         )
+        self.voicemail.on_doubt = lambda heard_at, at: ask_for_calls(self.board, heard_at, at)
         self._screening = Screening(
             self.board,
             DigestAuthority(
@@ -337,7 +339,7 @@ class Exchange:
             return
         caller, self._caller = self._caller, None
         if caller is None and request.method == "PUBLISH":
-            self.voicemail.heard(now)
+            self.voicemail.heard(request.headers.get("user-agent") or "", now)
             self.events.mailboxes.publish(transaction, request, now)
             return
         assert caller is not None, "a request outside a dialog that nobody screened"

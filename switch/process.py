@@ -254,7 +254,7 @@ class SwitchProcess:
         )
         self._relay_task = self._loop.create_task(self._relay.run(), name="relay link")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._relay.wait_until_connected(), EDGE_WAIT_S)
+            await asyncio.wait_for(self._relay.wait_for_ports(), EDGE_WAIT_S)
 
     # Turns
 

@@ -32,6 +32,9 @@ def voicemail_metrics(exchange: "Exchange") -> Iterator[Metric]:
         "offhook_voicemail_lost", "Times that the voicemail server fell silent", value=server.lost
     )
     yield CounterMetricFamily(
+        "offhook_voicemail_restarts", "Times that it answered as another process", value=server.restarts
+    )
+    yield CounterMetricFamily(
         "offhook_voicemail_calls_without_reaction",
         "Calls that the voicemail server did not react to",
         value=server.silent_calls,

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from media.wav import WavProblem
+from switch.calls.voicemail import PRODUCT
 from switch.conf_values import Address
 from switch.conf_voicemail import Voicemail
 from switch.sip.counts import SipCounts
@@ -204,18 +205,20 @@ class VoicemailProcess:
         tokens = Tokens(os.urandom)
         host, port = self._listener.host, self._listener.port
         own = host_port(host, port)
-        self._agent = UserAgent(tokens, self._new_call)
-        self._stack = Stack(
-            tokens, self._timers, self._agent, sent_by=lambda _flow: own, counts=self.sip_counts
-        )
-        self._agent.stack = self._stack
+        product = f"{PRODUCT} ({tokens.tag()})"  # this life of it
         self.publisher = Publisher(
             Flow(UDP, self._told.host, self._told.port, host, port),
             own_host=own,
             tokens=tokens,
             timers=self._timers,
             counts=self.counts,
+            user_agent=product,
         )
+        self._agent = UserAgent(tokens, self._new_call, server=product, on_probe=self.publisher.heard_switch)
+        self._stack = Stack(
+            tokens, self._timers, self._agent, sent_by=lambda _flow: own, counts=self.sip_counts
+        )
+        self._agent.stack = self._stack
         self.publisher.stack = self._stack
 
     # Turns

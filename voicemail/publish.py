@@ -1,8 +1,8 @@
 """How many messages wait, told to the switch: PUBLISH with Event: message-summary (RFC 3903 4, RFC 3842 3.5).
 
-The switch keeps the counts in memory only. So each mailbox is told after every change, all of them at the start and
-whenever the switch answers again after it did not, and one after the other all the time: that is how it is noticed that
-the switch was away, and what mends a count that a fast restart lost. Pure but for the stack: `now` comes in.
+The switch keeps the counts in memory only. So each mailbox is told after every change, all of them at the start, and
+all of them again to another life of the switch: it asks by OPTIONS all the time whether we are there, and the Call-ID
+of these is one for its whole life. Pure but for the stack: `now` comes in.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CONTENT_TYPE: Final = "application/simple-message-summary"
 EXPIRES_S: Final = 3600
 # The switch is on this machine: what it has not answered by now it will not.
 ANSWER_WAIT_S: Final = 3.0
-AWAY_RETRY_S: Final = 1.0
 # At most so many at once, so that a start with ten thousand mailboxes is no burst.
 UNANSWERED_MAX: Final = 20
-# One mailbox each so often when there is nothing to tell.
-ROUND_S: Final = 2.0
+# One mailbox each so often when there is nothing to tell: what mends a count that the switch refused. Each leaves a
+# transaction there for half a minute.
+ROUND_S: Final = 60.0
 
 
 class Publisher:
@@ -42,11 +42,13 @@ class Publisher:
         "_counts",
         "_flow",
         "_known",
+        "_life",
         "_pending",
         "_switch",
         "_timers",
         "_tokens",
         "_unanswered",
+        "_user_agent",
         "is_away",
         "stack",
     )
@@ -59,8 +61,9 @@ class Publisher:
         tokens: Tokens,
         timers: TimerQueue,
         counts: VoicemailCounts,
+        user_agent: str,
     ) -> None:
-        """`flow` is the way to the switch."""
+        """`flow` is the way to the switch, `user_agent` tells it which life of ours speaks."""
         self.stack: Stack
         self._flow = flow
         self._switch = host_port(flow.remote_host, flow.remote_port)
@@ -68,6 +71,8 @@ class Publisher:
         self._tokens = tokens
         self._timers = timers
         self._counts = counts
+        self._user_agent = user_agent
+        self._life = ""  # the switch's
         # What was last known of each mailbox, the one told longest ago first.
         self._known: OrderedDict[str, Counts] = OrderedDict()
         self._pending: OrderedDict[str, None] = OrderedDict()
@@ -91,6 +96,15 @@ class Publisher:
             self._known[user] = counts
             self._pending[user] = None
             self._tell(now)
+
+    def heard_switch(self, life: str, now: float) -> None:
+        """It has asked whether we are there; `life` is another one after each of its starts."""
+        if life != self._life:
+            # The first to speak is the one that is being told of everything anyway.
+            if self._life:
+                self._pending.update(dict.fromkeys(self._known))
+            self._life = life
+        self._tell(now)
 
     def _next_round(self, now: float) -> None:
         self._timers.start(now, ROUND_S, self._next_round)
@@ -122,6 +136,7 @@ class Publisher:
                 ("To", f"<{uri}>"),
                 ("Call-ID", self._tokens.call_id()),
                 ("CSeq", "1 PUBLISH"),
+                ("User-Agent", self._user_agent),
                 ("Event", "message-summary"),
                 ("Expires", str(EXPIRES_S)),
                 ("Content-Type", CONTENT_TYPE),

@@ -27,11 +27,21 @@ NewCall = Callable[[InviteServerTransaction, Request, Dialog, float], "SipCall |
 class UserAgent:
     """Implements switch.sip.user.TransactionUser."""
 
-    __slots__ = ("_calls", "_new_call", "_tokens", "stack")
+    __slots__ = ("_calls", "_new_call", "_on_probe", "_server", "_tokens", "stack")
 
-    def __init__(self, tokens: Tokens, new_call: NewCall) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        new_call: NewCall,
+        *,
+        server: str,
+        on_probe: Callable[[str, float], None],
+    ) -> None:
+        """`server` tells the switch which life of ours answers; `on_probe` hears the Call-ID of each OPTIONS of its."""
         self._tokens = tokens
         self._new_call = new_call
+        self._server = server
+        self._on_probe = on_probe
         self._calls: dict[DialogKey, SipCall] = {}
         self.stack: Stack
 
@@ -59,7 +69,10 @@ class UserAgent:
         elif isinstance(transaction, InviteServerTransaction):
             self._on_invite(transaction, request, flow, now)
         elif request.method == "OPTIONS":
-            transaction.respond(with_allow(make_response(request, 200, to_tag=self._tokens.tag())), now)
+            response = with_allow(make_response(request, 200, to_tag=self._tokens.tag()))
+            response.headers.add("server", self._server)
+            transaction.respond(response, now)
+            self._on_probe(request.call_id, now)
         else:
             status = 481 if request.method == "BYE" else UNKNOWN_METHODS
             transaction.respond(with_allow(make_response(request, status, to_tag=self._tokens.tag())), now)

@@ -225,7 +225,8 @@ class RelayProcess:
             self._pools[pair.host].give_back(pair.port, now)
         self._granted.clear()
         self._granted_of.clear()
-        self._grant_from = now + GRANT_AFTER_S
+        # One that has had a switch before knows all ports in use: a restarted switch has calls at once.
+        self._grant_from = now + GRANT_AFTER_S if self._grant_from == math.inf else now
         self._tell_counts()
 
     # Ports

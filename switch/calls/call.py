@@ -547,10 +547,14 @@ class Call:
         """Nothing came back by this way to the peer, and there is another way, or another answer."""
         if self.state is CallState.HUNTING and leg in self._active and leg.is_silent:
             if isinstance(leg.target, VoicemailTarget):
-                self.board.voicemail.missed_call()
-            outcome = LegOutcome(408, 102, "no reaction in time", is_ours=True)
-            leg.cancel(now, "", outcome)
-            self.on_refused(leg, outcome, now)
+                self.board.voicemail.missed_call(now)
+            self.on_unreachable(leg, now)
+
+    def on_unreachable(self, leg: CalleeLeg, now: float) -> None:
+        """A target that rings or was to ring is given up: nobody is there."""
+        outcome = LegOutcome(408, 102, "no reaction in time", is_ours=True)
+        leg.cancel(now, "", outcome)
+        self.on_refused(leg, outcome, now)
 
     def _on_gate_closed(self, now: float) -> None:
         """The journal did not take the answer in time: ACK and BYE to the callee, 503 to the caller, charge 0."""

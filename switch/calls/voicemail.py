@@ -2,8 +2,10 @@
 
 It is a process of its own, reached by plain SIP. Whether it is there is known ahead of calls, by OPTIONS: a call that
 is refused or diverted while it is away is treated as if there were none, at once. Only in the moment in which it dies
-do calls wait REACTION_S in vain. An OPTIONS is a datagram without a transaction: the next one is its repeat. The
-Request-URIs are the whole of what it is told:
+do calls wait REACTION_S in vain. An OPTIONS is a datagram without a transaction: the next one is its repeat. All
+have one Call-ID, which tells voicemail when another life of the switch asks; what voicemail says of itself (Server,
+User-Agent) tells the switch the same of it. When it is another one or falls silent, its calls are in doubt, and are
+asked for (`voicemail_calls.py`). The Request-URIs are the whole of what it is told:
 
     deposit.<user>              a caller leaves a message; Diversion says why
     retrieve.<user>             the line itself, which has proven who it is, listens to its messages
@@ -12,6 +14,7 @@ Request-URIs are the whole of what it is told:
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -34,11 +37,13 @@ if TYPE_CHECKING:
 # By then the INVITE has gone out twice over a link of one machine. Longer, and a caller takes the silence for a fault.
 REACTION_S: Final = 1.0
 # It is asked when nothing has been heard of it for so long, and then each second until it answers.
-PROBE_S: Final = 5.0
+PROBE_S: Final = 1.5
 # Unanswered ones after which it is away: a single datagram may be lost in a full buffer.
 PROBES_UNANSWERED_MAX: Final = 2
 # No announcement is longer: then the bare refusal goes out.
 ANNOUNCEMENT_S_MAX: Final = 60.0
+# How our voicemail server names itself; in brackets after it, which life of it that is. Others' names say nothing.
+PRODUCT: Final = "Offhook-Voicemail"
 # Announcements that begin in a second. Refusing costs a bare answer, announcing a call leg: whoever redials by machine
 # must not make it the rule. Ten people a second who dial a wrong number are a large exchange.
 ANNOUNCEMENTS_PER_SECOND: Final = 10.0
@@ -77,6 +82,7 @@ class VoicemailServer:
         "_announcing",
         "_budget",
         "_heard_at",
+        "_life",
         "_names",
         "_probe_id",
         "_stack",
@@ -90,6 +96,8 @@ class VoicemailServer:
         "flow",
         "is_there",
         "lost",
+        "on_doubt",
+        "restarts",
         "silent_calls",
     )
 
@@ -101,12 +109,15 @@ class VoicemailServer:
         self._budget = TokenBucket(ANNOUNCEMENTS_PER_SECOND, 1.0 * conf.announcements_max, 0.0)
         self.announcing = 0
         self._heard_at = float("-inf")
+        self._life = ""
+        self.on_doubt: Callable[[float, float], None] = _nobody
         self._probe_id = tokens.call_id()
         self._unanswered = 0
         self.announcements: Counter[str] = Counter()  # by prompt
         self.announcements_refused: Counter[str] = Counter()  # by limit
         self.diverted: Counter[str] = Counter()  # calls sent to voicemail, by condition
         self.lost = 0  # times that it fell silent
+        self.restarts = 0  # times that another life of it answered
         self.silent_calls = 0  # calls that it did not react to
         self.flow: Flow | None = None
         self.is_there = False
@@ -139,7 +150,7 @@ class VoicemailServer:
         if self.flow is None:
             return
         if self._unanswered >= PROBES_UNANSWERED_MAX:
-            self.fell_silent()
+            self.fell_silent(now)
         if self._unanswered or not self.is_there or now - self._heard_at >= PROBE_S:
             self._unanswered += 1
             self._stack.counts.request_sent("OPTIONS")
@@ -149,27 +160,34 @@ class VoicemailServer:
         """Whether a response that no transaction waits for is the answer to an OPTIONS."""
         if response.call_id != self._probe_id or not self.is_from(flow):
             return False
-        self.heard(now)
+        self.heard(response.headers.get("server") or "", now)
         return True
 
-    def heard(self, now: float) -> None:
-        """It said something, whatever that was."""
+    def heard(self, life: str, now: float) -> None:
+        """It said something, whatever that was. `life` is its Server or User-Agent, "" where there is none."""
+        if life != self._life and life.startswith(PRODUCT):
+            before, self._life = self._life, life
+            if before:
+                self.restarts += 1
+                log.warning("voicemail_restarted", address=self._host_port())
+                self.on_doubt(self._heard_at, now)
         self._unanswered = 0
         self._heard_at = now
         if not self.is_there:
             self.is_there = True
             log.info("voicemail_there", address=self._host_port())
 
-    def fell_silent(self) -> None:
+    def fell_silent(self, now: float) -> None:
         if self.is_there:
             self.is_there = False
             self.lost += 1
             log.warning("voicemail_silent", address=self._host_port())
+            self.on_doubt(self._heard_at, now)
 
-    def missed_call(self) -> None:
+    def missed_call(self, now: float) -> None:
         """A call has waited for it in vain."""
         self.silent_calls += 1
-        self.fell_silent()
+        self.fell_silent(now)
 
     # What it is asked for; None where it cannot be
 
@@ -235,3 +253,7 @@ class VoicemailServer:
         headers.add("cseq", "1 OPTIONS")
         headers.add("contact", self._names.contact_of(flow))
         return Request("OPTIONS", f"sip:{self._host_port()}", headers)
+
+
+def _nobody(heard_at: float, now: float) -> None:
+    """Until somebody wants to know."""

@@ -12,7 +12,7 @@ from typing import cast
 
 import structlog
 
-from media.relay.messages import FromRelay, FromSwitch, Hello, reader_of_relay
+from media.relay.messages import FromRelay, FromSwitch, Granted, Hello, reader_of_relay
 from provisioning.message_frames import FrameError, encode_frames
 from provisioning.socket_path import short_socket_path
 
@@ -27,7 +27,7 @@ log = structlog.get_logger("switch.transport")
 class RelayLink:
     """`received(messages)` is called with what came together; `lost()` when the relay is away."""
 
-    __slots__ = ("_connected_for_first_time", "_lost", "_received", "_transport", "path", "reconnects")
+    __slots__ = ("_has_ports", "_lost", "_received", "_transport", "path", "reconnects")
 
     def __init__(
         self, path: Path, *, received: Callable[[list[FromRelay]], None], lost: Callable[[], None]
@@ -37,11 +37,11 @@ class RelayLink:
         self._received = received
         self._lost = lost
         self._transport: asyncio.Transport | None = None
-        self._connected_for_first_time = asyncio.Event()
+        self._has_ports = asyncio.Event()
 
-    async def wait_until_connected(self) -> None:
-        """For start: until the relay's first Hello."""
-        await self._connected_for_first_time.wait()
+    async def wait_for_ports(self) -> None:
+        """For start: until the relay has given some. A call before that would be without it to its end."""
+        await self._has_ports.wait()
 
     async def run(self) -> None:
         """Keeps the link up until cancelled."""
@@ -89,9 +89,10 @@ class RelayLink:
 
     def deliver(self, messages: list[FromRelay]) -> None:
         if any(isinstance(message, Hello) for message in messages):
-            self._connected_for_first_time.set()
             log.info("relay_connected")
         self._received(messages)
+        if any(isinstance(message, Granted) for message in messages):
+            self._has_ports.set()
 
 
 class _RelayProtocol(asyncio.Protocol):

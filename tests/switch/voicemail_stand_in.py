@@ -6,6 +6,9 @@ from provisioning.model import Divert, DivertCondition, DivertKind
 from switch.conf_values import Address
 from switch.conf_voicemail import Voicemail
 from switch.config import Conf
+from switch.sip.flow import Flow
+from switch.sip.message import Request, make_response
+from switch.sip.stack import ServerTransaction
 from tests.switch.house import ANSWER, House, Phone, make_conf
 
 VOICEMAIL_AT = ("192.0.2.70", 5070)
@@ -32,7 +35,26 @@ class StandIn(Phone):
         super().__init__(house, "voicemail", VOICEMAIL_AT, **settings)
         self.ring_status = 0
         self.answer_after_s = 0.05
+        self.life = "Offhook-Voicemail (1)"
+        self._forgotten: set[str] = set()
         house.run(PROBED_S)
+
+    def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        if request.call_id in self._forgotten:
+            self.requests.append(request)
+            transaction.respond(make_response(request, 481), now)
+        elif request.method == "OPTIONS" and request.to_tag is None:
+            self.requests.append(request)
+            response = make_response(request, 200, to_tag=self.tokens.tag())
+            response.headers.add("server", self.life)
+            transaction.respond(response, now)
+        else:
+            super().on_request(transaction, request, flow, now)
+
+    def die(self) -> None:
+        """And another one is there at once, which knows of no call."""
+        self.life += "1"
+        self._forgotten |= {dialog.call_id for dialog in self.dialogs}
 
     def go_away(self) -> None:
         """Nothing reaches it any more, and its time stands still."""

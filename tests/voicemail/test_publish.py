@@ -2,7 +2,7 @@
 
 from switch.sip.counts import SipCounts
 from switch.sip.flow import UDP, Flow
-from switch.sip.message import Request, make_response
+from switch.sip.message import Request, Response, make_response
 from switch.sip.message import format_message as text_of
 from switch.sip.parser import parse_message
 from switch.sip.stack import Stack
@@ -13,6 +13,7 @@ from voicemail.mailbox import Counts
 from voicemail.publish import Publisher
 from voicemail.user_agent import UserAgent
 
+PRODUCT = "Offhook-Voicemail (1)"
 FLOW = Flow(UDP, "127.0.0.1", 5060, "127.0.0.1", 5070)
 
 
@@ -21,15 +22,21 @@ class Lamps:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._probes = 0
         self.timers = TimerQueue()
         random = iter(range(1 << 30))
         tokens = Tokens(lambda count: b"".join(next(random).to_bytes(4, "big") for _ in range(count // 4)))
-        agent = UserAgent(tokens, lambda *_: 404)
-        self.stack = Stack(tokens, self.timers, agent, sent_by=lambda _: "127.0.0.1:5070", counts=SipCounts())
         self.counts = VoicemailCounts()
         self.publisher = Publisher(
-            FLOW, own_host="127.0.0.1:5070", tokens=tokens, timers=self.timers, counts=self.counts
+            FLOW,
+            own_host="127.0.0.1:5070",
+            tokens=tokens,
+            timers=self.timers,
+            counts=self.counts,
+            user_agent=PRODUCT,
         )
+        agent = UserAgent(tokens, lambda *_: 404, server=PRODUCT, on_probe=self.publisher.heard_switch)
+        self.stack = Stack(tokens, self.timers, agent, sent_by=lambda _: "127.0.0.1:5070", counts=SipCounts())
         self.publisher.stack = self.stack
         self.publisher.start(self.now)
 
@@ -41,6 +48,19 @@ class Lamps:
 
     def answer(self, request: Request, status: int = 200) -> None:
         self.stack.receive(text_of(make_response(request, status, to_tag="s")), FLOW, self.now)
+
+    def ask(self, life: str) -> Response:
+        """The switch's OPTIONS, and our answer."""
+        self._probes += 1
+        probe = (
+            f"OPTIONS sip:127.0.0.1:5070 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK{self._probes}\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:example.com>;tag={self._probes}\r\nTo: <sip:127.0.0.1:5070>\r\n"
+            f"Call-ID: {life}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.stack.receive(probe.encode(), FLOW, self.now)
+        answer = parse_message(self.stack.outgoing.pop(0)[1])
+        assert isinstance(answer, Response)
+        return answer
 
     def wait(self, seconds: float) -> None:
         end = self.now + seconds
@@ -73,7 +93,9 @@ def test_what_has_not_changed_is_not_told_again_but_in_its_turn() -> None:
     lamps.answer(*lamps.sent())
     lamps.publisher.found("alice", Counts(1, 0), lamps.now)
     assert lamps.sent() == []
-    lamps.wait(2.5)
+    lamps.wait(59)
+    assert lamps.sent() == []
+    lamps.wait(2)
     assert users(lamps.sent()) == ["alice"]
 
 
@@ -94,17 +116,47 @@ def test_when_the_switch_is_back_it_is_told_everything() -> None:
         lamps.publisher.found(user, Counts(1, 0), lamps.now)
     for request in lamps.sent():
         lamps.answer(request)
-    lamps.wait(2.1)
-    lamps.sent()
+    lamps.publisher.found("bob", Counts(2, 0), lamps.now)
     lamps.wait(3.5)
     assert lamps.publisher.is_away
-    lamps.wait(2.0)
-    given_up, *_, asking = lamps.sent()  # the first is repeated by its transaction
+    (given_up,) = lamps.sent()  # the first is repeated by its transaction
+    lamps.ask("life-1")
+    (asking,) = lamps.sent()
     lamps.answer(given_up)
     assert lamps.publisher.is_away
     lamps.answer(asking)
     assert not lamps.publisher.is_away
     assert users(lamps.sent()) == ["alice", "bob", "carol"]
+
+
+def test_another_life_of_the_switch_is_told_everything_however_short_it_was_away() -> None:
+    lamps = Lamps()
+    assert lamps.ask("life-1").headers.get("server") == PRODUCT
+    for user in ("alice", "bob"):
+        lamps.publisher.found(user, Counts(1, 0), lamps.now)
+    told = lamps.sent()
+    assert {request.headers.get("user-agent") for request in told} == {PRODUCT}
+    for request in told:
+        lamps.answer(request)
+    lamps.ask("life-1")
+    assert lamps.sent() == []
+    lamps.ask("life-2")
+    assert users(lamps.sent()) == ["alice", "bob"]
+    lamps.ask("life-2")
+    assert lamps.sent() == []
+
+
+def test_at_rest_it_sends_one_request_a_minute() -> None:
+    lamps = Lamps()
+    for user in ("alice", "bob", "carol"):
+        lamps.publisher.found(user, Counts(1, 0), lamps.now)
+    for request in lamps.sent():
+        lamps.answer(request)
+    for user in ("alice", "bob", "carol"):
+        lamps.wait(60.5)
+        (request,) = lamps.sent()
+        assert users([request]) == [user]
+        lamps.answer(request)
 
 
 def test_a_line_that_the_switch_does_not_know_is_no_outage() -> None:

@@ -54,6 +54,20 @@ class SwitchSocket:
     def send(self, text: str) -> None:
         self.socket.sendto(text.encode(), self.voicemail)
 
+    def ask(self, life: str) -> None:
+        """Whether it is there, as the switch asks in each of its lives."""
+        branch = f"z9hG4bK{time.monotonic_ns()}"
+        lines = (
+            f"OPTIONS sip:{HOST}:{self.voicemail[1]} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address};rport;branch={branch}",
+            "Max-Forwards: 70",
+            f"From: <sip:example.org>;tag={branch}",
+            f"To: <sip:{HOST}:{self.voicemail[1]}>",
+            f"Call-ID: {life}",
+            "CSeq: 1 OPTIONS",
+        )
+        self.send("\r\n".join([*lines, "Content-Length: 0", "", ""]))
+
     def wait(self, call_id: str, accepts: Callable[[str], bool], timeout_s: float = WAIT_S) -> str:
         deadline = time.monotonic() + timeout_s
         with self._changed:

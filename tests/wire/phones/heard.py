@@ -1,0 +1,54 @@
+"""When a tone was heard in a recording, and for how long it was not.
+
+A pjsua2 phone writes what it hears on its own clock, packets or none, so that a hole in the sound is as long in the
+file as it was for the ear.
+"""
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from demo.sound import read_growing_recording, tone_share
+
+STEP_S = 0.02
+# Of one step; what conceals a lost packet is no clean tone, and counts as a hole.
+CLEAR_SHARE = 0.7
+
+
+class Heard(NamedTuple):
+    """Seconds of the recording: when the tone was there first and last, and the longest time without it in between."""
+
+    first: float
+    last: float
+    longest_hole: float
+    hole_at: float
+    recorded: float
+
+    @property
+    def seconds(self) -> float:
+        return self.last - self.first
+
+
+def heard(recording: Path, hz: int, *, since: float = 0.0, until: float = math.inf) -> Heard:
+    """Of a recording that may still grow, between two moments of it."""
+    samples, rate = read_growing_recording(recording)
+    if until < math.inf:
+        del samples[int(until * rate) :]
+    step = int(STEP_S * rate)
+    begin = int(since * rate)
+    times = [
+        at / rate
+        for at in range(begin, len(samples) - step + 1, step)
+        if tone_share(samples[at : at + step], rate, hz) > CLEAR_SHARE
+    ]
+    assert times, f"{hz} Hz was never heard in {recording.name} ({len(samples) / rate:.1f} s)"
+    holes = [(after - before - STEP_S, before) for before, after in pairwise(times)]
+    longest, hole_at = max(holes, default=(0.0, times[0]))
+    return Heard(times[0], times[-1] + STEP_S, longest, hole_at, len(samples) / rate)
+
+
+def recorded_s(recording: Path) -> float:
+    """How much there is of it so far."""
+    samples, rate = read_growing_recording(recording)
+    return len(samples) / rate
