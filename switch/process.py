@@ -11,10 +11,12 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import structlog
 
+from media.browser.messages import FromBrowsers
 from media.relay.messages import FromRelay
 from provisioning.books.link import BooksLink
 from provisioning.books.messages import (
@@ -40,10 +42,12 @@ from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
+from switch.relay.browser_view import browsers_state
 from switch.relay.view import relay_state
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
+from switch.transport.browser_link import BrowserLink
 from switch.transport.edge_link import EdgeLink
 from switch.transport.relay_link import RelayLink
 from switch.transport.resolver import Resolver
@@ -64,6 +68,8 @@ BEAT_S = 1.0
 TIMER_SLACK_S = GATHER_S + 0.002
 KEEP_SHIPPED_BATCHES = 50_000  # shipped batches kept in the journal for re-shipping after a database restore
 
+Heard = TypeVar("Heard")
+
 log = structlog.get_logger("switch")
 
 
@@ -74,6 +80,7 @@ class SwitchPaths(msgspec.Struct, frozen=True):
     conf: Path
     edge_socket: Path | None
     relay_socket: Path | None = None
+    browser_socket: Path | None = None
 
     @property
     def journal(self) -> Path:
@@ -158,6 +165,8 @@ class SwitchProcess:
         self._edge_task: asyncio.Task[None] | None = None
         self._relay: RelayLink | None = None
         self._relay_task: asyncio.Task[None] | None = None
+        self._browsers: BrowserLink | None = None
+        self._browsers_task: asyncio.Task[None] | None = None
         self._control = Control(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -293,6 +302,17 @@ class SwitchProcess:
         self._relay_task = self._loop.create_task(self._relay.run(), name="relay link")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._relay.wait_until_connected(), EDGE_WAIT_S)
+        self._connect_browsers()
+
+    def _connect_browsers(self) -> None:
+        """Nobody waits for it: a browser that calls before it is there has no sound, and telephones need none."""
+        relay = self.exchange.relay
+        if self.paths.browser_socket is None or relay is None or relay.gates is None:
+            return
+        self._browsers = BrowserLink(
+            self.paths.browser_socket, received=self._received_by_browsers, lost=relay.gates.lost
+        )
+        self._browsers_task = self._loop.create_task(self._browsers.run(), name="browser link")
 
     # Turns
 
@@ -324,6 +344,9 @@ class SwitchProcess:
         if relay is not None and relay.outgoing and self._relay is not None:
             self._relay.send(relay.outgoing)
             relay.outgoing.clear()
+        if relay is not None and relay.gates is not None and relay.gates.outgoing and self._browsers is not None:
+            self._browsers.send(relay.gates.outgoing)
+            relay.gates.outgoing.clear()
 
     def _send(self) -> None:
         outgoing = self.exchange.outgoing
@@ -373,12 +396,18 @@ class SwitchProcess:
         self.turn(lambda now: self.exchange.receive(data, flow, now))
 
     def _received_by_relay(self, messages: list[FromRelay]) -> None:
+        self._hear_media(messages, self.exchange.hear_relay)
+
+    def _received_by_browsers(self, messages: list[FromBrowsers]) -> None:
+        self._hear_media(messages, self.exchange.hear_browsers)
+
+    def _hear_media(self, messages: list[Heard], hear_one: Callable[[Heard, float], None]) -> None:
         """One turn for what came together; a bug in what one message sets off ends there."""
 
         def hear(now: float) -> None:
             for message in messages:
                 try:
-                    self.exchange.hear_relay(message, now)
+                    hear_one(message, now)
                 except Exception:  # the border
                     self.exchange.counts.bugs += 1
                     log.exception("bug", event_kind=type(message).__name__)
@@ -542,6 +571,7 @@ class SwitchProcess:
             "edge": "none" if self._edge is None else "connected" if self._edge.is_connected else "away",
             **edge_status(self.edge_counts),
             "relay": relay_state(exchange.relay),
+            "browsers": browsers_state(exchange.relay),
             **voicemail_status(exchange),
             "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
             "recovered_calls": exchange.counts.recovered_calls,
@@ -558,7 +588,7 @@ class SwitchProcess:
             if handle is not None:
                 handle.cancel()
         await self._control.stop()
-        for link in (self._edge_task, self._relay_task):
+        for link in (self._edge_task, self._relay_task, self._browsers_task):
             if link is not None:
                 link.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
