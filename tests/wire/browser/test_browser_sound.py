@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.phone import Phone
-from demo.phone_messages import CallState
+from demo.phone_messages import CallState, KeyHeard
 from demo.sound import loudest_tone, read_growing_recording
 from tests.wire.browser.browser import TONE_HZ
 from tests.wire.browser.conftest import Phones, WebTown
@@ -157,3 +157,20 @@ def test_a_browser_hears_why_it_was_refused_before_the_refusal(town: WebTown, ph
     assert alice.wait_for("ringing")["status"] == 183
     alice.wait_to_hear_anything()
     assert alice.wait_for("failed")["status"] == 404
+
+
+@pytest.mark.usefixtures("browsers_ready")
+def test_keys_of_a_browser_are_telephone_events_at_the_telephone(
+    town: WebTown, phones: Phones, telephone: Phone
+) -> None:
+    alice = phones.start("alice")
+    alice.dial(town.uri("01632960003"))
+    call = telephone.expect_call()
+    call.answer()
+    alice.wait_for("confirmed")
+    alice.wait_to_hear(PHONE_HZ)
+    alice.press("7")
+    assert telephone.wait_for(KeyHeard, "a key").digit == "7"
+    alice.hang_up()
+    call.wait_ended()
+    telephone.unregister()
