@@ -174,3 +174,18 @@ def test_keys_of_a_browser_are_telephone_events_at_the_telephone(
     alice.hang_up()
     call.wait_ended()
     telephone.unregister()
+
+
+@pytest.mark.usefixtures("browsers_ready")
+def test_a_browser_that_leaves_without_a_word_of_sip_is_hung_up(
+    town: WebTown, phones: Phones, telephone: Phone
+) -> None:
+    alice = phones.start("alice")
+    alice.dial(town.uri("01632960003"))
+    call = telephone.expect_call()
+    call.answer()
+    alice.wait_for("confirmed")
+    alice.wait_to_hear(PHONE_HZ)
+    alice.leave()
+    call.wait_ended()
+    telephone.unregister()
