@@ -236,6 +236,13 @@ class AudioCounted(msgspec.Struct, frozen=True, tag="audio"):
     codec: str
 
 
+class KeyHeard(msgspec.Struct, frozen=True, tag="key"):
+    """A telephone event (RFC 4733) of the other end."""
+
+    call: int
+    digit: str
+
+
 class PresenceChanged(msgspec.Struct, frozen=True, tag="presence"):
     """What the phone shows of somebody that it watches. `subscription` is pjsip's name of its state."""
 
@@ -295,6 +302,7 @@ Event = (
     | CallChanged
     | MediaChanged
     | AudioCounted
+    | KeyHeard
     | PresenceChanged
     | MailboxChanged
     | TextArrived

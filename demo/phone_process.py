@@ -29,6 +29,7 @@ from demo.phone_messages import (
     Event,
     HangUp,
     Hold,
+    KeyHeard,
     MailboxChanged,
     MediaChanged,
     MediaState,
@@ -152,6 +153,9 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
             if self.account.recorder is not None:
                 audio.startTransmit(self.account.recorder)
         self.account.pipe.tell(MediaChanged(self.number, state))
+
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+        self.account.pipe.tell(KeyHeard(self.number, prm.digit))
 
     def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
         self.account.pipe.tell(TransferReported(self.number, prm.statusCode, bool(prm.finalNotify)))

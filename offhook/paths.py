@@ -2,7 +2,7 @@
 
     DATA/conf/            the configuration, when no --conf is given (copied there on the first `offhook up`)
     DATA/postgres/        the embedded PostgreSQL's files
-    DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of edge and relay
+    DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of the parts
     DATA/voicemail/       mailboxes: settings, greetings and messages (voicemail/store.py)
     DATA/control.sock     the switch's control socket
 
@@ -70,6 +70,10 @@ class DataDir:
     @property
     def relay_socket(self) -> Path:
         return self.run / "relay.sock"
+
+    @property
+    def browser_socket(self) -> Path:
+        return self.run / "browser.sock"
 
     @property
     def voicemail(self) -> Path:

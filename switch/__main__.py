@@ -34,7 +34,13 @@ def main() -> int:
         for problem in problems.problems:
             sys.stderr.write(f"{problem}\n")
         return EXIT_INVALID
-    paths = SwitchPaths(arguments.data, arguments.conf, arguments.edge_socket, arguments.relay_socket)
+    paths = SwitchPaths(
+        arguments.data,
+        arguments.conf,
+        arguments.edge_socket,
+        arguments.relay_socket,
+        arguments.browser_socket,
+    )
     try:
         uvloop.run(_run(SwitchProcess(paths, conf, arguments.dsn)))
     except JournalRefusedError as refusal:
@@ -84,6 +90,9 @@ def _parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--relay-socket", type=Path, default=None, help="the relay's Unix socket, if there is one"
+    )
+    parser.add_argument(
+        "--browser-socket", type=Path, default=None, help="the browsers' process's Unix socket, if there is one"
     )
     return parser.parse_args()
 

@@ -99,6 +99,11 @@ class Listen(Struct, frozen=True):
     connections_max: Annotated[int, Meta(ge=1, le=1_000_000)] = CONNECTIONS_MAX
     connections_per_source_max: Annotated[int, Meta(ge=1, le=1_000_000)] = CONNECTIONS_PER_SOURCE_MAX
 
+    @property
+    def has_websockets(self) -> bool:
+        """Whether browsers can come at all."""
+        return bool(self.ws or self.wss)
+
 
 class Tls(Struct, frozen=True):
     """[tls]. An empty `peer_ca` is the system's; `client_ca` is needed to ask for certificates."""

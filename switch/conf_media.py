@@ -51,7 +51,7 @@ Ports = Annotated[PortRange, Reads(read_port_range)]
 class Media(Struct, frozen=True):
     """[media]. `advertised`: at most one address of each family; without one it is the local address.
 
-    `silence_timeout_s` 0: silence means nothing.
+    `silence_timeout_s` 0: silence means nothing. `browsers` needs the relay, and a listener that they can come by.
     """
 
     relay: Switch = True
@@ -60,10 +60,16 @@ class Media(Struct, frozen=True):
     ports: Ports = PortRange(20_000, 29_999)
     silence_timeout_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     bypass: Switch = False
+    browsers: Switch = True
+    browser_ports: Ports = PortRange(30_000, 30_999)
 
     def advertised_in(self, *, is_ipv6: bool) -> str:
         """What SDP says in this family; "": the local address."""
         return next((host for host in self.advertised if (":" in host) is is_ipv6), "")
+
+
+def _overlap(one: PortRange, other: PortRange) -> bool:
+    return one.first <= other.last and other.first <= one.last
 
 
 def read_media(main: ConfFile) -> Media:
@@ -71,6 +77,10 @@ def read_media(main: ConfFile) -> Media:
     media = read_struct(main, Media, main.table.get("media", {}), ("media",))
     if media.relay and not media.listen:
         main.note(("media", "listen"), found="no address", expected="an address, or relay = false")
+    listen = main.table.get("listen")
+    has_browsers = isinstance(listen, dict) and bool(listen.get("ws") or listen.get("wss"))
+    if has_browsers and media.relay and media.browsers and _overlap(media.ports, media.browser_ports):
+        main.note(("media", "browser_ports"), found=str(media.browser_ports), expected="none of the ports of `ports`")
     if len(media.listen) > LISTEN_MAX:
         main.note(("media", "listen"), found=f"{len(media.listen)} items", expected=f"at most {LISTEN_MAX}")
     for is_ipv6 in (False, True):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from media.browser.messages import FromBrowsers
 from media.relay.messages import Figures, FromRelay
 from provisioning.model import Account, AccountChanged, Change, Credited, LineChanged, LineRemoved, Snapshot
 from rating.account import AccountTerms
@@ -44,6 +45,7 @@ from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode
 from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
 from switch.registrar.registrar import Registrar
+from switch.relay.browser_gates import BrowserGates
 from switch.relay.figures import media_figures
 from switch.relay.relay import Relay
 from switch.screening import Screening
@@ -145,6 +147,8 @@ class Exchange:
         gruus = Gruus(network.domain, key)
         self.registrar = Registrar(self.bindings, limits, pings, gruus)
         self.relay = Relay(tokens.tag(), self._record_figures) if conf.media.relay else None
+        if self.relay is not None and conf.media.browsers and conf.listen.has_websockets:
+            self.relay.gates = BrowserGates(tokens.tag())
         self.board = Switchboard(
             conf=conf,
             books=self.books,
@@ -472,6 +476,11 @@ class Exchange:
         self.keepalive.run(now)
         self.trunks.run(now)
         self.voicemail.run(now)
+
+    def hear_browsers(self, message: FromBrowsers, now: float) -> None:
+        """What the browsers' process says of its gates."""
+        if self.relay is not None and self.relay.gates is not None:
+            self.relay.gates.hear(message, now)
 
     def hear_relay(self, message: FromRelay, now: float) -> None:
         """What the relay says of its endpoints."""

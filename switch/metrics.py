@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from switch.edge_view import edge_metrics
+from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
@@ -45,6 +46,8 @@ class SwitchCollector(Collector):
         yield from edge_metrics(self._process.edge_counts)
         if self._process.exchange.relay is not None:
             yield from relay_metrics(self._process.exchange.relay)
+            if self._process.exchange.relay.gates is not None:
+                yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
 

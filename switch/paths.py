@@ -12,6 +12,7 @@ class SwitchPaths(msgspec.Struct, frozen=True):
     conf: Path
     edge_socket: Path | None
     relay_socket: Path | None = None
+    browser_socket: Path | None = None
 
     @property
     def journal(self) -> Path:

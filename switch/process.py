@@ -11,10 +11,12 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import structlog
 
+from media.browser.messages import FromBrowsers
 from media.relay.messages import FromRelay
 from provisioning.books.link import BooksLink
 from provisioning.books.messages import (
@@ -44,6 +46,7 @@ from switch.paths import SwitchPaths
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
+from switch.transport.browser_link import BrowserLink
 from switch.transport.edge_link import EdgeLink
 from switch.transport.relay_link import RelayLink
 from switch.transport.resolver import Resolver
@@ -61,6 +64,8 @@ BEAT_S = 1.0
 # needs a wake-up of its own. SIP's shortest is 200 ms.
 TIMER_SLACK_S = GATHER_S + 0.002
 KEEP_SHIPPED_BATCHES = 50_000  # shipped batches kept in the journal for re-shipping after a database restore
+
+Heard = TypeVar("Heard")
 
 log = structlog.get_logger("switch")
 
@@ -109,6 +114,8 @@ class SwitchProcess:
         self._edge_task: asyncio.Task[None] | None = None
         self._relay: RelayLink | None = None
         self._relay_task: asyncio.Task[None] | None = None
+        self._browsers: BrowserLink | None = None
+        self._browsers_task: asyncio.Task[None] | None = None
         self._control = Control(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -255,6 +262,17 @@ class SwitchProcess:
         self._relay_task = self._loop.create_task(self._relay.run(), name="relay link")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._relay.wait_for_ports(), EDGE_WAIT_S)
+        self._connect_browsers()
+
+    def _connect_browsers(self) -> None:
+        """Nobody waits for it: a browser that calls before it is there has no sound, and telephones need none."""
+        relay = self.exchange.relay
+        if self.paths.browser_socket is None or relay is None or relay.gates is None:
+            return
+        self._browsers = BrowserLink(
+            self.paths.browser_socket, received=self._received_by_browsers, lost=relay.gates.lost
+        )
+        self._browsers_task = self._loop.create_task(self._browsers.run(), name="browser link")
 
     # Turns
 
@@ -286,6 +304,9 @@ class SwitchProcess:
         if relay is not None and relay.outgoing and self._relay is not None:
             self._relay.send(relay.outgoing)
             relay.outgoing.clear()
+        if relay is not None and relay.gates is not None and relay.gates.outgoing and self._browsers is not None:
+            self._browsers.send(relay.gates.outgoing)
+            relay.gates.outgoing.clear()
 
     def _send(self) -> None:
         outgoing = self.exchange.outgoing
@@ -335,12 +356,18 @@ class SwitchProcess:
         self.turn(lambda now: self.exchange.receive(data, flow, now))
 
     def _received_by_relay(self, messages: list[FromRelay]) -> None:
+        self._hear_media(messages, self.exchange.hear_relay)
+
+    def _received_by_browsers(self, messages: list[FromBrowsers]) -> None:
+        self._hear_media(messages, self.exchange.hear_browsers)
+
+    def _hear_media(self, messages: list[Heard], hear_one: Callable[[Heard, float], None]) -> None:
         """One turn for what came together; a bug in what one message sets off ends there."""
 
         def hear(now: float) -> None:
             for message in messages:
                 try:
-                    self.exchange.hear_relay(message, now)
+                    hear_one(message, now)
                 except Exception:  # the border
                     self.exchange.counts.bugs += 1
                     log.exception("bug", event_kind=type(message).__name__)
@@ -492,7 +519,7 @@ class SwitchProcess:
             if handle is not None:
                 handle.cancel()
         await self._control.stop()
-        for link in (self._edge_task, self._relay_task):
+        for link in (self._edge_task, self._relay_task, self._browsers_task):
             if link is not None:
                 link.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

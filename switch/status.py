@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from switch.edge_view import edge_status
+from switch.relay.browser_view import browsers_state
 from switch.relay.view import relay_state
 from switch.sip.host import host_port
 from switch.trunks.view import trunk_views
@@ -34,6 +35,7 @@ def status_of(process: "SwitchProcess") -> dict[str, object]:
         "edge": process.edge_state,
         **edge_status(process.edge_counts),
         "relay": relay_state(exchange.relay),
+        "browsers": browsers_state(exchange.relay),
         **voicemail_status(exchange),
         "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
         "recovered_calls": exchange.counts.recovered_calls,

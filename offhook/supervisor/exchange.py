@@ -1,10 +1,10 @@
 """The whole exchange in the foreground: what `offhook up` runs.
 
-Start: the lock, PostgreSQL, the schema, the edge, the relay, the switch, voicemail. Stop: the switch first (it refuses
-new calls, ends and settles the live ones, flushes and ships while PostgreSQL is still there), then voicemail, the relay
-and the edge, then PostgreSQL. A part that crashes is started again by itself; the others go on. After a crash of the
-machine the switch does not wait for PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its
-checkpoint.
+Start: the lock, PostgreSQL, the schema, the edge, the relay, the browsers' process, the switch, voicemail. Stop: the
+switch first (it refuses new calls, ends and settles the live ones, flushes and ships while PostgreSQL is still there),
+then voicemail, the browsers' process, the relay and the edge, then PostgreSQL. A part that crashes is started again by
+itself; the others go on. After a crash of the machine the switch does not wait for PostgreSQL longer than PATIENCE_S:
+phones and emergency calls need only its checkpoint.
 """
 
 import asyncio
@@ -24,7 +24,14 @@ from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir, write_secret
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import Part, PartPlan
-from offhook.supervisor.plans import edge_plan, postgres_plan, relay_plan, switch_plan, voicemail_plan
+from offhook.supervisor.plans import (
+    browser_plan,
+    edge_plan,
+    postgres_plan,
+    relay_plan,
+    switch_plan,
+    voicemail_plan,
+)
 from offhook.supervisor.schema import RETRY_S, SAY_EVERY_S, prepare_schema
 from provisioning.service import UNREACHABLE
 from switch.conf_voicemail import switch_addresses
@@ -77,7 +84,7 @@ class Exchange:
 
     def kill(self) -> None:
         """The second Ctrl-C: no more waiting for calls to end."""
-        for name in ("switch", "voicemail", "relay", "edge"):
+        for name in ("switch", "voicemail", "browser", "relay", "edge"):
             if name in self._parts:
                 self._parts[name].kill()
 
@@ -109,10 +116,18 @@ class Exchange:
         self._launch(edge_plan(plan.data, plan.conf_dir))
         if plan.conf.media.relay:
             self._launch(relay_plan(plan.data, plan.conf.media, voicemail=plan.conf.voicemail.sip))
+            self._launch_browsers()
         self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()
         self._launch_voicemail()
         self._on_ready()
+
+    def _launch_browsers(self) -> None:
+        """However often it fails to start (its libraries may not run here), telephones are served."""
+        plan = self._plan
+        if plan.conf.media.browsers and plan.conf.listen.has_websockets:
+            self._launch(browser_plan(plan.data, plan.conf.media))
+            self._mark_served("browser")
 
     def _launch_voicemail(self) -> None:
         """However often it fails to start (a port in use), phones are served."""
@@ -167,7 +182,7 @@ class Exchange:
         for task in self._tasks:
             if task.get_name() in ("start", "database"):
                 task.cancel()
-        for name in ("switch", "voicemail", "relay", "edge", "postgres"):
+        for name in ("switch", "voicemail", "browser", "relay", "edge", "postgres"):
             if name in self._parts:
                 await self._parts[name].stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

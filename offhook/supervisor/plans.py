@@ -20,6 +20,7 @@ PRIVATE_UMASK = 0o077
 SWITCH_STOP_S = 60.0
 EDGE_STOP_S = 5.0
 RELAY_STOP_S = 5.0
+BROWSER_STOP_S = 5.0
 # What is being recorded is ended and made safe.
 VOICEMAIL_STOP_S = 10.0
 # A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
@@ -71,6 +72,19 @@ def relay_plan(data: DataDir, media: Media, *, voicemail: Address | None) -> Par
     )
 
 
+def browser_plan(data: DataDir, media: Media) -> PartPlan:
+    """It needs no address for telephones: the relay meets it on the loopback address."""
+    command = [*_python("media.browser"), "--socket", str(data.browser_socket)]
+    command += ["--listen", *media.listen, "--ports", str(media.browser_ports)]
+    return PartPlan(
+        name="browser",
+        command=command,
+        environment=_environment(),
+        directory=str(data.root),
+        stop_wait_s=BROWSER_STOP_S,
+    )
+
+
 def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
     """The password goes by the environment, which only this user can read; a command line is public."""
     public_dsn, password = without_password(dsn)
@@ -79,6 +93,7 @@ def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
         environment["PGPASSWORD"] = password
     command = [*_python("switch"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
     command += ["--edge-socket", str(data.edge_socket), "--relay-socket", str(data.relay_socket)]
+    command += ["--browser-socket", str(data.browser_socket)]
     return PartPlan(
         name="switch",
         command=command,

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switch.calls.browser_media import browser_media_of
 from switch.calls.passing import Body
 from switch.relay.leg_media import LegMedia
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.door import is_session_description
 from switch.sdp.offer_answer import keep_codecs
+from switch.sip.flow import WEBSOCKETS
 
 if TYPE_CHECKING:
     from switch.calls.leg import Leg
@@ -89,11 +91,15 @@ def media_of(leg: "Leg") -> LegMedia:
         board = leg.board
         assert board.relay is not None
         leg.media = LegMedia(leg, board.relay, int(board.tokens.tag()[:SESSION_ID_DIGITS], 16))
+        if board.relay.gates is not None:
+            leg.media.browser = browser_media_of(leg, board.relay.gates)
     return leg.media
 
 
 def _may_be_direct(origin: "Leg", target: "Leg") -> bool:
-    """Two phones at one address hear each other without us, where the operator wants that."""
+    """Two phones at one address hear each other without us, where the operator wants that; so do two browsers."""
     if not target.board.conf.media.bypass or origin.media is not None or target.media is not None:
+        return False
+    if (origin.flow.transport in WEBSOCKETS) is not (target.flow.transport in WEBSOCKETS):
         return False
     return origin.flow.remote_host == target.flow.remote_host

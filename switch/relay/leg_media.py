@@ -9,18 +9,30 @@ from typing import TYPE_CHECKING
 
 from switch.relay.figures import label_of
 from switch.relay.reach import may_hear_at
-from switch.relay.relay import Endpoint, Relay
+from switch.relay.relay import LISTENER_ANY, Endpoint, Relay
 from switch.sdp.description import SessionDescription, format_sdp
 from switch.sdp.relayed import Hearing, Place, hearings, point_at, set_origin
 
 if TYPE_CHECKING:
+    from switch.calls.browser_media import BrowserMedia
     from switch.calls.leg import Leg
+    from switch.sip.flow import Flow
 
 
 class LegMedia:
     """`is_direct`: its first description crossed without the relay, so the other end's must, too."""
 
-    __slots__ = ("_endpoints", "_hearings", "_leg", "_relay", "_said", "_session_id", "_version", "is_direct")
+    __slots__ = (
+        "_endpoints",
+        "_hearings",
+        "_leg",
+        "_relay",
+        "_said",
+        "_session_id",
+        "_version",
+        "browser",
+        "is_direct",
+    )
 
     def __init__(self, leg: "Leg", relay: Relay, session_id: int) -> None:
         self._leg = leg
@@ -30,10 +42,13 @@ class LegMedia:
         self._said = b""
         self._hearings: list[Hearing | None] = []
         self._endpoints: list[Endpoint | None] = []
+        self.browser: BrowserMedia | None = None
         self.is_direct = False
 
     def hears(self, session: SessionDescription) -> None:
-        """The peer's newest description."""
+        """The peer's newest description; a browser's becomes a plain one."""
+        if self.browser is not None:
+            self.browser.hears(session)
         self._hearings = hearings(session)
         self.aim()
 
@@ -45,6 +60,8 @@ class LegMedia:
 
     def says(self, session: SessionDescription) -> bytes | None:
         """The other end's description for this peer; None when the relay has no port to give. Changes `session`."""
+        if self.browser is not None:
+            self.browser.prepare(session)
         theirs = hearings(session)
         places: list[Place | None] = []
         for number, hearing in enumerate(theirs):
@@ -55,6 +72,8 @@ class LegMedia:
         # What is switched off has no endpoint, and nobody's address.
         off = Place(first.host, 0)
         point_at(session, [place or (hearing and off) for place, hearing in zip(places, theirs, strict=True)])
+        if self.browser is not None:
+            self.browser.says(session, places)
         set_origin(session, first.host, self._session_id, self._version)
         said = format_sdp(session)
         if self._said and said != self._said:
@@ -88,6 +107,8 @@ class LegMedia:
         return self._endpoints[0] if self._endpoints else None
 
     def close(self) -> None:
+        if self.browser is not None:
+            self.browser.close()
         for endpoint in self._endpoints:
             if endpoint is not None:
                 endpoint.close()
@@ -110,18 +131,30 @@ class LegMedia:
             leg = self._leg
             label = label_of(leg.call.id, leg.index, number)
             endpoint = (
-                self._relay.open(self, label, leg.flow, is_rtp=hearing.is_rtp)
+                self._relay.open(self, label, self._flow, is_rtp=hearing.is_rtp)
                 if hearing.port
                 else None
             )
             if endpoint is None:
                 return None
             self._endpoints[number] = endpoint
-        return Place(self._leg.board.media_host(endpoint.host, self._leg.flow), endpoint.port)
+        return Place(self._host_told(endpoint), endpoint.port)
+
+    @property
+    def _flow(self) -> "Flow":
+        """Where the relay finds this end: what speaks for a browser is on this machine."""
+        browser = self.browser
+        return self._leg.flow if browser is None or not browser.is_used else browser.inner_flow
+
+    def _host_told(self, endpoint: Endpoint) -> str:
+        browser = self.browser
+        if browser is None or not browser.is_used:
+            return self._leg.board.media_host(endpoint.host, self._leg.flow)
+        return browser.inner_flow.local_host if endpoint.host in LISTENER_ANY else endpoint.host
 
     def _sources(self, hearing: Hearing) -> tuple[str, ...]:
         """From where the peer may send, most trusted first."""
-        signalling = self._leg.flow.remote_host
+        signalling = self._flow.remote_host
         if hearing.host != signalling and may_hear_at(hearing.host, signalling):
             return hearing.host, signalling
         return (signalling,)

@@ -34,6 +34,7 @@ from media.relay.messages import (
     Stop,
     Watch,
 )
+from switch.relay.browser_gates import BrowserGates
 from switch.sdp.relayed import Hearing
 from switch.sip.flow import Flow
 from switch.sip.host import is_loopback, is_same_family
@@ -134,7 +135,7 @@ class Relay:
 
     __slots__ = (
         "_closing", "_epoch", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch", "counts",
-        "endpoints", "figures", "figures_heard", "outgoing", "refused", "unrelayed",
+        "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
     )  # fmt: skip
 
     def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
@@ -151,6 +152,7 @@ class Relay:
         self.figures_heard = 0
         self.outgoing: list[FromSwitch] = []
         self.counts = RelayCounts()
+        self.gates: BrowserGates | None = None  # between it and browsers
         self.refused = 0
         self.unrelayed = 0
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from offhook.paths import DataDir
-from offhook.supervisor.plans import relay_plan
+from offhook.supervisor.plans import browser_plan, relay_plan
 from switch.conf_files import ConfProblems, open_conf_file
 from switch.conf_media import Media, PortRange, read_media
 from switch.conf_values import Address
@@ -44,6 +44,8 @@ def test_both_families_and_what_they_are_told(tmp_path: Path) -> None:
         ('ports = "20000"', "media.ports: found"),
         ('ports = "1000-2000"', "media.ports: found"),
         ("ports = 20000", "media.ports: found"),
+        ('browser_ports = "80-90"', "media.browser_ports: found"),
+        ("browsers = 1", "media.browsers: found 1, expected true or false"),
         ("relay = 1", "media.relay: found 1, expected true or false"),
         ('bypass = "yes"', "media.bypass: found"),
         ("silence_timeout_s = 3601", "from 0 to 3600"),
@@ -68,6 +70,22 @@ def test_the_relay_is_started_with_what_is_configured(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_browsers_process_is_started_with_what_is_configured(tmp_path: Path) -> None:
+    plan = browser_plan(DataDir(tmp_path), Media(listen=("192.0.2.1", "2001:db8::1")))
+    assert plan.command[1:] == [
+        "-P", "-m", "media.browser", "--socket", str(tmp_path / "run" / "browser.sock"),
+        "--listen", "192.0.2.1", "2001:db8::1", "--ports", "30000-30999",
+    ]  # fmt: skip
+
+
+def test_browsers_have_ports_of_their_own_where_there_can_be_browsers(tmp_path: Path) -> None:
+    text = 'ports = "30000-39999"\n'
+    assert media(tmp_path, text).ports.first == 30_000
+    with pytest.raises(ConfProblems) as found:
+        media(tmp_path, text + '[listen]\nws = ["127.0.0.1:8080"]\n')
+    assert "media.browser_ports: found 30000-30999" in "\n".join(str(one) for one in found.value.problems)
+
+
 def test_only_what_the_relay_is_started_with_needs_a_restart() -> None:
     conf = load_conf(Path(__file__).parents[2] / "conf")
 
@@ -76,6 +94,7 @@ def test_only_what_the_relay_is_started_with_needs_a_restart() -> None:
 
     assert changed(silence_timeout_s=60, bypass=True, advertised=("203.0.113.7",)) == []
     assert changed(ports=PortRange(30_000, 30_099)) == changed(relay=False) == ["media"]
+    assert changed(browser_ports=PortRange(31_000, 31_099)) == changed(browsers=False) == ["media"]
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ import subprocess
 import threading
 import time
 import urllib.request
+import wave
 from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import connect
+
+from tests.media.spectrum import sine
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
@@ -25,6 +28,11 @@ START_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.05
+# Ten seconds are a whole number of its periods: Chromium plays the file over and over.
+TONE_HZ, TONE_RATE, TONE_S = 700, 48_000, 10
+HEARD_WITHIN_HZ = 10.0
+AUDIBLE_DB = -50.0
+SILENT_DB = -90.0
 PAGE = "<!doctype html><title>phones</title><script src=bundle.js></script>\n"
 PROGRAMS = ("chromium", "npm", "node")
 FLAGS = (
@@ -38,6 +46,9 @@ FLAGS = (
     "--disable-sync",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    # All of it is on this machine.
+    "--allow-loopback-in-peer-connection",
     "--remote-debugging-port=0",
 )
 
@@ -83,16 +94,26 @@ class PageServer:
 
 
 class Browser:
-    """One Chromium with one page. `trusted_key`: the base64 SHA-256 of a public key whose certificates it takes."""
+    """One Chromium with one page. `trusted_key`: the base64 SHA-256 of a public key whose certificates it takes.
+
+    Its microphone hears a steady tone of `TONE_HZ`.
+    """
 
     def __init__(self, directory: Path, url: str, *, trusted_key: str) -> None:
         profile = directory / "profile"
+        tone = directory / "tone.wav"
+        with wave.open(str(tone), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(TONE_RATE)
+            file.writeframes(sine(TONE_HZ, TONE_RATE, TONE_S))
         with (directory / "chromium.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     "chromium",
                     *FLAGS,
                     f"--user-data-dir={profile}",
+                    f"--use-file-for-fake-audio-capture={tone}",
                     f"--ignore-certificate-errors-spki-list={trusted_key}",
                     url,
                 ],
@@ -181,6 +202,45 @@ class BrowserPhone:
     def hang_up(self) -> None:
         """BYE, CANCEL or 480, as it stands."""
         self._do("session.terminate()")
+
+    def hear(self) -> tuple[float, float]:
+        """The strongest frequency of what it hears, Hz, and its level, dB below full scale."""
+        heard = self._do("hear()")
+        return heard["hertz"], heard["level"]
+
+    def wait_to_hear(self, hertz: float) -> None:
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while True:
+            found, level = self.hear()
+            if abs(found - hertz) < HEARD_WITHIN_HZ and level > AUDIBLE_DB:
+                return
+            assert time.monotonic() < deadline, (
+                f"heard {found:.0f} Hz at {level:.0f} dB, expected {hertz:.0f} Hz"
+            )
+            time.sleep(POLL_S)
+
+    def wait_to_hear_anything(self) -> None:
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while self.hear()[1] < AUDIBLE_DB:
+            assert time.monotonic() < deadline, "hears nothing"
+            time.sleep(POLL_S)
+
+    def wait_for_silence(self) -> None:
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while self.hear()[1] > SILENT_DB:
+            assert time.monotonic() < deadline, f"still hears {self.hear()}"
+            time.sleep(POLL_S)
+
+    def codec(self) -> str:
+        """Of what it hears, as "audio/opus"."""
+        return str(self._do("codec()")["mimeType"])
+
+    def press(self, digit: str) -> None:
+        self._do(f"press({json.dumps(digit)})")
+
+    def leave(self) -> None:
+        """Closes its media, as a page does that is left."""
+        self._do("session.connection.close()")
 
     def mark(self) -> int:
         return int(self._do("events.length"))

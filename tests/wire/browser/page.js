@@ -5,6 +5,8 @@
 import JsSIP from "jssip";
 
 const WAIT_MS = 15000;
+// Without what browsers do to voices: a steady tone is noise to them.
+const SOUND = { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false }, video: false };
 
 class Phone {
   constructor(settings) {
@@ -32,6 +34,7 @@ class Phone {
 
   follow(session, originator) {
     this.session = session;
+    this.listening = null;
     if (originator === "remote") {
       this.note("arrived", { caller: session.remote_identity.uri.toString() });
     }
@@ -76,11 +79,52 @@ class Phone {
   }
 
   call(target) {
-    this.agent.call(target, { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } });
+    this.agent.call(target, { mediaConstraints: SOUND, pcConfig: { iceServers: [] } });
   }
 
   answer() {
-    this.session.answer({ mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } });
+    this.session.answer({ mediaConstraints: SOUND, pcConfig: { iceServers: [] } });
+  }
+
+  // The strongest frequency of what is heard, in Hz, and how loud it is, in dB below the loudest.
+  async hear() {
+    const tracks = this.session.connection.getReceivers().map((receiver) => receiver.track);
+    const stream = new MediaStream(tracks.filter((track) => track.kind === "audio"));
+    if (!this.listening) {
+      // Chromium decodes a remote stream only where an element plays it.
+      const element = new Audio();
+      element.srcObject = stream;
+      element.muted = true;
+      await element.play();
+      const context = new AudioContext();
+      await context.resume();
+      const analyser = context.createAnalyser();
+      analyser.fftSize = 16384;
+      analyser.smoothingTimeConstant = 0;
+      context.createMediaStreamSource(stream).connect(analyser);
+      this.listening = { element, context, analyser };
+    }
+    const { context, analyser } = this.listening;
+    const levels = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(levels);
+    let best = 0;
+    levels.forEach((level, bin) => {
+      if (level > levels[best]) best = bin;
+    });
+    const level = levels[best];
+    return { hertz: (best * context.sampleRate) / analyser.fftSize, level: Number.isFinite(level) ? level : -200 };
+  }
+
+  async codec() {
+    const report = await this.session.connection.getStats();
+    const stats = [...report.values()];
+    const inbound = stats.find((each) => each.type === "inbound-rtp" && each.kind === "audio");
+    const codec = inbound && stats.find((each) => each.id === inbound.codecId);
+    return { mimeType: codec ? codec.mimeType : "", packets: inbound ? inbound.packetsReceived : 0 };
+  }
+
+  press(digit) {
+    this.session.sendDTMF(digit, { transportType: "RFC2833" });
   }
 
   hold() {

@@ -1,4 +1,4 @@
-"""JsSIP in a real Chromium registers, calls, holds, resumes and hangs up over secure WebSocket; signalling only."""
+"""JsSIP in a real Chromium registers, calls, holds, resumes and hangs up over secure WebSocket: the signalling."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_a_browser_refuses_a_call(town: WebTown, phones: Phones) -> None:
 
 @pytest.mark.skipif(sipp_program() is None, reason="SIPp is not installed (Debian package sip-tester)")
 def test_a_browser_calls_a_carrier_over_udp(town: WebTown, phones: Phones, tmp_path: Path) -> None:
-    """WSS on one side, UDP on the other; the carrier answers with what a browser takes for media."""
+    """WSS and secured sound on one side, UDP and plain RTP on the other."""
     alice = phones.start("alice")
     carrier = Sipp(
         xml="carrier_answers_browser",
