@@ -70,8 +70,3 @@ def test_the_conformance_page_has_every_case() -> None:
 
 def test_each_play_has_a_name_of_its_own() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.leaves_out], ids=lambda case: case.name)
-def test_sound_is_relayed(case: Case) -> None:
-    pytest.skip(f"{case.leaves_out}: there is no media relay yet that would count its packets")

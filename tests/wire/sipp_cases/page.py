@@ -37,7 +37,7 @@ def _row(case: Case) -> str:
     name = f"{case.id}, {case.variant}" if case.variant else case.id
     words = [case.why]
     if case.leaves_out:
-        words.append(f"{case.leaves_out}: the sound comes with the media relay")
+        words.append(f"{case.leaves_out}: sound has tests of its own")
     if case.fails_until:
         words.append(f"not yet: {case.fails_until}")
     why = "; ".join(filter(None, words)).replace("|", "\\|")
