@@ -30,7 +30,7 @@ def in_database(body: Body) -> Callable[[str], None]:
 
 
 async def add_prepaid(
-    db: asyncpg.Pool, name: str = "Acme", *, credit_micros: int = 10_000_000
+    db: asyncpg.Pool, name: str = "Shop", *, credit_micros: int = 10_000_000
 ) -> AccountView:
     return await service.add_account(
         db,

@@ -51,8 +51,8 @@ def test_a_number_is_asked_for_as_e164_and_anything_else_as_it_stands() -> None:
     [
         (CdrQuery(), None, "cdrs_setup"),
         (CdrQuery(since=NEW_YEAR, until=NEW_YEAR), None, "cdrs_setup"),
-        (CdrQuery(account="Acme"), 1, "cdrs_account"),
-        (CdrQuery(account="Acme"), 1, "cdrs_other_payer"),
+        (CdrQuery(account="Shop"), 1, "cdrs_account"),
+        (CdrQuery(account="Shop"), 1, "cdrs_other_payer"),
         (CdrQuery(cli="01632 960001"), None, "cdrs_network_number"),
         (CdrQuery(called="01632 960001"), None, "cdrs_destination"),
         (CdrQuery(call_id="c1"), None, "cdrs_pkey"),

@@ -17,13 +17,13 @@ def problems(text: str) -> list[tuple[int, str, str]]:
 
 
 def test_a_row_gives_a_line_with_its_numbers() -> None:
-    file = read_line_file(HEADING + "alice,Acme,correct horse,01632 960001; +44 1632 960002\n")
+    file = read_line_file(HEADING + "alice,Shop,correct horse,01632 960001; +44 1632 960002\n")
     assert file.problems == []
     assert file.rows == [
         LineRow(
             2,
             "alice",
-            "Acme",
+            "Shop",
             "correct horse",
             ("+441632960001", "+441632960002"),
             "",
@@ -37,7 +37,7 @@ def test_a_row_gives_a_line_with_its_numbers() -> None:
 def test_columns_may_stand_in_any_order_with_the_optional_ones_among_them() -> None:
     file = read_line_file(
         "\ufeffNumbers, digest ,account,emergency_address,user,password,emergency_number,cli\r\n"
-        ',sha256,Acme,"1 High Street, Anytown",bob,,01632 960009,01632 960008\r\n'
+        ',sha256,Shop,"1 High Street, Anytown",bob,,01632 960009,01632 960008\r\n'
         "\r\n"
     )
     assert file.problems == []
@@ -45,7 +45,7 @@ def test_columns_may_stand_in_any_order_with_the_optional_ones_among_them() -> N
         LineRow(
             2,
             "bob",
-            "Acme",
+            "Shop",
             None,
             (),
             "+441632960008",
@@ -59,12 +59,12 @@ def test_columns_may_stand_in_any_order_with_the_optional_ones_among_them() -> N
 def test_every_problem_is_named_with_its_line_and_column() -> None:
     found = problems(
         HEADING
-        + "Alice,Acme,,\n"
+        + "Alice,Shop,,\n"
         + "bob,,x,01632\n"
         + "\n"
-        + "carol,Acme\n"
-        + "dave,Acme,,01632 960001;01632960001\n"
-        + "bob,Acme,,+44 1632 960001\n"
+        + "carol,Shop\n"
+        + "dave,Shop,,01632 960001;01632960001\n"
+        + "bob,Shop,,+44 1632 960001\n"
     )
     assert found == [
         (2, "user", "Alice"),
@@ -86,7 +86,7 @@ def test_every_problem_is_named_with_its_line_and_column() -> None:
         ("user,account,password\n", (1, "numbers", "user,account,password")),
         ("user,account,password,numbers,colour\n", (1, "colour", "colour")),
         ("user,account,password,numbers,user\n", (1, "user", "user,account,password,numbers,user")),
-        ("alice;Acme;;\n", (1, "user", "alice;acme;;")),
+        ("alice;Shop;;\n", (1, "user", "alice;shop;;")),
     ],
 )
 def test_a_wrong_heading_is_told_once_and_ends_the_reading(text: str, place: tuple[int, str, str]) -> None:
@@ -95,28 +95,28 @@ def test_a_wrong_heading_is_told_once_and_ends_the_reading(text: str, place: tup
 
 
 def test_a_quote_that_never_closes_is_a_problem_of_its_row() -> None:
-    assert problems(HEADING + 'alice,Acme,"never,closed\n')[0][1] == "row"
+    assert problems(HEADING + 'alice,Shop,"never,closed\n')[0][1] == "row"
 
 
 def test_a_line_feed_in_a_cell_counts_as_a_line_and_is_no_address() -> None:
-    text = HEADING.replace("\n", ",emergency_address\n") + 'alice,Acme,,,"1 High\nStreet"\nBOB,Acme,,,\n'
+    text = HEADING.replace("\n", ",emergency_address\n") + 'alice,Shop,,,"1 High\nStreet"\nBOB,Shop,,,\n'
     assert problems(text) == [(2, "emergency_address", "1 High\nStreet"), (4, "user", "BOB")]
 
 
 def test_an_old_machines_lone_carriage_returns_are_a_problem_and_not_one_long_row() -> None:
-    assert problems("user,account,password,numbers\ralice,Acme,,\r")[0][:2] == (1, "row")
+    assert problems("user,account,password,numbers\ralice,Shop,,\r")[0][:2] == (1, "row")
 
 
 def test_a_file_longer_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "ROWS_MAX", 3)
-    assert problems(HEADING + "".join(f"u{n},Acme,,\n" for n in range(3))) == []
-    assert problems(HEADING + "".join(f"u{n},Acme,,\n" for n in range(4)))[0][:2] == (6, "row")
+    assert problems(HEADING + "".join(f"u{n},Shop,,\n" for n in range(3))) == []
+    assert problems(HEADING + "".join(f"u{n},Shop,,\n" for n in range(4)))[0][:2] == (6, "row")
 
 
 def test_a_huge_cell_and_too_many_numbers_are_refused() -> None:
-    assert problems(HEADING + f"alice,Acme,,{'1' * 5000}\n") == [(2, "row", "a cell of 5000 characters")]
-    assert problems(HEADING + f"alice,Acme,,{'01632960001;' * 101}\n")[0][:2] == (2, "numbers")
-    assert problems(HEADING + f"alice,Acme,,{'1' * 200_000}\n")[0][:2] == (2, "row")
+    assert problems(HEADING + f"alice,Shop,,{'1' * 5000}\n") == [(2, "row", "a cell of 5000 characters")]
+    assert problems(HEADING + f"alice,Shop,,{'01632960001;' * 101}\n")[0][:2] == (2, "numbers")
+    assert problems(HEADING + f"alice,Shop,,{'1' * 200_000}\n")[0][:2] == (2, "row")
 
 
 def test_a_hopeless_file_does_not_give_endless_problems() -> None:
@@ -124,7 +124,7 @@ def test_a_hopeless_file_does_not_give_endless_problems() -> None:
 
 
 def test_passwords_never_stand_in_a_problem() -> None:
-    text = HEADING + "alice,Acme,secret1,\nbob,Acme,secret2,x,y\ncarol,Acme," + "secret3" * 1000 + ",\n"
+    text = HEADING + "alice,Shop,secret1,\nbob,Shop,secret2,x,y\ncarol,Shop," + "secret3" * 1000 + ",\n"
     assert "secret" not in " ".join(str(problem) for problem in read_line_file(text).problems)
 
 

@@ -69,7 +69,7 @@ async def test_a_trunk_is_added_shown_and_changed(db: asyncpg.Pool) -> None:
     await service.add_line(
         db,
         "pbx1",
-        account_name="Acme",
+        account_name="Shop",
         realm=REALM,
         kind=LineKind.TRUNK,
         addresses=[HERE, "tcp:203.0.113.10:5060"],
@@ -90,7 +90,7 @@ async def test_a_trunk_is_added_shown_and_changed(db: asyncpg.Pool) -> None:
     view = await service.show_line(db, "pbx1")
     assert (view.kind, view.addresses) == (LineKind.PHONE, [])
     with pytest.raises(InvalidValue, match="trunk, as the line has addresses"):
-        await service.add_line(db, "p2", account_name="Acme", realm=REALM, addresses=[HERE])
+        await service.add_line(db, "p2", account_name="Shop", realm=REALM, addresses=[HERE])
 
 
 @pytest.mark.wire
@@ -100,7 +100,7 @@ async def test_an_address_has_one_owner_and_the_database_says_so_too(db: asyncpg
 
     async def add(user: str, *addresses: str) -> None:
         await service.add_line(
-            db, user, account_name="Acme", realm=REALM, kind=LineKind.TRUNK, addresses=addresses
+            db, user, account_name="Shop", realm=REALM, kind=LineKind.TRUNK, addresses=addresses
         )
 
     await add("pbx1", HERE, "tcp:203.0.113.20:5060")
@@ -125,7 +125,7 @@ async def test_an_address_has_one_owner_and_the_database_says_so_too(db: asyncpg
 @in_database
 async def test_a_running_exchange_hears_of_addresses_that_come_and_go(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "pbx1", account_name="Acme", realm=REALM, kind=LineKind.TRUNK)
+    await service.add_line(db, "pbx1", account_name="Shop", realm=REALM, kind=LineKind.TRUNK)
     async with db.acquire() as connection:
         position = Position.of_snapshot(await load_snapshot(connection, ""))
         for addresses in ([HERE], [HERE, "203.0.113.10:5060"], []):
@@ -152,7 +152,7 @@ def test_the_checkpoint_holds_them(dsn: str, tmp_path: Path) -> None:
     async def body(db: asyncpg.Pool) -> None:
         await add_prepaid(db)
         await service.add_line(
-            db, "pbx1", account_name="Acme", realm=REALM, kind=LineKind.TRUNK, addresses=[HERE]
+            db, "pbx1", account_name="Shop", realm=REALM, kind=LineKind.TRUNK, addresses=[HERE]
         )
         async with db.acquire() as connection:
             snapshot = await load_snapshot(connection, "")

@@ -55,7 +55,7 @@ def test_what_is_no_range_is_refused(text: str, why: str) -> None:
 @in_database
 async def test_a_range_is_assigned_whole_and_taken_back_whole(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "pbx1", account_name="Acme", realm=REALM)
+    await service.add_line(db, "pbx1", account_name="Shop", realm=REALM)
     views = await service.assign_numbers(db, "02079460100-02079460199", "pbx1")
     assert [view.e164 for view in views] == [f"+442079460{number}" for number in range(100, 200)]
     assert (await service.show_line(db, "pbx1")).numbers == [view.e164 for view in views]
@@ -71,7 +71,7 @@ async def test_a_range_is_assigned_whole_and_taken_back_whole(db: asyncpg.Pool) 
 async def test_one_number_of_another_line_refuses_the_whole_range(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
     for user in ("pbx1", "alice"):
-        await service.add_line(db, user, account_name="Acme", realm=REALM)
+        await service.add_line(db, user, account_name="Shop", realm=REALM)
     await service.assign_number(db, "020 7946 0150", "alice")
     with pytest.raises(Refused, match=r"\+442079460150 is assigned to line 'alice'"):
         await service.assign_numbers(db, "02079460100-199", "pbx1")
@@ -89,7 +89,7 @@ async def test_one_number_of_another_line_refuses_the_whole_range(db: asyncpg.Po
 async def test_a_range_that_holds_the_number_of_emergencies_stays(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
     await service.add_line(
-        db, "pbx1", account_name="Acme", realm=REALM, emergency_number="020 7946 0100", cli="020 7946 0199"
+        db, "pbx1", account_name="Shop", realm=REALM, emergency_number="020 7946 0100", cli="020 7946 0199"
     )
     await service.assign_numbers(db, "02079460100-199", "pbx1")
     with pytest.raises(Refused, match=r"\+442079460100 is the emergency number"):

@@ -184,7 +184,7 @@ def test_what_is_written_stays_written(dsn: str, statement: str) -> None:
     @in_database
     async def body(db: asyncpg.Pool) -> None:
         await add_prepaid(db)
-        await service.add_line(db, "alice", account_name="Acme", realm="example.com")
+        await service.add_line(db, "alice", account_name="Shop", realm="example.com")
         await service.assign_number(db, "01632 960001", "alice")
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await db.execute(statement)
@@ -262,9 +262,9 @@ def test_changes_become_visible_in_the_order_of_their_numbers(dsn: str) -> None:
 @in_database
 async def test_each_entity_has_one_row_in_the_change_table_however_often_it_changes(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "alice", account_name="Acme", realm="example.com")
+    await service.add_line(db, "alice", account_name="Shop", realm="example.com")
     for turn in range(1, 5):
-        await service.top_up(db, "Acme", turn)
+        await service.top_up(db, "Shop", turn)
         await service.set_line(db, "alice", calls_max=turn)
     await service.remove_line(db, "alice")
     rows = await db.fetch("SELECT entity, key FROM changes ORDER BY entity")

@@ -20,9 +20,9 @@ HEADING = "user,account,password,numbers\n"
 
 @in_database
 async def test_opening_credit_is_the_first_top_up_of_the_ledger(db: asyncpg.Pool) -> None:
-    view = await add_prepaid(db, "Acme", credit_micros=12_345_678)
+    view = await add_prepaid(db, "Shop", credit_micros=12_345_678)
     assert view.balance_micros == 12_345_678
-    details = await service.show_account(db, "ACME")
+    details = await service.show_account(db, "SHOP")
     assert [(row.kind, row.amount_micros, row.credit_seq) for row in details.movements] == [
         ("top_up", 12_345_678, 1)
     ]
@@ -48,10 +48,10 @@ async def test_a_postpaid_account_has_a_credit_limit_and_so_a_floor(db: asyncpg.
 
 @in_database
 async def test_names_that_differ_by_case_alone_are_one_name(db: asyncpg.Pool) -> None:
-    await add_prepaid(db, "Acme")
-    with pytest.raises(Refused, match="'acme' exists already"):
-        await add_prepaid(db, "acme")
-    assert [view.account.name for view in await service.list_accounts(db)] == ["Acme"]
+    await add_prepaid(db, "Shop")
+    with pytest.raises(Refused, match="'shop' exists already"):
+        await add_prepaid(db, "shop")
+    assert [view.account.name for view in await service.list_accounts(db)] == ["Shop"]
     assert await db.fetchval("SELECT count(*) FROM ledger") == 1
 
 
@@ -75,7 +75,7 @@ async def test_whatever_somebody_asks_for_that_does_not_exist_is_refused_in_word
 @in_database
 async def test_a_hundred_top_ups_at_once_are_numbered_without_a_gap(db: asyncpg.Pool) -> None:
     await add_prepaid(db, credit_micros=0)
-    top_ups = await asyncio.gather(*[service.top_up(db, "Acme", 1_000) for _ in range(100)])
+    top_ups = await asyncio.gather(*[service.top_up(db, "Shop", 1_000) for _ in range(100)])
     assert sorted(top_up.credit_seq for top_up in top_ups) == list(range(1, 101))
     assert max(top_up.balance_micros for top_up in top_ups) == 100_000
 
@@ -85,14 +85,14 @@ async def test_a_repeated_top_up_under_one_key_counts_once(db: asyncpg.Pool) -> 
     await add_prepaid(db, credit_micros=0)
     await add_prepaid(db, "Other", credit_micros=0)
     key = "payment-1"
-    top_ups = await asyncio.gather(*[service.top_up(db, "Acme", 500, idempotency_key=key) for _ in range(20)])
+    top_ups = await asyncio.gather(*[service.top_up(db, "Shop", 500, idempotency_key=key) for _ in range(20)])
     assert {top_up.credit_seq for top_up in top_ups} == {1}
     assert [top_up.is_repeat for top_up in top_ups].count(False) == 1
     with pytest.raises(Refused, match="was used for another movement"):
-        await service.top_up(db, "Acme", 501, idempotency_key=key)
+        await service.top_up(db, "Shop", 501, idempotency_key=key)
     with pytest.raises(Refused, match="was used for another movement"):
         await service.top_up(db, "Other", 500, idempotency_key=key)
-    assert (await service.show_account(db, "Acme")).view.balance_micros == 500
+    assert (await service.show_account(db, "Shop")).view.balance_micros == 500
 
 
 @in_database
@@ -111,17 +111,17 @@ async def test_a_key_used_for_two_accounts_at_once_tops_up_one(db: asyncpg.Pool)
 async def test_suspending_and_resuming_are_seen_and_may_be_repeated(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
     for _ in range(2):
-        assert (await service.suspend_account(db, "acme")).account.is_suspended
+        assert (await service.suspend_account(db, "shop")).account.is_suspended
     seq = await db.fetchval("SELECT max(seq) FROM changes")
-    await service.suspend_account(db, "acme")
+    await service.suspend_account(db, "shop")
     assert await db.fetchval("SELECT max(seq) FROM changes") == seq  # nothing changed, so nothing is told
-    assert not (await service.resume_account(db, "Acme")).account.is_suspended
+    assert not (await service.resume_account(db, "Shop")).account.is_suspended
 
 
 @in_database
 async def test_only_the_hashes_of_a_password_are_stored(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    added = await service.add_line(db, "alice", account_name="acme", realm=REALM, password="correct horse")
+    added = await service.add_line(db, "alice", account_name="shop", realm=REALM, password="correct horse")
     assert added.generated_password is None
     assert added.line.ha1_md5 == ha1_md5("alice", REALM, "correct horse")
     assert added.line.ha1_sha256 == ha1_sha256("alice", REALM, "correct horse")
@@ -132,7 +132,7 @@ async def test_only_the_hashes_of_a_password_are_stored(db: asyncpg.Pool) -> Non
 @in_database
 async def test_a_generated_password_is_shown_once_and_is_what_was_hashed(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    added = await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+    added = await service.add_line(db, "alice", account_name="Shop", realm=REALM)
     assert added.generated_password is not None
     assert len(added.generated_password) == GENERATED_CHARS
     assert added.line.ha1_md5 == ha1_md5("alice", REALM, added.generated_password)
@@ -145,7 +145,7 @@ async def test_a_line_is_changed_only_where_it_is_asked_to(db: asyncpg.Pool) -> 
     before = await service.add_line(
         db,
         "alice",
-        account_name="Acme",
+        account_name="Shop",
         realm=REALM,
         digest=DigestPolicy.BOTH,
         emergency_number="01632 960001",
@@ -175,15 +175,15 @@ async def test_a_line_is_changed_only_where_it_is_asked_to(db: asyncpg.Pool) -> 
 @in_database
 async def test_a_line_exists_once(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+    await service.add_line(db, "alice", account_name="Shop", realm=REALM)
     with pytest.raises(Refused, match="'alice' exists already"):
-        await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+        await service.add_line(db, "alice", account_name="Shop", realm=REALM)
 
 
 @in_database
 async def test_a_line_with_numbers_is_not_removed(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+    await service.add_line(db, "alice", account_name="Shop", realm=REALM)
     await service.assign_number(db, "01632 960001", "alice")
     with pytest.raises(Refused, match=r"still has \+441632960001"):
         await service.remove_line(db, "alice")
@@ -196,10 +196,10 @@ async def test_a_line_with_numbers_is_not_removed(db: asyncpg.Pool) -> None:
 async def test_a_number_rings_one_line(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
     for user in ("alice", "bob"):
-        await service.add_line(db, user, account_name="Acme", realm=REALM)
+        await service.add_line(db, user, account_name="Shop", realm=REALM)
     for spelling in ("01632 960001", "+44 1632 960001"):
         view = await service.assign_number(db, spelling, "alice")
-        assert (view.e164, view.line, view.account) == ("+441632960001", "alice", "Acme")
+        assert (view.e164, view.line, view.account) == ("+441632960001", "alice", "Shop")
     with pytest.raises(Refused, match="assigned to line 'alice'"):
         await service.assign_number(db, "01632 960001", "bob")
     assert [number.e164 for number in await service.list_numbers(db)] == ["+441632960001"]
@@ -209,7 +209,7 @@ async def test_a_number_rings_one_line(db: asyncpg.Pool) -> None:
 async def test_a_number_is_given_to_one_of_many_who_ask_at_once(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
     for number in range(8):
-        await service.add_line(db, f"u{number}", account_name="Acme", realm=REALM)
+        await service.add_line(db, f"u{number}", account_name="Shop", realm=REALM)
     results = await asyncio.gather(
         *[service.assign_number(db, "01632 960001", f"u{number}") for number in range(8)],
         return_exceptions=True,
@@ -221,7 +221,7 @@ async def test_a_number_is_given_to_one_of_many_who_ask_at_once(db: asyncpg.Pool
 async def test_a_number_that_999_would_be_shown_is_not_taken_away(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
     await service.add_line(
-        db, "alice", account_name="Acme", realm=REALM, emergency_number="01632 960001", cli="01632 960002"
+        db, "alice", account_name="Shop", realm=REALM, emergency_number="01632 960001", cli="01632 960002"
     )
     for number in ("01632 960001", "01632 960002"):
         await service.assign_number(db, number, "alice")
@@ -240,7 +240,7 @@ async def test_lines_without_an_emergency_number_or_address_are_found(db: asyncp
         ("c", "01632960001", ""),
     ):
         await service.add_line(
-            db, user, account_name="Acme", realm=REALM, emergency_number=number, emergency_address=address
+            db, user, account_name="Shop", realm=REALM, emergency_number=number, emergency_address=address
         )
     assert [line.user for line in await service.lines_without_emergency(db)] == ["b", "c"]
 
@@ -248,13 +248,13 @@ async def test_lines_without_an_emergency_number_or_address_are_found(db: asyncp
 @in_database
 async def test_an_import_brings_all_lines_and_their_numbers(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    text = HEADING + "alice,acme,correct horse,01632 960001;01632 960002\nbob,ACME,,\n"
+    text = HEADING + "alice,shop,correct horse,01632 960001;01632 960002\nbob,SHOP,,\n"
     added = await service.import_lines(db, text, realm=REALM)
     assert [(new.line.user, new.generated_password is None) for new in added] == [
         ("alice", True),
         ("bob", False),
     ]
-    lines = {line.user: line for line in await service.list_lines(db, "Acme")}
+    lines = {line.user: line for line in await service.list_lines(db, "Shop")}
     assert lines["alice"].numbers == ["+441632960001", "+441632960002"]
     assert added[0].line.ha1_md5 == ha1_md5("alice", REALM, "correct horse")
     assert lines["bob"].numbers == []
@@ -263,9 +263,9 @@ async def test_an_import_brings_all_lines_and_their_numbers(db: asyncpg.Pool) ->
 @in_database
 async def test_an_import_with_any_problem_brings_nothing_and_names_all(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+    await service.add_line(db, "alice", account_name="Shop", realm=REALM)
     await service.assign_number(db, "01632 960001", "alice")
-    text = HEADING + "new,acme,,01632 960002\nalice,acme,,01632 960001\nBob,acme,,\ncarol,nobody,,\n"
+    text = HEADING + "new,shop,,01632 960002\nalice,shop,,01632 960001\nBob,shop,,\ncarol,nobody,,\n"
     with pytest.raises(ImportProblems) as caught:
         await service.import_lines(db, text, realm=REALM)
     assert caught.value.problems == [
@@ -281,7 +281,7 @@ async def test_an_import_with_any_problem_brings_nothing_and_names_all(db: async
 @in_database
 async def test_ten_thousand_lines_are_imported_in_one_transaction(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    rows = [f"u{number},Acme,a password {number},01632 9{number:05}" for number in range(10_000)]
+    rows = [f"u{number},Shop,a password {number},01632 9{number:05}" for number in range(10_000)]
     added = await service.import_lines(db, HEADING + "\n".join(rows), realm=REALM)
     assert len(added) == 10_000
     assert await db.fetchval("SELECT count(*) FROM numbers") == 10_000

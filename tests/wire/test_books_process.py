@@ -192,8 +192,8 @@ def test_a_switch_that_starts_gets_the_books_and_what_happens_afterwards(
             assert playing.snapshot().balances[0].balance_micros == OPENING
             await playing.hears_a(DatabaseUp)
             async with service.connect(dsn) as db:
-                await service.top_up(db, "Acme", 5_000)
-                added = await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+                await service.top_up(db, "Shop", 5_000)
+                added = await service.add_line(db, "alice", account_name="Shop", realm=REALM)
             await playing.hears(
                 lambda message: isinstance(message, Changes) and LineChanged(added.line) in message.changes
             )
@@ -248,7 +248,7 @@ def test_a_killed_books_process_comes_back_and_nothing_is_lost_or_doubled(
                 pid = playing.link.process_id
                 assert pid is not None
                 os.kill(pid, signal.SIGKILL)
-                await service.top_up(db, "Acme", 1_000 + turn)
+                await service.top_up(db, "Shop", 1_000 + turn)
                 await playing.hears_a(DatabaseDown)
                 while playing.link.process_id == pid:
                     await asyncio.sleep(0.01)
@@ -354,8 +354,8 @@ def test_a_switch_starts_from_the_last_checkpoint_while_postgresql_is_down(
         assert playing.snapshot().journal_batch == 2
         assert playing.snapshot().balances[0].balance_micros == OPENING - 2 * COST
         async with service.connect(dsn) as db:
-            await service.top_up(db, "Acme", 777)
-            added = await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+            await service.top_up(db, "Shop", 777)
+            added = await service.add_line(db, "alice", account_name="Shop", realm=REALM)
         await asyncio.to_thread(postgres.stop)
         async with switch(dsn, journal, tmp_path) as playing:
             await playing.hears_a(DatabaseDown)
@@ -415,7 +415,7 @@ def test_a_locked_table_holds_up_the_records_and_not_a_top_up(
                 await connection.execute("LOCK TABLE cdrs")
                 batch = append_calls(journal, 0, 5)
                 playing.link.durable(batch)
-                await service.top_up(db, "Acme", 1)
+                await service.top_up(db, "Shop", 1)
                 await playing.hears_credits(1)
                 assert not any(isinstance(message, Shipped) for message in playing.heard)
             await playing.shipped(batch)

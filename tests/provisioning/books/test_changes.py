@@ -88,7 +88,7 @@ async def test_each_kind_of_change_is_told_as_the_state_that_it_led_to(db: async
     async with db.acquire() as connection:
         listener = Listener(await load_snapshot(connection, ""))
         view = await add_prepaid(db, credit_micros=500)
-        added = await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+        added = await service.add_line(db, "alice", account_name="Shop", realm=REALM)
         await service.assign_number(db, "01632 960001", "alice")
         number = Number("+441632960001", "alice")
         assert await listener.catch_up(connection) == [
@@ -97,7 +97,7 @@ async def test_each_kind_of_change_is_told_as_the_state_that_it_led_to(db: async
             NumberChanged(number),
             Credited(CreditRow(1, 1, 500)),
         ]
-        suspended = await service.suspend_account(db, "Acme")
+        suspended = await service.suspend_account(db, "Shop")
         changed = await service.set_line(db, "alice", calls_max=4)
         assert await listener.catch_up(connection) == [
             AccountChanged(suspended.account),
@@ -111,12 +111,12 @@ async def test_each_kind_of_change_is_told_as_the_state_that_it_led_to(db: async
 @in_database
 async def test_ten_changes_of_a_line_are_told_as_one_and_every_credit_as_its_own(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
-    await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+    await service.add_line(db, "alice", account_name="Shop", realm=REALM)
     async with db.acquire() as connection:
         listener = Listener(await load_snapshot(connection, ""))
         for turn in range(1, 11):
             await service.set_line(db, "alice", calls_max=turn)
-            await service.top_up(db, "Acme", turn)
+            await service.top_up(db, "Shop", turn)
         heard = await listener.catch_up(connection)
     assert [change for change in heard if isinstance(change, LineChanged)] == [
         LineChanged(listener.lines["alice"])
@@ -132,7 +132,7 @@ async def test_a_line_that_came_and_went_between_two_looks_is_told_as_gone(db: a
     await add_prepaid(db)
     async with db.acquire() as connection:
         listener = Listener(await load_snapshot(connection, ""))
-        await service.add_line(db, "alice", account_name="Acme", realm=REALM)
+        await service.add_line(db, "alice", account_name="Shop", realm=REALM)
         await service.remove_line(db, "alice")
         assert await listener.catch_up(connection) == [LineRemoved("alice")]
 
@@ -143,7 +143,7 @@ async def test_a_switch_that_knows_more_credits_than_its_position_hears_none_twi
     async with db.acquire() as connection:
         listener = Listener(await load_snapshot(connection, ""))
         for amount in (1, 2, 3):
-            await service.top_up(db, "Acme", amount)
+            await service.top_up(db, "Shop", amount)
         position = Position(listener.position.change_seq, {1: 3})
         told = await read_changes(connection, position)
     assert told is not None

@@ -41,7 +41,7 @@ from provisioning.model import (
 from rating.journal.frames import FrameSplitter
 from rating.money import VatMode
 
-ACCOUNT = Account(1, "Acme", AccountKind.PREPAID, VatMode.INC_VAT, "retail", 0, False, 0)
+ACCOUNT = Account(1, "Shop", AccountKind.PREPAID, VatMode.INC_VAT, "retail", 0, False, 0)
 LINE = Line(
     "alice",
     1,

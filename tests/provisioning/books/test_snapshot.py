@@ -23,7 +23,7 @@ EMPTY = Snapshot(1, 2, "00ff", 3, [], [], [], [])
 @in_database
 async def test_a_snapshot_holds_all_that_the_switch_starts_from(db: asyncpg.Pool) -> None:
     view = await add_prepaid(db, credit_micros=500)
-    added = await service.add_line(db, "alice", account_name="Acme", realm="example.com")
+    added = await service.add_line(db, "alice", account_name="Shop", realm="example.com")
     for number in ("01632 960009", "01632 960001"):
         await service.assign_number(db, number, "alice")
     async with db.acquire() as connection:
