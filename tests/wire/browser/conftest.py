@@ -46,6 +46,7 @@ class WebTown(Town):
             directory,
             listen=LISTEN.format(host=HOST, wss=wss, ws=ws),
             main=SECTIONS.format(origin=origin),
+            voicemail="",  # refusals in words
         )
         self.wss_url = f"wss://{HOST}:{wss}/"
         self.ws_url = f"ws://{HOST}:{ws}/"

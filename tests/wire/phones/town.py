@@ -92,16 +92,22 @@ class Town(LocalExchange):
     """The running exchange, its subscribers, and where its carriers are."""
 
     def __init__(
-        self, directory: Path, *, listen: str = "", main: str = "", hosts: tuple[str, ...] = (HOST,)
+        self,
+        directory: Path,
+        *,
+        listen: str = "",
+        main: str = "",
+        voicemail: str = SILENT_REFUSALS,
+        hosts: tuple[str, ...] = (HOST,),
     ) -> None:
-        """`listen` are more keys of [listen], `main` more sections of offhook.toml."""
+        """`listen` and `voicemail` are more keys of these sections, `main` more sections of offhook.toml."""
         self.carrier_ports = {"carrier_a": free_port(), "carrier_b": free_port()}
         conf = ConfFiles(
             tariff_name="retail",
             tariff_csv=TARIFF_CSV,
             main=MAIN + main,
             listen=listen,
-            voicemail=SILENT_REFUSALS,
+            voicemail=voicemail,
             hosts=hosts,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
