@@ -45,6 +45,7 @@ class ExchangeConf(msgspec.Struct, frozen=True, kw_only=True):
     reserve_ahead_s: int = 10
     renew_before_s: int = 5
     pass_headers: Sequence[str] = ()
+    relay: bool = False  # the scenarios look at bodies, and say themselves where sound goes
 
     def write(self, folder: Path) -> None:
         """The configuration directory."""
@@ -59,7 +60,8 @@ metrics = "{HOST}:{self.metrics_port}"
 no_answer_timeout_s = {self.no_answer_timeout_s}
 
 [media]
-relay = false  # the scenarios look at bodies, and say themselves where sound goes
+relay = {"true" if self.relay else "false"}
+listen = ["{HOST}"]
 
 [voicemail]
 sip = ""

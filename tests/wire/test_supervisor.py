@@ -29,7 +29,9 @@ NO_USER = 4711  # an id that nobody on this machine has
 
 def make(root: Path) -> RunningExchange:
     sip_port, metrics_port, carrier_port = free_ports(3)
-    conf = ExchangeConf(sip_port=sip_port, metrics_port=metrics_port, carrier_port=carrier_port)
+    conf = ExchangeConf(
+        sip_port=sip_port, metrics_port=metrics_port, carrier_port=carrier_port, relay=True
+    )
     return RunningExchange(root, conf)
 
 
