@@ -8,6 +8,7 @@ import enum
 
 import msgspec
 
+from provisioning.settings import AccountSettings, LineSettings
 from rating.money import VatMode
 
 
@@ -69,6 +70,7 @@ class Account(msgspec.Struct, frozen=True):
     credit_limit_micros: int
     is_suspended: bool
     calls_max: int
+    settings: AccountSettings = AccountSettings()
 
     @property
     def floor_micros(self) -> int:
@@ -118,6 +120,7 @@ class Line(msgspec.Struct, frozen=True):
     addresses: tuple[LineAddress, ...] = ()
     calls_per_second_max: int = 0
     diverts: tuple[Divert, ...] = ()
+    settings: LineSettings = LineSettings()
 
     @property
     def has_mailbox(self) -> bool:
