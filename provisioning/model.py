@@ -33,30 +33,42 @@ class LineKind(enum.Enum):
 
 
 class DivertCondition(enum.Enum):
-    """When calls to a line go on: always, busy, unanswered, or no phone of it can be reached."""
+    """When calls to a line go on: always, busy, unanswered, no phone of it can be reached, or its owner said no."""
 
     ALL = "all"
     BUSY = "busy"
     NO_REPLY = "no_reply"
     UNREACHABLE = "unreachable"
+    DECLINED = "declined"
 
 
 class DivertKind(enum.Enum):
-    """What a divert leads to."""
+    """What a divert leads to: the line's mailbox, a number in E.164, a line by its user name, a plan of the account,
+    or words."""
 
     VOICEMAIL = "voicemail"
+    NUMBER = "number"
+    LINE = "line"
+    PLAN = "plan"
+    ANNOUNCEMENT = "announcement"
 
 
 class Divert(msgspec.Struct, frozen=True):
     """One destination of one condition. `destination` says which of its kind, "" where there is one only.
 
-    `ring_s` is for `no_reply`: how long the line rings before; else 0.
+    `ring_s` is for `no_reply`: how long the line rings before; else 0. `answer_s` is how long the destination rings, 0
+    for as long as a call may. It is for calls from `sources` (patterns), to `ddis`, in `time_set`; empty is any.
     """
 
     condition: DivertCondition
     kind: DivertKind
     destination: str = ""
     ring_s: int = 0
+    answer_s: int = 0
+    sources: tuple[str, ...] = ()
+    ddis: tuple[str, ...] = ()
+    time_set: str = ""
+    is_enabled: bool = True
 
 
 class Account(msgspec.Struct, frozen=True):

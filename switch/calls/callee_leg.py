@@ -36,6 +36,7 @@ from switch.sip.option_tags import supported_value
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.terms import Admission
     from switch.sip.stack import ClientTransaction, ServerTransaction
 
 
@@ -115,6 +116,14 @@ class CalleeLeg(Leg):
         self._is_heard = False
 
     @property
+    def terms(self) -> "Admission":
+        """Those of who sends the call here, or of the call."""
+        if self.target.onward is not None:
+            return self.target.onward
+        assert self.call.admission is not None
+        return self.call.admission
+
+    @property
     def is_acknowledged(self) -> bool:
         return self._ack_body is not None
 
@@ -173,6 +182,12 @@ class CalleeLeg(Leg):
         self._takes_reliable = bool(invitation.body) or self.call.can_answer_early
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
         self._send_invite(now)
+
+    def give_up(self, outcome: LegOutcome, now: float) -> None:
+        """It was never offered."""
+        self.outcome = outcome
+        self.ended_at = now
+        self.state = LegState.GONE
 
     def cancel(self, now: float, reason: str, outcome: LegOutcome) -> None:
         """Stop ringing; `reason` is a Reason header value or "". A 200 may cross the CANCEL: the leg stays for it."""

@@ -53,6 +53,12 @@ class Journal(Protocol):
         """An answer could not be made durable in time: failed until a commit succeeds."""
 
 
+class TimeSets(Protocol):
+    """Named sets of hours and days."""
+
+    def is_in(self, name: str, utc_ms: int) -> bool: ...
+
+
 class Failpoints(Protocol):
     """Named points of a call where a test may kill the process."""
 

@@ -19,7 +19,7 @@ from tests.provisioning.databases import add_prepaid, in_database
 pytestmark = pytest.mark.wire
 
 REALM = "sip.example.com"
-ALL, BUSY, NO_REPLY, UNREACHABLE = DivertCondition
+ALL, BUSY, NO_REPLY, UNREACHABLE, DECLINED = DivertCondition
 VOICEMAIL = DivertKind.VOICEMAIL
 
 
