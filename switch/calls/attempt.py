@@ -75,5 +75,3 @@ def is_for_us(request: Request, board: Switchboard) -> bool:
     """Whether the Request-URI names a domain or an address of ours; tel: and urn: name none and are for us."""
     uri = request.request_uri
     return not isinstance(uri, SipUri) or board.is_here(uri.host)
-
-

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 NOBODY_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered", is_ours=True)
 EXPIRED = LegOutcome(487, NO_ANSWER, "nobody answered in the time that the caller gave", is_ours=True)
-NO_SIGN_OF_RINGING = LegOutcome(408, RECOVERY_ON_TIMER_EXPIRY, "the trunk did not react in time", is_ours=True)
+NO_SIGN_OF_RINGING = LegOutcome(
+    408, RECOVERY_ON_TIMER_EXPIRY, "the trunk did not react in time", is_ours=True
+)
 SILENT = LegOutcome(408, RECOVERY_ON_TIMER_EXPIRY, "no reaction in time", is_ours=True)
 NOT_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered before the divert", is_ours=True)
 

@@ -129,7 +129,9 @@ class Journey:
     ) -> "_Found | None":
         line = self._board.books.lines.get(user)
         if line is None or any(hop.line.user == user for hop in hops):
-            self.notes.append(f"line {user}: {'no such line' if line is None else 'it has diverted this call'}")
+            self.notes.append(
+                f"line {user}: {'no such line' if line is None else 'it has diverted this call'}"
+            )
             return None
         if line.settings.refuses_diverts:
             self.notes.append(f"line {user}: takes no diverted calls")
@@ -207,9 +209,7 @@ class _Stop:
         self._destinations = iter(journey.rules(self, condition, now))
         return self._next(journey, now)
 
-    def go_on(
-        self, journey: Journey, outcome: "LegOutcome", now: float, *, has_rung: bool
-    ) -> _Found | None:
+    def go_on(self, journey: Journey, outcome: "LegOutcome", now: float, *, has_rung: bool) -> _Found | None:
         """The phones, or where the call was sent to, did not take it."""
         if self._destinations is not None:
             return self._next(journey, now)

@@ -23,9 +23,7 @@ def route_outside(number: str, attempt: Attempt, board: Switchboard, now: float)
     stages, skipped = board.trunks.ways(names, board.of_trunk, now, is_emergency=False)
     if not stages:
         return _no_trunk(skipped)
-    return Route(
-        number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix, skipped=skipped
-    )
+    return Route(number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix, skipped=skipped)
 
 
 def _no_trunk(skipped: Sequence[Skipped]) -> Refusal:

@@ -49,7 +49,9 @@ def hops_to_line(terms: "Admission", board: "Switchboard") -> Fields:
 def hops_to_trunk(terms: "Admission", trunk: "Trunk", domain: str, board: "Switchboard") -> Fields:
     """What a carrier is told, in the form that it takes."""
     if trunk.diversion is DiversionHeader.DIVERSION:
-        return [(DIVERSION, _diversion(hop, trunk.number_format, board, domain)) for hop in reversed(terms.hops)]
+        return [
+            (DIVERSION, _diversion(hop, trunk.number_format, board, domain)) for hop in reversed(terms.hops)
+        ]
     if trunk.diversion is not DiversionHeader.HISTORY_INFO:
         return []
     fields: Fields = []

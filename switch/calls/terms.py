@@ -62,5 +62,3 @@ class Admission(msgspec.Struct):
     route: Route
     price: Price
     hops: tuple[Hop, ...] = ()
-
-
