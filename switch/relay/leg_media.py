@@ -117,12 +117,6 @@ class LegMedia:
     def on_silent(self, for_s: float, now: float) -> None:
         self._leg.call.on_silent(for_s, now)
 
-    def on_digit(self, digit: str, duration_ms: int, now: float) -> None:
-        """Nobody in the switch asks for keys: menus and voicemail hear them in their own stream."""
-
-    def on_played(self, token: int, *, is_whole: bool, now: float) -> None:
-        """A tone is over: the other end is heard again."""
-
     def _place(self, number: int, hearing: Hearing) -> Place | None:
         while len(self._endpoints) <= number:
             self._endpoints.append(None)

@@ -16,7 +16,6 @@ from media.relay.messages import (
     Attach,
     Bridge,
     Close,
-    Digit,
     Figures,
     Format,
     FromRelay,
@@ -49,10 +48,6 @@ class EndpointUser(Protocol):
 
     def on_silent(self, for_s: float, now: float) -> None:
         """Neither end of the bridge has sent anything for so long."""
-
-    def on_digit(self, digit: str, duration_ms: int, now: float) -> None: ...
-
-    def on_played(self, token: int, *, is_whole: bool, now: float) -> None: ...
 
 
 class Endpoint:
@@ -120,10 +115,12 @@ class Endpoint:
         self.watch_s = silence_s
         self.relay.tell(Watch(self.number, silence_s))
 
-    def play(self, name: str, token: int = 0, *, repeats: int = 1) -> None:
-        self.relay.tell(Play(self.number, name, token, repeats))
+    def play(self, name: str, *, repeats: int = 1) -> None:
+        """A sound of the catalogue instead of what the other end says; `repeats` 0: until `stop_playing`."""
+        self.relay.tell(Play(self.number, name, token=0, repeats=repeats))
 
     def stop_playing(self) -> None:
+        """The other end is heard again."""
         self.relay.tell(Stop(self.number))
 
     def close(self) -> None:
@@ -226,10 +223,12 @@ class Relay:
                 endpoint = self.endpoints.get(number)
                 if endpoint is not None and endpoint.aim is not None:
                     endpoint.aim.latched = (host, port, rtcp_port)
-            case Silent() | Digit() | Played():
-                endpoint = self.endpoints.get(message.endpoint)
+            case Silent(endpoint=number, for_s=for_s):
+                endpoint = self.endpoints.get(number)
                 if endpoint is not None:
-                    _tell_user(endpoint.user, message, now)
+                    endpoint.user.on_silent(for_s, now)
+            case Played():
+                pass  # nobody waits for the end of a sound
             case Figures(endpoint=number):
                 self._take_figures(number, message, now)
             case RelayCounts():
@@ -279,13 +278,3 @@ class Relay:
             self.outgoing.append(endpoint.aim)
         if endpoint.watch_s:
             self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
-
-
-def _tell_user(user: EndpointUser, message: Silent | Digit | Played, now: float) -> None:
-    match message:
-        case Silent(for_s=for_s):
-            user.on_silent(for_s, now)
-        case Digit(digit=digit, duration_ms=duration_ms):
-            user.on_digit(digit, duration_ms, now)
-        case Played(token=token, is_whole=is_whole):
-            user.on_played(token, is_whole=is_whole, now=now)
