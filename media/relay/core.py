@@ -26,6 +26,7 @@ from media.relay.messages import (
     Bridge,
     Close,
     FromRelay,
+    Heard,
     Latched,
     Open,
     Play,
@@ -264,11 +265,15 @@ class RelayCore:
 
     def _watch(self, endpoint: Endpoint, now: float) -> None:
         ends = [endpoint] if endpoint.peer is None else [endpoint, endpoint.peer]
+        since = max(end.heard_at() for end in ends)
+        if endpoint.silent_since is not None and since > endpoint.silent_since:
+            endpoint.silent_since = None
+            self._tell(endpoint, Heard(endpoint.number))
         if any(end.may_be_silent for end in ends):
             return
-        since = max(end.heard_at() for end in ends)
         if now - max(since, endpoint.said_silent_at) >= endpoint.silence_s:
             endpoint.said_silent_at = now
+            endpoint.silent_since = since
             self._counts.silences += 1
             self._tell(endpoint, Silent(endpoint.number, now - since))
 

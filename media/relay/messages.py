@@ -165,6 +165,13 @@ class Silent(msgspec.Struct, array_like=True, tag="silent"):
     for_s: float
 
 
+class Heard(msgspec.Struct, array_like=True, tag="heard"):
+    """The silence that was reported of this endpoint is over: one of the two ends has sent something again, or was
+    described anew and may be silent from now on."""
+
+    endpoint: int
+
+
 class Played(msgspec.Struct, array_like=True, tag="played"):
     """A Play is over; `is_whole` unless it was stopped, replaced or could not be played."""
 
@@ -225,7 +232,7 @@ class RelayCounts(msgspec.Struct, array_like=True, tag="counts"):
 
 
 FromSwitch = Attach | Release | Open | Aim | Bridge | Play | Stop | Watch | Close | Ask
-FromRelay = Hello | Granted | Refused | Latched | Silent | Played | Figures | RelayCounts
+FromRelay = Hello | Granted | Refused | Latched | Silent | Heard | Played | Figures | RelayCounts
 
 
 def reader_of_relay() -> FrameReader[FromRelay]:

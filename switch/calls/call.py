@@ -77,6 +77,7 @@ class Call:
         "id",
         "reservation",
         "rows",
+        "silent_since",
         "state",
     )
     __deletable__ = ("caller_leg",)  # mypyc asks for it
@@ -92,6 +93,7 @@ class Call:
         self.rows: list[Cdr] = []  # one a leg, by the leg's index; complete when the call ends
         self.answered_leg: CalleeLeg | None = None
         self.reservation: Reservation | None = None
+        self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
         self._active: list[CalleeLeg] = []
         self._stage_outcomes: list[LegOutcome] = []
@@ -452,6 +454,7 @@ class Call:
         if self.state is not CallState.UP:
             return
         self.board.counts.silences += 1
+        self.silent_since = now - for_s
         for leg in (self.caller_leg, self.answered_leg):
             if leg is not None and leg.is_up:
                 leg.last_seen_at = max(leg.last_seen_at, now - for_s)

@@ -117,6 +117,9 @@ class LegMedia:
     def on_silent(self, for_s: float, now: float) -> None:
         self._leg.call.on_silent(for_s, now)
 
+    def on_heard(self) -> None:
+        self._leg.call.silent_since = None
+
     def _place(self, number: int, hearing: Hearing) -> Place | None:
         while len(self._endpoints) <= number:
             self._endpoints.append(None)

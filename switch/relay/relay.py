@@ -21,6 +21,7 @@ from media.relay.messages import (
     FromRelay,
     FromSwitch,
     Granted,
+    Heard,
     Hello,
     Latched,
     Open,
@@ -48,6 +49,9 @@ class EndpointUser(Protocol):
 
     def on_silent(self, for_s: float, now: float) -> None:
         """Neither end of the bridge has sent anything for so long."""
+
+    def on_heard(self) -> None:
+        """Such a silence is over, or nobody can tell any more."""
 
 
 class Endpoint:
@@ -209,6 +213,8 @@ class Relay:
         self.outgoing.clear()
         for ports in self._ports.values():
             ports.clear()
+        for endpoint in self.endpoints.values():
+            endpoint.user.on_heard()
 
     def hear(self, message: FromRelay, now: float) -> None:
         match message:
@@ -227,6 +233,10 @@ class Relay:
                 endpoint = self.endpoints.get(number)
                 if endpoint is not None:
                     endpoint.user.on_silent(for_s, now)
+            case Heard(endpoint=number):
+                endpoint = self.endpoints.get(number)
+                if endpoint is not None:
+                    endpoint.user.on_heard()
             case Played():
                 pass  # nobody waits for the end of a sound
             case Figures(endpoint=number):

@@ -12,6 +12,7 @@ from media.relay.messages import (
     Bridge,
     Close,
     Figures,
+    Heard,
     Latched,
     Refused,
     Silent,
@@ -251,6 +252,20 @@ def test_silence_of_both_ends_is_said_and_said_again(relay: RelayBench) -> None:
     assert len(relay.heard(Silent)) == 1
     relay.wait(3.0)
     assert round(relay.heard(Silent)[1].for_s) == 60
+
+
+def test_the_end_of_a_silence_is_said_once(relay: RelayBench) -> None:
+    relay.tell(Watch(1, 30))
+    relay.wait(70.0)
+    assert relay.heard(Heard) == []
+    relay.rtp(2, CALLEE, ssrc=8)
+    relay.wait(20.0)
+    assert relay.heard(Heard) == [Heard(1)]
+    relay.wait(50.0)
+    relay.aim(2, CALLEE, may_be_silent=True)
+    relay.wait(500.0)
+    assert relay.heard(Heard) == [Heard(1)] * 2
+    assert len(relay.heard(Silent)) == 4
 
 
 def test_one_end_that_speaks_is_enough(relay: RelayBench) -> None:

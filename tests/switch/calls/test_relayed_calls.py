@@ -248,9 +248,41 @@ def test_silence_asks_both_ends_and_ends_only_a_call_whose_end_is_gone(who_is_go
     assert not house.exchange.board.calls
     caller = house.journal.cdrs()[0]
     assert caller.outcome == "answered"
-    talked_s = caller.duration_ms / 1000
-    if who_is_gone == "callee":
-        assert 30 <= talked_s <= 33  # up to the last packet, 30 s before the relay said so
+    assert 30 <= caller.duration_ms / 1000 <= 33  # up to the last packet, 30 s before the relay said so
+    assert caller.reason == "no sound from either end, and one of them gone"
+
+
+@pytest.mark.parametrize("how", ["a packet", "a new relay"])
+def test_a_silence_that_is_over_shortens_no_charge(how: str) -> None:
+    house, stub, alice, _ = talking()
+    house.run(60)
+    stub.fall_silent(max(stub.opened), 30.0)
+    house.run(10)
+    if how == "a packet":
+        stub.is_heard_again(max(stub.opened))
+    else:
+        stub.relay.lost()
+    house.run(200)
+    house.link.detach(alice.address)
+    house.run(800)
+    caller = house.journal.cdrs()[0]
+    assert caller.duration_ms / 1000 >= 270
+    assert caller.reason == "Session timer expired"
+
+
+def test_a_caller_that_answers_pays_for_the_silence_and_only_the_last_of_it_is_free() -> None:
+    """Else a call without sound would be kept up for nothing, and the carrier paid for it."""
+    house, stub, alice, _ = talking()
+    for seconds in (30.0, 60.0, 90.0):
+        house.run(30)
+        stub.fall_silent(max(stub.opened), seconds)
+    house.run(10)
+    house.link.detach(alice.address)
+    house.run(20)
+    stub.fall_silent(max(stub.opened), 120.0)
+    house.run(40)
+    assert not house.exchange.board.calls
+    assert 89 <= house.journal.cdrs()[0].duration_ms / 1000 <= 93
 
 
 def test_a_carrier_is_offered_only_its_codecs_and_passed_over_without_one() -> None:
