@@ -135,8 +135,8 @@ class Relay:
     """One per switch. `on_figures(label, figures, now)` hears what the last packets of an endpoint came to."""
 
     __slots__ = (
-        "_closing", "_epoch", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch", "counts",
-        "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
+        "_closing", "_epoch", "_in_use", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch",
+        "counts", "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
     )  # fmt: skip
 
     def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
@@ -147,6 +147,7 @@ class Relay:
         self._next_number = 1
         self._is_released = False
         self._ports: dict[str, deque[int]] = {}  # by the address that the relay listens on
+        self._in_use: set[tuple[str, int]] = set()  # of the endpoints
         self._closing: dict[int, str] = {}
         self.endpoints: dict[int, Endpoint] = {}
         self.figures: dict[int, Figures] = {}  # as they were last asked for
@@ -181,12 +182,14 @@ class Relay:
         endpoint = Endpoint(self, self._next_number, host, port, label, user, is_rtp=is_rtp)
         self._next_number += 1
         self.endpoints[endpoint.number] = endpoint
+        self._in_use.add((host, port))
         self.tell(Open(endpoint.number, host, port, label, is_rtp))
         return endpoint
 
     def close(self, endpoint: Endpoint) -> None:
         if self.endpoints.pop(endpoint.number, None) is None:
             return
+        self._in_use.discard((endpoint.host, endpoint.port))
         self.figures.pop(endpoint.number, None)
         if self.is_here:
             self._closing[endpoint.number] = endpoint.label
@@ -221,8 +224,8 @@ class Relay:
             case Hello(epoch=epoch):
                 self._greet(epoch)
             case Granted(host=host, ports=ports):
-                in_use = {each.port for each in self.endpoints.values() if each.host == host}
-                self._ports.setdefault(host, deque()).extend(port for port in ports if port not in in_use)
+                free = (port for port in ports if (host, port) not in self._in_use)
+                self._ports.setdefault(host, deque()).extend(free)
             case Refused(endpoint=number):
                 self.refused += 1
             case Latched(endpoint=number, host=host, port=port, rtcp_port=rtcp_port):

@@ -302,6 +302,27 @@ def test_a_carrier_is_offered_only_its_codecs_and_passed_over_without_one() -> N
     assert b"RTP/AVP 0\r\n" in two.requests_of("INVITE")[-1].body
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("dialled", ["01632960123", "999"])
+def test_a_reoffer_without_a_codec_that_the_carrier_takes_is_refused_488(method: str, dialled: str) -> None:
+    """The session stays what it was. An emergency call is not held to the rule."""
+    trunks = [make_trunk("one", "192.0.2.50", codecs=frozenset({"pcma"}))]
+    house = House(conf=make_conf(trunks=trunks), lines=[make_line("alice")], numbers={})
+    RelayStub(house).arrive()
+    alice, one = house.phone("alice", "192.0.2.10"), house.phone("one", "192.0.2.50")
+    alice.invite(dialled)
+    house.run(2)
+    before = len(one.requests)
+    alice.send_in_dialog(method, OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 0"), SDP)
+    house.run(2)
+    if dialled == "999":
+        assert b"RTP/AVP 0\r\n" in one.requests[before].body
+        return
+    assert alice.statuses[-1] == 488
+    assert len(one.requests) == before
+    assert house.exchange.board.calls
+
+
 def test_a_call_that_no_carrier_has_a_codec_for_is_refused_488() -> None:
     trunks = [make_trunk("one", "192.0.2.50", codecs=frozenset({"g729"}))]
     house = House(conf=make_conf(trunks=trunks), lines=[make_line("alice")], numbers={})
