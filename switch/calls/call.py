@@ -70,6 +70,7 @@ class Call:
         "id",
         "meters",
         "rows",
+        "silent_since",
         "state",
     )
     __deletable__ = ("caller_leg",)  # mypyc asks for it
@@ -87,6 +88,7 @@ class Call:
         self.meters: list[Meter] = []  # who pays for what of it; the caller's first, where the caller pays
         self.held_line: Line | None = None  # that was called, and has one call more for it
         self.hunting: Hunting | None = None  # from the first ring on until somebody answers
+        self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
         self._answer: tuple[Body, Fields] = (NO_BODY, [])
         self._is_answer_kept = False  # by the journal, or it need not be
@@ -387,6 +389,7 @@ class Call:
         if self.state is not CallState.UP:
             return
         self.board.counts.silences += 1
+        self.silent_since = now - for_s
         for leg in (self.caller_leg, self.answered_leg):
             if leg is not None and leg.is_up:
                 leg.last_seen_at = max(leg.last_seen_at, now - for_s)

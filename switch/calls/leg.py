@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
+from switch.calls.carried_media import takes_reoffer
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
-from switch.calls.passing import NO_BODY, Body, Fields, only_listed, passed_fields
+from switch.calls.passing import NO_BODY, Body, Fields, body_of, only_listed, passed_fields
 from switch.calls.q850 import format_reason, passed_reason, read_reason
 from switch.calls.referral import Referral, take_refer, take_subscribe
 from switch.calls.refresh import Refresh
@@ -303,6 +304,8 @@ class Leg:
             transaction.respond(make_response(request, 491), now)
         elif "session-expires" in request.headers and self.repeats_its_offer(request):
             answer(self, transaction, request, self.sent_body, now)
+        elif not takes_reoffer(other, body_of(request)):
+            transaction.respond(make_response(request, 488), now)
         else:
             assert isinstance(transaction, InviteServerTransaction)
             Reinvite(origin=self, target=other, transaction=transaction, request=request).start(now)

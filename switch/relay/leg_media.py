@@ -45,12 +45,14 @@ class LegMedia:
         self.browser: BrowserMedia | None = None
         self.is_direct = False
 
-    def hears(self, session: SessionDescription) -> None:
-        """The peer's newest description; a browser's becomes a plain one."""
+    def hears(self, session: SessionDescription) -> list[Hearing | None]:
+        """The peer's newest description; a browser's becomes a plain one. What `says` of the other end wants to know
+        of it."""
         if self.browser is not None:
             self.browser.hears(session)
         self._hearings = hearings(session)
         self.aim()
+        return self._hearings
 
     def aim(self) -> None:
         """Tell the relay where the peer is; again when its signalling comes from another address."""
@@ -58,11 +60,11 @@ class LegMedia:
             if endpoint is not None and hearing is not None:
                 endpoint.point_at(hearing, self._sources(hearing))
 
-    def says(self, session: SessionDescription) -> bytes | None:
-        """The other end's description for this peer; None when the relay has no port to give. Changes `session`."""
+    def says(self, session: SessionDescription, theirs: list[Hearing | None]) -> bytes | None:
+        """The other end's description, and where that hears, for this peer; None when the relay has no port to give.
+        Changes `session`."""
         if self.browser is not None:
             self.browser.prepare(session)
-        theirs = hearings(session)
         places: list[Place | None] = []
         for number, hearing in enumerate(theirs):
             places.append(None if hearing is None else self._place(number, hearing))
@@ -117,11 +119,8 @@ class LegMedia:
     def on_silent(self, for_s: float, now: float) -> None:
         self._leg.call.on_silent(for_s, now)
 
-    def on_digit(self, digit: str, duration_ms: int, now: float) -> None:
-        """Nobody in the switch asks for keys: menus and voicemail hear them in their own stream."""
-
-    def on_played(self, token: int, *, is_whole: bool, now: float) -> None:
-        """A tone is over: the other end is heard again."""
+    def on_heard(self) -> None:
+        self._leg.call.silent_since = None
 
     def _place(self, number: int, hearing: Hearing) -> Place | None:
         while len(self._endpoints) <= number:

@@ -16,12 +16,12 @@ from media.relay.messages import (
     Attach,
     Bridge,
     Close,
-    Digit,
     Figures,
     Format,
     FromRelay,
     FromSwitch,
     Granted,
+    Heard,
     Hello,
     Latched,
     Open,
@@ -50,9 +50,8 @@ class EndpointUser(Protocol):
     def on_silent(self, for_s: float, now: float) -> None:
         """Neither end of the bridge has sent anything for so long."""
 
-    def on_digit(self, digit: str, duration_ms: int, now: float) -> None: ...
-
-    def on_played(self, token: int, *, is_whole: bool, now: float) -> None: ...
+    def on_heard(self) -> None:
+        """Such a silence is over, or nobody can tell any more."""
 
 
 class Endpoint:
@@ -120,10 +119,12 @@ class Endpoint:
         self.watch_s = silence_s
         self.relay.tell(Watch(self.number, silence_s))
 
-    def play(self, name: str, token: int = 0, *, repeats: int = 1) -> None:
-        self.relay.tell(Play(self.number, name, token, repeats))
+    def play(self, name: str, *, repeats: int = 1) -> None:
+        """A sound of the catalogue instead of what the other end says; `repeats` 0: until `stop_playing`."""
+        self.relay.tell(Play(self.number, name, token=0, repeats=repeats))
 
     def stop_playing(self) -> None:
+        """The other end is heard again."""
         self.relay.tell(Stop(self.number))
 
     def close(self) -> None:
@@ -134,8 +135,8 @@ class Relay:
     """One per switch. `on_figures(label, figures, now)` hears what the last packets of an endpoint came to."""
 
     __slots__ = (
-        "_closing", "_epoch", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch", "counts",
-        "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
+        "_closing", "_epoch", "_in_use", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch",
+        "counts", "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
     )  # fmt: skip
 
     def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
@@ -146,6 +147,7 @@ class Relay:
         self._next_number = 1
         self._is_released = False
         self._ports: dict[str, deque[int]] = {}  # by the address that the relay listens on
+        self._in_use: set[tuple[str, int]] = set()  # of the endpoints
         self._closing: dict[int, str] = {}
         self.endpoints: dict[int, Endpoint] = {}
         self.figures: dict[int, Figures] = {}  # as they were last asked for
@@ -180,12 +182,14 @@ class Relay:
         endpoint = Endpoint(self, self._next_number, host, port, label, user, is_rtp=is_rtp)
         self._next_number += 1
         self.endpoints[endpoint.number] = endpoint
+        self._in_use.add((host, port))
         self.tell(Open(endpoint.number, host, port, label, is_rtp))
         return endpoint
 
     def close(self, endpoint: Endpoint) -> None:
         if self.endpoints.pop(endpoint.number, None) is None:
             return
+        self._in_use.discard((endpoint.host, endpoint.port))
         self.figures.pop(endpoint.number, None)
         if self.is_here:
             self._closing[endpoint.number] = endpoint.label
@@ -212,24 +216,32 @@ class Relay:
         self.outgoing.clear()
         for ports in self._ports.values():
             ports.clear()
+        for endpoint in self.endpoints.values():
+            endpoint.user.on_heard()
 
     def hear(self, message: FromRelay, now: float) -> None:
         match message:
             case Hello(epoch=epoch):
                 self._greet(epoch)
             case Granted(host=host, ports=ports):
-                in_use = {each.port for each in self.endpoints.values() if each.host == host}
-                self._ports.setdefault(host, deque()).extend(port for port in ports if port not in in_use)
+                free = (port for port in ports if (host, port) not in self._in_use)
+                self._ports.setdefault(host, deque()).extend(free)
             case Refused(endpoint=number):
                 self.refused += 1
             case Latched(endpoint=number, host=host, port=port, rtcp_port=rtcp_port):
                 endpoint = self.endpoints.get(number)
                 if endpoint is not None and endpoint.aim is not None:
                     endpoint.aim.latched = (host, port, rtcp_port)
-            case Silent() | Digit() | Played():
-                endpoint = self.endpoints.get(message.endpoint)
+            case Silent(endpoint=number, for_s=for_s):
+                endpoint = self.endpoints.get(number)
                 if endpoint is not None:
-                    _tell_user(endpoint.user, message, now)
+                    endpoint.user.on_silent(for_s, now)
+            case Heard(endpoint=number):
+                endpoint = self.endpoints.get(number)
+                if endpoint is not None:
+                    endpoint.user.on_heard()
+            case Played():
+                pass  # nobody waits for the end of a sound
             case Figures(endpoint=number):
                 self._take_figures(number, message, now)
             case RelayCounts():
@@ -279,13 +291,3 @@ class Relay:
             self.outgoing.append(endpoint.aim)
         if endpoint.watch_s:
             self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
-
-
-def _tell_user(user: EndpointUser, message: Silent | Digit | Played, now: float) -> None:
-    match message:
-        case Silent(for_s=for_s):
-            user.on_silent(for_s, now)
-        case Digit(digit=digit, duration_ms=duration_ms):
-            user.on_digit(digit, duration_ms, now)
-        case Played(token=token, is_whole=is_whole):
-            user.on_played(token, is_whole=is_whole, now=now)
