@@ -41,6 +41,7 @@ from switch.sip.host import is_loopback, is_same_family
 
 # Endpoints whose last figures have not come yet; a relay that died with them never sends any.
 CLOSING_MAX: Final = 10_000
+UNTIL_STOPPED: Final = 0
 LISTENER_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound, here
 
 
@@ -59,11 +60,12 @@ class Endpoint:
     """One pair of ports of the relay, in use for one medium of one leg.
 
     `host` is where the relay listens, `port` is the even one. `bridged_to` is the endpoint of the other end, 0 for
-    none.
+    none. `music` is what its peer hears until it is stopped, "" for what the other end says.
     """
 
     __slots__ = (
-        "aim", "bridged_to", "host", "is_rtp", "label", "number", "port", "relay", "user", "version", "watch_s",
+        "aim", "bridged_to", "host", "is_rtp", "label", "music", "music_token", "number", "port", "relay", "user",
+        "version", "watch_s",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +90,8 @@ class Endpoint:
         self.version = 0
         self.bridged_to = 0
         self.watch_s = 0
+        self.music = ""
+        self.music_token = 0
 
     def point_at(self, hearing: Hearing, sources: tuple[str, ...]) -> None:
         """What the peer's newest description says. Another address: the peer is looked for anew."""
@@ -122,6 +126,15 @@ class Endpoint:
 
     def play(self, name: str, token: int = 0, *, repeats: int = 1) -> None:
         self.relay.tell(Play(self.number, name, token, repeats))
+
+    def play_music(self, name: str, token: int) -> None:
+        """Until it is stopped, also by a relay that comes after this one."""
+        self.music, self.music_token = name, token
+        self.play(name, token, repeats=UNTIL_STOPPED)
+
+    def stop_music(self) -> None:
+        self.music = ""
+        self.stop_playing()
 
     def stop_playing(self) -> None:
         self.relay.tell(Stop(self.number))
@@ -279,6 +292,8 @@ class Relay:
             self.outgoing.append(endpoint.aim)
         if endpoint.watch_s:
             self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
+        if endpoint.music:
+            self.outgoing.append(Play(endpoint.number, endpoint.music, endpoint.music_token, UNTIL_STOPPED))
 
 
 def _tell_user(user: EndpointUser, message: Silent | Digit | Played, now: float) -> None:
