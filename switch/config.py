@@ -195,7 +195,7 @@ def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
 
 def _relay_of(media: Media) -> tuple[object, ...]:
     """What the relay is started with."""
-    return media.relay, media.listen, media.ports, media.browsers, media.browser_ports
+    return media.relay, media.listen, media.ports, media.browsers, media.browser_ports, media.hold_music_file
 
 
 def load_conf(folder: Path) -> Conf:

@@ -27,7 +27,7 @@ from switch.calls.session_timer import INTERVAL_MAX_S, min_se
 from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
-from switch.calls.target import Target, TrunkTarget
+from switch.calls.target import Target, TrunkTarget, VoicemailTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
 from switch.sip.invite_client import InviteClientTransaction, State
@@ -141,6 +141,11 @@ class CalleeLeg(Leg):
             and isinstance(transaction, InviteClientTransaction)
             and transaction.state is State.CALLING
         )
+
+    @property
+    def hears_music(self) -> bool:
+        """Voicemail would record it."""
+        return not isinstance(self.target, VoicemailTarget)
 
     @property
     def early_dialog(self) -> EarlyDialog | None:

@@ -153,6 +153,11 @@ class Leg:
         if allow is not None:
             self.peer_allow = allow
 
+    @property
+    def hears_music(self) -> bool:
+        """While it is on hold."""
+        return True
+
     def repeats_its_offer(self, request: Request) -> bool:
         """Whether an offer is this end's last session description once more, and we know what answers it."""
         return bool(self.sent_body) and request.body == self.own_body.content
