@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from provisioning import cdr_search, quarantine, rules, store
-from provisioning.diverts import clear_diverts, list_diverts, set_diverts
+from provisioning.diverts import clear_diverts, list_diverts, set_diverts, switch_diverts
 from provisioning.line_addresses import check_line_addresses
 from provisioning.line_import import import_lines
 from provisioning.model import Account, AccountKind, DigestPolicy, Line, LineAddress, LineKind
@@ -118,6 +118,7 @@ __all__ = [
     "show_line",
     "show_quarantined",
     "suspend_account",
+    "switch_diverts",
     "top_up",
     "unassign_number",
     "unassign_numbers",

@@ -56,6 +56,7 @@ _DIVERSION_REASONS: Final = {
     DivertCondition.BUSY: "user-busy",
     DivertCondition.NO_REPLY: "no-answer",
     DivertCondition.UNREACHABLE: "unavailable",
+    DivertCondition.DECLINED: "deflection",
 }
 
 
