@@ -33,7 +33,7 @@ class LineKind(enum.Enum):
 
 
 class DivertCondition(enum.Enum):
-    """When calls to a line go on: always, busy, unanswered, no phone of it can be reached, or its owner said no."""
+    """When calls to a line go on: always, busy, unanswered, no phone of it can be reached, or somebody said no."""
 
     ALL = "all"
     BUSY = "busy"
@@ -43,8 +43,7 @@ class DivertCondition(enum.Enum):
 
 
 class DivertKind(enum.Enum):
-    """What a divert leads to: the line's mailbox, a number in E.164, a line by its user name, a plan of the account,
-    or words."""
+    """What a divert leads to: the line's mailbox, a number, a line of the account, a plan of it, or words."""
 
     VOICEMAIL = "voicemail"
     NUMBER = "number"
@@ -56,8 +55,9 @@ class DivertKind(enum.Enum):
 class Divert(msgspec.Struct, frozen=True):
     """One destination of one condition. `destination` says which of its kind, "" where there is one only.
 
-    `ring_s` is for `no_reply`: how long the line rings before; else 0. `answer_s` is how long the destination rings, 0
-    for as long as a call may. It is for calls from `sources` (patterns), to `ddis`, in `time_set`; empty is any.
+    `ring_s` is for `no_reply`: how long the line rings before; else 0. `answer_s` is how long the destination is rung
+    before the next one, 0 as long as a call may. `sources` (patterns, WITHHELD), `ddis` (E.164) and `time_set` say
+    which calls it is for; empty is every one. What applies is gone through in its order.
     """
 
     condition: DivertCondition

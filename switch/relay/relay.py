@@ -248,18 +248,10 @@ class Relay:
                 endpoint = self.endpoints.get(number)
                 if endpoint is not None and endpoint.aim is not None:
                     endpoint.aim.latched = (host, port, rtcp_port)
-            case Silent(endpoint=number, for_s=for_s):
-                endpoint = self.endpoints.get(number)
+            case Silent() | Heard() | Played():
+                endpoint = self.endpoints.get(message.endpoint)
                 if endpoint is not None:
-                    endpoint.user.on_silent(for_s, now)
-            case Heard(endpoint=number):
-                endpoint = self.endpoints.get(number)
-                if endpoint is not None:
-                    endpoint.user.on_heard()
-            case Played(endpoint=number, token=token):
-                endpoint = self.endpoints.get(number)
-                if endpoint is not None:
-                    endpoint.user.on_played(token)
+                    _tell(endpoint.user, message, now)
             case Figures(endpoint=number):
                 self._take_figures(number, message, now)
             case RelayCounts():
@@ -311,3 +303,13 @@ class Relay:
             self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
         if endpoint.music:
             self.outgoing.append(Play(endpoint.number, endpoint.music, endpoint.music_token, UNTIL_STOPPED))
+
+
+def _tell(user: EndpointUser, message: Silent | Heard | Played, now: float) -> None:
+    match message:
+        case Silent(for_s=for_s):
+            user.on_silent(for_s, now)
+        case Heard():
+            user.on_heard()
+        case Played(token=token):
+            user.on_played(token)
