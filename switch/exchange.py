@@ -477,6 +477,7 @@ class Exchange:
         self.keepalive.run(now)
         self.trunks.run(now)
         self.voicemail.run(now)
+        self.board.line_calls.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:
         """What the browsers' process says of its gates."""

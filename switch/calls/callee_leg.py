@@ -27,7 +27,7 @@ from switch.calls.session_timer import INTERVAL_MAX_S, min_se
 from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
-from switch.calls.target import Target, TrunkTarget, VoicemailTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
 from switch.sip.invite_client import InviteClientTransaction, State
@@ -85,8 +85,8 @@ class CalleeLeg(Leg):
         "_transaction",
         "is_cancelled",
         "is_ringing",
-        "local_tag",
         "outcome",
+        "peer_tag",
         "prack",
         "sip_call_id",
         "target",
@@ -99,7 +99,8 @@ class CalleeLeg(Leg):
         self.is_cancelled = False
         self.is_ringing = False
         self.outcome: LegOutcome | None = None
-        self.local_tag = board.tokens.tag()
+        self.line_user = target.line.user if isinstance(target, LineTarget) else ""
+        self.peer_tag = ""  # as it rings; of several behind a proxy the last one's
         self.sip_call_id = board.new_leg_call_id()
         self._invitation: Invitation | None = None
         self._invite_cseq = 1
@@ -126,6 +127,15 @@ class CalleeLeg(Leg):
     @property
     def is_acknowledged(self) -> bool:
         return self._ack_body is not None
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_cancelled or super().is_over
+
+    @property
+    def shown_caller(self) -> str:
+        """Who calls, as the callee is told: a name-addr."""
+        return self._invitation.from_ if self._invitation is not None else ""
 
     @property
     def has_offer(self) -> bool:
@@ -186,6 +196,7 @@ class CalleeLeg(Leg):
         self.sent_body = invitation.body
         self._takes_reliable = bool(invitation.body) or self.call.can_answer_early
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
+        self.board.line_calls.begins(self, now)
         self._send_invite(now)
 
     def give_up(self, outcome: LegOutcome, now: float) -> None:
@@ -204,6 +215,7 @@ class CalleeLeg(Leg):
             self.outcome = outcome
         reason = reason or format_reason(outcome.q850_cause, outcome.words)
         self.board.stack.cancel(self._transaction, now, [("reason", reason)])
+        self.board.line_calls.changed(self, now)
 
     def acknowledge(self, body: Body) -> None:
         """ACK for the 2xx; with a late offer the body is the caller's answer."""
@@ -329,8 +341,10 @@ class CalleeLeg(Leg):
                 return
             self.prack = Prack(self, early, response, rseq)
         self.is_ringing = True
+        self.peer_tag = response.to_tag or ""
         if self.ringing_at is None:
             self.ringing_at = now
+            self.board.line_calls.changed(self, now)
         self._note_peer(response)
         body, fields = body_of(response), passed_fields(response)
         self._early_body = self.own_body = body or self._early_body
@@ -373,6 +387,7 @@ class CalleeLeg(Leg):
             self.dialog.confirm(response)
             self.dialog.flow = self.flow
         self.state = LegState.UP
+        self.board.line_calls.changed(self, now)
         self.aim(now)
         self._note_peer(response)
         if self.is_cancelled:
@@ -438,7 +453,9 @@ class CalleeLeg(Leg):
             self.outcome = outcome
         self.ended_at = self.ended_at or now
         self.board.legs.pop((self.sip_call_id, self.local_tag), None)
+        self.board.line_calls.ends(self)
         self.state = LegState.GONE
+        self.board.line_calls.changed(self, now)
         self.close_media()
         if self.open_offer is not None:
             self.open_offer.abandon(now)

@@ -66,6 +66,8 @@ class Leg:
         "index",
         "is_sips",
         "last_seen_at",
+        "line_user",
+        "local_tag",
         "media",
         "open_offer",
         "own_body",
@@ -88,6 +90,8 @@ class Leg:
         self.call = call
         self.index = index
         self.is_sips = False
+        self.line_user = ""  # the line whose leg it is; "" for a carrier's and voicemail's
+        self.local_tag = board.tokens.tag()
         self.flow = flow
         self.trunk = trunk
         self.dialog: Dialog | None = None
@@ -117,6 +121,11 @@ class Leg:
     @property
     def is_up(self) -> bool:
         return self.state is LegState.UP
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody rings or talks here any more."""
+        return self.state is LegState.ENDING or self.state is LegState.GONE
 
     @property
     def contact(self) -> str:
@@ -242,6 +251,7 @@ class Leg:
         assert self.dialog is not None
         self.state = LegState.ENDING
         self.ended_at = self.ended_at or now
+        self.board.line_calls.changed(self, now)
         bye = Bye(self.board.stack, self.dialog, self.challenge, self._on_bye_done)
         bye.send(now, reason or format_reason(cause, words))
 
@@ -269,6 +279,7 @@ class Leg:
         self.session.stop()
         if self.dialog is not None:
             self.board.legs.pop((self.dialog.call_id, self.dialog.local_tag), None)
+        self.board.line_calls.ends(self)
         self.state = LegState.GONE
 
     def _on_bye_done(self, now: float) -> None:
@@ -279,6 +290,7 @@ class Leg:
         if self.state is LegState.UP:
             self.ended_at = now
             self.free()
+            self.board.line_calls.changed(self, now)
             if "reason" in request.headers:
                 reasons = request.headers.values("reason")
                 self.call.on_hung_up(self, now, read_reason(reasons), passed_reason(reasons))

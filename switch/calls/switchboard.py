@@ -15,6 +15,7 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.line_calls import LineCalls
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -101,6 +102,7 @@ class Switchboard:
         "is_here",
         "journal",
         "legs",
+        "line_calls",
         "media_host",
         "of_account",
         "of_line",
@@ -169,6 +171,7 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.line_calls = LineCalls(timers)
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":
