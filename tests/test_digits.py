@@ -68,6 +68,7 @@ ALLOWED = {
     ("rating/money.py", "parse_pounds"): "matched by a pattern of ASCII digits",
     ("rating/tariff_csv.py", "_parse_interval"): "matched by a pattern of ASCII digits",
     ("switch/calls/carried_media.py", "media_of"): "our own token, of hex digits",
+    ("switch/calls/renegotiation.py", "_begin_later"): "our own token, of hex digits",
     ("switch/calls/q850.py", "_cause_in"): "asked for ASCII digits, three at most",
     ("switch/calls/reliable_uas.py", "first_rseq"): "our own token, of hex digits",
     ("switch/calls/trunk_sources.py", "ipv4_bits"): "asked for ASCII digits, three at most",

@@ -30,6 +30,7 @@ from switch.sip.option_tags import SUPPORTED_VALUE
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.renegotiation import Renegotiation
     from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
     from switch.relay.leg_media import LegMedia
@@ -99,7 +100,7 @@ class Leg:
         self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
         self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
         self.has_been_referred = False
-        self.open_offer: Reinvite | CarriedUpdate | Refresh | None = None
+        self.open_offer: Reinvite | CarriedUpdate | Refresh | Renegotiation | None = None
         self.own_body = NO_BODY
         self.sent_body = NO_BODY
         self.session = SessionTimer()

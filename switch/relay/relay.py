@@ -117,7 +117,12 @@ class Endpoint:
             self.relay.tell(aim)
 
     def bridge(self, other: "Endpoint") -> None:
+        """Whoever was bridged with one of the two is heard by nobody from now on."""
         if self.bridged_to != other.number or other.bridged_to != self.number:
+            for end in (self, other):
+                left = self.relay.endpoints.get(end.bridged_to)
+                if left is not None and left.bridged_to == end.number:
+                    left.bridged_to = 0
             self.bridged_to, other.bridged_to = other.number, self.number
             self.relay.tell(Bridge(self.number, other.number))
 

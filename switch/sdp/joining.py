@@ -80,6 +80,15 @@ def answer(offer: bytes, other: bytes) -> bytes | None:
     return format_sdp(SessionDescription(_with_ends(lines), media))
 
 
+def refuse_all(offer: bytes) -> bytes:
+    """The answer that takes none of the media. Raises SdpError."""
+    ours = parse_sdp(offer)
+    lines = [line for line in ours.lines if not _is_attribute(line, _LEFT_AT_SESSION)]
+    return format_sdp(
+        SessionDescription(_with_ends(lines), [_refused(medium, ours) for medium in ours.media])
+    )
+
+
 def fresh_offer(body: bytes) -> bytes:
     """What an end has said last, as an offer that it might make: it speaks and listens on every medium.
 
