@@ -218,6 +218,9 @@ class SwitchCollector(Collector):
         yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
         yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
         yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
+        yield _counters(
+            "offhook_transfers", "Transfers begun, by kind, and what came to nothing", "kind", exchange.counts.transfers
+        )
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -4,7 +4,7 @@ import msgspec
 
 from provisioning.model import Line
 from switch.calls.diversions import DIVERSION
-from switch.calls.identity import Caller, CallerId, TrunkCaller, line_caller_id, trunk_caller_id
+from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
 from switch.calls.number_plan import (
     Dialled,
     DialProblem,
@@ -62,6 +62,12 @@ def _read(request: Request, caller: Caller, board: Switchboard, now: float) -> A
         if reached is None or line is None:
             return Attempt(caller, caller_id, text, Dialled(Unrecognised(DialProblem.NOT_IN_USE)), None)
         return Attempt(caller, caller_id, text, plan_result, line, reached.instance)
+    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
+
+
+def attempt_of(text: str, caller: LineCaller, caller_id: CallerId, board: Switchboard) -> Attempt:
+    """A line asks for a number or another line's name, for a call that is there already."""
+    plan_result = read_dialled(text, board.conf.routing.plan)
     return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
 
 

@@ -19,7 +19,8 @@ from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.carried_media import carry
 from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_label, set_price
-from switch.calls.concurrent_calls import count_in, count_onward, count_out, hold_line
+from switch.calls.concurrent_calls import count_in, count_onward, count_out
+from switch.calls.conversation import separate
 from switch.calls.end_record import closing_puts, end_records
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
@@ -32,10 +33,12 @@ from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
 from switch.calls.refresh import Refresh
 from switch.calls.refusal import Refusal
+from switch.calls.retarget import Retarget
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.target import Target
 from switch.calls.terms import Admission
-from switch.calls.vanished import Vanished
+from switch.calls.transfer import take_transfer
+from switch.calls.vanished import WORDS, Vanished
 from switch.calls.voicemail import ANNOUNCEMENT_S_MAX
 from switch.sip.timers import Timer
 
@@ -65,13 +68,16 @@ class Call:
         "callee_legs",
         "caller_leg",
         "facts",
-        "held_line",
+        "held_lines",
         "hunting",
         "id",
+        "joined",
         "meters",
+        "retarget",
         "rows",
         "silent_since",
         "state",
+        "talkers",
     )
     __deletable__ = ("caller_leg",)  # mypyc asks for it
 
@@ -86,8 +92,11 @@ class Call:
         self.rows: list[Cdr] = []  # one a leg, by the leg's index; complete when the call ends
         self.answered_leg: CalleeLeg | None = None
         self.meters: list[Meter] = []  # who pays for what of it; the caller's first, where the caller pays
-        self.held_line: Line | None = None  # that was called, and has one call more for it
-        self.hunting: Hunting | None = None  # from the first ring on until somebody answers
+        self.held_lines: list[Line] = []  # that have one call more, this one
+        self.hunting: Hunting | None = None  # while somebody is looked for
+        self.talkers: list[Leg] = []  # the ends that talk with each other (conversation.py)
+        self.joined: Leg | None = None  # the end of another call that ours talks with
+        self.retarget: Retarget | None = None  # while an end that talks is to get another partner
         self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
         self._answer: tuple[Body, Fields] = (NO_BODY, [])
@@ -126,7 +135,11 @@ class Call:
     def other_leg(self, leg: Leg) -> Leg | None:
         if self.state is CallState.ENDED:
             return None
-        return self.answered_leg if leg is self.caller_leg else self.caller_leg
+        if not self.talkers:
+            return self.caller_leg if leg is not self.caller_leg else None
+        if leg not in self.talkers:
+            return None
+        return next((end for end in self.talkers if end is not leg), self.joined)
 
     @property
     def ringing_legs(self) -> list[CalleeLeg]:
@@ -136,7 +149,8 @@ class Call:
     @property
     def can_answer_early(self) -> bool:
         """Whether a callee's offer in a reliable provisional could be answered by the caller, in its PRACK."""
-        return self.hunting is not None and self.hunting.is_serial and self.caller_leg.speaks_100rel
+        hunting, is_new = self.hunting, self.state is CallState.HUNTING
+        return is_new and hunting is not None and hunting.is_serial and self.caller_leg.speaks_100rel
 
     @property
     def early_callee(self) -> CalleeLeg | None:
@@ -162,7 +176,7 @@ class Call:
             return
         self.admission = spoken
         self.board.calls[self.id] = self
-        self.hunting = Hunting(self)
+        self.hunting = Hunting(self, self.caller_leg)
         self.hunting.begin(spoken.route.stages, now, within_s=ANNOUNCEMENT_S_MAX)
 
     def _refuse(self, refused: Refusal, now: float) -> None:
@@ -190,12 +204,13 @@ class Call:
             self.meters.append(meter)
         board.failpoints.reached("reserved")
         board.calls[self.id] = self
-        count_in(self, admission)
+        count_in(self)
         if admission.route.is_emergency:
             board.counts.emergency_calls += 1
             board.record([], [emergency_note(self, now)], is_urgent=True)
-        self.hunting = Hunting(self, admission.route.journey)
-        self.hunting.begin(admission.route.stages, now)
+        route = admission.route
+        self.hunting = Hunting(self, self.caller_leg, route.journey)
+        self.hunting.begin(route.stages, now, line=route.line if route.holds_line else None)
 
     def add_leg(self, target: Target, now: float) -> CalleeLeg:
         """One target is about to be tried."""
@@ -226,10 +241,6 @@ class Call:
             meter.close(now)
             self.meters.remove(meter)
 
-    def hold_line(self, line: Line | None) -> None:
-        """Whose phones ring now; the line before is free for another call."""
-        hold_line(self, line)
-
     def record_opened(self) -> None:
         self.board.record([opened_state(self)])
 
@@ -247,30 +258,30 @@ class Call:
             self.hunting.on_sent_again(leg, now)
 
     def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
-        if self.state is not CallState.HUNTING:
+        if self.hunting is not None and leg in self.hunting.active:
+            self.hunting.on_answered(leg, body, fields, now)
+        else:
             leg.acknowledge(NO_BODY)
             leg.hang_up(now, cause=26, words="answered elsewhere")
-            return
+
+    def on_found(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
+        """Somebody has answered the caller."""
         self.board.failpoints.reached("answer_received")
         if self.admission is not None and self.admission.route.is_announcement:
             leg.acknowledge(NO_BODY)
             leg.hang_up(now, cause=21, words="an announcement is not to be answered")
-            self._stop_hunting()
+            self.stop_hunting()
             self.on_nobody(best_outcome(()), now)
             return
         self.answered_leg = leg
+        self.talkers = [self.caller_leg, leg]
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
         self._answer = (carry(leg, self.caller_leg, body), self.fields_back(leg, fields))
-        self._stop_hunting()
-        for other in self.callee_legs:
-            if other is not leg:
-                other.cancel(
-                    now, COMPLETED_ELSEWHERE, LegOutcome(487, 26, "answered elsewhere", is_ours=True)
-                )
-        for meter in [meter for meter in self.meters if meter.row not in (CALLERS_ROW, leg.index)]:
-            meter.close(now)
-            self.meters.remove(meter)
+        self.end_search(leg, now)
+        meter = self.callers_meter
+        if meter is not None:
+            meter.legs = (CALLERS_ROW, leg.index)
         self.state = CallState.AWAITING_JOURNAL
         seq = self.board.record([answered_state(self, now)], is_urgent=True)
         if not self.meters:
@@ -280,6 +291,18 @@ class Call:
         self.board.await_durable(seq, self)
         gate_s = self.board.conf.calls.answer_gate_ms / 1000
         self._gate_timer = self.board.timers.start(now, gate_s, self._on_gate_closed)
+
+    def end_search(self, answered: CalleeLeg, now: float) -> None:
+        """Who else rings is told that somebody has answered; what was held for them is free."""
+        hunting = self.hunting
+        assert hunting is not None
+        hunting.active.remove(answered)
+        for other in hunting.active:
+            self.release_onward(other, now)
+            elsewhere = LegOutcome(487, 26, "answered elsewhere", is_ours=True)
+            other.cancel(now, COMPLETED_ELSEWHERE, elsewhere)
+        hunting.active = []
+        self.stop_hunting()
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
         self.release_onward(leg, now)
@@ -354,8 +377,9 @@ class Call:
     def on_hung_up(self, leg: Leg, now: float, cause: int | None, reason: str) -> None:
         """A BYE; `reason` is what its Reason says to the other end."""
         if self.state is CallState.UP:
-            who = "caller" if leg is self.caller_leg else "callee"
-            self._end(Ending("answered", 200, cause or 16, f"the {who} hung up", who), now, reason=reason)
+            if leg in self.talkers and not self._goes_on_without(leg, now):
+                who = _who(leg)
+                self._end(Ending("answered", 200, cause or 16, f"the {who} hung up", who), now, reason=reason)
         elif self.state is CallState.AWAITING_JOURNAL:
             # The callee hung up before its answer could be passed on.
             if self.answered_leg is not None and not self.answered_leg.is_acknowledged:
@@ -365,17 +389,32 @@ class Call:
 
     def on_dialog_lost(self, leg: Leg, now: float) -> None:
         """One side no longer knows the call."""
-        if self.state is CallState.UP:
-            who = "caller" if leg is self.caller_leg else "callee"
+        if self.state is CallState.UP and leg in self.talkers and not self._goes_on_without(leg, now):
+            who = _who(leg)
             self._end(Ending("answered", 200, 41, f"the {who}'s phone no longer knew the call", who), now)
 
+    def _goes_on_without(self, leg: Leg, now: float) -> bool:
+        return self.retarget is not None and self.retarget.on_gone(leg, now)
+
     def on_refer(self, leg: Leg, referral: Referral, now: float) -> None:
-        """A phone asks for a transfer. There are none yet, and 603 says so before anything is promised."""
-        referral.refuse(603, "Transfers Are Not Offered Here", now)
+        """An end asks for a transfer."""
+        take_transfer(self, leg, referral, now)
+
+    def on_renegotiated(self, is_joined: bool, now: float) -> None:
+        """Whether a new partner and who was there already have a session."""
+        if is_joined:
+            self._watch_sound()
+        elif self.state is CallState.UP:
+            self.hang_up(now, words="the two ends have no sound in common", ended_by="exchange")
 
     def on_vanished(self, leg: Leg, now: float) -> None:
         """No sign of life from one end when one was due."""
-        if self.state is CallState.UP and self.answered_leg is not None:
+        if self.state is not CallState.UP or leg not in self.talkers or self._goes_on_without(leg, now):
+            return
+        if self.talkers != [self.caller_leg, self.answered_leg]:
+            # Who pays what has begun at different times: all of it is over with this end's last sign of life.
+            self._on_vanished_known(WORDS, leg.last_seen_at, now)
+        elif self.answered_leg is not None:
             if self._vanished is None:
                 self._vanished = Vanished(self.caller_leg, self.answered_leg, self._on_vanished_known)
             self._vanished.take(leg, now)
@@ -390,8 +429,8 @@ class Call:
             return
         self.board.counts.silences += 1
         self.silent_since = now - for_s
-        for leg in (self.caller_leg, self.answered_leg):
-            if leg is not None and leg.is_up:
+        for leg in self.talkers:
+            if leg.is_up:
                 leg.last_seen_at = max(leg.last_seen_at, now - for_s)
                 Refresh(leg).start(now)
 
@@ -405,6 +444,8 @@ class Call:
         if self.state is CallState.ENDED and not dialogs_to_hang_up(self):
             self.board.record([(HANGUP_KEY + self.id, None)])
             self._let_go_of_legs()
+        elif self.state is CallState.UP and leg.outcome is not None and leg.answered_at is not None:
+            self.board.record([answered_state(self, now)])  # who left before needs no BYE any more
 
     def hang_up(self, now: float, *, words: str, ended_by: str) -> None:
         """End the call from our side, whatever state it is in."""
@@ -422,6 +463,8 @@ class Call:
             self._pass_answer(now)
         elif self.state is CallState.ENDED:
             self.board.failpoints.reached("settlement_durable")
+        elif self.retarget is not None:
+            self.retarget.on_durable(now)
 
     def _pass_answer(self, now: float) -> None:
         board = self.board
@@ -485,18 +528,23 @@ class Call:
         """`until` is when the call really ended, where that was before now; `reason` is passed on from a peer."""
         self.board.failpoints.reached("ending")
         self._cancel_ringing(now, LegOutcome(487, ending.q850_cause, ending.words, is_ours=True), reason)
-        for leg in (self.caller_leg, self.answered_leg):
-            if leg is not None:
-                leg.ended_at = leg.ended_at or until
-                leg.hang_up(now, cause=ending.q850_cause, words=ending.words, reason=reason)
+        for leg in self.talkers or (self.caller_leg,):
+            leg.ended_at = leg.ended_at or until
+            leg.hang_up(now, cause=ending.q850_cause, words=ending.words, reason=reason)
+        partner = separate(self)
         self._close(ending, now, free=free, until=until)
+        if partner is not None:
+            partner.hang_up(now, words=f"{ending.words}, at the other end of a transfer", ended_by=ending.ended_by)
 
     def _close(self, ending: Ending, now: float, *, free: bool = False, until: float | None = None) -> None:
         """The end record: charge, CDRs, and what still needs a BYE, in one atomic step."""
         board = self.board
         was_live = board.calls.pop(self.id, None) is not None
         self.state = CallState.ENDED
-        self._stop_hunting()
+        self.stop_hunting()
+        if self.retarget is not None:
+            self.retarget.stop()
+            self.retarget = None
         self._stop(self._gate_timer)
         self._stop(self._limit_timer)
         ended_at = now if until is None else until
@@ -512,6 +560,7 @@ class Call:
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
         self._vanished = None
+        self.talkers = []
         for leg in (self.caller_leg, *self.callee_legs):
             leg.close_media()
         self._let_go_of_legs()
@@ -539,7 +588,7 @@ class Call:
         if self.hunting is not None:
             self.hunting.cancel(now, outcome, reason)
 
-    def _stop_hunting(self) -> None:
+    def stop_hunting(self) -> None:
         """It knows its call: one that stayed would be a cycle, as legs are."""
         if self.hunting is not None:
             self.hunting.stop()
@@ -549,3 +598,8 @@ class Call:
     def _stop(timer: Timer | None) -> None:
         if timer is not None:
             timer.cancel()
+
+
+def _who(leg: Leg) -> str:
+    """As records name an end."""
+    return "callee" if leg.index else "caller"

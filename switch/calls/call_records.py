@@ -18,6 +18,7 @@ from switch.sip.host import host_port
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.leg import Leg
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -47,6 +48,13 @@ def dialogs_to_hang_up(call: "Call") -> bytes | None:
     return _encode(Hangup(dialogs)) if dialogs else None
 
 
+def _leaving(call: "Call") -> list["Leg"]:
+    """Ends that are out of the conversation and whose BYE is not answered yet."""
+    if not call.talkers:
+        return []
+    return [leg for leg in (call.caller_leg, *call.callee_legs) if leg.state is LegState.ENDING]
+
+
 def emergency_note(call: "Call", now: float) -> EmergencyCall:
     """Who called the emergency service, from where: logged beside the CDR, as the call begins."""
     caller = call.attempt.caller
@@ -64,11 +72,11 @@ def emergency_note(call: "Call", now: float) -> EmergencyCall:
 def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) -> Put:
     answered = call.answered_leg
     dialogs = []
-    if answered is not None and answered.dialog is not None and call.caller_leg.dialog is not None:
-        clock = call.board.clock
-        stamp(call.rows[0], call.caller_leg, clock)
-        stamp(call.rows[answered.index], answered, clock)
-        dialogs = [storable_state(call.caller_leg.dialog), storable_state(answered.dialog)]
+    clock = call.board.clock
+    for end in (*call.talkers, *_leaving(call)):
+        stamp(call.rows[end.index], end, clock)
+        if end.dialog is not None:
+            dialogs.append(storable_state(end.dialog))
     join_rows(call.rows, answered.index if answered is not None else None)
     meter = call.callers_meter
     price = None if meter is None else _price(meter)

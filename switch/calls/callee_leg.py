@@ -85,7 +85,6 @@ class CalleeLeg(Leg):
         "_transaction",
         "is_cancelled",
         "is_ringing",
-        "outcome",
         "peer_tag",
         "prack",
         "sip_call_id",
@@ -98,7 +97,6 @@ class CalleeLeg(Leg):
         self.target = target
         self.is_cancelled = False
         self.is_ringing = False
-        self.outcome: LegOutcome | None = None
         self.line_user = target.line.user if isinstance(target, LineTarget) else ""
         self.peer_tag = ""  # as it rings; of several behind a proxy the last one's
         self.sip_call_id = board.new_leg_call_id()

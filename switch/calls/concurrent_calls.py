@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from switch.calls.terms import Admission
 
 
-def count_in(call: "Call", admission: "Admission") -> None:
+def count_in(call: "Call") -> None:
     """The call begins."""
     _count(call, 1)
-    hold_line(call, admission.route.line if admission.route.holds_line else None)
+    if isinstance(call.caller, LineCaller):
+        hold_line(call, call.caller.line)
 
 
 def count_out(call: "Call", admission: "Admission") -> None:
@@ -27,7 +28,8 @@ def count_out(call: "Call", admission: "Admission") -> None:
         call.board.voicemail.announcement_ended(caller_name(call.caller))
         return
     _count(call, -1)
-    hold_line(call, None)
+    for line in call.held_lines.copy():
+        leave_line(call, line)
     board = call.board
     for leg in call.callee_legs:
         if leg.trunk is not None:
@@ -43,22 +45,23 @@ def count_onward(call: "Call", onward: "Admission") -> None:
         call.board.of_account[onward.price.account_id] += 1
 
 
-def hold_line(call: "Call", line: "Line | None") -> None:
-    """Whose phones ring now, None where it is no line's: the line before may have another call in its place."""
-    of_line = call.board.of_line
-    if call.held_line is not None:
-        of_line[call.held_line.user] -= 1
-    if line is not None:
-        of_line[line.user] += 1
-    call.held_line = line
+def hold_line(call: "Call", line: "Line") -> None:
+    """The line has one call more, this one."""
+    call.held_lines.append(line)
+    call.board.of_line[line.user] += 1
+
+
+def leave_line(call: "Call", line: "Line") -> None:
+    """The line is out of the call, and may have another in its place."""
+    if line in call.held_lines:
+        call.held_lines.remove(line)
+        call.board.of_line[line.user] -= 1
 
 
 def _count(call: "Call", step: int) -> None:
     board = call.board
     caller = call.attempt.caller
-    if isinstance(caller, LineCaller):
-        board.of_line[caller.line.user] += step
-        if caller.account is not None:
-            board.of_account[caller.account.id] += step
-    else:
+    if not isinstance(caller, LineCaller):
         board.of_trunk[caller.trunk.name] += step
+    elif caller.account is not None:
+        board.of_account[caller.account.id] += step

@@ -28,11 +28,18 @@ def end_records(
     for leg in call.callee_legs:
         complete(rows[leg.index], leg, ending, clock, now)
     join_rows(rows, call.answered_leg.index if call.answered_leg is not None else None)
-    records: list[OutboxRecord] = [*rows]
+    return [*rows, *charge_records(call, settled, now)]
+
+
+def charge_records(
+    call: "Call", settled: "list[tuple[Meter, Settlement | None]]", now: float
+) -> list[OutboxRecord]:
+    """Puts each charge on its payer's row; the ledger's side of it."""
+    records: list[OutboxRecord] = []
     for meter, settlement in settled:
         if settlement is None:
             continue
-        set_charge(rows[meter.row], settlement)
+        set_charge(call.rows[meter.row], settlement)
         if settlement.charge.total_micros:
             records.append(_usage(call, meter, settlement, now))
     return records

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
+from switch.calls.concurrent_calls import hold_line, leave_line
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
@@ -21,8 +22,12 @@ from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
 
 if TYPE_CHECKING:
+    from provisioning.model import Line
     from switch.calls.call import Call
+    from switch.calls.invitation import Invitation
     from switch.calls.journey import Journey, Search
+    from switch.calls.leg import Leg
+    from switch.calls.refusal import Refusal
 
 NOBODY_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered", is_ours=True)
 EXPIRED = LegOutcome(487, NO_ANSWER, "nobody answered in the time that the caller gave", is_ours=True)
@@ -34,25 +39,29 @@ NOT_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered before the divert", i
 
 
 class Hunting:
-    """Of one call, until the answer or the last refusal. `active` are the legs that have not failed."""
+    """For one end of a call, until the answer or the last refusal. `active` are the legs that have not failed."""
 
     __slots__ = (
         "_call",
         "_first_leg",
         "_hunt",
         "_journey",
+        "_line",
         "_no_answer_timer",
         "_no_reply_timer",
+        "_origin",
         "_outcomes",
         "_silence_timer",
         "_stage_timer",
         "active",
     )
 
-    def __init__(self, call: "Call", journey: "Journey | None" = None) -> None:
+    def __init__(self, call: "Call", origin: "Leg", journey: "Journey | None" = None) -> None:
         self._call = call
+        self._origin = origin
         self._journey = journey
         self._hunt = Hunt(())
+        self._line: Line | None = None  # whose phones ring
         self._outcomes: list[LegOutcome] = []
         self._first_leg = 0  # of the present search, among the call's
         self._no_answer_timer: Timer | None = None
@@ -68,12 +77,23 @@ class Hunting:
 
     # Going on
 
-    def begin(self, stages: Sequence[Sequence[Target]], now: float, *, within_s: float | None = None) -> None:
-        """Ring the first stage. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten
-        the ordinary time, and never an emergency call's."""
+    def begin(
+        self,
+        stages: Sequence[Sequence[Target]],
+        now: float,
+        *,
+        line: "Line | None" = None,
+        within_s: float | None = None,
+    ) -> None:
+        """Ring the first stage; `line` is whose phones they are. `within_s` is for what is no ordinary call; Expires
+        (RFC 3261 13.3.1) can only shorten the ordinary time, and never an emergency call's."""
         call = self._call
+        self._line = line
+        if line is not None:
+            hold_line(call, line)
         timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
-        expires_s = None if call.is_emergency else expires_of(call.caller_leg.request)
+        is_free = call.is_emergency or self._origin.is_up
+        expires_s = None if is_free else expires_of(call.caller_leg.request)
         if within_s is not None:
             self._no_answer_timer = timers.start(now, within_s, self._on_no_answer)
         elif expires_s is not None and expires_s < timeout_s:
@@ -124,7 +144,7 @@ class Hunting:
         """The next targets that take a codec of the caller's; a trunk that takes none is passed over."""
         call = self._call
         while (stage := self._hunt.next_stage()) is not None:
-            target, offer = stage[0], call.caller_leg.own_body
+            target, offer = stage[0], self._origin.own_body
             if call.is_emergency or not isinstance(target, TrunkTarget) or takes(target.trunk, offer):
                 break
             self._outcomes = [NO_CODEC]
@@ -138,9 +158,9 @@ class Hunting:
             if search is not None:
                 self._follow(search, outcome, now)
                 return
-            self._call.on_nobody(journey.outcome_for_caller(outcome), now)
+            self.nobody(journey.outcome_for_caller(outcome), now)
             return
-        self._call.on_nobody(outcome, now)
+        self.nobody(outcome, now)
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""
@@ -150,7 +170,11 @@ class Hunting:
         self._stop_stage_timer()
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
-        call.hold_line(search.line)
+        if self._line is not None:
+            leave_line(call, self._line)
+        self._line = search.line
+        if self._line is not None:
+            hold_line(call, self._line)
         self._start_line_timers(search, now)
         self._try_next_stage(now)
 
@@ -165,8 +189,8 @@ class Hunting:
             leg.give_up(short, now)
             self.on_refused(leg, short, now)
             return
-        invitation = invitation_for(leg.terms, call.caller_leg, target, call.caller, board)
-        invitation.body = carry(call.caller_leg, leg, invitation.body)
+        invitation = self.invitation(leg)
+        invitation.body = carry(self._origin, leg, invitation.body)
         leg.offer(invitation, now)
         if isinstance(target, VoicemailTarget):
             board.timers.start(now, REACTION_S, lambda later: self._on_silence(leg, later))
@@ -183,7 +207,21 @@ class Hunting:
         self._offer(leg, now)
         call.record_opened()
 
+    def invitation(self, leg: CalleeLeg) -> "Invitation":
+        """What the INVITE says."""
+        call = self._call
+        request, body = call.caller_leg.request, call.caller_leg.own_body
+        return invitation_for(leg.terms, request, body, leg.target, call.caller, call.board)
+
+    def nobody(self, outcome: "LegOutcome | Refusal", now: float) -> None:
+        """Nobody has taken the call."""
+        self._call.on_nobody(outcome, now)
+
     # What the legs report
+
+    def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
+        """The first to do so has the call."""
+        self._call.on_found(leg, body, fields, now)
 
     def on_ringing(
         self, leg: CalleeLeg, status: int, reason: str, body: Body, fields: Fields, now: float
@@ -248,7 +286,7 @@ class Hunting:
     def _on_expired(self, now: float) -> None:
         """The caller's own limit is over (RFC 3261 13.3.1)."""
         self._no_answer_timer = None
-        self._call.on_nobody(EXPIRED, now)
+        self.nobody(EXPIRED, now)
 
     def _on_stage_timeout(self, now: float) -> None:
         """The trunk gave no sign of ringing in its time: leave it for the next.

@@ -14,10 +14,18 @@ import msgspec
 from provisioning.model import Divert, DivertCondition, DivertKind, Line
 from switch.calls.divert import NOWHERE, condition_of, condition_of_refusal, rules_for
 from switch.calls.line_targets import line_refusal, line_targets
+from switch.calls.number_plan import E164
 from switch.calls.onward import HOPS_MAX, terms_outside, terms_to_line
-from switch.calls.refusal import Refusal
+from switch.calls.refusal import (
+    DIVERT_LOOP,
+    DIVERTED_TOO_OFTEN,
+    NOT_ASSIGNED,
+    REFUSES_DIVERTS,
+    UNRECOGNISED,
+    Refusal,
+)
 from switch.calls.sips_promise import keeps_promise
-from switch.calls.terms import Admission, Hop, Route
+from switch.calls.terms import Admission, Hop, Route, Sender
 
 if TYPE_CHECKING:
     from switch.calls.attempt import Attempt
@@ -40,9 +48,10 @@ class Search(msgspec.Struct):
 
 
 class Journey:
-    """Of one call. `search` is the first one; `notes` say in words what was passed over, and why."""
+    """Of one call. `search` is the first one; `notes` say in words what was passed over, and why; `refused` is why the
+    last of that was."""
 
-    __slots__ = ("_attempt", "_board", "_searches", "_stops", "notes", "search", "wants_sips")
+    __slots__ = ("_attempt", "_board", "_searches", "_stops", "notes", "refused", "search", "wants_sips")
 
     def __init__(self, board: "Switchboard", attempt: "Attempt") -> None:
         self._board = board
@@ -51,6 +60,7 @@ class Journey:
         self._searches = 0
         self.wants_sips = attempt.wants_sips
         self.notes: list[str] = []
+        self.refused = NOWHERE
         self.search = Search(())
 
     def begin(self, line: Line, number: str, ddi: str, now: float) -> Route | Refusal:
@@ -64,6 +74,22 @@ class Journey:
         return Route(
             number, ddi, line, found.search.stages, holds_line=found.search.line is line, journey=self
         )
+
+    def send_on(self, sender: Sender, now: float) -> Search | None:
+        """Somebody sends the call on to what the attempt says that he dialled; None: nobody there can be rung, as
+        `refused` says."""
+        attempt = self._attempt
+        if attempt.called_line is not None:
+            found = self._line(attempt.called_line.user, "", sender, 0, now)
+        elif isinstance(attempt.plan_result.destination, E164):
+            found = self._number(attempt.plan_result.destination.number, sender, 0, now)
+        else:
+            self._pass_over(attempt.dialled, UNRECOGNISED)
+            return None
+        if found is None:
+            return None
+        self._stops, self.search = found.stops, found.search
+        return found.search
 
     def after(self, outcome: "LegOutcome", now: float, *, has_rung: bool) -> Search | None:
         """The present search came to nothing, so far: whom to ring instead; None: nobody, everything stays as it
@@ -80,7 +106,7 @@ class Journey:
 
     def outcome_for_caller(self, outcome: "LegOutcome") -> "LegOutcome | Refusal":
         """What the first line came to, not where the call went on to in vain."""
-        own = self._stops[0].own
+        own = self._stops[0].own if self._stops else None
         return outcome if own is None else own
 
     def rules(self, stop: "_Stop", condition: DivertCondition, now: float) -> list[Divert]:
@@ -108,50 +134,58 @@ class Journey:
         """Where a divert leads; None where that cannot be rung at the moment, or must not be."""
         board = self._board
         hops = (*stop.hops, Hop(stop.line, stop.number, divert.condition))
+        sender = Sender(stop.line, f"divert_{divert.condition.value} of line {stop.line.user}", hops)
         if divert.kind is DivertKind.VOICEMAIL:
             deposit = board.voicemail.deposit(stop.line, divert.condition)
             return None if deposit is None else self._found([[deposit]])
         if len(hops) + self._attempt.diversions > HOPS_MAX:
-            self.notes.append(f"line {stop.line.user}: the call has been diverted too often")
+            self._pass_over(f"line {stop.line.user}", DIVERTED_TOO_OFTEN)
             return None
         if divert.kind is DivertKind.LINE:
-            return self._line(divert.destination, "", hops, divert.answer_s, now)
+            return self._line(divert.destination, "", sender, divert.answer_s, now)
         if divert.kind is DivertKind.NUMBER:
-            assigned = board.books.numbers.get(divert.destination)
-            if assigned is not None:
-                return self._line(assigned.line, assigned.e164, hops, divert.answer_s, now)
-            return self._number(divert.destination, hops, divert.answer_s, now)
+            return self._number(divert.destination, sender, divert.answer_s, now)
         self.notes.append(f"line {stop.line.user}: a divert to {divert.kind.value} is not known here")
         return None
 
     def _line(
-        self, user: str, number: str, hops: tuple[Hop, ...], answer_s: int, now: float
+        self, user: str, number: str, sender: Sender, answer_s: int, now: float
     ) -> "_Found | None":
         line = self._board.books.lines.get(user)
-        if line is None or any(hop.line.user == user for hop in hops):
-            self.notes.append(
-                f"line {user}: {'no such line' if line is None else 'it has diverted this call'}"
-            )
+        if line is None:
+            self._pass_over(f"line {user}", NOT_ASSIGNED)
             return None
-        if line.settings.refuses_diverts:
-            self.notes.append(f"line {user}: takes no diverted calls")
+        if any(hop.line.user == user for hop in sender.hops):
+            self._pass_over(f"line {user}", DIVERT_LOOP)
             return None
-        terms = terms_to_line(line, number, hops, self._attempt.caller_id, self._board, now)
+        if sender.hops and line.settings.refuses_diverts:
+            self._pass_over(f"line {user}", REFUSES_DIVERTS)
+            return None
+        terms = terms_to_line(line, number, sender, self._attempt.caller_id, self._board, now)
         if isinstance(terms, Refusal):
-            self.notes.append(f"line {user}: {terms.words}")
+            self._pass_over(f"line {user}", terms)
             return None
-        stop = _Stop(line, number, hops, terms, answer_s)
+        stop = _Stop(line, number, sender.hops, terms, answer_s)
         found = stop.enter(self, now)
         if found is not None:
             found.stops.insert(0, stop)
+        elif isinstance(stop.own, Refusal):
+            self._pass_over(f"line {user}", stop.own)
         return found
 
-    def _number(self, number: str, hops: tuple[Hop, ...], answer_s: int, now: float) -> "_Found | None":
-        terms = terms_outside(number, hops, self._attempt.caller_id, self._board, now)
+    def _number(self, number: str, sender: Sender, answer_s: int, now: float) -> "_Found | None":
+        assigned = self._board.books.numbers.get(number)
+        if assigned is not None:
+            return self._line(assigned.line, number, sender, answer_s, now)
+        terms = terms_outside(number, sender, self._attempt.caller_id, self._board, now)
         if isinstance(terms, Refusal):
-            self.notes.append(f"number {number}: {terms.words}")
+            self._pass_over(f"number {number}", terms)
             return None
         return self._found([self._on_terms(stage, terms) for stage in terms.route.stages], ring_s=answer_s)
+
+    def _pass_over(self, what: str, refused: Refusal) -> None:
+        self.refused = refused
+        self.notes.append(f"{what}: {refused.words}")
 
     def _on_terms(self, targets: "Sequence[Target]", terms: Admission | None) -> "Sequence[Target]":
         if terms is None:

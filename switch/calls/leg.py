@@ -30,6 +30,7 @@ from switch.sip.option_tags import SUPPORTED_VALUE
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.callee_leg import LegOutcome
     from switch.calls.renegotiation import Renegotiation
     from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
@@ -71,6 +72,7 @@ class Leg:
         "local_tag",
         "media",
         "open_offer",
+        "outcome",
         "own_body",
         "pace",
         "peer_allow",
@@ -100,6 +102,7 @@ class Leg:
         self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
         self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
         self.has_been_referred = False
+        self.outcome: LegOutcome | None = None  # of one that failed, or has left before the end
         self.open_offer: Reinvite | CarriedUpdate | Refresh | Renegotiation | None = None
         self.own_body = NO_BODY
         self.sent_body = NO_BODY

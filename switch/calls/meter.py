@@ -18,15 +18,17 @@ CALLERS_ROW: Final = 0
 
 
 class Meter:
-    """`row` is the index of the leg whose record carries the charge. `started_at` is None until the answer."""
+    """`row` is the index of the leg whose record carries the charge, `legs` are the ones because of which it runs: as
+    long as one of them talks. `started_at` is None until the answer."""
 
-    __slots__ = ("_call", "_watch", "key", "price", "reservation", "row", "started_at")
+    __slots__ = ("_call", "_watch", "key", "legs", "price", "reservation", "row", "started_at")
 
     def __init__(self, call: "Call", row: int, price: "Price", reservation: Reservation) -> None:
         self._call = call
         self._watch: CreditWatch | None = None
         self.key = reservation.call_id
         self.row = row
+        self.legs: tuple[int, ...] = (row,)
         self.price = price
         self.reservation = reservation
         self.started_at: float | None = None

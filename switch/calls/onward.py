@@ -1,8 +1,8 @@
 """Sending a call on: on whose account, and whether that is allowed.
 
-A line that diverts sends the call on as if it had called the new number itself: by its own tariff, its own account's
-limits. What the caller pays for the line that was called does not change. The caller's identity goes along; the line
-that sent it on is named beside it (Diversion, History-Info).
+A line that diverts or transfers a call sends it on as if it had called the new number itself: by its own tariff, its
+own account's limits. What the caller pays for what he called does not change. The caller's identity goes along; the
+lines that diverted the call are named beside it (Diversion, History-Info).
 """
 
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ from switch.calls.identity import CallerId, LineCaller
 from switch.calls.number_plan import E164, NumberClass, read_dialled
 from switch.calls.outbound import account_refusal, price_of, route_outside
 from switch.calls.refusal import Refusal
-from switch.calls.terms import Admission, Hop, Route
+from switch.calls.terms import Admission, Route, Sender
 
 if TYPE_CHECKING:
     from provisioning.model import Line
@@ -26,41 +26,40 @@ NEVER_ONWARD: Final = frozenset({NumberClass.PREMIUM, NumberClass.DIRECTORY})
 
 
 def terms_outside(
-    number: str, hops: tuple[Hop, ...], caller_id: CallerId, board: "Switchboard", now: float
+    number: str, sender: Sender, caller_id: CallerId, board: "Switchboard", now: float
 ) -> Admission | Refusal:
-    """The last of `hops` sends the call to a number outside. Nothing is reserved yet."""
+    """The call is sent to a number outside. Nothing is reserved yet."""
     dialled = read_dialled(number, board.conf.routing.plan)
     destination = dialled.destination
     if not isinstance(destination, E164) or destination.number_class in NEVER_ONWARD:
         return refusal.NOT_ONWARD
-    caller = _payer(hops, board)
+    caller = _payer(sender, board)
     refused = account_refusal(caller, board)
     if refused is not None:
         return refused
     route = route_outside(destination.number, Attempt(caller, caller_id, number, dialled, None), board, now)
-    return route if isinstance(route, Refusal) else _terms(caller, route, hops, caller_id, board, now)
+    return route if isinstance(route, Refusal) else _terms(caller, route, sender, caller_id, board, now)
 
 
 def terms_to_line(
-    line: "Line", number: str, hops: tuple[Hop, ...], caller_id: CallerId, board: "Switchboard", now: float
+    line: "Line", number: str, sender: Sender, caller_id: CallerId, board: "Switchboard", now: float
 ) -> Admission | Refusal:
-    """The last of `hops` sends the call to another line. `number` is "" where that is named by its user."""
-    caller = _payer(hops, board)
+    """The call is sent to another line. `number` is "" where that is named by its user."""
+    caller = _payer(sender, board)
     refused = account_refusal(caller, board)
     if refused is not None:
         return refused
-    return _terms(caller, Route(number, number, line, ()), hops, caller_id, board, now)
+    return _terms(caller, Route(number, number, line, ()), sender, caller_id, board, now)
 
 
-def _payer(hops: tuple[Hop, ...], board: "Switchboard") -> LineCaller:
-    line = hops[-1].line
-    return LineCaller(line, board.books.account_of(line))
+def _payer(sender: Sender, board: "Switchboard") -> LineCaller:
+    return LineCaller(sender.line, board.books.account_of(sender.line))
 
 
 def _terms(
     caller: LineCaller,
     route: Route,
-    hops: tuple[Hop, ...],
+    sender: Sender,
     caller_id: CallerId,
     board: "Switchboard",
     now: float,
@@ -68,4 +67,4 @@ def _terms(
     price = price_of(caller, route, board, now)
     if isinstance(price, Refusal):
         return price
-    return Admission(caller_id, route.number, route, price, hops)
+    return Admission(caller_id, route.number, route, price, sender)

@@ -15,6 +15,7 @@ from switch.sip.flow import Flow
 
 OPEN_KEY: Final = "c/"
 HANGUP_KEY: Final = "h/"
+OPEN: Final = "open"  # the outcome of a record that is not complete
 
 
 class OpenPrice(msgspec.Struct, array_like=True):

@@ -15,7 +15,7 @@ from rating.charge import charge_within
 from rating.money import VatMode
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from rating.tariff import Rate
-from switch.calls.open_call import HANGUP_KEY, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import HANGUP_KEY, OPEN, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
 
@@ -124,6 +124,8 @@ def _complete(call: OpenCall, heartbeat: Heartbeat | None, duration_ms: int) -> 
     """Turn the drafts into records."""
     answered = call.answered_mono is not None
     for row in call.drafts:
+        if row.outcome != OPEN:
+            continue  # that end had left before
         row.is_recovered = True
         row.ended_by = "exchange"
         if answered and row.leg == 0 and row.answered_at_ms is None:

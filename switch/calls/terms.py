@@ -24,6 +24,15 @@ class Hop(msgspec.Struct, frozen=True):
     condition: DivertCondition
 
 
+class Sender(msgspec.Struct, frozen=True):
+    """Who sends a call on, and pays for where it goes then. `reason` is for the record; `hops` are the lines that have
+    diverted the call by now."""
+
+    line: Line
+    reason: str
+    hops: tuple[Hop, ...] = ()
+
+
 class Route(msgspec.Struct):
     """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
 
@@ -55,10 +64,15 @@ class Price(msgspec.Struct):
 
 
 class Admission(msgspec.Struct):
-    """Everything that a call needs to begin, or a leg that the last of `hops` sends it on to."""
+    """Everything that a call needs to begin, or a leg that a `sender` sends it on to."""
 
     caller_id: CallerId
     dialled: str
     route: Route
     price: Price
-    hops: tuple[Hop, ...] = ()
+    sender: Sender | None = None
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The lines that have diverted the call by now."""
+        return () if self.sender is None else self.sender.hops
