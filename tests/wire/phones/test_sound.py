@@ -12,31 +12,15 @@ import pytest
 
 from demo.phone import Phone
 from demo.phone_messages import CallState, MediaState
-from demo.sound import loudest_tone, read_growing_recording, read_recording
+from demo.sound import read_recording
 from tests.wire.phones.baresip import Baresip
 from tests.wire.phones.calling import connect, hang_up, hold, received, resume, talk
+from tests.wire.phones.heard import assert_tone, hears
 from tests.wire.phones.town import MUSIC_HZ, Town
 
 Registered = Callable[..., Phone]
-TONES = (440, 700, 1100, 1500)
 # From 192.0.2.0/24 (RFC 5737), where nobody is.
 NOWHERE = "192.0.2.77"
-# The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
-TAIL_S = 1.5
-
-
-def hears(recording: Path, hz: int) -> None:
-    """What a phone in a call has written last is that tone."""
-    assert_tone(*read_growing_recording(recording), hz)
-
-
-def assert_tone(samples: list[int], rate: int, hz: int) -> None:
-    """The last whole second is that tone, and hardly anything else."""
-    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
-    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
-    found, share = loudest_tone(second, rate, TONES)
-    assert found == hz
-    assert share > 0.9
 
 
 @pytest.fixture
