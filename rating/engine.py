@@ -11,6 +11,7 @@ import msgspec
 
 from rating.account import AccountTerms, AccountTotals, LiveAccount
 from rating.charge import CALL_S_MAX, NOTHING_CHARGED, charge_billed, charge_within
+from rating.london_day import london_day, month_of
 from rating.money import Micros
 from rating.rate import Rate
 from rating.reservation import (
@@ -156,6 +157,12 @@ class Engine:
         """Charges of a month, likewise; those of a day are not added to its month here."""
         if (account := self._accounts.get(account_id)) is not None:
             account.spend.load_month(month, amount_micros)
+
+    def load_spend(self, account_id: int, at_ms: int, amount_micros: Micros) -> None:
+        """One charge of that moment, which this engine did not settle, counts against the caps of its day."""
+        day = london_day(at_ms)
+        self.load_day_spend(account_id, day, amount_micros)
+        self.load_month_spend(account_id, month_of(day), amount_micros)
 
     # The calls' side.
 

@@ -5,14 +5,15 @@ A bar names a class, a country or a pattern (provisioning/settings.py):
     premium        09
     mobile         all of 07: mobiles, pagers and personal numbers (070 is dearer than any mobile)
     directory      118xxx and 195
-    national       every other UK number that costs something: 01, 02, 03, 055, 056, 082, 084, 087; also operator and 159
-    international  everything abroad; the Crown dependencies, whose numbers are dialled like UK ones, count by range
+    national       other UK numbers that cost something: 01, 02, 03, 055, 056, 082, 084, 087; operator codes and 159
+    international  everything abroad, but not the Crown dependencies, whose numbers are dialled like UK ones
+    satellite      +870 and +881 to +883, which `international` bars, too
     all            every call, to lines of the exchange, too
     country:ES     numbers of one country (countries.py); country:JE, GG and IM are the Crown dependencies
     +4490* or +447700900123: numbers that begin so, or one number; short codes as they are dialled, like 159
 
-Freephone numbers (080), 116xxx and the free short codes of public services (101, 105, 111, 119) are barred by `all` only.
-Emergency calls never come here. What is barred goes by the number that was dialled, wherever it is answered.
+Freephone numbers (080), 116xxx and the free short codes of public services (101, 105, 111, 119) are barred by `all`
+only. Emergency calls never come here. What is barred goes by the number that was dialled, wherever it is answered.
 """
 
 from typing import Final, Protocol
@@ -20,16 +21,16 @@ from typing import Final, Protocol
 import msgspec
 
 from provisioning.model import Account, Line
-from provisioning.settings import Bar
+from provisioning.settings import AccountSettings, Bar
 from switch.calls import refusal
-from switch.calls.countries import country_of
-from switch.calls.number_plan import E164, NumberClass, Short
+from switch.calls.countries import COUNTRY_CODES, country_of
+from switch.calls.number_plan import E164, E164_DIGITS_MAX, NumberClass, Short
 from switch.calls.refusal import Refusal
 
 ALL: Final = "all"
 COUNTRY: Final = "country:"
 SATELLITE: Final = "satellite"
-_SATELLITES: Final = ("+870", "+881", "+882", "+883")
+SATELLITES: Final = ("+870", "+881", "+882", "+883")
 
 _BARRED_BY: Final = {
     NumberClass.GEOGRAPHIC: "national",
@@ -80,19 +81,28 @@ class SetBar(msgspec.Struct, frozen=True):
         return f'barred for {owner}: "{self.bar.what}"{at}; {lifted_by} can lift it'
 
 
+def has_bars(line: Line, account: Account | None) -> bool:
+    """What every call pays for bars: nearly none has any."""
+    own = line.settings
+    if own.bars or own.operator_bars:
+        return True
+    return account is not None and bool(account.settings.bars or account.settings.operator_bars)
+
+
 def barred(
     line: Line, account: Account | None, destination: Destination, utc_ms: int, time_sets: TimeSets
 ) -> SetBar | None:
     """The first bar that does not allow this call now: the operator's before the customer's, None where none does."""
-    own = line.settings
-    theirs = account.settings if account is not None else None
-    if not (own.bars or own.operator_bars or (theirs is not None and (theirs.bars or theirs.operator_bars))):
+    if not has_bars(line, account):
         return None
-    places = [(own.operator_bars, True, True)]
-    if theirs is not None:
-        places.append((theirs.operator_bars, False, True))
-        places.append((theirs.bars, False, False))
-    places.append((own.bars, True, False))
+    own = line.settings
+    theirs = account.settings if account is not None else AccountSettings()
+    places = (
+        (own.operator_bars, True, True),
+        (theirs.operator_bars, False, True),
+        (theirs.bars, False, False),
+        (own.bars, True, False),
+    )
     for bars, is_of_line, is_operators in places:
         for bar in bars:
             if matches(bar.what, destination) and (not bar.time_set or time_sets.is_in(bar.time_set, utc_ms)):
@@ -113,7 +123,7 @@ def matches(what: str, destination: Destination) -> bool:
         return False
     number = destination.number
     if what in CLASSES:
-        return number.startswith(_SATELLITES) if what == SATELLITE else what == barring_class(destination)
+        return number.startswith(SATELLITES) if what == SATELLITE else what == barring_class(destination)
     if what.startswith(COUNTRY):
         return isinstance(destination, E164) and country_of(number) == what[len(COUNTRY) :].upper()
     return number.startswith(what[:-1]) if what.endswith("*") else number == what
@@ -129,3 +139,13 @@ def _is_free(destination: E164 | Short) -> bool:
     if kind is NumberClass.FREEPHONE or kind is NumberClass.SOCIAL:
         return True
     return kind is NumberClass.PUBLIC_SERVICE and destination.number not in _CHARGED_SERVICES
+
+
+def is_known(what: str) -> bool:
+    """Whether a bar or an opt-in that names this could ever match: for those who store one."""
+    if what in CLASSES:
+        return True
+    if what.startswith(COUNTRY):
+        return what[len(COUNTRY) :].upper() in COUNTRY_CODES
+    digits = what.removesuffix("*").removeprefix("+")
+    return digits.isascii() and digits.isdigit() and len(digits) <= E164_DIGITS_MAX

@@ -23,6 +23,7 @@ from switch.calls.concurrent_calls import count_in, count_out
 from switch.calls.credit_watch import CreditWatch
 from switch.calls.diverting import Diverting
 from switch.calls.end_record import closing_puts, end_records, settle
+from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over, status_for_caller
 from switch.calls.identity import Caller
@@ -578,7 +579,7 @@ class Call:
             sound.play("credit-pips", repeats=CREDIT_PIPS)
 
     def _on_exhausted(self, now: float) -> None:
-        self._end(Ending("answered", 200, 16, "the credit ran out", "credit"), now)
+        self._end(ending_of_exhausted(self), now)
 
     def _on_too_long(self, now: float) -> None:
         self._limit_timer = None

@@ -46,6 +46,11 @@ def _count(call: "Call", admission: "Admission", step: int) -> None:
         board.of_line[caller.line.user] += step
         if caller.account is not None:
             board.of_account[caller.account.id] += step
+            if admission.route.line is None:
+                if step > 0:
+                    board.safety.call_begins(call, admission, caller.account.id)
+                else:
+                    board.safety.call_over(call, admission, caller.account.id)
     else:
         board.of_trunk[caller.trunk.name] += step
     if admission.route.line is not None and admission.route.holds_line:

@@ -57,7 +57,9 @@ def _table() -> PrefixTable[str]:
 
 _COUNTRIES: Final = _table()
 COUNTRY_CODES: Final = frozenset(
-    country for prefix in _COUNTRIES if (country := _COUNTRIES.longest(prefix)) is not None and country.isalpha()
+    country
+    for prefix in _COUNTRIES
+    if (country := _COUNTRIES.longest(prefix)) is not None and country.isalpha()
 )
 
 

@@ -61,5 +61,5 @@ def _usage(call: "Call", settlement: Settlement, now: float) -> UsageEntry:
         call_id=call.id,
         leg=0,
         amount_micros=-settlement.charge.total_micros,
-        at_ms=call.board.clock.ms(now),
+        at_ms=call.board.engine.period.stamp_ms(call.board.clock.ms(now)),
     )

@@ -15,6 +15,7 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.safety import Safety
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -100,6 +101,7 @@ class Switchboard:
         "of_line",
         "of_trunk",
         "relay",
+        "safety",
         "sign",
         "stack",
         "timers",
@@ -163,6 +165,7 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.safety = Safety(self)
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

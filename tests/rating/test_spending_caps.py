@@ -123,7 +123,11 @@ def test_near_a_cap_somebody_is_told_once() -> None:
     engine.extend("a", until_s=8)
     engine.extend("a", until_s=9)
     (warning,) = engine.cap_warnings
-    assert (warning.reason, warning.used_micros, warning.cap_micros) == (ShortageReason.DAILY_CAP, 80_000, 100_000)
+    assert (warning.reason, warning.used_micros, warning.cap_micros) == (
+        ShortageReason.DAILY_CAP,
+        80_000,
+        100_000,
+    )
     engine.settle("a", 9_000)
     engine.period.take(NOON_MS + 12 * HOUR_MS)
     granted_s(engine, "b", 10)
@@ -196,7 +200,10 @@ class Caps(RuleBasedStateMachine):
         self.engine.set_account(terms(daily, monthly))
         self._note_caps()
 
-    @rule(step_ms=st.sampled_from([1, 999, 60_000, HOUR_MS, 11 * HOUR_MS, DAY_MS, -500, -HOUR_MS]), seen=st.booleans())
+    @rule(
+        step_ms=st.sampled_from([1, 999, 60_000, HOUR_MS, 11 * HOUR_MS, DAY_MS, -500, -HOUR_MS]),
+        seen=st.booleans(),
+    )
     def time_passes(self, step_ms: int, seen: bool) -> None:
         """`seen` False: the second beat has not come yet."""
         self.now_ms += step_ms
@@ -262,7 +269,9 @@ class Caps(RuleBasedStateMachine):
     def the_counters_are_what_the_ledger_says(self) -> None:
         totals, period = self.engine.totals(1), self.engine.period
         assert totals.day_micros == sum(a for at, a in self.ledger if london_day(at) == period.day)
-        assert totals.month_micros == sum(a for at, a in self.ledger if month_of(london_day(at)) == period.month)
+        assert totals.month_micros == sum(
+            a for at, a in self.ledger if month_of(london_day(at)) == period.month
+        )
 
     @invariant()
     def no_day_and_no_month_was_charged_more_than_its_cap(self) -> None:
