@@ -15,9 +15,10 @@ CREATE TABLE account_spends (
 COMMENT ON COLUMN account_spends.since IS 'the day, or the first day of the month';
 
 INSERT INTO account_spends (kind, since, account_id, micros)
-SELECT kind, date_trunc(kind, at AT TIME ZONE 'Europe/London')::date, account_id, -sum(amount_micros)
-FROM ledger CROSS JOIN (VALUES ('day'), ('month')) AS kinds (kind)
-WHERE ledger.kind = 'usage' AND at >= now() - interval '62 days'
+SELECT kinds.kind, date_trunc(kinds.kind, l.at AT TIME ZONE 'Europe/London')::date, l.account_id, -sum(l.amount_micros)
+FROM ledger l CROSS JOIN (VALUES ('day'), ('month')) AS kinds (kind)
+WHERE l.kind = 'usage'
+  AND l.at >= (date_trunc('month', now() AT TIME ZONE 'Europe/London') - interval '1 month') AT TIME ZONE 'Europe/London'
 GROUP BY 1, 2, 3;
 
 CREATE FUNCTION note_spends() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -57,14 +57,19 @@ Destination = E164 | Short | None  # None: a line of the exchange, called by its
 class TimeSets(Protocol):
     """The named time sets of the configuration."""
 
+    def __contains__(self, name: str) -> bool: ...
+
     def is_in(self, name: str, utc_ms: int) -> bool: ...
 
 
 class NoTimeSets:
-    """Without any, a bar that names one holds always: safe is better than open."""
+    """A configuration without any."""
+
+    def __contains__(self, name: str) -> bool:
+        return False
 
     def is_in(self, name: str, utc_ms: int) -> bool:
-        return True
+        return False
 
 
 class SetBar(msgspec.Struct, frozen=True):
@@ -105,9 +110,14 @@ def barred(
     )
     for bars, is_of_line, is_operators in places:
         for bar in bars:
-            if matches(bar.what, destination) and (not bar.time_set or time_sets.is_in(bar.time_set, utc_ms)):
+            if matches(bar.what, destination) and _holds(bar.time_set, utc_ms, time_sets):
                 return SetBar(bar, is_of_line, is_operators)
     return None
+
+
+def _holds(time_set: str, utc_ms: int, time_sets: TimeSets) -> bool:
+    """A bar whose time set is no longer there holds always: closed is safer than open."""
+    return not time_set or time_set not in time_sets or time_sets.is_in(time_set, utc_ms)
 
 
 def refusal_of(stopped: SetBar) -> Refusal:
