@@ -25,10 +25,6 @@ class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
     daily_cap_micros: Micros | None = None
     monthly_cap_micros: Micros | None = None
 
-    @property
-    def is_capped(self) -> bool:
-        return self.daily_cap_micros is not None or self.monthly_cap_micros is not None
-
 
 class AccountTotals(msgspec.Struct, frozen=True, kw_only=True):
     """An account's money at one moment. `spent_micros` counts from the loaded balance on, `day_micros` and
@@ -51,6 +47,7 @@ class LiveAccount:
         "_credited_micros",
         "balance_micros",
         "credit_seq",
+        "is_capped",
         "period",
         "reservations_count",
         "reserved_micros",
@@ -60,8 +57,8 @@ class LiveAccount:
     )
 
     def __init__(self, terms: AccountTerms, period: Period) -> None:
-        self.terms = terms
         self.period = period
+        self.take(terms)
         self.spend = Spend()
         self.balance_micros: Micros = 0
         self.reserved_micros: Micros = 0
@@ -69,6 +66,11 @@ class LiveAccount:
         self.credit_seq = 0
         self.reservations_count = 0
         self._credited_micros: Micros = 0
+
+    def take(self, terms: AccountTerms) -> None:
+        """The books have changed it."""
+        self.terms = terms
+        self.is_capped = terms.daily_cap_micros is not None or terms.monthly_cap_micros is not None
 
     @property
     def available_micros(self) -> Micros:
@@ -78,8 +80,8 @@ class LiveAccount:
     @property
     def reservable_micros(self) -> Micros:
         """What new reservations may take within the caps, too; negative after one was lowered below what is in use."""
-        if not self.terms.is_capped:
-            return self.available_micros
+        if not self.is_capped:  # nearly all: for them it is what is available
+            return self.balance_micros - self.reserved_micros - self.terms.floor_micros
         return min([self.available_micros, *self.left_of_caps()])
 
     def left_of_caps(self) -> list[Micros]:

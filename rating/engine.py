@@ -109,7 +109,7 @@ class Engine:
         if account is None:
             self._accounts[terms.id] = LiveAccount(terms, self.period)
         else:
-            account.terms = terms
+            account.take(terms)
 
     def load_balance(self, account_id: int, balance_micros: Micros, credit_seq: int) -> None:
         """Start an account with the sum of its ledger; once, before anything moves.
@@ -188,7 +188,7 @@ class Engine:
         granted_s = grantable_s(rate, wanted_s, budget_micros=account.reservable_micros)
         reserved_micros = charge_billed(rate, granted_s).total_micros
         account.reserve(reserved_micros)
-        if account.terms.is_capped:
+        if account.is_capped:
             self._look_at_caps(account)
         reservation = Reservation(call_id, account_id, rate, granted_s, reserved_micros)
         self._reservations[call_id] = reservation
@@ -216,7 +216,7 @@ class Engine:
             return held.granted_s
         reserved_micros = charge_billed(held.rate, granted_s).total_micros
         account.extend(reserved_micros - held.reserved_micros)
-        if account.terms.is_capped:
+        if account.is_capped:
             self._look_at_caps(account)
         self._reservations[call_id] = Reservation(
             call_id, held.account_id, held.rate, granted_s, reserved_micros

@@ -44,7 +44,9 @@ class Period:
     def stamp_ms(self, utc_ms: int) -> int:
         """The time to write on a charge of now: always one of this day, so that who adds up the ledger by days comes to
         the same as we do, also in the second after midnight before the new period begins."""
-        return min(max(utc_ms, self.starts_at_ms), self.ends_at_ms - 1)
+        if utc_ms < self.starts_at_ms:
+            return self.starts_at_ms
+        return utc_ms if utc_ms < self.ends_at_ms else self.ends_at_ms - 1
 
 
 class Spend:
@@ -69,9 +71,12 @@ class Spend:
 
     def charge(self, amount_micros: Micros, period: Period) -> None:
         """A call is settled."""
-        self._day_micros = self.of_day(period) + amount_micros
-        self._month_micros = self.of_month(period) + amount_micros
-        self._day, self._month = period.day, period.month
+        if self._day != period.day:
+            self._day, self._day_micros = period.day, 0
+        if self._month != period.month:
+            self._month, self._month_micros = period.month, 0
+        self._day_micros += amount_micros
+        self._month_micros += amount_micros
 
     def load_day(self, day: int, amount_micros: Micros) -> None:
         """Charges of a day, from the books or the journal, in any order: the latest day is what counts."""

@@ -3,7 +3,6 @@
 import datetime
 
 import hypothesis.strategies as st
-import msgspec
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -291,8 +290,3 @@ class Caps(RuleBasedStateMachine):
 
 Caps.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestCapsHold = Caps.TestCase
-
-
-def test_terms_without_caps_are_not_capped() -> None:
-    assert not terms().is_capped
-    assert msgspec.structs.replace(terms(), monthly_cap_micros=0).is_capped
