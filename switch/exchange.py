@@ -19,7 +19,8 @@ from rating.engine import Engine
 from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
-from switch.calls.admission import admit, is_for_us, read_attempt
+from switch.calls.admission import admit
+from switch.calls.attempt import is_for_us, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
@@ -488,6 +489,7 @@ class Exchange:
         self.keepalive.run(now)
         self.trunks.run(now)
         self.voicemail.run(now)
+        self.board.line_calls.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:
         """What the browsers' process says of its gates."""

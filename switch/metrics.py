@@ -262,6 +262,12 @@ class SwitchCollector(Collector):
     def _loop(self) -> Iterator[Metric]:
         process = self._process
         yield _histogram("offhook_event_loop_lag_seconds", "How late a 100 ms timer fired", process.loop_lag)
+        yield _counters(
+            "offhook_part_reconnects",
+            "Links to parts beside the switch that broke",
+            "part",
+            process.link_reconnects,
+        )
         yield _counter(
             "offhook_bugs", "Exceptions caught at a border: report them", process.exchange.counts.bugs
         )

@@ -11,13 +11,14 @@ import msgspec
 from provisioning.storable import storable
 from rating.engine import Settlement
 from rating.records import Cdr
-from switch.calls.admission import Admission, Attempt
+from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.identity import LineCaller
 from switch.calls.number_plan import E164, Emergency, ServiceCode, Short
 from switch.calls.switchboard import WallClock
 from switch.calls.target import LineTarget, VoicemailTarget
+from switch.calls.terms import Admission
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 
@@ -101,6 +102,12 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
         row.trunk = target.trunk.name
     row.ddi = caller.ddi
     row.is_emergency = caller.is_emergency
+    onward = target.onward
+    if onward is not None:
+        sender = onward.hops[-1]
+        row.leg_reason = _clip(f"divert_{sender.condition.value} of line {sender.line.user}: {row.leg_reason}")
+        row.ddi = onward.route.ddi
+        row.destination = onward.route.number or target.name
     row.source_address = _local(leg.flow)
     row.destination_address = _remote(leg.flow)
     row.sip_call_id = leg.sip_call_id

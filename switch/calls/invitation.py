@@ -19,15 +19,16 @@ from switch.calls.identity import (
 )
 from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
+from switch.calls.own_diversions import hops_to_line, hops_to_trunk
 from switch.calls.passing import Body, Fields, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.host import host_port, uri_host
 from switch.sip.uri import escape_user
 
 if TYPE_CHECKING:
-    from switch.calls.admission import Admission
     from switch.calls.caller_leg import CallerLeg
     from switch.calls.switchboard import Switchboard
+    from switch.calls.terms import Admission
 
 MAX_FORWARDS: Final = 70  # RFC 3261 8.1.1.6, for a request that came without one
 
@@ -55,11 +56,16 @@ def invitation_for(
     if isinstance(target, LineTarget):
         if isinstance(caller, TrunkCaller):
             passed = [*passed, *diversions_to_line(request)]
+        if admission.hops:
+            passed = [*hops_to_line(admission, board), *passed]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(target, VoicemailTarget):
         fields = [*target.fields, *(diversions_to_line(request) if isinstance(caller, TrunkCaller) else ())]
         return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
     invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    if admission.hops:
+        domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
+        invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
     if isinstance(caller, TrunkCaller):
         invitation.fields += diversions_to_trunk(request, target.trunk)
     return invitation

@@ -31,6 +31,14 @@ class OpenPrice(msgspec.Struct, array_like=True):
     vat: str | None
 
 
+class OpenMeter(msgspec.Struct, array_like=True):
+    """What somebody pays who sent the call on: the leg whose record carries it, and since when it counts."""
+
+    leg: int
+    started_mono: float
+    price: OpenPrice
+
+
 class EarlyInvite(msgspec.Struct, array_like=True):
     """An INVITE without a final answer: what its refusal or its CANCEL must repeat of it, and where that goes.
 
@@ -55,6 +63,7 @@ class OpenCall(msgspec.Struct, array_like=True):
     drafts: list[Cdr]
     dialogs: list[DialogState]
     invites: list[EarlyInvite] = []
+    onward: list[OpenMeter] = []
 
 
 class Hangup(msgspec.Struct, array_like=True):

@@ -55,6 +55,8 @@ HIGH_COST_FULL: Final = Refusal(
 )
 NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
+DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 486, 17, "the called line takes no calls at the moment")
+NOT_ONWARD: Final = Refusal("not_onward", 403, 21, "calls are not sent on to such a number")
 LOOP: Final = Refusal("loop", 482, 25, "the call came back to where it had been")
 TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
 SESSION_TOO_BRIEF: Final = Refusal("session_too_brief", 422, 127, "the session is to be refreshed too often")

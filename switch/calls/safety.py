@@ -27,16 +27,16 @@ from switch.calls.fraud_record import (
     fraud_bar_key,
 )
 from switch.calls.high_cost import has_opted_in
-from switch.calls.number_plan import E164, NumberClass, Short
+from switch.calls.number_plan import E164, NumberClass, Short, read_dialled
 from switch.conf_safety import FraudRule
 
 if TYPE_CHECKING:
     from provisioning.model import Account, Line
     from rating.rate import Rate
-    from switch.calls.admission import Admission
     from switch.calls.call import Call
     from switch.calls.refusal import Refusal
     from switch.calls.switchboard import Put, Switchboard
+    from switch.calls.terms import Admission
 
 HOUR_MS: Final = 3_600_000
 CLEARED: Final = "cleared"
@@ -103,6 +103,16 @@ class Safety:
             return refusal.HIGH_COST_FULL
         return None
 
+    def onward_refusal(
+        self, line: "Line", account: "Account | None", number: str, now: float
+    ) -> "Refusal | None":
+        """Whether this line may send a call on to a number, "" for a line of the exchange."""
+        return self.refusal_for(line, account, self._destination(number), now)
+
+    def _destination(self, number: str) -> Destination:
+        found = read_dialled(number, self._board.conf.routing.plan).destination if number else None
+        return found if isinstance(found, (E164, Short)) else None
+
     @property
     def _time_sets(self) -> TimeSets:
         return getattr(self._board.conf, "time_sets", None) or _NO_TIME_SETS
@@ -115,12 +125,19 @@ class Safety:
 
     # While a leg is there
 
-    def call_begins(self, call: "Call", admission: "Admission", account_id: int) -> None:
-        """A line's call that leaves the exchange."""
-        destination = call.attempt.plan_result.destination
-        if admission.route.is_emergency or not isinstance(destination, (E164, Short)):
-            return
-        self.leg_begins(call.id, account_id, destination, admission.price.rate, call.caller_leg.setup_at)
+    def call_begins(self, call: "Call", admission: "Admission") -> None:
+        """A call that leaves the exchange: for what nobody pays, emergency calls among it, no rule is meant."""
+        destination, price = call.attempt.plan_result.destination, admission.price
+        if price.account_id is not None and isinstance(destination, (E164, Short)):
+            self.leg_begins(call.id, price.account_id, destination, price.rate, call.caller_leg.setup_at)
+
+    def onward_begins(self, key: str, onward: "Admission", now: float) -> None:
+        """A leg that an account sends a call on to."""
+        price = onward.price
+        if onward.route.line is None and price.account_id is not None:
+            destination = self._destination(onward.route.number)
+            if destination is not None:
+                self.leg_begins(key, price.account_id, destination, price.rate, now)
 
     def leg_begins(
         self, key: str, account_id: int, destination: E164 | Short, rate: "Rate | None", now: float
@@ -154,17 +171,17 @@ class Safety:
         if leg.country:
             self.velocity.foreign_call_over(leg.account_id, leg.country)
 
-    def call_over(self, call: "Call", admission: "Admission", account_id: int) -> None:
+    def call_over(self, call: "Call", admission: "Admission") -> None:
         """Its first record is complete: what it lasted is known."""
         if self._legs:
             self.leg_over(call.id)
-        row = call.rows[0]
+        row, price = call.rows[0], admission.price
         limits = self._board.conf.safety.fraud
         if row.answered_at_ms is None or row.duration_ms >= limits.short_call_s * 1000:
             return
-        if admission.price.rate is not None and not admission.price.rate.is_free:
-            rule = self.velocity.short_call(account_id, row.ended_at_ms, limits)
-            self._broken(account_id, rule, row.ended_at_ms)
+        if price.account_id is not None and price.rate is not None and not price.rate.is_free:
+            rule = self.velocity.short_call(price.account_id, row.ended_at_ms, limits)
+            self._broken(price.account_id, rule, row.ended_at_ms)
 
     # Alarms
 

@@ -14,8 +14,8 @@ from demo.phone import Phone
 from demo.phone_messages import CallState, MediaState
 from demo.sound import loudest_tone, read_growing_recording, read_recording
 from tests.wire.phones.baresip import Baresip
-from tests.wire.phones.calling import hang_up, hold, received, resume, talk
-from tests.wire.phones.town import Town
+from tests.wire.phones.calling import connect, hang_up, hold, received, resume, talk
+from tests.wire.phones.town import MUSIC_HZ, Town
 
 Registered = Callable[..., Phone]
 TONES = (440, 700, 1100, 1500)
@@ -83,6 +83,27 @@ def test_they_hear_each_other_again_after_a_hold(
     talk(4.0)
     hears(alice_hears, 1100)
     hears(bob_hears, 700)
+    hang_up(call, theirs)
+
+
+@pytest.mark.parametrize("holder", ["caller", "callee"])
+def test_the_held_end_hears_music_until_it_is_resumed(
+    town: Town, nat_pair: tuple[Phone, Phone, Path, Path], holder: str
+) -> None:
+    alice, bob, alice_hears, bob_hears = nat_pair
+    call, theirs = connect(town, alice, "01632960002", bob)
+    call.wait_for_media(MediaState.ACTIVE)
+    holds, held, ear, hz = (
+        (call, theirs, bob_hears, 700) if holder == "caller" else (theirs, call, alice_hears, 1100)
+    )
+    talk(2.5)
+    hears(ear, hz)
+    hold(holds, held)
+    talk(3.0)
+    hears(ear, MUSIC_HZ)
+    resume(holds, held)
+    talk(3.0)
+    hears(ear, hz)
     hang_up(call, theirs)
 
 

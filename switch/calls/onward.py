@@ -1,0 +1,75 @@
+"""Sending a call on: on whose account, and whether that is allowed.
+
+A line that diverts sends the call on as if it had called the new number itself: by its own tariff, its own account's
+limits. What the caller pays for the line that was called does not change. The caller's identity goes along; the line
+that sent it on is named beside it (Diversion, History-Info).
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from switch.calls import refusal
+from switch.calls.attempt import Attempt
+from switch.calls.identity import CallerId, LineCaller
+from switch.calls.number_plan import E164, NumberClass, read_dialled
+from switch.calls.outbound import account_refusal, price_of, route_outside
+from switch.calls.refusal import Refusal
+from switch.calls.terms import Admission, Hop, Route
+
+if TYPE_CHECKING:
+    from provisioning.model import Line
+    from switch.calls.switchboard import Switchboard
+
+# ITU-T Q.732.2 gives a network's limit for one call; a carrier's Diversions count, too.
+HOPS_MAX: Final = 5
+# Where no call must be sent on to, by mistake or for money: nobody is there to say no.
+NEVER_ONWARD: Final = frozenset({NumberClass.PREMIUM, NumberClass.DIRECTORY})
+
+
+def terms_outside(
+    number: str, hops: tuple[Hop, ...], caller_id: CallerId, board: "Switchboard", now: float
+) -> Admission | Refusal:
+    """The last of `hops` sends the call to a number outside. Nothing is reserved yet."""
+    dialled = read_dialled(number, board.conf.routing.plan)
+    destination = dialled.destination
+    if not isinstance(destination, E164) or destination.number_class in NEVER_ONWARD:
+        return refusal.NOT_ONWARD
+    caller = _payer(hops, board)
+    refused = account_refusal(caller, board) or board.safety.refusal_for(
+        caller.line, caller.account, destination, now
+    )
+    if refused is not None:
+        return refused
+    route = route_outside(destination.number, Attempt(caller, caller_id, number, dialled, None), board, now)
+    return route if isinstance(route, Refusal) else _terms(caller, route, hops, caller_id, board, now)
+
+
+def terms_to_line(
+    line: "Line", number: str, hops: tuple[Hop, ...], caller_id: CallerId, board: "Switchboard", now: float
+) -> Admission | Refusal:
+    """The last of `hops` sends the call to another line. `number` is "" where that is named by its user."""
+    caller = _payer(hops, board)
+    refused = account_refusal(caller, board) or board.safety.onward_refusal(
+        caller.line, caller.account, number, now
+    )
+    if refused is not None:
+        return refused
+    return _terms(caller, Route(number, number, line, ()), hops, caller_id, board, now)
+
+
+def _payer(hops: tuple[Hop, ...], board: "Switchboard") -> LineCaller:
+    line = hops[-1].line
+    return LineCaller(line, board.books.account_of(line))
+
+
+def _terms(
+    caller: LineCaller,
+    route: Route,
+    hops: tuple[Hop, ...],
+    caller_id: CallerId,
+    board: "Switchboard",
+    now: float,
+) -> Admission | Refusal:
+    price = price_of(caller, route, board, now)
+    if isinstance(price, Refusal):
+        return price
+    return Admission(caller_id, route.number, route, price, hops)
