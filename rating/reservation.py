@@ -82,12 +82,14 @@ def shortage_reason(account: LiveAccount, rate: Rate, *, reservations_max: int) 
 
 
 def limit_reached(account: LiveAccount, needed_micros: Micros) -> ShortageReason:
-    """What it is that does not leave so much."""
+    """What it is that does not leave so much; credit, too, where nothing does (a call of CALL_S_MAX)."""
     if account.available_micros < needed_micros:
         return ShortageReason.INSUFFICIENT_CREDIT
     if account.terms.daily_cap_micros is not None and account.left_of_caps()[0] < needed_micros:
         return ShortageReason.DAILY_CAP
-    return ShortageReason.MONTHLY_CAP
+    if account.terms.monthly_cap_micros is not None and account.left_of_caps()[-1] < needed_micros:
+        return ShortageReason.MONTHLY_CAP
+    return ShortageReason.INSUFFICIENT_CREDIT
 
 
 def grantable_s(rate: Rate, wanted_s: int, *, budget_micros: Micros) -> int:

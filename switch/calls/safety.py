@@ -97,8 +97,10 @@ class Safety:
                 refusal.NOT_OPTED_IN,
                 words=f'the account has not asked for the high-cost destination "{entry}"',
             )
-        if account.id in self._bars:
-            return self._fraud_refusal(self._bars[account.id], now)
+        bar = self._bars.get(account.id)
+        if bar is not None and bar.until_ms > self._board.clock.ms(now):
+            words = f"calls abroad and to high-cost destinations are stopped on suspicion of fraud ({bar.rule})"
+            return msgspec.structs.replace(refusal.FRAUD_BAR, words=f"{words}; the operator can lift it")
         if entry and self.of_high_cost[account.id] >= safety.high_cost_calls_per_account_max:
             return refusal.HIGH_COST_FULL
         return None
@@ -116,12 +118,6 @@ class Safety:
     @property
     def _time_sets(self) -> TimeSets:
         return getattr(self._board.conf, "time_sets", None) or _NO_TIME_SETS
-
-    def _fraud_refusal(self, bar: FraudBar, now: float) -> "Refusal | None":
-        if bar.until_ms <= self._board.clock.ms(now):
-            return None
-        words = f"calls abroad and to high-cost destinations are stopped on suspicion of fraud ({bar.rule})"
-        return msgspec.structs.replace(refusal.FRAUD_BAR, words=f"{words}; the operator can lift it")
 
     # While a leg is there
 

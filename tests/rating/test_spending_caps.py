@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from rating.charge import CALL_S_MAX
 from rating.engine import AccountTerms, Engine, Reservation, Shortage, ShortageReason
 from rating.london_day import day_start_ms, london_day, month_of
 from rating.money import VatMode
@@ -61,6 +62,12 @@ def test_credit_comes_before_caps_as_the_reason() -> None:
     engine.apply_credit(1, 1, 10_000_000)
     assert engine.extend("a", until_s=100) == 20
     assert engine.limit_of("a") is ShortageReason.MONTHLY_CAP
+
+
+def test_the_longest_call_of_an_account_without_caps_is_not_ended_by_one() -> None:
+    engine = make_engine(balance=10**13)
+    assert granted_s(engine, "a", CALL_S_MAX + 60) == CALL_S_MAX
+    assert engine.limit_of("a") is ShortageReason.INSUFFICIENT_CREDIT
 
 
 def test_at_midnight_the_counter_starts_anew_and_what_is_reserved_stays_in_it() -> None:
