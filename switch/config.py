@@ -31,6 +31,7 @@ from switch.conf_files import (
 from switch.conf_media import Media, read_media
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
+from switch.conf_safety import DEFAULT_SAFETY, Safety, open_safety_file, read_safety
 from switch.conf_security import Security
 from switch.conf_services import open_services_file, read_services
 from switch.conf_tariffs import read_tariffs
@@ -176,6 +177,7 @@ class Conf(Struct, frozen=True):
     media: Media = Media()
     dns: Dns = Dns()
     voicemail: Voicemail = NO_VOICEMAIL
+    safety: Safety = DEFAULT_SAFETY
     services: ServiceTable = UK_SERVICES
 
     @property
@@ -208,7 +210,8 @@ def load_conf(folder: Path) -> Conf:
     routing_file = open_conf_file(folder, ROUTING_FILE)
     secrets_file = open_secrets_file(folder, SECRETS_FILE)
     services_file = open_services_file(folder)
-    files = (main, trunks_file, routing_file, services_file, secrets_file)
+    safety_file = open_safety_file(folder)
+    files = (main, trunks_file, routing_file, services_file, safety_file, secrets_file)
 
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
@@ -243,6 +246,7 @@ def load_conf(folder: Path) -> Conf:
         dns=_section(main, "dns", Dns),
         media=read_media(main),
         voicemail=voicemail,
+        safety=read_safety(safety_file),
         services=services,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from provisioning.model import Account
 from provisioning.printable import shorten
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
@@ -20,6 +21,7 @@ from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
 from switch.relay.view import Stream, streams
+from switch.safety_view import account_safety, fraud_bars
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
@@ -131,6 +133,8 @@ class Control:
             "bans": self._bans,
             "ban": self._ban,
             "lift_ban": self._lift_ban,
+            "fraud_bars": lambda _request: fraud_bars(self._process.exchange),
+            "clear_alarms": self._clear_alarms,
         }
 
     async def start(self, path: Path) -> None:
@@ -260,13 +264,25 @@ class Control:
             if request.user in ("", subscription.watcher)
         ]
 
-    def _account(self, request: ControlRequest) -> dict[str, int]:
+    def _account_named(self, name: str) -> Account:
+        accounts = self._process.exchange.books.accounts.values()
+        account = next((known for known in accounts if known.name == name), None)
+        if account is None:
+            raise ControlRefusedError(f"the switch knows no account {name!r}")
+        return account
+
+    def _clear_alarms(self, request: ControlRequest) -> bool:
+        account = self._account_named(request.name)
+        done: list[bool] = []
+        safety = self._process.exchange.board.safety
+        self._process.turn(lambda now: done.append(safety.clear(account.id, now)))
+        return done[0]
+
+    def _account(self, request: ControlRequest) -> dict[str, object]:
         exchange = self._process.exchange
-        account = next(
-            (known for known in exchange.books.accounts.values() if known.name == request.name), None
-        )
-        totals = exchange.engine.totals(account.id) if account is not None else None
-        if account is None or totals is None:
+        account = self._account_named(request.name)
+        totals = exchange.engine.totals(account.id)
+        if totals is None:
             raise ControlRefusedError(f"the switch knows no account {request.name!r}")
         return {
             "balance_micros": totals.balance_micros,
@@ -274,6 +290,7 @@ class Control:
             "available_micros": totals.available_micros,
             "credit_seq": totals.credit_seq,
             "live_calls": exchange.board.of_account[account.id],
+            **account_safety(exchange, account),
         }
 
     def _bans(self, request: ControlRequest) -> list[BannedSource]:

@@ -77,7 +77,7 @@ def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
         case TrunkCaller():
             return _route_inbound(number, attempt, board, now)
         case LineCaller() as caller:
-            refused = _caller_refusal(caller, board, now)
+            refused = _caller_refusal(caller, board, now) or _safety_refusal(caller, attempt, board, now)
             if refused is not None:
                 return refused
             return _route_outbound(number, attempt, board, now)
@@ -138,6 +138,14 @@ def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refus
     if per_second and not board.call_rates.take(caller.line.user, per_second, now):
         return refusal.LINE_TOO_FAST
     return None
+
+
+def _safety_refusal(
+    caller: LineCaller, attempt: Attempt, board: Switchboard, now: float
+) -> Refusal | None:
+    destination = attempt.plan_result.destination if attempt.called_line is None else None
+    assert destination is None or isinstance(destination, (E164, Short))
+    return board.safety.refusal_for(caller.line, caller.account, destination, now)
 
 
 def _to_service(service: Service, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:

@@ -38,6 +38,13 @@ PROMPTS: "Final[Mapping[str, str]]" = {
     "account_suspended": "account-suspended",
     "account_missing": "out-of-service",
     "no_rate": "barred",
+    "barred": "barred",
+    "not_opted_in": "barred",
+    "fraud_bar": "barred",
+    "high_cost_calls_limit": "all-lines-busy",
+    # Not no-credit, which would ask for a top-up that does not help.
+    "daily_cap": "cannot-connect",
+    "monthly_cap": "cannot-connect",
     "line_calls_limit": "all-lines-busy",
     "account_calls_limit": "all-lines-busy",
     "trunk_calls_limit": "all-lines-busy",

@@ -34,7 +34,9 @@ def terms_outside(
     if not isinstance(destination, E164) or destination.number_class in NEVER_ONWARD:
         return refusal.NOT_ONWARD
     caller = _payer(sender, board)
-    refused = account_refusal(caller, board)
+    refused = account_refusal(caller, board) or board.safety.refusal_for(
+        caller.line, caller.account, destination, now
+    )
     if refused is not None:
         return refused
     route = route_outside(destination.number, Attempt(caller, caller_id, number, dialled, None), board, now)
@@ -46,7 +48,9 @@ def terms_to_line(
 ) -> Admission | Refusal:
     """The call is sent to another line. `number` is "" where that is named by its user."""
     caller = _payer(sender, board)
-    refused = account_refusal(caller, board)
+    refused = account_refusal(caller, board) or board.safety.onward_refusal(
+        caller.line, caller.account, number, now
+    )
     if refused is not None:
         return refused
     return _terms(caller, Route(number, number, line, ()), sender, caller_id, board, now)

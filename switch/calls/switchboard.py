@@ -16,6 +16,7 @@ from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
 from switch.calls.line_calls import LineCalls
+from switch.calls.safety import Safety
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -108,6 +109,7 @@ class Switchboard:
         "of_line",
         "of_trunk",
         "relay",
+        "safety",
         "sign",
         "stack",
         "timers",
@@ -171,6 +173,7 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.safety = Safety(self)
         self.line_calls = LineCalls(timers)
         self._awaiting: deque[tuple[int, Call]] = deque()
 
