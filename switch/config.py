@@ -17,6 +17,7 @@ from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import Routing
 from switch.calls.trunk_sources import TrunkSources
 from switch.conf_addresses import NameServers
+from switch.conf_cli import NO_CLI_RULES, CliRules, read_cli_rules
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
@@ -174,6 +175,7 @@ class Conf(Struct, frozen=True):
     media: Media = Media()
     dns: Dns = Dns()
     voicemail: Voicemail = NO_VOICEMAIL
+    cli: CliRules = NO_CLI_RULES
 
     @property
     def metrics(self) -> Address | None:
@@ -212,6 +214,7 @@ def load_conf(folder: Path) -> Conf:
     edge = read_edge_conf(main)
     voicemail = read_voicemail_conf(main)
     check_voicemail_address(main, voicemail, edge.listen)
+    cli_rules, list_problems = read_cli_rules(main, folder)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -236,8 +239,9 @@ def load_conf(folder: Path) -> Conf:
         dns=_section(main, "dns", Dns),
         media=read_media(main),
         voicemail=voicemail,
+        cli=cli_rules,
     )
-    problems = [problem for file in files for problem in file.in_order()] + tariff_problems
+    problems = [problem for file in files for problem in file.in_order()] + tariff_problems + list_problems
     if problems:
         raise ConfProblems(problems)
     conf.warnings.extend(warning for file in files for warning in file.warnings)
@@ -246,7 +250,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
+    *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

@@ -12,9 +12,10 @@ import msgspec
 from provisioning.books.outbox import OutboxBatch
 from provisioning.cdr_row import CDR_COLUMNS, Row, row_from_cdr
 from provisioning.media_row import MEDIA_COLUMNS, row_from_media
+from provisioning.traced_calls import TRACED_COLUMNS, row_from_traced
 from provisioning.utc import time_from_ms
 from rating.journal.frames import unpack_records
-from rating.records import Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, UsageEntry
+from rating.records import Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, TracedCall, UsageEntry
 
 _decoder: Final = msgspec.msgpack.Decoder(OutboxRecord)
 
@@ -39,6 +40,7 @@ EMERGENCY_CALLS: Final = Table(
     "emergency_calls", ["call_id", "line", "network_number", "dialled", "at", "source_address"], (0,)
 )
 MEDIA: Final = Table("call_media", MEDIA_COLUMNS, (0, 1, 2))
+TRACED_CALLS: Final = Table("traced_calls", TRACED_COLUMNS, (0, 1))
 CONF_VERSIONS: Final = Table("conf_versions", ["kind", "name", "version", "content"], (0, 1, 2))
 CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"], (0, 1, 2))
 
@@ -46,7 +48,7 @@ CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"
 # conf_versions.
 COMPARED_FIRST: Final = (CONF_VERSIONS, CONF_LOADS)
 # The ledger comes last, because its rows lock balances until the commit.
-COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, LEDGER)
+COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, TRACED_CALLS, LEDGER)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +116,8 @@ def _add_record(shipment: Shipment, record: OutboxRecord, batch: int, raw: msgsp
         case EmergencyCall(call_id=call_id, line=line, network_number=number, dialled=dialled):
             row = (call_id, line, number, dialled, time_from_ms(record.at_ms), record.source_address)
             _add(shipment, EMERGENCY_CALLS, row, batch, raw)
+        case TracedCall():
+            _add(shipment, TRACED_CALLS, row_from_traced(record), batch, raw)
         case ConfVersion(kind=kind, name=name, version=version, content=content):
             valid_from = time_from_ms(record.valid_from_ms)
             _add(shipment, CONF_VERSIONS, (kind, name, version, content), batch, raw)

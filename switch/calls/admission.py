@@ -13,7 +13,17 @@ import msgspec
 from provisioning.model import Line
 from rating.tariff import ON_NET, Rate, Tariff
 from switch.calls import divert, refusal
-from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
+from switch.calls.cli_policy import screen_claim
+from switch.calls.identity import (
+    NOTHING_DECIDED,
+    Caller,
+    CallerId,
+    CliDecision,
+    LineCaller,
+    TrunkCaller,
+    trunk_claim,
+)
+from switch.calls.incoming_screen import incoming_refusal, outgoing_block
 from switch.calls.line_targets import line_targets
 from switch.calls.number_plan import (
     E164,
@@ -27,6 +37,7 @@ from switch.calls.number_plan import (
     read_dialled,
     read_trunk_number,
 )
+from switch.calls.presentation import line_caller_id
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
 from switch.calls.service_codes import Service, service_of
@@ -44,6 +55,8 @@ from switch.trunks.trunks import Skipped
 LEADS_NOWHERE: Final = frozenset(
     {DialProblem.TOO_LONG, DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
 )
+
+EMERGENCY_CALLBACK: Final = "psap-callback"  # Priority, RFC 7090; believed of carriers that take our emergency calls
 
 
 class Route(msgspec.Struct):
@@ -93,6 +106,7 @@ class Attempt(msgspec.Struct):
     plan_result: Dialled
     called_line: Line | None
     instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
+    cli: CliDecision = NOTHING_DECIDED
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
@@ -103,20 +117,49 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard, now: floa
         text = board.trunks.called_of(request) or text
         number = read_trunk_number(text, caller.trunk.inbound_number_format, plan)
         plan_result = read_dialled(number or text, plan)
-        return Attempt(caller, trunk_caller_id(request, caller.trunk, plan), text, plan_result, None)
+        caller_id, decided = _of_carrier(request, caller, plan_result, board)
+        return Attempt(caller, caller_id, text, plan_result, None, cli=decided)
     plan_result = read_dialled(text, plan)
     withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
-    caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
-    if isinstance(plan_result.destination, Emergency):
-        return Attempt(caller, caller_id, text, plan_result, None)
+    is_emergency = isinstance(plan_result.destination, Emergency)
+    caller_id, decided = line_caller_id(
+        request,
+        caller.line,
+        board.books,
+        plan,
+        board.conf.cli,
+        withhold=withhold,
+        is_emergency=is_emergency,
+        clock=board.clock,
+        now=now,
+    )
+    if is_emergency:
+        return Attempt(caller, caller_id, text, plan_result, None, cli=decided)
     uri = request.request_uri
     if isinstance(uri, SipUri) and "gr" in uri.params:
         reached = board.gruus.find(uri, board.bindings, now)
         line = board.books.lines.get(reached.user) if reached is not None else None
         if reached is None or line is None:
             return Attempt(caller, caller_id, text, Dialled(Unrecognised(DialProblem.NOT_IN_USE)), None)
-        return Attempt(caller, caller_id, text, plan_result, line, reached.instance)
-    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
+        return Attempt(caller, caller_id, text, plan_result, line, reached.instance, decided)
+    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text), cli=decided)
+
+
+def _of_carrier(
+    request: Request, caller: TrunkCaller, plan_result: Dialled, board: Switchboard
+) -> tuple[CallerId, CliDecision]:
+    """Who a carrier says is calling, and what of that goes on. A call to an emergency service is not screened."""
+    conf, trunk = board.conf, caller.trunk
+    claim = trunk_claim(request, trunk, conf.routing.plan)
+    if isinstance(plan_result.destination, Emergency):
+        return CallerId(claim.network, claim.presentation, claim.is_withheld), NOTHING_DECIDED
+    priority = request.headers.get("priority")
+    is_callback = (
+        priority is not None
+        and priority.strip().lower() == EMERGENCY_CALLBACK
+        and trunk.name in conf.routing.emergency_trunks
+    )
+    return screen_claim(claim, trunk, conf.cli, conf.routing.plan, is_emergency_callback=is_callback)
 
 
 def dialled_text(request: Request) -> str:
@@ -164,6 +207,8 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    if attempt.cli.refused is not None:
+        return attempt.cli.refused
     if attempt.called_line is None:
         service = service_of(attempt.plan_result.destination, board.conf)
         if service is not None:
@@ -173,7 +218,7 @@ def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
         return number
     match attempt.caller:
         case TrunkCaller():
-            return _route_inbound(number, board, now)
+            return _route_inbound(number, attempt, board, now)
         case LineCaller() as caller:
             refused = _caller_refusal(caller, board, now)
             if refused is not None:
@@ -202,23 +247,28 @@ def _destination_number(attempt: Attempt) -> str | Refusal:
             assert_never(unknown)
 
 
-def _route_inbound(number: str, board: Switchboard, now: float) -> Route | Refusal:
+def _route_inbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     """A carrier reaches only numbers assigned here."""
     assigned = board.books.numbers.get(number)
     line = board.books.lines.get(assigned.line) if assigned is not None else None
     if line is None:
         known = board.conf.routing.targets(number)
         return refusal.TRUNK_TO_TRUNK if known else refusal.NOT_ASSIGNED
-    return _to_line(line, number, number, board, now)
+    return _to_line(line, number, number, attempt.caller_id, board, now)
 
 
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    caller = attempt.caller
+    if isinstance(caller, LineCaller):
+        blocked = outgoing_block(caller.line, caller.account, number)
+        if blocked is not None:
+            return blocked
     line = attempt.called_line
     if line is not None:
-        return _to_line(line, number, "", board, now, attempt.instance)
+        return _to_line(line, number, "", attempt.caller_id, board, now, attempt.instance)
     assigned = board.books.numbers.get(number)
     if assigned is not None and (line := board.books.lines.get(assigned.line)) is not None:
-        return _to_line(line, number, number, board, now)
+        return _to_line(line, number, number, attempt.caller_id, board, now)
     names = board.conf.routing.targets(number)
     if not names:
         return refusal.NOT_IN_USE
@@ -275,11 +325,22 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
 
 
 def _to_line(
-    line: Line, number: str, ddi: str, board: Switchboard, now: float, instance: str | None = None
+    line: Line,
+    number: str,
+    ddi: str,
+    caller_id: CallerId,
+    board: Switchboard,
+    now: float,
+    instance: str | None = None,
 ) -> Route | Refusal:
+    unwanted = incoming_refusal(line, board.books.account_of(line), caller_id, board, now)
+    if unwanted is not None and unwanted is not refusal.DO_NOT_DISTURB:
+        return unwanted
     targets = line_targets(line, board, now, instance)
-    refused: Refusal | None = None
-    if not targets:
+    refused = unwanted  # who is not to be disturbed may still have a divert
+    if refused is not None:
+        pass
+    elif not targets:
         refused = refusal.NOT_REGISTERED
     elif board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
         refused = refusal.CALLEE_FULL

@@ -10,6 +10,7 @@ import msgspec
 
 from switch.calls.browser_media import browser_media_of
 from switch.calls.passing import Body
+from switch.calls.privacy import hides_caller, without_people
 from switch.relay.leg_media import LegMedia
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.door import is_session_description
@@ -29,6 +30,8 @@ def carry(origin: "Leg", target: "Leg", body: Body) -> Body:
     if not content or not is_session_description(content):
         return body
     trunk, relay = target.trunk, target.board.relay
+    if origin is origin.call.caller_leg and hides_caller(origin.call):
+        content = without_people(content)
     if trunk is not None and trunk.codecs and not target.call.is_emergency:
         content = allowed(content, trunk.codecs)
     if relay is not None and not _may_be_direct(origin, target):

@@ -20,6 +20,7 @@ from switch.calls.identity import (
 from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.passing import Body, Fields, only_listed, passed_fields
+from switch.calls.privacy import without_caller
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.host import host_port, uri_host
 from switch.sip.uri import escape_user
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from switch.calls.admission import Admission
     from switch.calls.caller_leg import CallerLeg
     from switch.calls.switchboard import Switchboard
+    from switch.sip.message import Request
 
 MAX_FORWARDS: Final = 70  # RFC 3261 8.1.1.6, for a request that came without one
 
@@ -51,18 +53,32 @@ def invitation_for(
     hops = request.max_forwards
     max_forwards = (MAX_FORWARDS if hops is None else hops) - 1
     passed = passed_fields(request)
+    is_hidden = admission.caller_id.is_withheld and not admission.route.is_emergency
+    if is_hidden:
+        passed = without_caller(passed, admission.caller_id, caller)
     body = caller_leg.own_body
     if isinstance(target, LineTarget):
         if isinstance(caller, TrunkCaller):
-            passed = [*passed, *diversions_to_line(request)]
+            passed = [*passed, *_diversions(request, admission, caller)]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(target, VoicemailTarget):
-        fields = [*target.fields, *(diversions_to_line(request) if isinstance(caller, TrunkCaller) else ())]
+        fields = [*target.fields, *(_diversions(request, admission, caller) if isinstance(caller, TrunkCaller) else ())]
         return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
     invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(caller, TrunkCaller):
-        invitation.fields += diversions_to_trunk(request, target.trunk)
+        diversions = diversions_to_trunk(request, target.trunk)
+        invitation.fields += (
+            without_caller(diversions, admission.caller_id, caller) if is_hidden else diversions
+        )
     return invitation
+
+
+def _diversions(request: "Request", admission: "Admission", caller: TrunkCaller) -> Fields:
+    """What a line is told; a caller who withheld the number may have been called back by his own divert."""
+    diversions = diversions_to_line(request)
+    if admission.caller_id.is_withheld:
+        return without_caller(diversions, admission.caller_id, caller)
+    return diversions
 
 
 def _to_line(

@@ -15,6 +15,8 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.emergency_callbacks import EmergencyCallbacks
+from switch.calls.last_calls import LastCalls
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -81,6 +83,7 @@ class Switchboard:
         "books",
         "call_counts",
         "call_rates",
+        "callbacks",
         "calls",
         "clock",
         "conf",
@@ -94,6 +97,7 @@ class Switchboard:
         "is_draining",
         "is_here",
         "journal",
+        "last_calls",
         "legs",
         "media_host",
         "of_account",
@@ -163,6 +167,8 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.callbacks = EmergencyCallbacks()
+        self.last_calls = LastCalls()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":
