@@ -53,7 +53,9 @@ def _read_prefix(value: object) -> str:
     digits = value[1:] if isinstance(value, str) and value[:1] == "+" else ""
     if isinstance(value, str) and digits.isascii() and digits.isdigit():
         if digits[0] == "0" or len(digits) > E164_DIGITS_MAX:
-            raise Expected("the beginning of a number: no country code begins with 0, and no number is longer")
+            raise Expected(
+                "the beginning of a number: no country code begins with 0, and no number is longer"
+            )
         return value
     raise Expected('the beginning of a number with its country code, like "+4484"')
 

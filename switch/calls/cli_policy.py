@@ -37,7 +37,8 @@ _WORDS: Final = {
     "missing_from_abroad": "the call from abroad has no number",
 }
 _BLOCKED: Final[dict[str, Refusal]] = {
-    rule: msgspec.structs.replace(refusal.CLI_BLOCKED, words=f"{rule}: {words}") for rule, words in _WORDS.items()
+    rule: msgspec.structs.replace(refusal.CLI_BLOCKED, words=f"{rule}: {words}")
+    for rule, words in _WORDS.items()
 }
 RULES: Final = tuple(_WORDS)
 # Not a rule that was broken, but the record says who withheld.
@@ -87,9 +88,7 @@ def screen_claim(
     return caller_id, CliDecision(rule, action.value, f"cli {rule}: {action.value}")
 
 
-def _broken_rule(
-    number: str, trunk: Trunk, rules: CliRules, plan: NumberPlan, *, is_unreadable: bool
-) -> str:
+def _broken_rule(number: str, trunk: Trunk, rules: CliRules, plan: NumberPlan, *, is_unreadable: bool) -> str:
     """The rule that a number breaks, "" for none. No number breaks none by itself."""
     if is_unreadable:
         return "invalid"

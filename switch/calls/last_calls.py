@@ -5,7 +5,7 @@ What a carrier said of its caller is kept as it came, so that a trace can be fol
 
 from typing import Final
 
-from provisioning.storable import storable
+from provisioning.printable import escape_control
 from switch.calls.identity import CallerId
 from switch.sip.flow import Flow
 from switch.sip.message import Request
@@ -84,5 +84,5 @@ def identity_fields(request: Request) -> list[tuple[str, str]]:
 
 def shown_fields(fields: list[tuple[str, str]]) -> str:
     """As text for the record: a field a line, with what is no plain text escaped."""
-    lines = [f"{name}: {storable(value[:VALUE_CHARS_MAX])}" for name, value in fields[:FIELDS_MAX]]
+    lines = [f"{name}: {escape_control(value[:VALUE_CHARS_MAX])}" for name, value in fields[:FIELDS_MAX]]
     return "\n".join(lines)

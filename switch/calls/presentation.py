@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 PREMIUM: Final = "+449"
 
-NOT_OWN: Final = CliDecision("not_own", "replaced", "presentation number not the line's own: network number shown")
+NOT_OWN: Final = CliDecision(
+    "not_own", "replaced", "presentation number not the line's own: network number shown"
+)
 NOT_PRESENTABLE: Final = CliDecision(
-    "not_presentable", "replaced", "presentation number of a range that is not presented: network number shown"
+    "not_presentable",
+    "replaced",
+    "presentation number of a range that is not presented: network number shown",
 )
 UNDERTAKING_OVER: Final = CliDecision(
     "undertaking_over", "replaced", "presentation number's undertaking is over: network number shown"
@@ -92,7 +96,10 @@ def network_number(line: Line, books: Books) -> str:
 
 def _refused_claim(line: Line, claimed: str, books: Books, rules: CliRules) -> CliDecision:
     """Why a line may not present the number that it claims; BY_UNDERTAKING: that is still to be seen."""
-    if claimed.startswith((PREMIUM, *rules.never_presented, *rules.inserted_ranges)) or claimed in rules.listed:
+    if (
+        claimed.startswith((PREMIUM, *rules.never_presented, *rules.inserted_ranges))
+        or claimed in rules.listed
+    ):
         return NOT_PRESENTABLE
     if books.may_present(line, claimed):
         return NOTHING_DECIDED
