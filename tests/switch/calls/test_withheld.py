@@ -12,7 +12,7 @@ from switch.conf_trunks import DiversionHeader
 from switch.config import IdentityHeader
 from switch.control import Control
 from tests.switch.events.watcher import Watch, send
-from tests.switch.house import EXCHANGE, OFFER, House, make_conf, make_line, make_trunk
+from tests.switch.house import EXCHANGE, OFFER, House, Phone, make_conf, make_line, make_trunk
 from tests.switch.test_operator_surface import Running
 from tests.switch.voicemail_stand_in import NO_REPLY, VOICEMAIL_AT, StandIn, to_voicemail, voicemail_conf
 
@@ -78,12 +78,26 @@ def call_withheld(town: Town, dialled: str) -> None:
     town.carla.invite(dialled, extra=TELLTALE, from_=sender, body=NAMED_OFFER)
     town.house.run(2)
     if town.carla.dialogs:
-        town.carla.send_in_dialog("INVITE", NAMED_OFFER)
-        town.house.run(2)
-        town.carla.send_in_dialog("INFO", b"hello", "text/plain")
-        town.house.run(2)
+        for method, body, kind in (
+            ("INVITE", NAMED_OFFER, "application/sdp"),
+            ("INFO", b"hello", "text/plain"),
+            ("MESSAGE", b"hello", "text/plain"),
+        ):
+            send_telling(town.carla, method, body, kind)
+            town.house.run(2)
         town.carla.hang_up()
     town.house.run(40)
+
+
+def send_telling(phone: Phone, method: str, body: bytes, kind: str) -> None:
+    """A request in the call with everything in it that says who sends it."""
+    request = phone.dialogs[-1].create_request(
+        method, contact=f"<{phone.contact}>" if method == "INVITE" else None
+    )
+    for name, value in [("content-type", kind), *TELLTALE]:
+        request.headers.add(name, value)
+    request.body = body
+    phone.stack.send_request(request, phone.flow, phone, phone.house.clock.now)
 
 
 def assert_hidden(messages: list[bytes], *, but: bytes = b"\0") -> None:
@@ -103,6 +117,9 @@ def test_nothing_that_leaves_towards_a_callee_says_who_withheld(dialled: str) ->
     call_withheld(town, dialled)
     town.bob.answer_after_s = None
     call_withheld(town, dialled)  # and to voicemail, where bob does not answer
+    callee = town.bob if dialled.endswith("0002") else town.carrier
+    assert {request.method for request in callee.requests} >= {"INVITE", "INFO", "MESSAGE", "BYE"}
+    assert [request for request in callee.requests_of("INVITE") if request.to_tag]
     if dialled.endswith("0002"):
         assert town.bob.requests_of("INVITE") and town.voicemail.requests_of("INVITE")
         hosts = ("192.0.2.11", VOICEMAIL_AT[0])
