@@ -6,7 +6,7 @@ import pytest
 from provisioning.model import AccountChanged, LineChanged
 from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE, WITHHELD, AccountSettings, LineSettings
 from switch.calls.emergency_callbacks import AWAITED_S, LINES_MAX, EmergencyCallbacks
-from switch.calls.hidden_caller import hidden_caller
+from switch.calls.hidden_caller import block_entry, hidden_caller
 from switch.calls.identity import CallerId
 from switch.calls.incoming_screen import incoming_refusal, outgoing_block
 from switch.conf_trunks import Origin
@@ -246,6 +246,29 @@ def test_the_hash_of_a_hidden_caller_tells_nothing_without_the_key() -> None:
     assert hidden_caller(CALLER, "bob", one) != hidden_caller(CALLER, "bob", other)
     assert hidden_caller(CALLER, "bob", one) != hidden_caller(CALLER, "alice", one)
     assert CALLER[1:] not in hidden_caller(CALLER, "bob", one)
+
+
+@pytest.mark.parametrize("is_withheld", [True, False])
+def test_who_is_refused_once_is_refused_with_and_without_his_number(is_withheld: bool) -> None:
+    house, _, _, carrier = make_town()
+    ring(house, carrier, privacy="id" if is_withheld else "")
+    carrier.hang_up()
+    house.run(2)
+    board = house.exchange.board
+    last = board.last_calls.of("bob")
+    assert last is not None
+    entry = block_entry(last.caller_id, "bob", board.sign)
+    assert entry.number == ("" if is_withheld else CALLER) and CALLER[1:] not in entry.hidden
+    settings = LineSettings(
+        blocked_callers=tuple(filter(None, [entry.number])), hidden_callers=(entry.hidden,)
+    )
+    changed = msgspec.structs.replace(board.books.lines["bob"], settings=settings)
+    house.exchange.apply_changes([LineChanged(changed)], house.clock.now)
+    assert [ring(house, carrier, privacy=privacy) for privacy in ("", "id")] == [403, 403]
+
+
+def test_an_entry_for_a_caller_without_a_number_is_empty() -> None:
+    assert block_entry(CallerId("", "", is_withheld=True), "bob", House().exchange.board.sign) == ("", "")
 
 
 def test_the_origin_of_a_trunk_is_uk_unless_it_says_otherwise() -> None:
