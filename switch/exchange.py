@@ -33,7 +33,7 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
-from switch.calls.tracing import note_admitted, note_attempt
+from switch.calls.tracing import note_attempt, note_begun
 from switch.calls.voicemail import VoicemailServer
 from switch.calls.voicemail_calls import ask_for_calls
 from switch.config import Conf
@@ -420,8 +420,8 @@ class Exchange:
         if isinstance(admission, Refusal):
             call.refuse(admission, now)
         else:
-            note_admitted(call, admission, now)
             call.begin(admission, now)
+            note_begun(call, admission, now)
 
     def _mint_call_id(self, now: float) -> str:
         """Sortable by time, unguessable behind it: neighbours in time are neighbours in the database."""

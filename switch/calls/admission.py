@@ -338,11 +338,11 @@ def _to_line(
         return unwanted
     targets = line_targets(line, board, now, instance)
     refused = unwanted  # who is not to be disturbed may still have a divert
-    if refused is not None:
-        pass
-    elif not targets:
+    if refused is None and not targets:
         refused = refusal.NOT_REGISTERED
-    elif board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
+    elif refused is None and board.of_line[line.user] >= (
+        line.calls_max or board.conf.calls.calls_per_line_max
+    ):
         refused = refusal.CALLEE_FULL
     if line.diverts and instance is None:
         diverted = divert.before_ringing(line, refused)

@@ -33,11 +33,15 @@ def note_attempt(attempt: "Attempt", board: "Switchboard") -> None:
         board.counts.cli_decisions[trunk, decided.rule, decided.action] += 1
 
 
-def note_admitted(call: "Call", admission: "Admission", now: float) -> None:
-    """The call begins: what is to be remembered of it for the line that it is for, or that made it."""
+def note_begun(call: "Call", admission: "Admission", now: float) -> None:
+    """What is to be remembered of a call for the line that it is for, or that made it.
+
+    A call that never reaches the line, for want of credit for instance, does not push out the one before.
+    """
     route, caller = admission.route, call.caller
     if route.line is not None:
-        note_called_line(call, route.line, now)
+        if call.admission is admission and call.id in call.board.calls:
+            note_called_line(call, route.line, now)
     elif route.is_emergency and isinstance(caller, LineCaller):
         call.board.callbacks.note(caller.line.user, now)
 

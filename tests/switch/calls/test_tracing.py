@@ -3,14 +3,16 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from provisioning.settings import LineSettings
 from rating.records import TracedCall
+from rating.tariff import load_tariff
 from switch.calls.last_calls import FIELDS_MAX, LINES_MAX, VALUE_CHARS_MAX, LastCall, LastCalls, shown_fields
 from switch.calls.tracing import mark_last_call
 from switch.control import Control
-from tests.switch.house import House, Phone, make_conf, make_line, make_trunk
+from tests.switch.house import TARIFF_CSV, House, Phone, make_conf, make_line, make_trunk
 from tests.switch.test_operator_surface import Running
 
 CARRIER = "192.0.2.50"
@@ -106,6 +108,20 @@ def test_the_operator_marks_by_command_and_is_not_told_who_called() -> None:
     ring(house, carrier)
     assert ask(user="bob") == {"ok": True, "result": house.journal.cdrs()[0].call_id}
     assert [record.marked_by for record in traced(house)] == ["operator"]
+
+
+def test_a_call_that_nobody_pays_for_does_not_push_out_the_one_before() -> None:
+    house, alice, _, carrier = make_town(settings=LineSettings(traces_until="2099-01-01"))
+    ring(house, carrier)
+    house.exchange.engine.debit_usage(1, house.balance())
+    tariff = load_tariff("retail", TARIFF_CSV + "on-net,On-net,0.01,0.03,60,60,2020-01-01,\n", "inc_vat")
+    house.exchange.board.conf = msgspec.structs.replace(house.conf, tariffs={"retail": tariff})
+    alice.invite("01632960002")
+    house.run(2)
+    assert alice.statuses[-1] == 402
+    assert [record.trunk for record in traced(house)] == ["carrier"]
+    last = house.exchange.board.last_calls.of("bob")
+    assert last is not None and last.trunk == "carrier"
 
 
 def test_refused_and_emergency_calls_are_nobodys_last_call() -> None:
