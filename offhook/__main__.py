@@ -17,6 +17,7 @@ from offhook.commands import (
     line,
     number,
     quarantine,
+    trace,
     up,
     voicemail,
 )
@@ -41,6 +42,7 @@ app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")
 app.add_typer(bans.app, name="bans")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(trace.app, name="trace")
 app.add_typer(quarantine.app, name="quarantine")
 
 

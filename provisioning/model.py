@@ -8,7 +8,7 @@ import enum
 
 import msgspec
 
-from provisioning.settings import AccountSettings, LineSettings
+from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE, AccountSettings, LineSettings
 from rating.money import VatMode
 
 
@@ -82,7 +82,7 @@ class Account(msgspec.Struct, frozen=True):
     credit_limit_micros: int
     is_suspended: bool
     calls_max: int
-    settings: AccountSettings = AccountSettings()
+    settings: AccountSettings = PLAIN_ACCOUNT
 
     @property
     def floor_micros(self) -> int:
@@ -132,7 +132,7 @@ class Line(msgspec.Struct, frozen=True):
     addresses: tuple[LineAddress, ...] = ()
     calls_per_second_max: int = 0
     diverts: tuple[Divert, ...] = ()
-    settings: LineSettings = LineSettings()
+    settings: LineSettings = PLAIN_LINE
 
     @property
     def has_mailbox(self) -> bool:

@@ -18,6 +18,7 @@ from switch.calls.routing import Routing
 from switch.calls.service_codes import UK_SERVICES, ServiceTable
 from switch.calls.trunk_sources import TrunkSources
 from switch.conf_addresses import NameServers
+from switch.conf_cli import NO_CLI_RULES, CliRules, read_cli_rules
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
@@ -179,6 +180,7 @@ class Conf(Struct, frozen=True):
     voicemail: Voicemail = NO_VOICEMAIL
     safety: Safety = DEFAULT_SAFETY
     services: ServiceTable = UK_SERVICES
+    cli: CliRules = NO_CLI_RULES
 
     @property
     def metrics(self) -> Address | None:
@@ -220,6 +222,7 @@ def load_conf(folder: Path) -> Conf:
     voicemail = read_voicemail_conf(main)
     services = read_services(services_file)
     check_voicemail_address(main, voicemail, edge.listen)
+    cli_rules, list_problems = read_cli_rules(main, folder)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -248,8 +251,9 @@ def load_conf(folder: Path) -> Conf:
         voicemail=voicemail,
         safety=read_safety(safety_file),
         services=services,
+        cli=cli_rules,
     )
-    problems = [problem for file in files for problem in file.in_order()] + tariff_problems
+    problems = [problem for file in files for problem in file.in_order()] + tariff_problems + list_problems
     if problems:
         raise ConfProblems(problems)
     conf.warnings.extend(warning for file in files for warning in file.warnings)
@@ -258,7 +262,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
+    *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

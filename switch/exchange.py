@@ -35,6 +35,7 @@ from switch.calls.restart import hang_up_recovered, signing_key
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
+from switch.calls.tracing import note_attempt, note_begun
 from switch.calls.voicemail import VoicemailServer
 from switch.calls.voicemail_calls import ask_for_calls
 from switch.config import Conf
@@ -426,11 +427,13 @@ class Exchange:
         )
         call.take(leg)
         transaction.user_data = leg
+        note_attempt(attempt, board)
         admission = keep_promise(request, flow, admit(request, attempt, board, now))
         if isinstance(admission, Refusal):
             call.refuse(admission, now)
         else:
             call.begin(admission, now)
+            note_begun(call, admission, now)
 
     def _mint_call_id(self, now: float) -> str:
         """Sortable by time, unguessable behind it: neighbours in time are neighbours in the database."""

@@ -13,6 +13,7 @@ from switch.calls.attempt import is_for_us, read_attempt
 from switch.calls.identity import LineCaller, from_towards_line
 from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.passing import body_of, passed_fields, passed_response, put_body
+from switch.calls.privacy import without_caller
 from switch.calls.switchboard import USER_AGENT, Switchboard
 from switch.events.limits import MESSAGE_BYTES_MAX, MESSAGES_BURST, MESSAGES_PER_SECOND
 from switch.registrar.bindings import Binding
@@ -62,7 +63,7 @@ class Messaging:
         to = f"<sip:{number or line.user}@{self._board.domain}>"
         delivery = _Delivery(self, transaction, request, len(bindings))
         for binding in bindings:
-            copy = self._copy(request, binding, sender, to)
+            copy = self._copy(request, attempt, binding, sender, to)
             self._board.stack.send_request(copy, binding.flow, delivery, now)
 
     def _called(
@@ -97,7 +98,7 @@ class Messaging:
             case _:
                 return make_response(request, 404)
 
-    def _copy(self, request: Request, binding: Binding, sender: str, to: str) -> Request:
+    def _copy(self, request: Request, attempt: "Attempt", binding: Binding, sender: str, to: str) -> Request:
         hops = request.max_forwards
         headers = Headers()
         headers.add("max-forwards", str(max((MAX_FORWARDS if hops is None else hops) - 1, 0)))
@@ -106,7 +107,10 @@ class Messaging:
         headers.add("call-id", self._board.tokens.call_id())
         headers.add("cseq", "1 MESSAGE")
         headers.add("user-agent", USER_AGENT)
-        for name, value in passed_fields(request):
+        fields = passed_fields(request)
+        if attempt.caller_id.is_withheld:
+            fields = without_caller(fields, attempt.caller_id, attempt.caller)
+        for name, value in fields:
             headers.add(name, value)
         copy = Request("MESSAGE", binding.contact, headers)
         put_body(copy, body_of(request))

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
@@ -52,6 +53,7 @@ class SwitchCollector(Collector):
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
         yield from safety_metrics(self._process.exchange.board.safety)
+        yield from cli_metrics(self._process.exchange.board)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from switch.cli_metrics import cli_status
 from switch.edge_view import edge_status
 from switch.relay.browser_view import browsers_state
 from switch.relay.view import relay_state
@@ -37,6 +38,7 @@ def status_of(process: "SwitchProcess") -> dict[str, object]:
         "relay": relay_state(exchange.relay),
         "browsers": browsers_state(exchange.relay),
         **voicemail_status(exchange),
+        **cli_status(board),
         "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
         "recovered_calls": exchange.counts.recovered_calls,
         "bugs": exchange.counts.bugs,

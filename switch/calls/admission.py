@@ -8,10 +8,10 @@ Only the attempt itself is counted, where a line may begin no more than so many 
 from typing import Final, assert_never
 
 from provisioning.model import Line
-from provisioning.settings import LineSettings
 from switch.calls import refusal
 from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.incoming_screen import outgoing_block
 from switch.calls.journey import Journey
 from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.number_plan import E164, DialProblem, Emergency, ServiceCode, Short, Unrecognised
@@ -25,12 +25,12 @@ from switch.calls.terms import Admission, Price, Route
 from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
 
-NO_SETTINGS: Final = LineSettings()
 # No further digit would change that: 404. To anything else that is no number the answer is 484, at which a phone may
 # ask for more.
 LEADS_NOWHERE: Final = frozenset(
     {DialProblem.TOO_LONG, DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
 )
+
 
 
 def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) -> Admission | Refusal:
@@ -66,6 +66,8 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    if attempt.cli.refused is not None:
+        return attempt.cli.refused
     if attempt.called_line is None:
         service = service_of(attempt.plan_result.destination, board.conf)
         if service is not None:
@@ -115,6 +117,11 @@ def _route_inbound(number: str, attempt: Attempt, board: Switchboard, now: float
 
 
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    caller = attempt.caller
+    if isinstance(caller, LineCaller):
+        blocked = outgoing_block(caller.line, caller.account, number)
+        if blocked is not None:
+            return blocked
     line = attempt.called_line
     if line is not None:
         return _to_line(line, number, "", attempt, board, now)
@@ -169,10 +176,10 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
 def _to_line(
     line: Line, number: str, ddi: str, attempt: Attempt, board: Switchboard, now: float
 ) -> Route | Refusal:
-    if attempt.instance is None and (line.diverts or line.settings != NO_SETTINGS):
+    if attempt.instance is None and line.diverts:
         return Journey(board, attempt).begin(line, number, ddi, now)
     targets = line_targets(line, board, now, attempt.instance)
-    refused = line_refusal(line, targets, board)
+    refused = line_refusal(line, targets, attempt.caller_id, board, now)
     return refused if refused is not None else Route(number, ddi, line, [targets])
 
 

@@ -15,6 +15,8 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.emergency_callbacks import EmergencyCallbacks
+from switch.calls.last_calls import LastCalls
 from switch.calls.line_calls import LineCalls
 from switch.calls.safety import Safety
 from switch.config import Conf
@@ -89,6 +91,7 @@ class Switchboard:
         "books",
         "call_counts",
         "call_rates",
+        "callbacks",
         "calls",
         "clock",
         "conf",
@@ -102,6 +105,7 @@ class Switchboard:
         "is_draining",
         "is_here",
         "journal",
+        "last_calls",
         "legs",
         "line_calls",
         "media_host",
@@ -175,6 +179,8 @@ class Switchboard:
         self.call_rates = CallRates()
         self.safety = Safety(self)
         self.line_calls = LineCalls(timers)
+        self.callbacks = EmergencyCallbacks()
+        self.last_calls = LastCalls()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

@@ -55,7 +55,7 @@ def last_rows(house: House) -> list[tuple[str, str, int, int]]:
 
 def test_every_label_is_that_of_a_refusal() -> None:
     labels = {refused.label for refused in (*IN_ORDER, SIPS_NOT_ALLOWED)}
-    assert set(PROMPTS) - labels == {"anonymous_refused", "divert_unavailable"}
+    assert set(PROMPTS) - labels == {"divert_unavailable"}
 
 
 def test_no_credit_is_said_as_early_media_and_then_402() -> None:
