@@ -5,7 +5,7 @@ recognised before any rule and meet none. Nothing here sends, reserves or record
 Only the attempt itself is counted, where a line may begin no more than so many a second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -29,8 +29,9 @@ from switch.calls.number_plan import (
 )
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
-from switch.calls.service_codes import Service, service_of
+from switch.calls.service_codes import CodeRule, Service, service_of
 from switch.calls.session_timer import is_too_brief
+from switch.calls.short_dialling import meant_by, read_meant
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target
 from switch.sdp.door import is_broken_offer
@@ -50,7 +51,8 @@ class Route(msgspec.Struct):
     """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
 
     `refused` is what the caller is told where voicemail, the one target then, does not take the call. `holds_line`: the
-    call is one of those that the line may have at once.
+    call is one of those that the line may have at once. `code` is a service code's, which has no target yet; `pressed`
+    is what a key dials that is pressed while a service speaks.
     """
 
     number: str
@@ -64,6 +66,8 @@ class Route(msgspec.Struct):
     holds_line: bool = True
     is_announcement: bool = False
     is_service: bool = False
+    code: CodeRule | None = None
+    pressed: dict[str, str] = {}
 
 
 class Price(msgspec.Struct):
@@ -93,6 +97,8 @@ class Attempt(msgspec.Struct):
     plan_result: Dialled
     called_line: Line | None
     instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
+    is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
+    failed: Callable[[float], None] | None = None
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
@@ -105,6 +111,12 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard, now: floa
         plan_result = read_dialled(number or text, plan)
         return Attempt(caller, trunk_caller_id(request, caller.trunk, plan), text, plan_result, None)
     plan_result = read_dialled(text, plan)
+    if type(plan_result.destination) is ServiceCode:
+        meant = meant_by(
+            plan_result.destination, caller.line, board.conf.services, board.services.last_dialled
+        )
+        if meant:
+            text, plan_result = meant, read_meant(meant, plan_result, plan)
     withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
     caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
     if isinstance(plan_result.destination, Emergency):
@@ -164,10 +176,17 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    destination = attempt.plan_result.destination
     if attempt.called_line is None:
-        service = service_of(attempt.plan_result.destination, board.conf)
+        service = service_of(destination, board.conf)
         if service is not None:
             return _to_service(service, attempt.caller, board, now)
+        if type(destination) is ServiceCode:
+            return _to_code(destination, attempt.caller, board, now)
+    elif attempt.is_ours:
+        targets = line_targets(attempt.called_line, board, now, None)
+        line = msgspec.structs.replace(attempt.called_line, diverts=())  # it is for who asked for it, or for nobody
+        return Route("", "", line, [targets], is_service=True) if targets else refusal.NOT_REGISTERED
     number = _destination_number(attempt)
     if isinstance(number, Refusal):
         return number
@@ -272,6 +291,17 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
     if target is None:
         return refusal.VOICEMAIL_AWAY
     return Route("", "", None, [[target]], is_service=True)
+
+
+def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
+    """Free, and for every line that may call at all. What it comes to is decided when the call begins."""
+    rule = board.conf.services.find(code)
+    if rule is None or not isinstance(caller, LineCaller) or board.voicemail.flow is None:
+        return refusal.SERVICE_UNKNOWN
+    refused = _caller_refusal(caller, board, now)
+    if refused is None and not board.voicemail.is_there:
+        refused = refusal.VOICEMAIL_AWAY
+    return refused if refused is not None else Route("", "", None, [], is_service=True, code=rule)
 
 
 def _to_line(
