@@ -29,8 +29,8 @@ WAITING_MAX: Final = 64
 # One of a line whose row somebody holds must not keep all others waiting.
 CONNECTIONS_MAX: Final = 2
 CONNECT_TIMEOUT_S: Final = 2.0
-# By then the customer has been told that it could not be done.
-COMMAND_TIMEOUT_S: Final = 5.0
+# By then the customer has long been told that it could not be done.
+COMMAND_TIMEOUT_S: Final = 10.0
 
 log = structlog.get_logger("provisioning.books")
 
