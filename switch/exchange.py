@@ -538,6 +538,7 @@ class Exchange:
         """No new calls; live ones are ended and settled."""
         self.board.is_draining = True
         self.trunks.leave(now)
+        self.services.drain(now)
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
 

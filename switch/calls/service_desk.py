@@ -176,6 +176,13 @@ class ServiceDesk:
         for number in list(self._waiting):
             self.hear(ChangeDone(number, ChangeResult.AWAY, "the books process ended"), now)
 
+    def drain(self, now: float) -> None:
+        """The exchange closes down: who waits is told so. What was asked for may still be carried out."""
+        for number in list(self._waiting):
+            waiting = self._take(number)
+            if waiting is not None and waiting.call.state is CallState.HUNTING:
+                waiting.call.refuse(refusal.DRAINING, now)
+
     def _too_late(self, number: int, now: float) -> None:
         waiting = self._take(number)
         if waiting is not None:

@@ -181,6 +181,18 @@ def test_a_reminder_that_cannot_be_made_comes_again_a_minute_later() -> None:
     assert len(street.voicemail.requests_of("REFER")) == 1
 
 
+def test_a_line_that_is_not_there_is_rung_again_a_minute_later() -> None:
+    street = Street()
+    set_for_a_minute_later(street)
+    street.me.register(expires=0)
+    street.books.run(62)
+    call_of_media_server(street, street.voicemail.requests_of("REFER")[0])
+    street.books.run(1)
+    assert street.voicemail.statuses[-1] == 480
+    assert [reminder.tries for reminder in street.house.exchange.services.reminders] == [1]
+    street.close()
+
+
 def test_it_is_cancelled() -> None:
     street = Street()
     assert street.dial("#55#") == "reminder-is-not-set"

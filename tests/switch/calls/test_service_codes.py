@@ -1,5 +1,7 @@
 """Service codes on the bench: what is asked of the books, what is said, and what happens when nobody answers."""
 
+import functools
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -339,12 +341,34 @@ def test_every_row_of_the_table_is_understood_and_dialled_as_itself() -> None:
     assert {rule.feature for rule in UK_SERVICES.rules.values()} == set(Feature)
 
 
+@functools.cache
+def shared_street() -> Street:
+    return Street(settings=LineSettings(speed_dials={"7": "**7", "8": "*21"}))
+
+
 @given(st.text(alphabet="*#0123456789+", max_size=40))
 def test_nothing_that_can_be_dialled_breaks_the_decision(digits: str) -> None:
-    STREET.me.statuses.clear()
-    STREET.me.invite(digits, uri=f"sip:x{digits.replace('#', '%23')}@example.com".replace("sip:x", "sip:"))
-    STREET.books.run(0.5)
-    assert STREET.house.exchange.counts.bugs == 0
+    street = shared_street()
+    street.me.statuses.clear()
+    street.me.invite(digits, uri=f"sip:{digits.replace('#', '%23')}@example.com")
+    street.books.run(0.5)
+    assert street.house.exchange.counts.bugs == 0
 
 
-STREET = Street(settings=LineSettings(speed_dials={"7": "**7", "8": "*21"}))
+def test_who_waits_when_the_exchange_closes_down_is_told_so() -> None:
+    street = Street()
+    street.books.result = None
+    street.me.invite("*43", uri="sip:*43@example.com")
+    street.books.run(0.3)
+    street.house.exchange.drain(street.house.clock.now)
+    street.books.run(0.3)
+    assert street.me.statuses[-1] == 503 and street.house.exchange.services.waiting == 0
+    street.books.answer(0)
+    assert street.house.journal.cdrs()[0].outcome == "draining"
+
+
+def test_a_sips_caller_on_a_connection_without_encryption_has_no_codes() -> None:
+    street = Street()
+    street.me.invite("*43", uri="sips:*43@example.com")
+    street.books.run(0.5)
+    assert street.me.statuses[-1] == 480 and street.books.asked == []
