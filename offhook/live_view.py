@@ -138,6 +138,12 @@ SUBSCRIPTION_FIELDS: tuple[Field, ...] = (
     Field("contact", "contact"),
 )
 
+REMINDER_FIELDS: tuple[Field, ...] = (
+    Field("line", "line"),
+    Field("at_ms", "rings at", _moment),
+    Field("tries", "tried", is_right=True),
+)
+
 
 def table_of(fields: Sequence[Field], rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
     """The headings and cells of those fields that any row has."""

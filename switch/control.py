@@ -24,6 +24,7 @@ from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
 from switch.relay.view import Stream, streams
 from switch.safety_view import account_safety, fraud_bars
+from switch.service_metrics import reminder_rows
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
@@ -132,6 +133,7 @@ class Control:
             "end_call": self._end_call,
             "registrations": self._registrations,
             "subscriptions": self._subscriptions,
+            "reminders": lambda _request: reminder_rows(self._process.exchange),
             "account": self._account,
             "bans": self._bans,
             "ban": self._ban,

@@ -19,6 +19,7 @@ from switch.edge_view import edge_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.safety_metrics import safety_metrics
+from switch.service_metrics import service_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
 from switch.voicemail_metrics import voicemail_metrics
@@ -54,6 +55,7 @@ class SwitchCollector(Collector):
         yield from voicemail_metrics(self._process.exchange)
         yield from safety_metrics(self._process.exchange.board.safety)
         yield from cli_metrics(self._process.exchange.board)
+        yield from service_metrics(self._process.exchange)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -13,6 +13,7 @@ from offhook.exit_codes import CommandError, ExitCode
 from offhook.live_view import (
     CALL_FIELDS,
     REGISTRATION_FIELDS,
+    REMINDER_FIELDS,
     STREAM_FIELDS,
     SUBSCRIPTION_FIELDS,
     fact_rows,
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(calls_app, name="calls")
     app.command()(registrations)
     app.command()(subscriptions)
+    app.command()(reminders)
     app.command()(relay)
     app.command()(backup)
     app.command()(restore)
@@ -109,6 +111,16 @@ def subscriptions(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(SUBSCRIPTION_FIELDS, result)
     print_table(heads, rows, empty="Nothing is watched.")
+
+
+def reminders(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the reminder calls that lines have asked for (*55*)."""
+    result = _rows(ask(data_dir(data), "reminders"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(REMINDER_FIELDS, result)
+    print_table(heads, rows, empty="No reminder is set.")
 
 
 def relay(data: DataOption = None, as_json: JsonOption = False) -> None:

@@ -68,10 +68,18 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     if attempt.cli.refused is not None:
         return attempt.cli.refused
+    destination = attempt.plan_result.destination
     if attempt.called_line is None:
-        service = service_of(attempt.plan_result.destination, board.conf)
+        service = service_of(destination, board.conf)
         if service is not None:
             return _to_service(service, attempt.caller, board, now)
+        if type(destination) is ServiceCode:
+            return _to_code(destination, attempt.caller, board, now)
+    elif attempt.is_ours:
+        targets = line_targets(attempt.called_line, board, now, None)
+        # For who asked for it, or for nobody: no divert applies.
+        route = Route("", "", attempt.called_line, [targets], is_service=True)
+        return route if targets else refusal.NOT_REGISTERED
     number = _destination_number(attempt)
     if isinstance(number, Refusal):
         return number
@@ -171,6 +179,17 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
     if target is None:
         return refusal.VOICEMAIL_AWAY
     return Route("", "", None, [[target]], is_service=True)
+
+
+def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
+    """Free, and for every line that may call at all. What it comes to is decided when the call begins."""
+    rule = board.conf.services.find(code)
+    if rule is None or not isinstance(caller, LineCaller) or board.voicemail.flow is None:
+        return refusal.SERVICE_UNKNOWN
+    refused = _caller_refusal(caller, board, now)
+    if refused is None and not board.voicemail.is_there:
+        refused = refusal.VOICEMAIL_AWAY
+    return refused if refused is not None else Route("", "", None, [], is_service=True, code=rule)
 
 
 def _to_line(

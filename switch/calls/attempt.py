@@ -1,5 +1,6 @@
 """What is known of an attempt before any rule is asked: who calls, and what was dialled."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -21,11 +22,13 @@ from switch.calls.number_plan import (
     DialProblem,
     Emergency,
     PrivacyChoice,
+    ServiceCode,
     Unrecognised,
     read_dialled,
     read_trunk_number,
 )
 from switch.calls.presentation import line_caller_id
+from switch.calls.short_dialling import meant_by, read_meant
 from switch.calls.sips_uri import is_sips
 from switch.calls.switchboard import Switchboard
 from switch.sip.message import Request
@@ -46,6 +49,8 @@ class Attempt(msgspec.Struct):
     diversions: int = 0  # that a carrier names of its call
     wants_sips: bool = False
     cli: CliDecision = NOTHING_DECIDED
+    is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
+    failed: Callable[[float], None] | None = None
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
@@ -67,6 +72,11 @@ def _read(request: Request, caller: Caller, board: Switchboard, now: float) -> A
         caller_id, decided = _of_carrier(request, caller, plan_result, board)
         return Attempt(caller, caller_id, text, plan_result, None, cli=decided)
     plan_result = read_dialled(text, plan)
+    if type(plan_result.destination) is ServiceCode:
+        services = board.conf.services
+        meant = meant_by(plan_result.destination, caller.line, services, board.services.last_dialled)
+        if meant:
+            text, plan_result = meant, read_meant(meant, plan_result, plan)
     withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
     is_emergency = isinstance(plan_result.destination, Emergency)
     caller_id, decided = line_caller_id(

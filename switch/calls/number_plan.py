@@ -444,11 +444,12 @@ def _read_service_code(digits: str) -> Destination:
     body = digits.lstrip("*#")
     prefix = digits[: len(digits) - len(body)]
     code, *args = body.removesuffix("#").split("*")
+    ends = (0, len(args) - 1)
     is_sound = (
         prefix in _SERVICE_PREFIXES
         and _is_decimal(code)
         and len(args) <= SERVICE_ARGS_MAX
-        and all(not arg or _is_decimal(arg.removeprefix("+")) for arg in args)
+        and all(_is_decimal(arg.removeprefix("+")) for place, arg in enumerate(args) if arg or place in ends)
     )
     return ServiceCode(prefix, code, tuple(args)) if is_sound else Unrecognised(DialProblem.NOT_A_NUMBER)
 

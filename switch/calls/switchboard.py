@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.service_desk import ServiceDesk
     from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
     from switch.trunks.trunks import Trunks
@@ -114,6 +115,7 @@ class Switchboard:
         "of_trunk",
         "relay",
         "safety",
+        "services",
         "sign",
         "stack",
         "timers",
@@ -170,6 +172,7 @@ class Switchboard:
         self.relay = relay
         self.media_host = media_host
         self.voicemail = voicemail
+        self.services: ServiceDesk  # the exchange's next step: it works with this board
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}
