@@ -59,6 +59,7 @@ ALLOWED = {
     ("provisioning/divert_rows.py", "_divert"): "a smallint of our own table, as PostgreSQL writes it",
     ("provisioning/line_addresses.py", "parse_line_address"): "matched [0-9]{1,5}",
     ("provisioning/number_ranges.py", "parse_range"): "numbers as parse_number made them, + and ASCII digits",
+    ("provisioning/plans/node_text.py", "_seconds"): "asked for ASCII digits, three at most",
     ("rating/calendar.py", "_parse"): "matched by a pattern of ASCII digits",
     ("media/relay/port_pool.py", "_is_port"): "asked for ASCII digits, five at most",
     ("media/relay/port_pool.py", "ports_of"): "asked for ASCII digits, five at most",
