@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from offhook.commands import account, bans, cdr, divert, exchange, line, number, quarantine, up, voicemail
+from offhook.commands import (
+    account,
+    bans,
+    cdr,
+    divert,
+    exchange,
+    line,
+    number,
+    plan,
+    quarantine,
+    up,
+    voicemail,
+)
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error
 
@@ -24,6 +36,7 @@ exchange.add_to(app)
 app.add_typer(account.app, name="account")
 app.add_typer(line.app, name="line")
 app.add_typer(number.app, name="number")
+app.add_typer(plan.app, name="plan")
 app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")

@@ -145,7 +145,9 @@ async def test_a_plan_that_others_lead_to_stays(db: asyncpg.Pool) -> None:
 
 
 @in_database
-async def test_a_running_exchange_hears_of_plans_before_the_numbers_that_lead_to_them(db: asyncpg.Pool) -> None:
+async def test_a_running_exchange_hears_of_plans_before_the_numbers_that_lead_to_them(
+    db: asyncpg.Pool,
+) -> None:
     await shop(db)
     await service.assign_number(db, "01632 960001", "1001")
     account_id = await db.fetchval("SELECT id FROM accounts")
