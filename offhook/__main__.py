@@ -17,6 +17,7 @@ from offhook.commands import (
     number,
     plan,
     quarantine,
+    route,
     up,
     voicemail,
 )
@@ -37,6 +38,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(line.app, name="line")
 app.add_typer(number.app, name="number")
 app.add_typer(plan.app, name="plan")
+app.add_typer(route.app, name="route")
 app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")

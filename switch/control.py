@@ -18,6 +18,7 @@ from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from rating.charge import charge_within
 from switch.calls.call import Call, CallState
+from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
 from switch.relay.view import Stream, streams
@@ -44,6 +45,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     user: str = ""
     address: str = ""
     for_s: int = 0
+    question: Question | None = None
 
 
 class ControlRefusedError(Exception):
@@ -132,6 +134,7 @@ class Control:
             "bans": self._bans,
             "ban": self._ban,
             "lift_ban": self._lift_ban,
+            "explain": self._explain,
         }
 
     async def start(self, path: Path) -> None:
@@ -318,6 +321,15 @@ class Control:
         if source and not gone[0]:
             raise ControlRefusedError(f"{source} is not banned: `offhook bans` lists who is")
         return gone[0]
+
+    def _explain(self, request: ControlRequest) -> list[str]:
+        """What a call would do, a step a line."""
+        if request.question is None:
+            raise ControlRefusedError("explain: expected a question")
+        try:
+            return explain(request.question, self._process.exchange.board, self._process.now())
+        except QuestionError as problem:
+            raise ControlRefusedError(str(problem)) from None
 
 
 def _source(address: str) -> str:

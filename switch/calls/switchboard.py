@@ -16,6 +16,7 @@ from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
 from switch.config import Conf
+from switch.journey.turns import Turns
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
 from switch.sip.flow import Flow
@@ -105,6 +106,7 @@ class Switchboard:
         "timers",
         "tokens",
         "trunks",
+        "turns",
         "voicemail",
     )
 
@@ -163,6 +165,7 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.turns = Turns()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

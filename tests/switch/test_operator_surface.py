@@ -99,6 +99,16 @@ def test_a_live_call_is_shown_with_its_cost_so_far(house: House, alice: Phone) -
     assert row["cost_micros"] == 10_000 + 10 * 1000
 
 
+def test_a_call_is_explained_without_being_made(house: House, alice: Phone) -> None:
+    question = {"caller": "alice", "to": "07700900123", "at_ms": 1_795_426_200_000}
+    steps = ask(house, command="explain", question=question)["result"]
+    assert "dialled: 07700900123 is +447700900123 (mobile)" in steps
+    assert len(house.exchange.board.calls) == 1  # alice's
+    for broken in ({**question, "caller": "nobody"}, {**question, "came": {"line": "x"}}, {**question, "at_ms": "now"}):
+        assert ask(house, command="explain", question=broken)["ok"] is False
+    assert ask(house, command="explain")["error"] == "explain: expected a question"
+
+
 def test_a_carriers_call_has_no_account(house: House, alice: Phone) -> None:
     alice.hang_up()
     house.run(40)
