@@ -21,6 +21,7 @@ from switch.calls.call import Call, CallState
 from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
+from switch.queue_metrics import queue_rows
 from switch.relay.view import Stream, streams
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
@@ -135,6 +136,7 @@ class Control:
             "ban": self._ban,
             "lift_ban": self._lift_ban,
             "explain": self._explain,
+            "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }
 
     async def start(self, path: Path) -> None:

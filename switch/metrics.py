@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from switch.edge_view import edge_metrics
+from switch.queue_metrics import queue_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.sip.counts import Histogram
@@ -50,6 +51,7 @@ class SwitchCollector(Collector):
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
+        yield from queue_metrics(self._process.exchange.board, self._process.now())
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -16,6 +16,7 @@ from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
 from switch.config import Conf
+from switch.journey.queues import Queues
 from switch.journey.turns import Turns
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -100,6 +101,7 @@ class Switchboard:
         "of_account",
         "of_line",
         "of_trunk",
+        "queues",
         "relay",
         "sign",
         "stack",
@@ -165,6 +167,7 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.queues = Queues()
         self.turns = Turns()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
