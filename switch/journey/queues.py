@@ -113,7 +113,7 @@ class Queues:
         return len(self._rows)
 
     def enter(self, account_id: int, queue: Queue, call_id: str, now: float) -> int:
-        """The call's position in the row, from 1; 0 where there is no room. Its queue is what the row is from now on."""
+        """The call's position in the row, from 1; 0 where there is no room. The row is as `queue` says from now on."""
         assert call_id not in self._calls, "a call waits in one row"
         row = self._row((account_id, queue.name), queue)
         if row is None:
