@@ -1,4 +1,4 @@
-"""A plan on its way from a file through PostgreSQL into the running switch, as `offhook route explain` sees it there."""
+"""A plan from a file through PostgreSQL into the running switch, as `offhook route explain` sees it there."""
 
 from pathlib import Path
 

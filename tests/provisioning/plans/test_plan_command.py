@@ -90,6 +90,9 @@ def test_the_way_of_a_plan(dsn: str, tmp_path: Path) -> None:
     told = run("plan", "import", str(file), "--account", "shop", "--conf", str(tmp_path), *books)
     assert "Plan day of Shop is in force in version 1." in told
     assert "the time set office is not in" in told
+    assert "warning: plan day of Shop: [opening] time set office is not in time-sets.toml" in run(
+        "check", *books
+    )
     assert run("plan", "export", "day", "--account", "Shop", *books) == PLAN
     run("plan", "export", "day", str(tmp_path / "out.toml"), "--account", "Shop", *books)
     assert (tmp_path / "out.toml").read_text() == PLAN

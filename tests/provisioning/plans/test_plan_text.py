@@ -207,6 +207,13 @@ def test_decisions_in_a_circle_are_told_once() -> None:
     ]
 
 
+def test_a_way_into_a_circle_is_no_circle_of_its_own() -> None:
+    text = 'start = "a"\n' + "".join(
+        f'[{name}]\nhours = "office"\nthen = "{after}"\n' for name, after in ("ab", "bc", "cb")
+    )
+    assert [problem.node for problem in examine_plan(text)[1]] == ["b"]
+
+
 def test_limits() -> None:
     many = 'start = "n0"\n' + "".join(f'[n{n}]\nline = "1001"\n' for n in range(NODES_MAX + 1))
     assert f"found {NODES_MAX + 1} nodes, expected at most {NODES_MAX}" in [

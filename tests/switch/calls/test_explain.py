@@ -90,6 +90,7 @@ def test_asking_takes_no_turn_and_counts_nothing(house: House) -> None:
     board = house.exchange.board
     house.exchange.books.apply(LineChanged(make_line("alice", calls_per_second_max=1)))
     board.of_trunk["two"] = 1
+    board.trunks.skipped["one", "of yesterday"] = 3
     before = [board.clock, board.call_rates, dict(board.trunks.skipped), house.journal.seq]
     for _ in range(5):
         assert about(told(house), "move")[0] == "ring line bob for 20 s"

@@ -163,6 +163,14 @@ def test_silence_and_wrong_keys_are_forgiven_as_often_as_the_plan_says() -> None
     assert walk(Pressed("\x1b[2J"))[1].notes[-2] == "[welcome] menu: a key that is none leads nowhere"
 
 
+def test_an_extension_has_as_many_digits_as_the_menu_says_and_is_a_line_of_the_account() -> None:
+    text = 'start="m"\n[m]\nmenu="welcome"\nextensions={}\nelse="v"\ntries=1\n[v]\nvoicemail="1001"\n'
+    three, prefixed = text.format(3), text.format('2\nextension_prefix="10"')
+    assert walk(Pressed("1005"), plans={"a": three})[0][1] == Deposit("1001")
+    assert walk(Pressed("05"), plans={"a": prefixed})[0][1] == ring("1005", follows_diverts=True)
+    assert walk(Pressed("99"), plans={"a": prefixed})[0][1] == Deposit("1001")
+
+
 def test_a_group_in_order_rings_one_after_the_other_and_goes_on() -> None:
     done, _ = walk(Pressed("1"), *[Came.NO_ANSWER] * 4)
     assert done[1:] == [
