@@ -87,6 +87,7 @@ ALLOWED = {
     ("switch/edge/websocket_layer.py", "_fail"): "a close code of ours",
     ("switch/events/mailboxes.py", "read_summary"): "matched [0-9]{1,6}",
     ("switch/failpoints.py", "_look"): "a test's file",
+    ("switch/journey/queues.py", "longest_wait_s"): "a float",
     ("switch/metrics.py", "_records"): "a bool",
     ("switch/process.py", "_credits_in"): "a key that this switch wrote to its journal",
     ("switch/registrar/outbound.py", "read_reg_id"): "asked for ASCII digits, ten at most",
