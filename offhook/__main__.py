@@ -16,7 +16,9 @@ from offhook.commands import (
     exchange,
     line,
     number,
+    plan,
     quarantine,
+    route,
     trace,
     up,
     voicemail,
@@ -37,6 +39,8 @@ exchange.add_to(app)
 app.add_typer(account.app, name="account")
 app.add_typer(line.app, name="line")
 app.add_typer(number.app, name="number")
+app.add_typer(plan.app, name="plan")
+app.add_typer(route.app, name="route")
 app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")

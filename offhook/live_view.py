@@ -144,6 +144,19 @@ REMINDER_FIELDS: tuple[Field, ...] = (
     Field("tries", "tried", is_right=True),
 )
 
+QUEUE_FIELDS: tuple[Field, ...] = (
+    Field("account", "account"),
+    Field("name", "queue"),
+    Field("waiting", "waiting", is_right=True),
+    Field("ringing", "ringing", is_right=True),
+    Field("longest_wait_s", "longest wait", _duration, is_right=True),
+    Field("entered", "came", is_right=True),
+    Field("answered", "answered", is_right=True),
+    Field("gave_up", "gave up", is_right=True),
+    Field("timed_out", "too long", is_right=True),
+    Field("turned_away", "no room", is_right=True),
+)
+
 
 def table_of(fields: Sequence[Field], rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
     """The headings and cells of those fields that any row has."""

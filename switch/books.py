@@ -22,8 +22,11 @@ from provisioning.model import (
     Number,
     NumberChanged,
     NumberRemoved,
+    PlanChanged,
+    PlanRemoved,
     Snapshot,
 )
+from provisioning.plans.plan import Plan
 from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE
 from switch.sip.flow import UDP, Flow
 
@@ -33,7 +36,7 @@ Entity = TypeVar("Entity", Account, Line)
 class Books:
     """Look-ups for one call: line by user or address, account by id, line by number, numbers by line.
 
-    `digest_policies` counts the lines of each policy in use.
+    `digest_policies` counts the lines of each policy in use. `plans` are those of each account that has any, by name.
     """
 
     __slots__ = (
@@ -44,6 +47,7 @@ class Books:
         "lines",
         "numbers",
         "numbers_of_line",
+        "plans",
     )
 
     def __init__(self) -> None:
@@ -52,6 +56,7 @@ class Books:
         self.numbers: dict[str, Number] = {}
         self.numbers_of_line: dict[str, tuple[str, ...]] = {}
         self.digest_policies: Counter[DigestPolicy] = Counter()
+        self.plans: dict[int, dict[str, Plan]] = {}
         self.change_seq = 0
         # By transport, host and port; over a connection, which may come from any port, that is 0.
         self._line_at: dict[tuple[str, str, int], Line] = {}
@@ -68,6 +73,9 @@ class Books:
             of_line.setdefault(number.line, []).append(number.e164)
         self.numbers_of_line = {user: tuple(numbers) for user, numbers in of_line.items()}
         self._line_at = {_place(address): line for line in self.lines.values() for address in line.addresses}
+        self.plans = {}
+        for plan in snapshot.plans:
+            self.plans.setdefault(plan.account_id, {})[plan.name] = plan.plan
         self.change_seq = snapshot.change_seq
 
     def apply(self, change: Change) -> None:
@@ -89,6 +97,10 @@ class Books:
                 self._assign(number)
             case NumberRemoved(e164=e164):
                 self._unassign(e164)
+            case PlanChanged(plan=plan):
+                self.plans.setdefault(plan.account_id, {})[plan.name] = plan.plan
+            case PlanRemoved(account_id=account_id, name=name):
+                self._forget_plan(account_id, name)
             case Credited():
                 pass
             case _:
@@ -132,6 +144,12 @@ class Books:
             # Changes of one moment come in any order: the next owner's may have come before.
             if owner is not None and owner.user == user:
                 del self._line_at[place]
+
+    def _forget_plan(self, account_id: int, name: str) -> None:
+        plans = self.plans.get(account_id, {})
+        plans.pop(name, None)
+        if not plans:
+            self.plans.pop(account_id, None)
 
     def _assign(self, number: Number) -> None:
         self.numbers[number.e164] = number

@@ -99,6 +99,11 @@ def open_conf_file(folder: Path, name: str) -> ConfFile:
     return file
 
 
+def open_optional_file(folder: Path, name: str) -> ConfFile:
+    """The same of a file that may be missing: one from before a release that knows it."""
+    return open_conf_file(folder, name) if (folder / name).exists() else ConfFile(name, "", {})
+
+
 def open_secrets_file(folder: Path, name: str) -> ConfFile:
     """Read and parse a file of passwords, which may be missing but never readable to others."""
     file = ConfFile(name, "", {})

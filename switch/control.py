@@ -19,9 +19,11 @@ from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from switch.calls.call import Call, CallState
+from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
 from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
+from switch.queue_metrics import queue_rows
 from switch.relay.view import Stream, streams
 from switch.safety_view import account_safety, fraud_bars
 from switch.service_metrics import reminder_rows
@@ -48,6 +50,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     user: str = ""
     address: str = ""
     for_s: int = 0
+    question: Question | None = None
 
 
 class ControlRefusedError(Exception):
@@ -141,6 +144,8 @@ class Control:
             "fraud_bars": lambda _request: fraud_bars(self._process.exchange),
             "clear_alarms": self._clear_alarms,
             "mark_last_call": self._mark_last_call,
+            "explain": self._explain,
+            "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }
 
     async def start(self, path: Path) -> None:
@@ -354,6 +359,15 @@ class Control:
         if source and not gone[0]:
             raise ControlRefusedError(f"{source} is not banned: `offhook bans` lists who is")
         return gone[0]
+
+    def _explain(self, request: ControlRequest) -> list[str]:
+        """What a call would do, a step a line."""
+        if request.question is None:
+            raise ControlRefusedError("explain: expected a question")
+        try:
+            return explain(request.question, self._process.exchange.board, self._process.now())
+        except QuestionError as problem:
+            raise ControlRefusedError(str(problem)) from None
 
 
 def _source(address: str) -> str:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
+from switch.queue_metrics import queue_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.safety_metrics import safety_metrics
@@ -56,6 +57,7 @@ class SwitchCollector(Collector):
         yield from safety_metrics(self._process.exchange.board.safety)
         yield from cli_metrics(self._process.exchange.board)
         yield from service_metrics(self._process.exchange)
+        yield from queue_metrics(self._process.exchange.board, self._process.now())
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

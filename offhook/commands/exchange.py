@@ -12,6 +12,7 @@ from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.live_view import (
     CALL_FIELDS,
+    QUEUE_FIELDS,
     REGISTRATION_FIELDS,
     REMINDER_FIELDS,
     STREAM_FIELDS,
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(subscriptions)
     app.command()(reminders)
     app.command()(relay)
+    app.command()(queues)
     app.command()(backup)
     app.command()(restore)
     app.command()(migrate)
@@ -131,6 +133,16 @@ def relay(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(STREAM_FIELDS, result)
     print_table(heads, rows, empty="No sound goes through the relay.")
+
+
+def queues(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the queues of plans: who waits, how long, and what became of those who waited."""
+    result = _rows(ask(data_dir(data), "queues"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(QUEUE_FIELDS, result)
+    print_table(heads, rows, empty="No call has come to a queue.")
 
 
 def _rows(result: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, NOT_REGISTERED, Re
 if TYPE_CHECKING:
     from switch.calls.callee_leg import LegOutcome
     from switch.calls.identity import CallerId
-    from switch.calls.switchboard import TimeSets
+    from switch.journey.time_sets import TimeSets
 
 BUSY_HERE: Final = 486
 DECLINED: Final = 603
@@ -63,7 +63,7 @@ def rules_for(
     caller_id: "CallerId",
     called: str,
     at_ms: int,
-    time_sets: "TimeSets | None",
+    time_sets: "TimeSets",
 ) -> list[Divert]:
     """The destinations of a condition for this caller, this number and this time, in their order."""
     return [
@@ -73,7 +73,7 @@ def rules_for(
         and divert.is_enabled
         and (not divert.sources or _is_from(caller_id, divert.sources))
         and (not divert.ddis or called in divert.ddis)
-        and (not divert.time_set or (time_sets is not None and time_sets.is_in(divert.time_set, at_ms)))
+        and (not divert.time_set or time_sets.is_in(divert.time_set, at_ms))
     ]
 
 

@@ -20,6 +20,8 @@ from switch.calls.last_calls import LastCalls
 from switch.calls.line_calls import LineCalls
 from switch.calls.safety import Safety
 from switch.config import Conf
+from switch.journey.queues import Queues
+from switch.journey.turns import Turns
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
 from switch.sip.flow import Flow
@@ -56,12 +58,6 @@ class Journal(Protocol):
 
     def answer_lost(self) -> None:
         """An answer could not be made durable in time: failed until a commit succeeds."""
-
-
-class TimeSets(Protocol):
-    """Named sets of hours and days."""
-
-    def is_in(self, name: str, utc_ms: int) -> bool: ...
 
 
 class Failpoints(Protocol):
@@ -113,6 +109,7 @@ class Switchboard:
         "of_account",
         "of_line",
         "of_trunk",
+        "queues",
         "relay",
         "safety",
         "services",
@@ -121,6 +118,7 @@ class Switchboard:
         "timers",
         "tokens",
         "trunks",
+        "turns",
         "voicemail",
     )
 
@@ -184,6 +182,8 @@ class Switchboard:
         self.line_calls = LineCalls(timers)
         self.callbacks = EmergencyCallbacks()
         self.last_calls = LastCalls()
+        self.queues = Queues()
+        self.turns = Turns()
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

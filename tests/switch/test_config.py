@@ -215,12 +215,13 @@ def test_versions_hold_the_files_but_never_a_password(folder: ConfFolder) -> Non
     assert [(text.kind, text.name) for text in conf.versions] == [
         ("trunks", "trunks"),
         ("routing", "routing"),
+        ("time_sets", "time-sets"),
         ("tariff", "retail"),
     ]
     assert [text.content for text in conf.versions[:2]] == [TRUNKS, ROUTING]
     assert all(re.fullmatch("[0-9a-f]{16}", text.version) for text in conf.versions)
     assert conf.versions[1].version == conf.routing.version
-    assert conf.versions[2].version == conf.tariffs["retail"].version
+    assert conf.versions[3].version == conf.tariffs["retail"].version
     assert "not a real one" not in "".join(text.content for text in conf.versions)
     assert "not a real one" not in repr(conf.trunks)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -16,6 +17,7 @@ from switch.control import Control
 from switch.edge.messages import CertificateState, EdgeCounts, TransportCounts
 from switch.edge_view import edge_status
 from switch.events.message_summary import MessageCount
+from switch.journey.moves import Place, PlaceKind, Queue, Strategy
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
@@ -98,6 +100,34 @@ def test_a_live_call_is_shown_with_its_cost_so_far(house: House, alice: Phone) -
     assert (row["account"], row["account_id"]) == ("account1", 1)
     assert row["duration_s"] == 9
     assert row["cost_micros"] == 10_000 + 10 * 1000
+
+
+def test_queues_are_shown_the_fullest_first_and_counted(house: House) -> None:
+    row = Queue("main/sales", (Place(PlaceKind.LINE, "alice"),), Strategy.IN_ORDER, 20, 1, 60, "", says_position=True)
+    queues, now = house.exchange.board.queues, house.clock.now
+    queues.enter(1, msgspec.structs.replace(row, name="main/empty"), "one", now)
+    queues.answered("one")
+    assert queues.enter(9, row, "two", now) == 1
+    assert queues.enter(9, row, "three", now) == 0
+    house.run(7)
+    first, second = ask(house, command="queues")["result"]
+    assert (first["account"], first["waiting"], first["longest_wait_s"], first["turned_away"]) == ("9", 1, 7, 1)
+    assert (second["account"], second["name"], second["answered"]) == ("account1", "main/empty", 1)
+    seen = metrics(house)
+    assert seen["offhook_queued_calls"] == 1
+    assert seen["offhook_queue_longest_wait_seconds"] == 7
+    assert seen['offhook_queue_calls_total{outcome="answered"}'] == 1
+    assert seen['offhook_queue_calls_turned_away_total{limit="queue"}'] == 1
+
+
+def test_a_call_is_explained_without_being_made(house: House, alice: Phone) -> None:
+    question = {"caller": "alice", "to": "07700900123", "at_ms": 1_795_426_200_000}
+    steps = ask(house, command="explain", question=question)["result"]
+    assert "dialled: 07700900123 is +447700900123 (mobile)" in steps
+    assert len(house.exchange.board.calls) == 1  # alice's
+    for broken in ({**question, "caller": "nobody"}, {**question, "came": {"line": "x"}}, {**question, "at_ms": "now"}):
+        assert ask(house, command="explain", question=broken)["ok"] is False
+    assert ask(house, command="explain")["error"] == "explain: expected a question"
 
 
 def test_a_carriers_call_has_no_account(house: House, alice: Phone) -> None:
