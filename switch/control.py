@@ -24,6 +24,7 @@ from switch.relay.view import Stream, streams
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
+from switch.waiting_view import WaitingMessages, waiting_messages
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -128,6 +129,7 @@ class Control:
             "end_call": self._end_call,
             "registrations": self._registrations,
             "subscriptions": self._subscriptions,
+            "messages": self._messages,
             "account": self._account,
             "bans": self._bans,
             "ban": self._ban,
@@ -264,6 +266,9 @@ class Control:
             for subscription in self._process.exchange.events.notifier.subscriptions.values()
             if request.user in ("", subscription.watcher)
         ]
+
+    def _messages(self, request: ControlRequest) -> list[WaitingMessages]:
+        return waiting_messages(self._process.exchange.messaging.waiting, request.user)
 
     def _account(self, request: ControlRequest) -> dict[str, int]:
         exchange = self._process.exchange

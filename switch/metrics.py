@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from switch.edge_view import edge_metrics
+from switch.message_metrics import message_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.sip.counts import Histogram
@@ -50,6 +51,7 @@ class SwitchCollector(Collector):
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
+        yield from message_metrics(self._process.exchange.messaging)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -216,7 +218,6 @@ class SwitchCollector(Collector):
         yield _gauge("offhook_publications", "Published documents", len(publications.by_tag))
         yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
         yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
-        yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
         yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
 
     def _money(self) -> Iterator[Metric]:

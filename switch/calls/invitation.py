@@ -59,7 +59,7 @@ def invitation_for(
     if isinstance(target, VoicemailTarget):
         fields = [*target.fields, *(diversions_to_line(request) if isinstance(caller, TrunkCaller) else ())]
         return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
-    invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    invitation = to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(caller, TrunkCaller):
         invitation.fields += diversions_to_trunk(request, target.trunk)
     return invitation
@@ -104,7 +104,7 @@ def _to_voicemail(
     return Invitation(target.uri, sender, f"<sip:{called}@{domain}>", fields, body, max_forwards)
 
 
-def _to_trunk(
+def to_trunk(
     admission: "Admission",
     target: TrunkTarget,
     caller: Caller,
@@ -113,6 +113,7 @@ def _to_trunk(
     max_forwards: int,
     board: "Switchboard",
 ) -> Invitation:
+    """Numbers and identity as the trunk wants them; a message's, too."""
     trunk = target.trunk
     domain = uri_host(trunk.from_domain) if trunk.from_domain else board.domain
     if admission.route.is_emergency:
