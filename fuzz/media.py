@@ -3,8 +3,7 @@
 import struct
 
 from fuzz.sessions import SEPARATOR, join
-from media.relay.digits import DIGITS
-from media.relay.messages import Close, Digit
+from media.relay.messages import Close
 from media.rtcp import parse_reports
 from media.rtp import PACKET_BYTES_MAX, RtpError, RtpPacket, format_packet, header_problem, parse_packet
 from tests.media.relay.core_bench import CALLEE, CALLER, STRANGE, RelayBench
@@ -76,7 +75,7 @@ def rtcp(data: bytes) -> int:
 
 
 def relay(data: bytes) -> int:
-    """Packets of four peers to a call of two. A stranger gets none and puts none in; figures add up; keys are keys."""
+    """Packets of four peers to a call of two. A stranger gets none and puts none in; figures add up."""
     bench = RelayBench()
     tried = 0
     for piece in data.split(SEPARATOR)[:PIECES_MAX]:
@@ -91,7 +90,6 @@ def relay(data: bytes) -> int:
         assert 0 <= figures.mos <= 450
         assert figures.gap_us >= 0
         bench.tell(Close(number))
-    assert all(key.digit in DIGITS and key.duration_ms >= 0 for key in bench.heard(Digit))
     assert not bench.core.endpoints()
     return max(tried, 1)
 

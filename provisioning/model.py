@@ -33,30 +33,42 @@ class LineKind(enum.Enum):
 
 
 class DivertCondition(enum.Enum):
-    """When calls to a line go on: always, busy, unanswered, or no phone of it can be reached."""
+    """When calls to a line go on: always, busy, unanswered, no phone of it can be reached, or somebody said no."""
 
     ALL = "all"
     BUSY = "busy"
     NO_REPLY = "no_reply"
     UNREACHABLE = "unreachable"
+    DECLINED = "declined"
 
 
 class DivertKind(enum.Enum):
-    """What a divert leads to."""
+    """What a divert leads to: the line's mailbox, a number, a line of the account, a plan of it, or words."""
 
     VOICEMAIL = "voicemail"
+    NUMBER = "number"
+    LINE = "line"
+    PLAN = "plan"
+    ANNOUNCEMENT = "announcement"
 
 
 class Divert(msgspec.Struct, frozen=True):
     """One destination of one condition. `destination` says which of its kind, "" where there is one only.
 
-    `ring_s` is for `no_reply`: how long the line rings before; else 0.
+    `ring_s` is for `no_reply`: how long the line rings before; else 0. `answer_s` is how long the destination is rung
+    before the next one, 0 as long as a call may. `sources` (patterns, WITHHELD), `ddis` (E.164) and `time_set` say
+    which calls it is for; empty is every one. What applies is gone through in its order.
     """
 
     condition: DivertCondition
     kind: DivertKind
     destination: str = ""
     ring_s: int = 0
+    answer_s: int = 0
+    sources: tuple[str, ...] = ()
+    ddis: tuple[str, ...] = ()
+    time_set: str = ""
+    is_enabled: bool = True
 
 
 class Account(msgspec.Struct, frozen=True):

@@ -16,7 +16,6 @@ import msgspec
 from provisioning.printable import shorten
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
-from rating.charge import charge_within
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
@@ -52,7 +51,7 @@ class ControlRefusedError(Exception):
 
 
 class LiveCall(msgspec.Struct):
-    """A row of `offhook calls`. `cost_micros` is what it would cost if it ended now.
+    """A row of `offhook calls`. `cost_micros` is what it would cost all who pay for it if it ended now.
 
     `account` is the caller's ("" for a carrier), `account_id` that of who pays (None for nobody).
     """
@@ -202,10 +201,6 @@ class Control:
         account = caller.account if isinstance(caller, LineCaller) else None
         answered_at = leg.answered_at
         duration_ms = 0 if answered_at is None else round((now - answered_at) * 1000)
-        cost_micros = 0
-        if call.reservation is not None and call.granted_s is not None:
-            cost = charge_within(call.reservation.rate, duration_ms, granted_s=call.granted_s)
-            cost_micros = cost.total_micros
         return LiveCall(
             call_id=call.id,
             state=call.state.value,
@@ -217,8 +212,8 @@ class Control:
             account=account.name if account is not None else "",
             account_id=call.admission.price.account_id if call.admission is not None else None,
             duration_s=duration_ms // 1000,
-            cost_micros=cost_micros,
-            granted_s=call.granted_s,
+            cost_micros=sum(meter.cost_micros(now) for meter in call.meters),
+            granted_s=min((meter.granted_s for meter in call.meters), default=None),
             is_emergency=call.admission is not None and call.admission.route.is_emergency,
         )
 

@@ -18,7 +18,8 @@ from rating.engine import Engine
 from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
-from switch.calls.admission import admit, is_for_us, read_attempt
+from switch.calls.admission import admit
+from switch.calls.attempt import is_for_us, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts

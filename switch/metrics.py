@@ -219,6 +219,9 @@ class SwitchCollector(Collector):
         yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
         yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
         yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
+        yield _counters(
+            "offhook_transfers", "Transfers begun, by kind, and what came to nothing", "kind", exchange.counts.transfers
+        )
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -261,6 +264,12 @@ class SwitchCollector(Collector):
     def _loop(self) -> Iterator[Metric]:
         process = self._process
         yield _histogram("offhook_event_loop_lag_seconds", "How late a 100 ms timer fired", process.loop_lag)
+        yield _counters(
+            "offhook_part_reconnects",
+            "Links to parts beside the switch that broke",
+            "part",
+            process.link_reconnects,
+        )
         yield _counter(
             "offhook_bugs", "Exceptions caught at a border: report them", process.exchange.counts.bugs
         )

@@ -11,13 +11,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import structlog
 
-from media.browser.messages import FromBrowsers
-from media.relay.messages import FromRelay
 from provisioning.books.link import BooksLink
 from provisioning.books.messages import (
     Changes,
@@ -40,15 +37,14 @@ from switch.edge.messages import EdgeCounts
 from switch.exchange import CREDIT_KEY, Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.journal_desk import JournalDesk
+from switch.media_links import MediaLinks
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
 from switch.paths import SwitchPaths
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
-from switch.transport.browser_link import BrowserLink
 from switch.transport.edge_link import EdgeLink
-from switch.transport.relay_link import RelayLink
 from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
 from switch.trunks.locate import Located, Wanted
@@ -64,8 +60,6 @@ BEAT_S = 1.0
 # needs a wake-up of its own. SIP's shortest is 200 ms.
 TIMER_SLACK_S = GATHER_S + 0.002
 KEEP_SHIPPED_BATCHES = 50_000  # shipped batches kept in the journal for re-shipping after a database restore
-
-Heard = TypeVar("Heard")
 
 log = structlog.get_logger("switch")
 
@@ -112,10 +106,7 @@ class SwitchProcess:
         self._resolver: Resolver
         self._edge: EdgeLink | None = None
         self._edge_task: asyncio.Task[None] | None = None
-        self._relay: RelayLink | None = None
-        self._relay_task: asyncio.Task[None] | None = None
-        self._browsers: BrowserLink | None = None
-        self._browsers_task: asyncio.Task[None] | None = None
+        self._media: MediaLinks
         self._control = Control(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -153,6 +144,12 @@ class SwitchProcess:
         """What the edge last said; all zero without one."""
         return self._edge.counts if self._edge is not None else EdgeCounts()
 
+    @property
+    def link_reconnects(self) -> dict[str, int]:
+        """How often each part beside the switch went away, by its name."""
+        edge = {} if self._edge is None else {"edge": self._edge.reconnects}
+        return edge | self._media.reconnects
+
     def not_ready_reason(self) -> str:
         """Why no new call can be taken, or ""."""
         if not self._is_serving:
@@ -182,8 +179,14 @@ class SwitchProcess:
         now = self.now()
         self.exchange.restore(contents.state, now)
         self.exchange.record_conf(now)
+        self._media = MediaLinks(
+            self.exchange,
+            self.turn,
+            relay_socket=self.paths.relay_socket,
+            browser_socket=self.paths.browser_socket,
+        )
         await self._connect_edge()
-        await self._connect_relay()
+        await self._media.start()
         self._is_serving = True
         self._finish_turn()
         if self.exchange.relay is not None:
@@ -253,27 +256,6 @@ class SwitchProcess:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)
 
-    async def _connect_relay(self) -> None:
-        if self.paths.relay_socket is None or self.exchange.relay is None:
-            return
-        self._relay = RelayLink(
-            self.paths.relay_socket, received=self._received_by_relay, lost=self.exchange.relay.lost
-        )
-        self._relay_task = self._loop.create_task(self._relay.run(), name="relay link")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._relay.wait_for_ports(), EDGE_WAIT_S)
-        self._connect_browsers()
-
-    def _connect_browsers(self) -> None:
-        """Nobody waits for it: a browser that calls before it is there has no sound, and telephones need none."""
-        relay = self.exchange.relay
-        if self.paths.browser_socket is None or relay is None or relay.gates is None:
-            return
-        self._browsers = BrowserLink(
-            self.paths.browser_socket, received=self._received_by_browsers, lost=relay.gates.lost
-        )
-        self._browsers_task = self._loop.create_task(self._browsers.run(), name="browser link")
-
     # Turns
 
     def turn(self, step: Callable[[float], object]) -> None:
@@ -294,19 +276,9 @@ class SwitchProcess:
     def _finish_turn(self) -> None:
         """Journal first, then the wire, then the timer for what comes next."""
         self.journal.flush()
-        self._tell_relay()
+        self._media.tell()
         self._send()
         self._arm()
-
-    def _tell_relay(self) -> None:
-        """Before SIP names a port to anybody."""
-        relay = self.exchange.relay
-        if relay is not None and relay.outgoing and self._relay is not None:
-            self._relay.send(relay.outgoing)
-            relay.outgoing.clear()
-        if relay is not None and relay.gates is not None and relay.gates.outgoing and self._browsers is not None:
-            self._browsers.send(relay.gates.outgoing)
-            relay.gates.outgoing.clear()
 
     def _send(self) -> None:
         outgoing = self.exchange.outgoing
@@ -354,25 +326,6 @@ class SwitchProcess:
 
     def _received_by_edge(self, data: bytes, flow: Flow) -> None:
         self.turn(lambda now: self.exchange.receive(data, flow, now))
-
-    def _received_by_relay(self, messages: list[FromRelay]) -> None:
-        self._hear_media(messages, self.exchange.hear_relay)
-
-    def _received_by_browsers(self, messages: list[FromBrowsers]) -> None:
-        self._hear_media(messages, self.exchange.hear_browsers)
-
-    def _hear_media(self, messages: list[Heard], hear_one: Callable[[Heard, float], None]) -> None:
-        """One turn for what came together; a bug in what one message sets off ends there."""
-
-        def hear(now: float) -> None:
-            for message in messages:
-                try:
-                    hear_one(message, now)
-                except Exception:  # the border
-                    self.exchange.counts.bugs += 1
-                    log.exception("bug", event_kind=type(message).__name__)
-
-        self.turn(hear)
 
     def _flow_lost(self, flow: Flow) -> None:
         self.turn(lambda now: self.exchange.on_flow_lost(flow, now))
@@ -519,12 +472,12 @@ class SwitchProcess:
             if handle is not None:
                 handle.cancel()
         await self._control.stop()
-        for link in (self._edge_task, self._relay_task, self._browsers_task):
-            if link is not None:
-                link.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await link
+        if self._edge_task is not None:
+            self._edge_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._edge_task
         if self._is_serving:
+            await self._media.stop()
             await self._resolver.stop()
         self._is_serving = False
         for listener in self.udp_listeners:

@@ -16,7 +16,6 @@ from media.relay.endpoint import Endpoint
 from media.relay.forwarding import Forwarding, Outgoing, forget_types
 from media.relay.limits import (
     FORMATS_MAX,
-    KEY_QUIET_S,
     LABEL_CHARS_MAX,
     ORPHAN_S,
     SOURCES_MAX,
@@ -26,8 +25,8 @@ from media.relay.messages import (
     Ask,
     Bridge,
     Close,
-    Digit,
     FromRelay,
+    Heard,
     Latched,
     Open,
     Play,
@@ -63,9 +62,7 @@ class RelayCore:
         self._attached_epoch = ""
         self._reach = reach
         self._counts = RelayCounts(dropped={}, mos_buckets={})
-        self.forwarding = Forwarding(
-            self.outbox, is_own=reach.is_own, on_latched=self._latched, on_key=self._pressed
-        )
+        self.forwarding = Forwarding(self.outbox, is_own=reach.is_own, on_latched=self._latched)
         self._player = Player(prompts, self.outbox, random_bits=random_bits, on_played=self._played)
 
     @property
@@ -146,14 +143,12 @@ class RelayCore:
         self._player.tick(now)
 
     def sweep(self, now: float, *, alone_since: float | None) -> None:
-        """Every fraction of a second: windows, lost key ends, silence, what nobody will close.
+        """Every fraction of a second: windows, silence, what nobody will close.
 
         `alone_since`: when the last switch was there, None while one is.
         """
         for endpoint in self.endpoints():
             endpoint.latch.tick(now)
-            for key in endpoint.keys.quiet(now, for_s=KEY_QUIET_S):
-                self._pressed(endpoint, key.digit, key.duration_ms)
             if endpoint.silence_s:
                 self._watch(endpoint, now)
         is_alone = alone_since is not None and now - alone_since >= ORPHAN_S
@@ -251,8 +246,6 @@ class RelayCore:
                 self.events.append(endpoint.figures(now, is_closed=False))
 
     def _close(self, endpoint: Endpoint, now: float) -> None:
-        for key in endpoint.keys.end():
-            self._pressed(endpoint, key.digit, key.duration_ms)
         self._player.stop(endpoint)
         _part(endpoint)
         self._tell(endpoint, endpoint.figures(now, is_closed=True))
@@ -272,11 +265,15 @@ class RelayCore:
 
     def _watch(self, endpoint: Endpoint, now: float) -> None:
         ends = [endpoint] if endpoint.peer is None else [endpoint, endpoint.peer]
+        since = max(end.heard_at() for end in ends)
+        if endpoint.silent_since is not None and since > endpoint.silent_since:
+            endpoint.silent_since = None
+            self._tell(endpoint, Heard(endpoint.number))
         if any(end.may_be_silent for end in ends):
             return
-        since = max(end.heard_at() for end in ends)
         if now - max(since, endpoint.said_silent_at) >= endpoint.silence_s:
             endpoint.said_silent_at = now
+            endpoint.silent_since = since
             self._counts.silences += 1
             self._tell(endpoint, Silent(endpoint.number, now - since))
 
@@ -291,9 +288,6 @@ class RelayCore:
         accepted = endpoint.latch.accepted
         assert accepted is not None, "it has just been found"
         self._tell(endpoint, Latched(endpoint.number, accepted[0], accepted[1], endpoint.rtcp_port()))
-
-    def _pressed(self, endpoint: Endpoint, digit: str, duration_ms: int) -> None:
-        self._tell(endpoint, Digit(endpoint.number, digit, duration_ms))
 
     def _played(self, endpoint: Endpoint, token: int, is_whole: bool) -> None:
         self._tell(endpoint, Played(endpoint.number, token, is_whole))

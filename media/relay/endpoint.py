@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from media.latch import Latch, SocketAddress
 from media.quality import Stream, stream_score
-from media.relay.digits import KeyReader
 from media.relay.limits import PACKETS_PER_S_MAX
 from media.relay.messages import Figures, Format
 from media.relay.playing import Playing
@@ -54,10 +53,10 @@ class Endpoint:
 
     __slots__ = (
         "allowance", "codec", "dropped", "formats", "host", "is_current", "is_event", "is_muxed",
-        "is_rtp", "keys", "label", "latch", "may_be_silent", "number", "octets_sent", "own_sequence", "own_ssrc",
+        "is_rtp", "label", "latch", "may_be_silent", "number", "octets_sent", "own_sequence", "own_ssrc",
         "own_timestamp", "own_timestamp_at", "owner", "packets_sent", "payload_type", "peer", "playing", "port",
         "quiet_since", "round_trip", "rtcp_allowance", "rtcp_at", "rtcp_exact", "rtcp_packets", "rtcp_remote",
-        "said_silent_at", "send_rtp", "silence_s", "stream", "version",
+        "said_silent_at", "send_rtp", "silence_s", "silent_since", "stream", "version",
     )  # fmt: skip
 
     def __init__(self, number: int, host: str, port: int, label: str, *, is_rtp: bool, now: float) -> None:
@@ -77,7 +76,6 @@ class Endpoint:
         self.payload_type = NO_TYPE
         self.is_event = False
         self.codec = ""
-        self.keys = KeyReader()
         self.is_muxed = False
         self.rtcp_exact: SocketAddress | None = None
         self.rtcp_remote: SocketAddress | None = None
@@ -91,6 +89,7 @@ class Endpoint:
         self.silence_s = 0
         self.quiet_since = now
         self.said_silent_at = 0.0
+        self.silent_since: float | None = None  # of the silence that was reported, while it lasts
         self.playing: Playing | None = None
         self.own_ssrc = 0
         self.own_sequence = 0

@@ -20,7 +20,6 @@ from media.rtp import (
     TRUNCATED,
     VERSION_BITS,
     header_problem,
-    payload_start,
     unpack_header,
 )
 
@@ -43,10 +42,10 @@ Outgoing = tuple[Endpoint, bool, bytes, SocketAddress]
 class Forwarding:
     """The packet path of all endpoints. `outbox` is what is to be sent beside the packet at hand.
 
-    `on_latched` and `on_key` are told of peers that were found and keys that were pressed.
+    `on_latched` is told of peers that were found.
     """
 
-    __slots__ = ("_is_own", "_on_key", "_on_latched", "outbox")
+    __slots__ = ("_is_own", "_on_latched", "outbox")
 
     def __init__(
         self,
@@ -54,12 +53,10 @@ class Forwarding:
         *,
         is_own: Callable[[SocketAddress], bool],
         on_latched: Callable[[Endpoint], None],
-        on_key: Callable[[Endpoint, str, int], None],
     ) -> None:
         self.outbox = outbox
         self._is_own = is_own
         self._on_latched = on_latched
-        self._on_key = on_key
 
     def rtp(self, endpoint: Endpoint, data: bytes, source: SocketAddress, now: float) -> Endpoint | None:
         """A packet on an RTP port. The endpoint by whose RTP port it leaves, to the peer's `latch.destination`."""
@@ -91,11 +88,7 @@ class Forwarding:
         if payload_type != endpoint.payload_type and not self._change_type(endpoint, payload_type):
             endpoint.drop(PAYLOAD_TYPE)
             return None
-        if endpoint.is_event:
-            stream.received(sequence, timestamp, ssrc, length, now, is_timed=False)
-            self._key(endpoint, data, payload_type, timestamp, ssrc, now)
-        else:
-            stream.received(sequence, timestamp, ssrc, length, now, is_timed=True)
+        stream.received(sequence, timestamp, ssrc, length, now, is_timed=not endpoint.is_event)
         return self._other_end(endpoint, length)
 
     def _other_end(self, endpoint: Endpoint, length: int) -> Endpoint | None:
@@ -152,15 +145,6 @@ class Forwarding:
             endpoint.codec = found.name
             endpoint.stream.change_clock(found.clock_rate)
         return True
-
-    def _key(
-        self, endpoint: Endpoint, data: bytes, payload_type: int, timestamp: int, ssrc: int, now: float
-    ) -> None:
-        found = format_of(endpoint, payload_type)
-        assert found is not None, "its type was looked up"
-        payload = bytes(data[payload_start(data) :])
-        for key in endpoint.keys.received(payload, timestamp, ssrc, found.clock_rate, now):
-            self._on_key(endpoint, key.digit, key.duration_ms)
 
     def _unread(self, endpoint: Endpoint, data: bytes, source: SocketAddress, now: float) -> Endpoint | None:
         """UDPTL: as it is, from the peer alone."""

@@ -22,8 +22,6 @@ SWEEP_EVERY_S: Final = 0.25
 COUNTS_EVERY_S: Final = 5.0
 # With no switch there for so long, a bridge in which nothing moved for as long is closed.
 ORPHAN_S: Final = 60.0
-# A key's last packet may be lost, with both its repetitions; then its silence ends it.
-KEY_QUIET_S: Final = 0.3
 
 # Packets played to a phone wait for its address: one behind NAT is found by what it sends.
 PLAY_WAITS_S: Final = 2.0

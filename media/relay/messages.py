@@ -87,7 +87,7 @@ class Bridge(msgspec.Struct, array_like=True, tag="bridge"):
 class Play(msgspec.Struct, array_like=True, tag="play"):
     """Send the peer of this endpoint a tone or an announcement instead of what the other end says.
 
-    `name` is one of the catalogue (media/prompts.py). `repeats` 0: until Stop. `token` comes back in Played.
+    `name` is one of the catalogue (media/prompts). `repeats` 0: until Stop. `token` comes back in Played.
     """
 
     endpoint: int
@@ -165,12 +165,11 @@ class Silent(msgspec.Struct, array_like=True, tag="silent"):
     for_s: float
 
 
-class Digit(msgspec.Struct, array_like=True, tag="digit"):
-    """The peer pressed a key (RFC 4733): 0-9, *, #, A-D. Said once, at its end."""
+class Heard(msgspec.Struct, array_like=True, tag="heard"):
+    """The silence that was reported of this endpoint is over: one of the two ends has sent something again, or was
+    described anew and may be silent from now on."""
 
     endpoint: int
-    digit: str
-    duration_ms: int
 
 
 class Played(msgspec.Struct, array_like=True, tag="played"):
@@ -233,7 +232,7 @@ class RelayCounts(msgspec.Struct, array_like=True, tag="counts"):
 
 
 FromSwitch = Attach | Release | Open | Aim | Bridge | Play | Stop | Watch | Close | Ask
-FromRelay = Hello | Granted | Refused | Latched | Silent | Digit | Played | Figures | RelayCounts
+FromRelay = Hello | Granted | Refused | Latched | Silent | Heard | Played | Figures | RelayCounts
 
 
 def reader_of_relay() -> FrameReader[FromRelay]:

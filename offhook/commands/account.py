@@ -11,10 +11,12 @@ from offhook.commands.options import (
     DataOption,
     DsnOption,
     JsonOption,
+    SettingsArgument,
     conf_dir,
     data_dir,
     load_conf_or_fail,
     pounds,
+    settings_text,
     whole_number,
 )
 from offhook.control_client import ask
@@ -129,6 +131,8 @@ def show(
 @app.command("set")
 def set_(
     name: NameArgument,
+    settings: SettingsArgument = None,
+    *,
     tariff: Annotated[str | None, typer.Option("--tariff", help="Its price list from now on.")] = None,
     credit_limit: Annotated[
         str | None, typer.Option("--credit-limit", help="How far it may go below zero, in pounds.")
@@ -147,7 +151,11 @@ def set_(
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Change an account. What is not named stays."""
+    """Change an account. What is not named stays.
+
+    Settings are KEY=VALUE, for lists KEY+=VALUE and KEY-=VALUE, too: `offhook account set Shop daily_cap=25.00
+    bars+=premium`. A key that there is not is answered with all that there are.
+    """
     limit_micros = None if credit_limit is None else pounds(credit_limit, "--credit-limit")
     place = data_dir(data)
     address = find_dsn(place, given=dsn)
@@ -157,7 +165,12 @@ def set_(
     view = run_on_books(
         address,
         lambda db: service.set_account(
-            db, name, tariff=tariff, credit_limit_micros=limit_micros, calls_max=calls_max
+            db,
+            name,
+            tariff=tariff,
+            credit_limit_micros=limit_micros,
+            calls_max=calls_max,
+            settings=settings or (),
         ),
     )
     _print_view(view, as_json=as_json)
@@ -233,6 +246,7 @@ def _facts(view: AccountView) -> list[tuple[str, str]]:
     if account.kind is AccountKind.POSTPAID:
         facts.append(("credit limit", format_pounds(account.credit_limit_micros)))
     facts.append(("calls at once", str(account.calls_max) if account.calls_max else NO_LIMIT))
+    facts.append(("settings", settings_text(account.settings)))
     return facts
 
 

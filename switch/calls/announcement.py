@@ -14,9 +14,9 @@ phone that cannot play them still gets the right code. It is a leg that is never
 
 from typing import TYPE_CHECKING, Final
 
-from switch.calls.admission import Admission, Price, Route
 from switch.calls.cdr import Ending
 from switch.calls.identity import LineCaller, caller_name
+from switch.calls.terms import Admission, Price, Route
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.door import is_session_description
 

@@ -27,7 +27,7 @@ from switch.calls.session_timer import INTERVAL_MAX_S, min_se
 from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
 from switch.sip.invite_client import InviteClientTransaction, State
@@ -36,6 +36,7 @@ from switch.sip.option_tags import supported_value
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.terms import Admission
     from switch.sip.stack import ClientTransaction, ServerTransaction
 
 
@@ -84,7 +85,6 @@ class CalleeLeg(Leg):
         "_transaction",
         "is_cancelled",
         "is_ringing",
-        "outcome",
         "peer_tag",
         "prack",
         "sip_call_id",
@@ -97,7 +97,6 @@ class CalleeLeg(Leg):
         self.target = target
         self.is_cancelled = False
         self.is_ringing = False
-        self.outcome: LegOutcome | None = None
         self.line_user = target.line.user if isinstance(target, LineTarget) else ""
         self.peer_tag = ""  # as it rings; of several behind a proxy the last one's
         self.sip_call_id = board.new_leg_call_id()
@@ -114,6 +113,14 @@ class CalleeLeg(Leg):
         self._transaction: ClientTransaction | None = None
         self._credentials: Fields | None = None
         self._is_heard = False
+
+    @property
+    def terms(self) -> "Admission":
+        """Those of who sends the call here, or of the call."""
+        if self.target.onward is not None:
+            return self.target.onward
+        assert self.call.admission is not None
+        return self.call.admission
 
     @property
     def is_acknowledged(self) -> bool:
@@ -142,6 +149,11 @@ class CalleeLeg(Leg):
             and isinstance(transaction, InviteClientTransaction)
             and transaction.state is State.CALLING
         )
+
+    @property
+    def hears_music(self) -> bool:
+        """Voicemail would record it."""
+        return not isinstance(self.target, VoicemailTarget)
 
     @property
     def early_dialog(self) -> EarlyDialog | None:
@@ -184,6 +196,12 @@ class CalleeLeg(Leg):
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
         self.board.line_calls.begins(self, now)
         self._send_invite(now)
+
+    def give_up(self, outcome: LegOutcome, now: float) -> None:
+        """It was never offered."""
+        self.outcome = outcome
+        self.ended_at = now
+        self.state = LegState.GONE
 
     def cancel(self, now: float, reason: str, outcome: LegOutcome) -> None:
         """Stop ringing; `reason` is a Reason header value or "". A 200 may cross the CANCEL: the leg stays for it."""

@@ -13,13 +13,14 @@ from switch.calls.passing import Body
 from switch.relay.leg_media import LegMedia
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.door import is_session_description
-from switch.sdp.offer_answer import keep_codecs
+from switch.sdp.offer_answer import drop_codecs, keep_codecs, leaves_sound
 from switch.sip.flow import WEBSOCKETS
 
 if TYPE_CHECKING:
     from switch.calls.leg import Leg
     from switch.config import Trunk
 
+NO_RULE: Final[frozenset[str]] = frozenset()
 SESSION_ID_DIGITS: Final = 15  # hexadecimal; some peers keep the number (RFC 8866 5.2) in 64 bits with a sign
 
 
@@ -28,49 +29,70 @@ def carry(origin: "Leg", target: "Leg", body: Body) -> Body:
     content = body.content
     if not content or not is_session_description(content):
         return body
-    trunk, relay = target.trunk, target.board.relay
-    if trunk is not None and trunk.codecs and not target.call.is_emergency:
-        content = allowed(content, trunk.codecs)
-    if relay is not None and not _may_be_direct(origin, target):
-        content = _relayed(origin, target, content)
-    return body if content is body.content else msgspec.structs.replace(body, content=content)
+    codecs = _codecs_of(target)
+    carried: bytes | None = None
+    if target.board.relay is not None and not _may_be_direct(origin, target):
+        carried = _relayed(origin, target, content, codecs)
+    if carried is None:
+        carried = _unrelayed(content, codecs)
+    return body if carried is content else msgspec.structs.replace(body, content=carried)
 
 
-def allowed(content: bytes, codecs: frozenset[str]) -> bytes:
-    """With the codecs of a trunk's rule only; unchanged where none would be left, which is refused before (`takes`)."""
+def takes(trunk: "Trunk", offer: Body) -> bool:
+    """Whether an offer leaves a trunk one codec that its rule allows."""
+    return _leaves_codec(offer, trunk.codecs)
+
+
+def takes_reoffer(target: "Leg", offer: Body) -> bool:
+    """The same of an offer in a re-INVITE or UPDATE to this leg."""
+    return _leaves_codec(offer, _codecs_of(target))
+
+
+def _leaves_codec(offer: Body, codecs: frozenset[str]) -> bool:
+    if not codecs or not is_session_description(offer.content):
+        return True
+    try:
+        return leaves_sound(parse_sdp(offer.content), codecs)
+    except SdpError:
+        return True
+
+
+def _codecs_of(target: "Leg") -> frozenset[str]:
+    """The rule of its trunk, which an emergency call does not mind; empty for none."""
+    trunk = target.trunk
+    return trunk.codecs if trunk is not None and not target.call.is_emergency else NO_RULE
+
+
+def _unrelayed(content: bytes, codecs: frozenset[str]) -> bytes:
+    """By the rule; unchanged where it would leave nothing. Offers of that kind are refused before, but for those in a
+    PRACK."""
+    if not codecs:
+        return content
     try:
         return keep_codecs(content, codecs) or content
     except SdpError:
         return content
 
 
-def takes(trunk: "Trunk", offer: Body) -> bool:
-    """Whether an offer leaves a trunk one codec that its rule allows."""
-    if not trunk.codecs or not is_session_description(offer.content):
-        return True
-    try:
-        return bool(keep_codecs(offer.content, trunk.codecs))
-    except SdpError:
-        return True
-
-
-def _relayed(origin: "Leg", target: "Leg", content: bytes) -> bytes:
+def _relayed(origin: "Leg", target: "Leg", content: bytes, codecs: frozenset[str]) -> bytes | None:
+    """By the rule and through the relay; None when it crosses without the relay."""
     from_media, to_media = media_of(origin), media_of(target)
     if from_media.is_direct or to_media.is_direct:
-        return content
+        return None
     if not to_media.is_relayed_now:
         to_media.is_direct = True
-        return content
+        return None
     try:
         session = parse_sdp(content)
     except SdpError:
         target.board.counts.unreadable_descriptions += 1
-        return content
-    from_media.hears(session)
-    said = to_media.says(session)
+        return None
+    if codecs and leaves_sound(session, codecs):
+        drop_codecs(session, codecs)
+    said = to_media.says(session, from_media.hears(session))
     if said is None:
         to_media.is_direct = True
-        return content
+        return None
     to_media.bridge(from_media)
     return said
 

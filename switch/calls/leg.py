@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.bye import Bye
+from switch.calls.carried_media import takes_reoffer
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
-from switch.calls.passing import NO_BODY, Body, Fields, only_listed, passed_fields
+from switch.calls.passing import NO_BODY, Body, Fields, body_of, only_listed, passed_fields
 from switch.calls.q850 import format_reason, passed_reason, read_reason
 from switch.calls.referral import Referral, take_refer, take_subscribe
 from switch.calls.refresh import Refresh
@@ -29,6 +30,8 @@ from switch.sip.option_tags import SUPPORTED_VALUE
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.callee_leg import LegOutcome
+    from switch.calls.renegotiation import Renegotiation
     from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
     from switch.relay.leg_media import LegMedia
@@ -69,6 +72,7 @@ class Leg:
         "local_tag",
         "media",
         "open_offer",
+        "outcome",
         "own_body",
         "pace",
         "peer_allow",
@@ -98,7 +102,8 @@ class Leg:
         self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
         self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
         self.has_been_referred = False
-        self.open_offer: Reinvite | CarriedUpdate | Refresh | None = None
+        self.outcome: LegOutcome | None = None  # of one that failed, or has left before the end
+        self.open_offer: Reinvite | CarriedUpdate | Refresh | Renegotiation | None = None
         self.own_body = NO_BODY
         self.sent_body = NO_BODY
         self.session = SessionTimer()
@@ -160,6 +165,11 @@ class Leg:
         allow = message.headers.get("allow")
         if allow is not None:
             self.peer_allow = allow
+
+    @property
+    def hears_music(self) -> bool:
+        """While it is on hold."""
+        return True
 
     def repeats_its_offer(self, request: Request) -> bool:
         """Whether an offer is this end's last session description once more, and we know what answers it."""
@@ -315,6 +325,8 @@ class Leg:
             transaction.respond(make_response(request, 491), now)
         elif "session-expires" in request.headers and self.repeats_its_offer(request):
             answer(self, transaction, request, self.sent_body, now)
+        elif not takes_reoffer(other, body_of(request)):
+            transaction.respond(make_response(request, 488), now)
         else:
             assert isinstance(transaction, InviteServerTransaction)
             Reinvite(origin=self, target=other, transaction=transaction, request=request).start(now)

@@ -60,6 +60,12 @@ class AwaitsJournal(Protocol):
     def on_durable(self, now: float) -> None: ...
 
 
+class TimeSets(Protocol):
+    """Named sets of hours and days."""
+
+    def is_in(self, name: str, utc_ms: int) -> bool: ...
+
+
 class Failpoints(Protocol):
     """Named points of a call where a test may kill the process."""
 

@@ -10,7 +10,7 @@ back, as 5.2 has it for an offer that meets an open one.
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.agreed import agreed
-from switch.calls.carried_media import carry
+from switch.calls.carried_media import carry, takes_reoffer
 from switch.calls.own_request import DIALOG_IS_GONE, OwnRequest
 from switch.calls.passing import NO_BODY, Body, body_of, passed_response, put_body
 from switch.calls.reinvite import refuse_with_retry
@@ -48,6 +48,8 @@ def on_update(leg: "Leg", transaction: "ServerTransaction", request: Request, no
         answer(leg, transaction, request, leg.sent_body, now)
     elif target is None or not (leg.is_up or target.allows("UPDATE")):
         refuse_with_retry(transaction, request, now)
+    elif not takes_reoffer(target, body_of(request)):
+        transaction.respond(make_response(request, 488), now)
     else:
         CarriedUpdate(leg, target, transaction, request).start(now)
 

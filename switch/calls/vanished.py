@@ -6,6 +6,10 @@ matter. If it shortened the charge, a phone that ignores our refreshes would tal
 again; so when it is the caller who has vanished, the callee is asked once more, and if it is there the call is
 charged until then, as it would be until a BYE. When both have vanished, each time the callee's last sign of life is
 the end.
+
+A call whose sound is silent both ways (the relay says so) ended when the caller was last there, too: with its last
+packet, or its last answer to a question of ours. Nobody talks for nothing that way, as there was nothing to hear, and
+a caller that answers pays on. So what a vanished caller does not pay is the time until a silence is noticed, no more.
 """
 
 from collections.abc import Callable
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from switch.calls.leg import Leg
 
 WORDS = "Session timer expired"
+SILENCE_WORDS = "no sound from either end, and one of them gone"
 
 
 class Vanished:
@@ -44,4 +49,8 @@ class Vanished:
     def _known(self, now: float) -> None:
         answered_at = self._caller.answered_at
         assert answered_at is not None
-        self._on_known(WORDS, max(self._callee.last_seen_at, answered_at), now)
+        words, until = WORDS, self._callee.last_seen_at
+        silent_since = self._caller.call.silent_since
+        if silent_since is not None:
+            words, until = SILENCE_WORDS, min(until, max(silent_since, self._caller.last_seen_at))
+        self._on_known(words, max(until, answered_at), now)

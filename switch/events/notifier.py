@@ -12,7 +12,7 @@ import msgspec
 
 from provisioning.model import Line
 from provisioning.storable import storable
-from switch.calls.admission import is_for_us
+from switch.calls.attempt import is_for_us
 from switch.calls.call_records import storable_state
 from switch.calls.own_answers import answer_options, refuse_extensions
 from switch.calls.switchboard import USER_AGENT, Switchboard

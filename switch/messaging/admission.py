@@ -14,12 +14,13 @@ from provisioning.model import Line
 from rating.rate import Rate
 from rating.tariff import ON_NET
 from switch.calls import refusal
-from switch.calls.admission import Admission, Attempt, Price, Route, is_for_us
+from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import LineCaller, TrunkCaller
 from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target
+from switch.calls.terms import Admission, Price, Route
 from switch.messaging.limits import MESSAGE_BYTES_MAX
 from switch.sip.media_types import content_type
 from switch.sip.message import Request, Response, make_response

@@ -12,7 +12,7 @@ import msgspec
 from provisioning.storable import storable
 from rating.engine import Settlement
 from rating.records import Cdr, OutboxRecord, UsageEntry
-from switch.calls.admission import Attempt
+from switch.calls.attempt import Attempt
 from switch.calls.cdr import CALL_ID_CHARS_MAX, TEXT_CHARS_MAX
 from switch.calls.identity import LineCaller
 from switch.calls.target import TrunkTarget

@@ -12,25 +12,29 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from provisioning.storable import storable
-from switch.calls.admission import read_attempt
-from switch.calls.identity import Caller, LineCaller, from_towards_line
-from switch.calls.passing import Fields, body_of, passed_fields
+from switch.calls.attempt import read_attempt
+from switch.calls.identity import Caller, LineCaller
+from switch.calls.invitation import MAX_FORWARDS, invitation_for
+from switch.calls.passing import NO_BODY, Fields, body_of
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
+from switch.calls.target import LineTarget
 from switch.messaging import limits
 from switch.messaging.admission import TOO_FAST, Admitted, admit_message, refusal_response
 from switch.messaging.submission import Submission
-from switch.messaging.text import MAX_FORWARDS, Text
+from switch.messaging.text import Text
 from switch.messaging.waiting import Waiting
 from switch.sip.errors import SipParseError
 from switch.sip.fields import parse_delta_seconds
+from switch.sip.flow import Flow
 from switch.sip.message import Request, Response
 from switch.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
-    from switch.calls.admission import Attempt
+    from switch.calls.attempt import Attempt
     from switch.sip.stack import ServerTransaction
 
+NO_FIELDS: Fields = []
 TRUNK_PACE = "trunk "  # before a trunk's name in the table of paces: no line's name has a space
 
 
@@ -53,7 +57,7 @@ class Messaging:
         if isinstance(admitted, Refusal):
             self.finish(transaction, refusal_response(request, admitted), now)
             return
-        text = self._text(request, attempt, admitted, now)
+        text = self._text(request, attempt, admitted, transaction.flow, now)
         Submission(self, transaction, request, attempt, admitted, text).begin(now)
 
     def finish(self, transaction: "ServerTransaction", response: Response, now: float) -> None:
@@ -76,35 +80,29 @@ class Messaging:
 
     # Steps
 
-    def _text(self, request: Request, attempt: "Attempt", admitted: Admitted, now: float) -> Text:
-        board = self.board
-        sender, from_, user, to = _sender_of(attempt.caller), "", "", ""
-        if admitted.line is not None:
-            line = user_of = admitted.line
-            caller = attempt.caller
-            own = caller.line if isinstance(caller, LineCaller) else None
-            from_ = from_towards_line(
-                attempt.caller_id,
-                user=own.user if own is not None else "",
-                domain=board.domain,
-                shows_name=own is not None and own.account_id == line.account_id,
-            )
-            user, to = user_of.user, f"<sip:{admitted.number or user_of.user}@{board.domain}>"
+    def _text(self, request: Request, attempt: "Attempt", admitted: Admitted, flow: Flow, now: float) -> Text:
+        """What a recipient here is told of the sender, and how, is what an INVITE would say."""
+        board, line = self.board, admitted.line
+        from_, to, fields = "", "", NO_FIELDS
+        if line is not None:
+            target = LineTarget(line, flow, "", None)
+            written = invitation_for(admitted.admission, request, NO_BODY, target, attempt.caller, board)
+            from_, to, fields = written.from_, written.to, written.fields
         hops = request.max_forwards
         body = body_of(request)
         sent_ms = board.clock.ms(now)
         return Text(
             id=f"{sent_ms:012x}-{board.tokens.tag()}",
-            user=user,
-            sender=sender,
+            user=line.user if line is not None else "",
+            sender=_sender_of(attempt.caller),
             from_=storable(from_),
             to=to,
             number=admitted.number,
             call_id=board.tokens.call_id(),
-            max_forwards=max((MAX_FORWARDS if hops is None else hops) - 1, 0),
+            max_forwards=MAX_FORWARDS - 1 if hops is None else max(hops - 1, 0),
             sent_ms=sent_ms,
             expires_ms=sent_ms + 1000 * kept_s(request),
-            fields=_short(passed_fields(request)),
+            fields=_short(fields),
             body_fields=[(name, storable(value)) for name, value in body.headers],
             content=body.content,
         )

@@ -23,7 +23,7 @@ from switch.messaging.waiting import WITHDRAWN
 from switch.sip.message import Request, Response, make_response
 
 if TYPE_CHECKING:
-    from switch.calls.admission import Attempt
+    from switch.calls.attempt import Attempt
     from switch.messaging.service import Messaging
     from switch.sip.stack import ServerTransaction
     from switch.sip.timers import Timer
@@ -167,7 +167,7 @@ class Submission:
     def _to_trunk(self, now: float) -> None:
         admitted, board = self._admitted, self._messaging.board
         delivery = TrunkDelivery(
-            board, self.text, admitted.admission, self._attempt.caller, admitted.stages, self._on_trunk
+            board, self._request, self.text, admitted, self._attempt.caller, self._on_trunk
         )
         self._timer = board.timers.start(now, limits.DEADLINE_S, delivery.give_up)
         delivery.try_next(now)

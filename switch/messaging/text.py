@@ -15,7 +15,6 @@ from switch.sip.headers import Headers
 from switch.sip.message import Request
 
 TEXT_KEY: Final = "m/"
-MAX_FORWARDS: Final = 70
 
 
 class Text(msgspec.Struct, array_like=True):

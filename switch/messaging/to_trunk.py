@@ -8,19 +8,21 @@ The seam for another way out (SMPP, the protocol of message centres) is `Done`: 
 what became of it, with the answer for the sender and by whom. Numbers come as E.164, the body as it was typed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from switch.calls.admission import Admission
+import msgspec
+
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.hunt import fails_over
 from switch.calls.identity import Caller
-from switch.calls.invitation import to_trunk
-from switch.calls.passing import Body, Fields
+from switch.calls.invitation import invitation_for
+from switch.calls.passing import NO_BODY, Fields
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import Target, TrunkTarget
+from switch.calls.target import TrunkTarget
+from switch.messaging.admission import Admitted
 from switch.messaging.text import Text, request_of
-from switch.sip.message import Response
+from switch.sip.message import Request, Response
 
 if TYPE_CHECKING:
     from switch.sip.stack import ClientTransaction
@@ -33,22 +35,23 @@ Done = Callable[[Response | None, TrunkTarget | None, float], None]
 class TrunkDelivery:
     """One message on its way over `stages`, one target each."""
 
-    __slots__ = ("_admission", "_board", "_caller", "_done", "_is_decided", "_next", "_refusal", "_stages", "_timer",
-                 "text", "tried")  # fmt: skip
+    __slots__ = ("_admission", "_board", "_caller", "_done", "_is_decided", "_next", "_refusal", "_request", "_stages",
+                 "_timer", "text", "tried")  # fmt: skip
 
     def __init__(
         self,
         board: Switchboard,
+        request: Request,
         text: Text,
-        admission: Admission,
+        admitted: Admitted,
         caller: Caller,
-        stages: Sequence[Sequence[Target]],
         done: Done,
     ) -> None:
         self._board = board
-        self._admission = admission
+        self._request = request
+        self._admission = admitted.admission
+        self._stages = admitted.stages
         self._caller = caller
-        self._stages = stages
         self._done = done
         self._next = 0
         self._is_decided = False
@@ -80,16 +83,12 @@ class TrunkDelivery:
 
     def send(self, target: TrunkTarget, attempt: "_Try", credentials: Fields, cseq: int, now: float) -> None:
         board, text = self._board, self.text
-        written = to_trunk(
-            self._admission, target, self._caller, text.fields, Body(), text.max_forwards, board
+        written = invitation_for(self._admission, self._request, NO_BODY, target, self._caller, board)
+        outgoing = msgspec.structs.replace(
+            text, from_=written.from_, to=written.to, call_id=attempt.call_id, fields=[]
         )
-        outgoing = Text(
-            text.id, text.user, text.sender, written.from_, written.to, text.number, attempt.call_id,
-            text.max_forwards, text.sent_ms, text.expires_ms, [], text.body_fields, text.content,
-        )  # fmt: skip
-        request = request_of(
-            outgoing, written.request_uri, [*written.fields, *credentials], attempt.tag, is_late=False
-        )
+        fields = [*written.fields, *credentials]
+        request = request_of(outgoing, written.request_uri, fields, attempt.tag, is_late=False)
         request.headers.set("cseq", f"{cseq} MESSAGE")
         board.stack.send_request(request, target.flow, attempt, now)
 

@@ -5,7 +5,7 @@ other end's description with the relay's address in it. Each leg sees one o= lin
 that grows when something changes, whichever end it is talking with by then (RFC 3264 8).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switch.relay.figures import label_of
 from switch.relay.reach import may_hear_at
@@ -19,18 +19,26 @@ if TYPE_CHECKING:
     from switch.sip.flow import Flow
 
 
+# Of the Played messages that are about the music; those of other sounds have another.
+MUSIC_TOKEN: Final = 1
+
+
 class LegMedia:
-    """`is_direct`: its first description crossed without the relay, so the other end's must, too."""
+    """`is_direct`: its first description crossed without the relay, so the other end's must, too. `has_listened`:
+    the peer has wanted to hear something at some time (switch/calls/hold_music.py).
+    """
 
     __slots__ = (
         "_endpoints",
         "_hearings",
         "_leg",
+        "_music_on",
         "_relay",
         "_said",
         "_session_id",
         "_version",
         "browser",
+        "has_listened",
         "is_direct",
     )
 
@@ -44,13 +52,17 @@ class LegMedia:
         self._endpoints: list[Endpoint | None] = []
         self.browser: BrowserMedia | None = None
         self.is_direct = False
+        self.has_listened = False
+        self._music_on: Endpoint | None = None
 
-    def hears(self, session: SessionDescription) -> None:
-        """The peer's newest description; a browser's becomes a plain one."""
+    def hears(self, session: SessionDescription) -> list[Hearing | None]:
+        """The peer's newest description; a browser's becomes a plain one. What `says` of the other end wants to know
+        of it."""
         if self.browser is not None:
             self.browser.hears(session)
         self._hearings = hearings(session)
         self.aim()
+        return self._hearings
 
     def aim(self) -> None:
         """Tell the relay where the peer is; again when its signalling comes from another address."""
@@ -58,11 +70,11 @@ class LegMedia:
             if endpoint is not None and hearing is not None:
                 endpoint.point_at(hearing, self._sources(hearing))
 
-    def says(self, session: SessionDescription) -> bytes | None:
-        """The other end's description for this peer; None when the relay has no port to give. Changes `session`."""
+    def says(self, session: SessionDescription, theirs: list[Hearing | None]) -> bytes | None:
+        """The other end's description, and where that hears, for this peer; None when the relay has no port to give.
+        Changes `session`."""
         if self.browser is not None:
             self.browser.prepare(session)
-        theirs = hearings(session)
         places: list[Place | None] = []
         for number, hearing in enumerate(theirs):
             places.append(None if hearing is None else self._place(number, hearing))
@@ -106,6 +118,25 @@ class LegMedia:
         """The endpoint that tones are played to."""
         return self._endpoints[0] if self._endpoints else None
 
+    @property
+    def has_music(self) -> bool:
+        return self._music_on is not None
+
+    def play_music(self, number: int, name: str) -> None:
+        """To this peer, until it is stopped, on the medium of that number. From its beginning, if it plays already:
+        a new description may have another codec."""
+        endpoint = self._endpoints[number] if number < len(self._endpoints) else None
+        if endpoint is not self._music_on:
+            self.stop_music()
+        if endpoint is not None:
+            self._music_on = endpoint
+            endpoint.play_music(name, MUSIC_TOKEN)
+
+    def stop_music(self) -> None:
+        if self._music_on is not None:
+            self._music_on.stop_music()
+            self._music_on = None
+
     def close(self) -> None:
         if self.browser is not None:
             self.browser.close()
@@ -113,15 +144,19 @@ class LegMedia:
             if endpoint is not None:
                 endpoint.close()
         self._endpoints = []
+        self._music_on = None
 
     def on_silent(self, for_s: float, now: float) -> None:
         self._leg.call.on_silent(for_s, now)
 
-    def on_digit(self, digit: str, duration_ms: int, now: float) -> None:
-        """Nobody in the switch asks for keys: menus and voicemail hear them in their own stream."""
+    def on_heard(self) -> None:
+        self._leg.call.silent_since = None
 
-    def on_played(self, token: int, *, is_whole: bool, now: float) -> None:
-        """A tone is over: the other end is heard again."""
+    def on_played(self, token: int) -> None:
+        """A tone is over: the other end is heard again, or the music that the tone took the place of."""
+        endpoint = self._music_on
+        if endpoint is not None and token != MUSIC_TOKEN:
+            endpoint.play_music(endpoint.music, MUSIC_TOKEN)
 
     def _place(self, number: int, hearing: Hearing) -> Place | None:
         while len(self._endpoints) <= number:

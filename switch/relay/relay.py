@@ -16,12 +16,12 @@ from media.relay.messages import (
     Attach,
     Bridge,
     Close,
-    Digit,
     Figures,
     Format,
     FromRelay,
     FromSwitch,
     Granted,
+    Heard,
     Hello,
     Latched,
     Open,
@@ -41,6 +41,7 @@ from switch.sip.host import is_loopback, is_same_family
 
 # Endpoints whose last figures have not come yet; a relay that died with them never sends any.
 CLOSING_MAX: Final = 10_000
+UNTIL_STOPPED: Final = 0
 LISTENER_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound, here
 
 
@@ -50,20 +51,23 @@ class EndpointUser(Protocol):
     def on_silent(self, for_s: float, now: float) -> None:
         """Neither end of the bridge has sent anything for so long."""
 
-    def on_digit(self, digit: str, duration_ms: int, now: float) -> None: ...
+    def on_played(self, token: int) -> None:
+        """A sound is over."""
 
-    def on_played(self, token: int, *, is_whole: bool, now: float) -> None: ...
+    def on_heard(self) -> None:
+        """Such a silence is over, or nobody can tell any more."""
 
 
 class Endpoint:
     """One pair of ports of the relay, in use for one medium of one leg.
 
     `host` is where the relay listens, `port` is the even one. `bridged_to` is the endpoint of the other end, 0 for
-    none.
+    none. `music` is what its peer hears until it is stopped, "" for what the other end says.
     """
 
     __slots__ = (
-        "aim", "bridged_to", "host", "is_rtp", "label", "number", "port", "relay", "user", "version", "watch_s",
+        "aim", "bridged_to", "host", "is_rtp", "label", "music", "music_token", "number", "port", "relay", "user",
+        "version", "watch_s",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +92,8 @@ class Endpoint:
         self.version = 0
         self.bridged_to = 0
         self.watch_s = 0
+        self.music = ""
+        self.music_token = 0
 
     def point_at(self, hearing: Hearing, sources: tuple[str, ...]) -> None:
         """What the peer's newest description says. Another address: the peer is looked for anew."""
@@ -111,7 +117,12 @@ class Endpoint:
             self.relay.tell(aim)
 
     def bridge(self, other: "Endpoint") -> None:
+        """Whoever was bridged with one of the two is heard by nobody from now on."""
         if self.bridged_to != other.number or other.bridged_to != self.number:
+            for end in (self, other):
+                left = self.relay.endpoints.get(end.bridged_to)
+                if left is not None and left.bridged_to == end.number:
+                    left.bridged_to = 0
             self.bridged_to, other.bridged_to = other.number, self.number
             self.relay.tell(Bridge(self.number, other.number))
 
@@ -121,9 +132,20 @@ class Endpoint:
         self.relay.tell(Watch(self.number, silence_s))
 
     def play(self, name: str, token: int = 0, *, repeats: int = 1) -> None:
+        """A sound of the catalogue instead of what the other end says; `repeats` 0: until `stop_playing`."""
         self.relay.tell(Play(self.number, name, token, repeats))
 
+    def play_music(self, name: str, token: int) -> None:
+        """Until it is stopped, also by a relay that comes after this one."""
+        self.music, self.music_token = name, token
+        self.play(name, token, repeats=UNTIL_STOPPED)
+
+    def stop_music(self) -> None:
+        self.music = ""
+        self.stop_playing()
+
     def stop_playing(self) -> None:
+        """The other end is heard again."""
         self.relay.tell(Stop(self.number))
 
     def close(self) -> None:
@@ -134,8 +156,8 @@ class Relay:
     """One per switch. `on_figures(label, figures, now)` hears what the last packets of an endpoint came to."""
 
     __slots__ = (
-        "_closing", "_epoch", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch", "counts",
-        "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
+        "_closing", "_epoch", "_in_use", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch",
+        "counts", "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
     )  # fmt: skip
 
     def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
@@ -146,6 +168,7 @@ class Relay:
         self._next_number = 1
         self._is_released = False
         self._ports: dict[str, deque[int]] = {}  # by the address that the relay listens on
+        self._in_use: set[tuple[str, int]] = set()  # of the endpoints
         self._closing: dict[int, str] = {}
         self.endpoints: dict[int, Endpoint] = {}
         self.figures: dict[int, Figures] = {}  # as they were last asked for
@@ -180,12 +203,14 @@ class Relay:
         endpoint = Endpoint(self, self._next_number, host, port, label, user, is_rtp=is_rtp)
         self._next_number += 1
         self.endpoints[endpoint.number] = endpoint
+        self._in_use.add((host, port))
         self.tell(Open(endpoint.number, host, port, label, is_rtp))
         return endpoint
 
     def close(self, endpoint: Endpoint) -> None:
         if self.endpoints.pop(endpoint.number, None) is None:
             return
+        self._in_use.discard((endpoint.host, endpoint.port))
         self.figures.pop(endpoint.number, None)
         if self.is_here:
             self._closing[endpoint.number] = endpoint.label
@@ -212,24 +237,26 @@ class Relay:
         self.outgoing.clear()
         for ports in self._ports.values():
             ports.clear()
+        for endpoint in self.endpoints.values():
+            endpoint.user.on_heard()
 
     def hear(self, message: FromRelay, now: float) -> None:
         match message:
             case Hello(epoch=epoch):
                 self._greet(epoch)
             case Granted(host=host, ports=ports):
-                in_use = {each.port for each in self.endpoints.values() if each.host == host}
-                self._ports.setdefault(host, deque()).extend(port for port in ports if port not in in_use)
+                free = (port for port in ports if (host, port) not in self._in_use)
+                self._ports.setdefault(host, deque()).extend(free)
             case Refused(endpoint=number):
                 self.refused += 1
             case Latched(endpoint=number, host=host, port=port, rtcp_port=rtcp_port):
                 endpoint = self.endpoints.get(number)
                 if endpoint is not None and endpoint.aim is not None:
                     endpoint.aim.latched = (host, port, rtcp_port)
-            case Silent() | Digit() | Played():
+            case Silent() | Heard() | Played():
                 endpoint = self.endpoints.get(message.endpoint)
                 if endpoint is not None:
-                    _tell_user(endpoint.user, message, now)
+                    _tell(endpoint.user, message, now)
             case Figures(endpoint=number):
                 self._take_figures(number, message, now)
             case RelayCounts():
@@ -279,13 +306,15 @@ class Relay:
             self.outgoing.append(endpoint.aim)
         if endpoint.watch_s:
             self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
+        if endpoint.music:
+            self.outgoing.append(Play(endpoint.number, endpoint.music, endpoint.music_token, UNTIL_STOPPED))
 
 
-def _tell_user(user: EndpointUser, message: Silent | Digit | Played, now: float) -> None:
+def _tell(user: EndpointUser, message: Silent | Heard | Played, now: float) -> None:
     match message:
         case Silent(for_s=for_s):
             user.on_silent(for_s, now)
-        case Digit(digit=digit, duration_ms=duration_ms):
-            user.on_digit(digit, duration_ms, now)
-        case Played(token=token, is_whole=is_whole):
-            user.on_played(token, is_whole=is_whole, now=now)
+        case Heard():
+            user.on_heard()
+        case Played(token=token):
+            user.on_played(token)

@@ -66,6 +66,28 @@ def _is_held(session: SessionDescription, medium: MediaDescription) -> bool:
     return connection is not None and connection.is_unspecified
 
 
+def heard_sound(session: SessionDescription) -> int | None:
+    """Which of its media is the first sound that the maker wants to hear, and can be sent; None: it hears none."""
+    for number, medium in enumerate(session.media):
+        if medium.media == "audio" and not medium.is_rejected:
+            connection = session.connection_of(medium)
+            is_reached = connection is None or not connection.is_unspecified
+            if is_reached and direction(session, medium) in (Direction.SENDRECV, Direction.RECVONLY):
+                return number
+    return None
+
+
+def is_speaking(session: SessionDescription) -> bool:
+    """Whether the maker sends sound. Who says that it is nowhere (0.0.0.0) is silent, too."""
+    for medium in session.media:
+        if medium.media == "audio" and not medium.is_rejected:
+            connection = session.connection_of(medium)
+            is_somewhere = connection is None or not connection.is_unspecified
+            if is_somewhere and direction(session, medium) in (Direction.SENDRECV, Direction.SENDONLY):
+                return True
+    return False
+
+
 def codec_names(session: SessionDescription) -> list[str]:
     """The codecs of the sound in order of preference, each once, in the spelling of the description."""
     names: dict[str, str] = {}
@@ -84,19 +106,36 @@ def keep_codecs(body: bytes, names: Collection[str]) -> bytes:
     comfort noise stay while a codec of their clock rate does. Other media are left alone: the names are of sound.
     Empty when no sound would be left of what had some: such an offer is refused (488), not sent. Raises SdpError.
     """
-    allowed = {name.lower() for name in names}
     session = parse_sdp(body)
+    if not leaves_sound(session, names):
+        return b""
+    return format_sdp(session) if drop_codecs(session, names) else body
+
+
+def leaves_sound(session: SessionDescription, names: Collection[str]) -> bool:
+    """Whether every medium of sound has one of these codecs."""
+    allowed = {name.lower() for name in names}
+    return all(_kept(medium.codecs, allowed) for medium in _sounds(session))
+
+
+def drop_codecs(session: SessionDescription, names: Collection[str]) -> bool:
+    """Takes out what `keep_codecs` does; whether that was anything."""
+    allowed = {name.lower() for name in names}
     is_changed = False
-    for medium in session.media:
-        if medium.media != "audio" or not medium.is_rtp or medium.is_rejected:
-            continue
+    for medium in _sounds(session):
         kept = _kept(medium.codecs, allowed)
-        if not kept:
-            return b""
         if len(kept) < len(medium.formats):
             _keep_formats(medium, kept)
             is_changed = True
-    return format_sdp(session) if is_changed else body
+    return is_changed
+
+
+def _sounds(session: SessionDescription) -> list[MediaDescription]:
+    return [
+        medium
+        for medium in session.media
+        if medium.media == "audio" and medium.is_rtp and not medium.is_rejected
+    ]
 
 
 def _kept(codecs: list[Codec], allowed: set[str]) -> set[int]:

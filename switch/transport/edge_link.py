@@ -1,19 +1,15 @@
 """The switch's end of the Unix socket to the edge: TCP messages in and out, by flow. Thin; decides nothing.
 
-It connects again by itself. While the edge is away every `send` fails at once (TCP peers are out of reach),
-and UDP goes on. What is sent in one turn of the event loop goes out together.
+While the edge is away every `send` fails at once (TCP peers are out of reach), and UDP goes on. What is sent in one
+turn of the event loop goes out together.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import structlog
 
-from provisioning.message_frames import FrameError, encode_frames
-from provisioning.socket_path import short_socket_path
 from switch.edge.limits import EXPECTED_NAMES_MAX
 from switch.edge.messages import (
     Alias,
@@ -30,11 +26,7 @@ from switch.edge.messages import (
     reader_of_edge,
 )
 from switch.sip.flow import Flow
-
-FIRST_RETRY_S = 0.05
-RETRY_MAX_S = 1.0
-# What may wait for an edge that does not read; past this it is hung and messages for it fail.
-WRITE_BUFFER_BYTES_MAX = 32 * 1024 * 1024
+from switch.transport.part_link import PartLink
 
 log = structlog.get_logger("switch.transport")
 
@@ -46,11 +38,6 @@ class EdgeLink:
     says that one message for this flow was not sent. `edge_restarted()`: every TCP flow from before is gone.
     """
 
-    __slots__ = (
-        "_closed", "_connected_for_first_time", "_edge_restarted", "_epoch", "_failed", "_is_flush_due",
-        "_loop", "_names", "_pending", "_received", "_transport", "_version", "counts", "path", "reconnects",
-    )  # fmt: skip
-
     def __init__(
         self,
         path: Path,
@@ -60,9 +47,8 @@ class EdgeLink:
         failed: Callable[[Flow], None],
         edge_restarted: Callable[[], None] | None = None,
     ) -> None:
-        self.path = path
+        self._link = PartLink(path, "edge", reader_of_edge, received=self.deliver, lost=self._lost)
         self.counts = EdgeCounts()
-        self.reconnects = 0
         self._received = received
         self._closed = closed
         self._failed = failed
@@ -71,7 +57,6 @@ class EdgeLink:
         self._version: int | None = None  # of the edge; None until its Hello has come
         self._names: dict[tuple[str, str, int], str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._transport: asyncio.Transport | None = None
         self._pending: list[FromSwitch] = []
         self._is_flush_due = False
         self._connected_for_first_time = asyncio.Event()
@@ -85,27 +70,14 @@ class EdgeLink:
         """For start: the first connection only."""
         await self._connected_for_first_time.wait()
 
+    @property
+    def reconnects(self) -> int:
+        return self._link.reconnects
+
     async def run(self) -> None:
         """Keeps the link up until cancelled."""
-        self._loop = loop = asyncio.get_running_loop()
-        retry_s = FIRST_RETRY_S
-        try:
-            while True:
-                ended: asyncio.Future[None] = loop.create_future()
-                protocol = _EdgeProtocol(self, ended)
-                try:
-                    with short_socket_path(self.path) as path:
-                        await loop.create_unix_connection(protocol.itself, path)
-                except OSError:
-                    await asyncio.sleep(retry_s)
-                    retry_s = min(retry_s * 2, RETRY_MAX_S)
-                    continue
-                retry_s = FIRST_RETRY_S
-                await ended
-                self.reconnects += 1
-                log.warning("edge_disconnected")
-        finally:
-            self.close()
+        self._loop = asyncio.get_running_loop()
+        await self._link.run()
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Hands a message over. An empty `flow.connection` reuses a connection to the peer, or opens one."""
@@ -144,20 +116,12 @@ class EdgeLink:
     def flush(self) -> None:
         """Writes what is queued now, instead of at the end of this turn."""
         self._is_flush_due = False
-        if self._pending and self._transport is not None:
+        if self._pending:
             pending, self._pending = self._pending, []
-            self._transport.write(encode_frames(pending))
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self.flush()
-            self._transport.close()
+            self._link.send(pending)
 
     def _has_room(self) -> bool:
-        transport = self._transport
-        if transport is None or self._version is None:
-            return False
-        return transport.get_write_buffer_size() < WRITE_BUFFER_BYTES_MAX
+        return self._version is not None and self._link.has_room
 
     def _queue(self, message: FromSwitch) -> None:
         self._pending.append(message)
@@ -174,11 +138,8 @@ class EdgeLink:
     def _call_failed(self, flow: Flow) -> None:
         self.deliver([Failed(flow=flow, reason="the edge is away")])
 
-    def attach(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-
-    def detach(self) -> None:
-        self._transport = None
+    def _lost(self) -> None:
+        """What waits to be sent fails."""
         self._version = None
         pending, self._pending = self._pending, []
         for message in pending:
@@ -216,37 +177,3 @@ class EdgeLink:
             for (transport, host, port), name in self._names.items():
                 self._queue(ExpectName(transport=transport, host=host, port=port, name=name))
         self._connected_for_first_time.set()
-        log.info("edge_connected")
-
-
-class _EdgeProtocol(asyncio.Protocol):
-    __slots__ = ("_ended", "_link", "_reader", "_transport")
-
-    def __init__(self, link: EdgeLink, ended: "asyncio.Future[None]") -> None:
-        self._link = link
-        self._ended = ended
-        self._reader = reader_of_edge()
-        self._transport: asyncio.Transport | None = None
-
-    def itself(self) -> "_EdgeProtocol":
-        """The protocol factory that asyncio asks for; each instance serves one connection."""
-        return self
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._link.attach(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            messages = self._reader.feed(data)
-        except FrameError as problem:
-            log.error("edge_link_broken", problem=str(problem))
-            assert self._transport is not None
-            self._transport.abort()
-            return
-        self._link.deliver(messages)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._link.detach()
-        with contextlib.suppress(asyncio.InvalidStateError):
-            self._ended.set_result(None)

@@ -50,6 +50,7 @@ class Running:
         self.unshipped_batches = 2
         self.reload_failures = 1
         self.loop_lag = Histogram()
+        self.link_reconnects = {"edge": 0, "relay": 2}
         self._house = house
 
     def now(self) -> float:
@@ -231,6 +232,7 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert before["offhook_unshipped_batches"] == 2
     assert before["offhook_records_shipped_total"] == 7
     assert before["offhook_records_quarantined_total"] == 3
+    assert before['offhook_part_reconnects_total{part="relay"}'] == 2
     alice.hang_up()
     house.run(40)
     after = metrics(house)

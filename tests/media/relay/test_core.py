@@ -11,8 +11,8 @@ from media.relay.messages import (
     Ask,
     Bridge,
     Close,
-    Digit,
     Figures,
+    Heard,
     Latched,
     Refused,
     Silent,
@@ -229,60 +229,13 @@ def test_t38_passes_unread() -> None:
 # Keys
 
 
-def press(relay: RelayBench, event: int, *, timestamp: int, ends: int = 3, length: int = 4) -> None:
-    for duration in (160, 320, 480):
-        payload = struct.pack("!BBH", event, 10, duration).ljust(length, b"t")
-        relay.rtp(1, CALLER, payload, payload_type=101, timestamp=timestamp)
-    for _ in range(ends):
-        payload = struct.pack("!BBH", event, 0x8A, 640).ljust(length, b"t")
-        relay.rtp(1, CALLER, payload, payload_type=101, timestamp=timestamp)
-
-
-def test_a_key_is_said_once_and_its_packets_pass(relay: RelayBench) -> None:
-    press(relay, 5, timestamp=1000)
-    press(relay, 11, timestamp=3000)
-    assert relay.heard(Digit) == [Digit(1, "5", 80), Digit(1, "#", 80)]
-    assert len(relay.sent) == 12
+def test_keys_pass_untouched_and_say_nothing_of_the_jitter(relay: RelayBench) -> None:
+    event = [struct.pack("!BBH", 5, volume, duration) for volume, duration in ((10, 160), (10, 480), (0x8A, 640))]
+    events = [*event, event[-1], b"ciphertext of SRTP"]
+    for payload in events:
+        assert relay.rtp(1, CALLER, payload, payload_type=101, timestamp=1000)
+    assert [data[12:] for _, _, data, _ in relay.sent] == events
     assert relay.figures(1).jitter_max_us == 0
-
-
-def test_the_same_key_twice_is_two_keys(relay: RelayBench) -> None:
-    press(relay, 1, timestamp=1000)
-    press(relay, 1, timestamp=3000)
-    assert [key.digit for key in relay.heard(Digit)] == ["1", "1"]
-
-
-def test_a_key_whose_end_is_lost_is_said_when_it_falls_silent_or_the_next_one_comes(
-    relay: RelayBench,
-) -> None:
-    press(relay, 1, timestamp=1000, ends=0)
-    press(relay, 2, timestamp=3000, ends=0)
-    assert relay.heard(Digit) == [Digit(1, "1", 60)]
-    relay.wait(1.0)
-    assert relay.heard(Digit) == [Digit(1, "1", 60), Digit(1, "2", 60)]
-    press(relay, 3, timestamp=9000, ends=0)
-    relay.tell(Close(1))
-    assert relay.heard(Digit)[-1] == Digit(1, "3", 60)
-
-
-def test_a_late_packet_of_a_key_that_is_over_is_no_key(relay: RelayBench) -> None:
-    press(relay, 1, timestamp=1000)
-    press(relay, 2, timestamp=3000)
-    press(relay, 1, timestamp=1000)
-    assert [key.digit for key in relay.heard(Digit)] == ["1", "2"]
-
-
-def test_a_key_held_for_longer_than_a_duration_can_say_is_one_key(relay: RelayBench) -> None:
-    relay.rtp(1, CALLER, struct.pack("!BBH", 1, 10, 0xFFFF), payload_type=101, timestamp=1000)
-    relay.rtp(1, CALLER, struct.pack("!BBH", 1, 0x8A, 801), payload_type=101, timestamp=1000 + 0xFFFF)
-    assert relay.heard(Digit) == [Digit(1, "1", (0xFFFF + 801) // 8)]
-
-
-def test_ciphertext_and_events_that_are_no_keys_are_no_keys(relay: RelayBench) -> None:
-    press(relay, 5, timestamp=1000, length=14)
-    press(relay, 16, timestamp=3000)
-    assert relay.heard(Digit) == []
-    assert len(relay.sent) == 12
 
 
 # Silence
@@ -299,6 +252,20 @@ def test_silence_of_both_ends_is_said_and_said_again(relay: RelayBench) -> None:
     assert len(relay.heard(Silent)) == 1
     relay.wait(3.0)
     assert round(relay.heard(Silent)[1].for_s) == 60
+
+
+def test_the_end_of_a_silence_is_said_once(relay: RelayBench) -> None:
+    relay.tell(Watch(1, 30))
+    relay.wait(70.0)
+    assert relay.heard(Heard) == []
+    relay.rtp(2, CALLEE, ssrc=8)
+    relay.wait(20.0)
+    assert relay.heard(Heard) == [Heard(1)]
+    relay.wait(50.0)
+    relay.aim(2, CALLEE, may_be_silent=True)
+    relay.wait(500.0)
+    assert relay.heard(Heard) == [Heard(1)] * 2
+    assert len(relay.heard(Silent)) == 4
 
 
 def test_one_end_that_speaks_is_enough(relay: RelayBench) -> None:

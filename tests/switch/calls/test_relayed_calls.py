@@ -248,9 +248,41 @@ def test_silence_asks_both_ends_and_ends_only_a_call_whose_end_is_gone(who_is_go
     assert not house.exchange.board.calls
     caller = house.journal.cdrs()[0]
     assert caller.outcome == "answered"
-    talked_s = caller.duration_ms / 1000
-    if who_is_gone == "callee":
-        assert 30 <= talked_s <= 33  # up to the last packet, 30 s before the relay said so
+    assert 30 <= caller.duration_ms / 1000 <= 33  # up to the last packet, 30 s before the relay said so
+    assert caller.reason == "no sound from either end, and one of them gone"
+
+
+@pytest.mark.parametrize("how", ["a packet", "a new relay"])
+def test_a_silence_that_is_over_shortens_no_charge(how: str) -> None:
+    house, stub, alice, _ = talking()
+    house.run(60)
+    stub.fall_silent(max(stub.opened), 30.0)
+    house.run(10)
+    if how == "a packet":
+        stub.is_heard_again(max(stub.opened))
+    else:
+        stub.relay.lost()
+    house.run(200)
+    house.link.detach(alice.address)
+    house.run(800)
+    caller = house.journal.cdrs()[0]
+    assert caller.duration_ms / 1000 >= 270
+    assert caller.reason == "Session timer expired"
+
+
+def test_a_caller_that_answers_pays_for_the_silence_and_only_the_last_of_it_is_free() -> None:
+    """Else a call without sound would be kept up for nothing, and the carrier paid for it."""
+    house, stub, alice, _ = talking()
+    for seconds in (30.0, 60.0, 90.0):
+        house.run(30)
+        stub.fall_silent(max(stub.opened), seconds)
+    house.run(10)
+    house.link.detach(alice.address)
+    house.run(20)
+    stub.fall_silent(max(stub.opened), 120.0)
+    house.run(40)
+    assert not house.exchange.board.calls
+    assert 89 <= house.journal.cdrs()[0].duration_ms / 1000 <= 93
 
 
 def test_a_carrier_is_offered_only_its_codecs_and_passed_over_without_one() -> None:
@@ -268,6 +300,27 @@ def test_a_carrier_is_offered_only_its_codecs_and_passed_over_without_one() -> N
     alice.send_in_dialog("INVITE", OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 9 8 0"), SDP)
     house.run(2)
     assert b"RTP/AVP 0\r\n" in two.requests_of("INVITE")[-1].body
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("dialled", ["01632960123", "999"])
+def test_a_reoffer_without_a_codec_that_the_carrier_takes_is_refused_488(method: str, dialled: str) -> None:
+    """The session stays what it was. An emergency call is not held to the rule."""
+    trunks = [make_trunk("one", "192.0.2.50", codecs=frozenset({"pcma"}))]
+    house = House(conf=make_conf(trunks=trunks), lines=[make_line("alice")], numbers={})
+    RelayStub(house).arrive()
+    alice, one = house.phone("alice", "192.0.2.10"), house.phone("one", "192.0.2.50")
+    alice.invite(dialled)
+    house.run(2)
+    before = len(one.requests)
+    alice.send_in_dialog(method, OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 0"), SDP)
+    house.run(2)
+    if dialled == "999":
+        assert b"RTP/AVP 0\r\n" in one.requests[before].body
+        return
+    assert alice.statuses[-1] == 488
+    assert len(one.requests) == before
+    assert house.exchange.board.calls
 
 
 def test_a_call_that_no_carrier_has_a_codec_for_is_refused_488() -> None:

@@ -10,6 +10,7 @@ from media.relay.messages import (
     Figures,
     FromSwitch,
     Granted,
+    Heard,
     Hello,
     Open,
     Release,
@@ -77,6 +78,9 @@ class RelayStub:
 
     def fall_silent(self, endpoint: int, for_s: float) -> None:
         self.relay.hear(Silent(endpoint, for_s), self.house.clock.now)
+
+    def is_heard_again(self, endpoint: int) -> None:
+        self.relay.hear(Heard(endpoint), self.house.clock.now)
 
     def count(self, endpoint: int, *, packets: int) -> None:
         """The last figures of an endpoint."""

@@ -9,7 +9,6 @@ import pytest
 from media.relay.messages import (
     Bridge,
     Close,
-    Digit,
     Figures,
     Granted,
     Hello,
@@ -96,15 +95,10 @@ def test_what_came_before_a_port_was_used_is_not_heard(tmp_path: Path) -> None:
         callee.close()
 
 
-def test_a_key_is_told_and_silence_is_told(tmp_path: Path) -> None:
+def test_silence_is_told(tmp_path: Path) -> None:
     with relay_and_switch(tmp_path) as (_, switch):
         call = Call(switch)
         call.aim()
-        for payload in (b"\x05\x0a\x00\xa0", b"\x05\x8a\x01\x40", b"\x05\x8a\x01\x40"):
-            call.caller.send_raw(
-                call.a_address, call.caller.packet(payload, payload_type=101)[:4] + bytes(8) + payload
-            )
-        assert switch.hear(Digit) == Digit(call.a, "5", 40)
         switch.say(Watch(call.a, 1))
         assert switch.hear(Silent).for_s >= 1.0
         call.close()

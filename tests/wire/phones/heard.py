@@ -9,11 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from demo.sound import read_growing_recording, tone_share
+from demo.sound import loudest_tone, read_growing_recording, tone_share
 
 STEP_S = 0.02
 # Of one step; what conceals a lost packet is no clean tone, and counts as a hole.
 CLEAR_SHARE = 0.7
+# What the phones of one test say, and what is heard on hold.
+TONES = (440, 700, 1100, 1500)
+# The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
+TAIL_S = 1.5
 
 
 class Heard(NamedTuple):
@@ -52,3 +56,17 @@ def recorded_s(recording: Path) -> float:
     """How much there is of it so far."""
     samples, rate = read_growing_recording(recording)
     return len(samples) / rate
+
+
+def hears(recording: Path, hz: int) -> None:
+    """What a phone in a call has written last is that tone."""
+    assert_tone(*read_growing_recording(recording), hz)
+
+
+def assert_tone(samples: list[int], rate: int, hz: int) -> None:
+    """The last whole second is that tone, and hardly anything else."""
+    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
+    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
+    found, share = loudest_tone(second, rate, TONES)
+    assert found == hz
+    assert share > 0.9

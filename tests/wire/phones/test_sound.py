@@ -12,31 +12,15 @@ import pytest
 
 from demo.phone import Phone
 from demo.phone_messages import CallState, MediaState
-from demo.sound import loudest_tone, read_growing_recording, read_recording
+from demo.sound import read_recording
 from tests.wire.phones.baresip import Baresip
-from tests.wire.phones.calling import hang_up, hold, received, resume, talk
-from tests.wire.phones.town import Town
+from tests.wire.phones.calling import connect, hang_up, hold, received, resume, talk
+from tests.wire.phones.heard import assert_tone, hears
+from tests.wire.phones.town import MUSIC_HZ, Town
 
 Registered = Callable[..., Phone]
-TONES = (440, 700, 1100, 1500)
 # From 192.0.2.0/24 (RFC 5737), where nobody is.
 NOWHERE = "192.0.2.77"
-# The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
-TAIL_S = 1.5
-
-
-def hears(recording: Path, hz: int) -> None:
-    """What a phone in a call has written last is that tone."""
-    assert_tone(*read_growing_recording(recording), hz)
-
-
-def assert_tone(samples: list[int], rate: int, hz: int) -> None:
-    """The last whole second is that tone, and hardly anything else."""
-    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
-    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
-    found, share = loudest_tone(second, rate, TONES)
-    assert found == hz
-    assert share > 0.9
 
 
 @pytest.fixture
@@ -83,6 +67,27 @@ def test_they_hear_each_other_again_after_a_hold(
     talk(4.0)
     hears(alice_hears, 1100)
     hears(bob_hears, 700)
+    hang_up(call, theirs)
+
+
+@pytest.mark.parametrize("holder", ["caller", "callee"])
+def test_the_held_end_hears_music_until_it_is_resumed(
+    town: Town, nat_pair: tuple[Phone, Phone, Path, Path], holder: str
+) -> None:
+    alice, bob, alice_hears, bob_hears = nat_pair
+    call, theirs = connect(town, alice, "01632960002", bob)
+    call.wait_for_media(MediaState.ACTIVE)
+    holds, held, ear, hz = (
+        (call, theirs, bob_hears, 700) if holder == "caller" else (theirs, call, alice_hears, 1100)
+    )
+    talk(2.5)
+    hears(ear, hz)
+    hold(holds, held)
+    talk(3.0)
+    hears(ear, MUSIC_HZ)
+    resume(holds, held)
+    talk(3.0)
+    hears(ear, hz)
     hang_up(call, theirs)
 
 

@@ -1,47 +1,51 @@
-"""The switch's end of the Unix socket to the browsers' process. Thin; switch/relay/browser_gates.py decides.
+"""The switch's end of a Unix socket to another part of the exchange (provisioning/message_frames.py). Decides nothing.
 
-It connects again by itself; while the process is away nothing is said to it, and when it is back it grants its
-gates anew. What is said in one turn of the event loop goes out together, before the messages of SIP that name a gate.
+It connects again by itself, so that either end may be started anew. The edge's link has it inside, and adds what
+concerns flows (edge_link.py); the relay's and the browsers' are this as it stands (switch/media_links.py).
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Generic, TypeVar, cast
 
+import msgspec
 import structlog
 
-from media.browser.messages import FromBrowsers, FromSwitch, Hello, reader_of_browsers
-from provisioning.message_frames import FrameError, encode_frames
+from provisioning.message_frames import FrameError, FrameReader, encode_frames
 from provisioning.socket_path import short_socket_path
 
+# A part is back within a second; while it is away a try costs next to nothing.
 FIRST_RETRY_S = 0.02
 RETRY_MAX_S = 0.5
-# What may wait for a process that does not read; past this it is hung, and is connected to anew.
-WRITE_BUFFER_BYTES_MAX = 16 * 1024 * 1024
+# What may wait for a part that does not read; past this it is hung.
+WRITE_BUFFER_BYTES_MAX = 32 * 1024 * 1024
+
+Heard = TypeVar("Heard")
 
 log = structlog.get_logger("switch.transport")
 
 
-class BrowserLink:
-    """`received(messages)` is called with what came together; `lost()` when the process is away."""
-
-    __slots__ = ("_connected_for_first_time", "_lost", "_received", "_transport", "path", "reconnects")
+class PartLink(Generic[Heard]):
+    """`received(messages)` is called with what came together; `lost()` when the part is away. `name` is for the log."""
 
     def __init__(
-        self, path: Path, *, received: Callable[[list[FromBrowsers]], None], lost: Callable[[], None]
+        self,
+        path: Path,
+        name: str,
+        reader: Callable[[], FrameReader[Heard]],
+        *,
+        received: Callable[[list[Heard]], None],
+        lost: Callable[[], None],
     ) -> None:
         self.path = path
-        self.reconnects = 0
+        self.name = name
+        self.reconnects = 0  # times that it broke
+        self._reader = reader
         self._received = received
         self._lost = lost
         self._transport: asyncio.Transport | None = None
-        self._connected_for_first_time = asyncio.Event()
-
-    async def wait_until_connected(self) -> None:
-        """For start: until its first Hello."""
-        await self._connected_for_first_time.wait()
 
     async def run(self) -> None:
         """Keeps the link up until cancelled."""
@@ -50,7 +54,7 @@ class BrowserLink:
         try:
             while True:
                 ended: asyncio.Future[None] = loop.create_future()
-                protocol = _BrowserProtocol(self, ended)
+                protocol = _FrameProtocol(self, self._reader(), ended)
                 try:
                     with short_socket_path(self.path) as path:
                         await loop.create_unix_connection(protocol.itself, path)
@@ -61,20 +65,25 @@ class BrowserLink:
                 retry_s = FIRST_RETRY_S
                 await ended
                 self.reconnects += 1
-                log.warning("browsers_disconnected")
+                log.warning(f"{self.name}_disconnected")
         finally:
             self.close()
 
-    def send(self, messages: list[FromSwitch]) -> None:
-        """All of one turn. A process that does not read them is taken for dead."""
+    @property
+    def has_room(self) -> bool:
+        """Whether it is connected to a part that reads what it is told."""
         transport = self._transport
-        if transport is None:
+        return transport is not None and transport.get_write_buffer_size() < WRITE_BUFFER_BYTES_MAX
+
+    def send(self, messages: Sequence[msgspec.Struct]) -> None:
+        """All of one turn. A part that does not read is taken for dead, and connected to anew."""
+        if self._transport is None:
             return
-        if transport.get_write_buffer_size() > WRITE_BUFFER_BYTES_MAX:
-            log.error("browsers_does_not_read")
-            transport.abort()
+        if not self.has_room:
+            log.error(f"{self.name}_does_not_read")
+            self._transport.abort()
             return
-        transport.write(encode_frames(messages))
+        self._transport.write(encode_frames(messages))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -82,28 +91,30 @@ class BrowserLink:
 
     def attach(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        log.info(f"{self.name}_connected")
 
     def detach(self) -> None:
         self._transport = None
         self._lost()
 
-    def deliver(self, messages: list[FromBrowsers]) -> None:
-        if any(isinstance(message, Hello) for message in messages):
-            self._connected_for_first_time.set()
-            log.info("browsers_connected")
+    def deliver(self, messages: list[Heard]) -> None:
         self._received(messages)
 
 
-class _BrowserProtocol(asyncio.Protocol):
+class _FrameProtocol(asyncio.Protocol, Generic[Heard]):
+    """One connection."""
+
     __slots__ = ("_ended", "_link", "_reader", "_transport")
 
-    def __init__(self, link: BrowserLink, ended: "asyncio.Future[None]") -> None:
+    def __init__(
+        self, link: PartLink[Heard], reader: FrameReader[Heard], ended: "asyncio.Future[None]"
+    ) -> None:
         self._link = link
+        self._reader = reader
         self._ended = ended
-        self._reader = reader_of_browsers()
         self._transport: asyncio.Transport | None = None
 
-    def itself(self) -> "_BrowserProtocol":
+    def itself(self) -> "_FrameProtocol[Heard]":
         """The protocol factory that asyncio asks for; each instance serves one connection."""
         return self
 
@@ -115,7 +126,7 @@ class _BrowserProtocol(asyncio.Protocol):
         try:
             messages = self._reader.feed(data)
         except FrameError as problem:
-            log.error("browsers_link_broken", problem=str(problem))
+            log.error(f"{self._link.name}_link_broken", problem=str(problem))
             assert self._transport is not None
             self._transport.abort()
             return
