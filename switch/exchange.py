@@ -281,6 +281,7 @@ class Exchange:
                 self._credit(change)
             elif isinstance(change, LineChanged):
                 warn_of_conflicts((change.line,), self.board.conf)
+                self.events.line_changed(change.line.user, now)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
             if isinstance(change, LineRemoved):
