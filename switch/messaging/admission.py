@@ -59,7 +59,7 @@ class Admitted(msgspec.Struct):
 
 
 def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: float) -> Admitted | Refusal:
-    """Everything but the sender's pace, which is counted before."""
+    """Everything but the sender's pace."""
     destination = attempt.plan_result.destination
     if attempt.called_line is None and isinstance(destination, Emergency):
         return EMERGENCY

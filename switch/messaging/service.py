@@ -20,7 +20,7 @@ from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget
 from switch.messaging import limits
-from switch.messaging.admission import TOO_FAST, Admitted, admit_message, refusal_response
+from switch.messaging.admission import EMERGENCY, TOO_FAST, Admitted, admit_message, refusal_response
 from switch.messaging.submission import Submission
 from switch.messaging.text import Text
 from switch.messaging.waiting import Waiting
@@ -52,7 +52,8 @@ class Messaging:
         """A MESSAGE outside a dialog. Raises SipParseError."""
         attempt = read_attempt(request, caller, self.board, now)
         admitted = admit_message(request, attempt, self.board, now)
-        if not isinstance(admitted, Refusal) and not self._may_send(caller, now):
+        # What is refused counts, too: names and numbers are not to be tried out at any pace.
+        if admitted is not EMERGENCY and not self._may_send(caller, now):
             admitted = TOO_FAST
         if isinstance(admitted, Refusal):
             self.finish(transaction, refusal_response(request, admitted), now)

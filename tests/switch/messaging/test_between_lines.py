@@ -169,6 +169,13 @@ def test_a_line_has_a_pace_of_its_own() -> None:
     assert text(alice, "bob").status == 200
 
 
+def test_names_are_not_tried_out_at_any_pace() -> None:
+    _, alice, _ = make_house()
+    statuses = [text(alice, f"nobody{number}").status for number in range(2 * MESSAGES_BURST)]
+    assert statuses.count(480) > MESSAGES_BURST / 3
+    assert text(alice, "999").status == 403, "never a word that says try again later"
+
+
 @pytest.mark.parametrize(("changes", "fields"), [({"withholds_cli": True}, []), ({}, [("privacy", "id")])])
 def test_a_withheld_number_stays_withheld(changes: dict[str, object], fields: list[tuple[str, str]]) -> None:
     _, alice, bob = make_house(lines=[make_line("alice", **changes), make_line("bob")])
