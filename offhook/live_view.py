@@ -147,6 +147,12 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
     Field("failures", "tries failed", is_right=True),
 )
 
+REMINDER_FIELDS: tuple[Field, ...] = (
+    Field("line", "line"),
+    Field("at_ms", "rings at", _moment),
+    Field("tries", "tried", is_right=True),
+)
+
 
 def table_of(fields: Sequence[Field], rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
     """The headings and cells of those fields that any row has."""

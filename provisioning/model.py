@@ -8,7 +8,7 @@ import enum
 
 import msgspec
 
-from provisioning.settings import AccountSettings, LineSettings
+from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE, AccountSettings, LineSettings
 from rating.money import VatMode
 
 
@@ -82,7 +82,7 @@ class Account(msgspec.Struct, frozen=True):
     credit_limit_micros: int
     is_suspended: bool
     calls_max: int
-    settings: AccountSettings = AccountSettings()
+    settings: AccountSettings = PLAIN_ACCOUNT
 
     @property
     def floor_micros(self) -> int:
@@ -132,7 +132,7 @@ class Line(msgspec.Struct, frozen=True):
     addresses: tuple[LineAddress, ...] = ()
     calls_per_second_max: int = 0
     diverts: tuple[Divert, ...] = ()
-    settings: LineSettings = LineSettings()
+    settings: LineSettings = PLAIN_LINE
 
     @property
     def has_mailbox(self) -> bool:
@@ -154,6 +154,16 @@ class AccountBalance(msgspec.Struct, frozen=True):
     credit_seq: int
 
 
+class AccountSpend(msgspec.Struct, frozen=True):
+    """What an account has been charged on a day of Europe/London and in its month so far (rating/london_day.py)."""
+
+    account_id: int
+    day: int
+    day_micros: int
+    month: int
+    month_micros: int
+
+
 class CreditRow(msgspec.Struct, frozen=True):
     """One movement made by people: a top-up (positive) or an adjustment. `credit_seq` is dense per account."""
 
@@ -166,7 +176,8 @@ class Snapshot(msgspec.Struct):
     """The books at one moment (one REPEATABLE READ transaction), as the switch starts from them.
 
     `change_seq` is the last change contained. `journal_epoch`/`journal_batch` is the last journal batch whose usage
-    is in the balances: the switch replays what the journal holds above it.
+    is in the balances: the switch replays what the journal holds above it. `spends` are those of the day on which it
+    was taken, of the accounts that have any. New fields go to the end, with a default.
     """
 
     taken_at_ms: int
@@ -177,6 +188,7 @@ class Snapshot(msgspec.Struct):
     balances: list[AccountBalance]
     lines: list[Line]
     numbers: list[Number]
+    spends: list[AccountSpend] = []
 
 
 class AccountChanged(msgspec.Struct, frozen=True, tag="account"):

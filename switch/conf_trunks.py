@@ -44,6 +44,13 @@ class IdentityHeader(enum.Enum):
     NONE = "none"
 
 
+class Origin(enum.Enum):
+    """Where its calls begin: a carrier that brings calls from abroad is "international" (Ofcom GC C6)."""
+
+    UK = "uk"
+    INTERNATIONAL = "international"
+
+
 class ContactRule(enum.Enum):
     """Whether requests in a dialog go where the carrier's Record-Route or Contact says, or where the INVITE went."""
 
@@ -79,6 +86,7 @@ class Trunk(Struct, frozen=True):
     from_domain: OptionalHost = ""
     number_format: NumberFormat = NumberFormat.E164_PLUS
     inbound_number_format: NumberFormat = NumberFormat.E164_PLUS
+    origin: Origin = Origin.UK
     identity: IdentityHeader = IdentityHeader.PAI
     diversion: DiversionHeader = DiversionHeader.NONE
     pass_headers: HeaderNames = frozenset()

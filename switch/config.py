@@ -18,6 +18,7 @@ from switch.calls.routing import Routing
 from switch.calls.service_codes import UK_SERVICES, ServiceTable
 from switch.calls.trunk_sources import TrunkSources
 from switch.conf_addresses import NameServers
+from switch.conf_cli import NO_CLI_RULES, CliRules, read_cli_rules
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
@@ -31,6 +32,7 @@ from switch.conf_files import (
 from switch.conf_media import Media, read_media
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
+from switch.conf_safety import DEFAULT_SAFETY, Safety, open_safety_file, read_safety
 from switch.conf_security import Security
 from switch.conf_services import open_services_file, read_services
 from switch.conf_tariffs import read_tariffs
@@ -176,7 +178,9 @@ class Conf(Struct, frozen=True):
     media: Media = Media()
     dns: Dns = Dns()
     voicemail: Voicemail = NO_VOICEMAIL
+    safety: Safety = DEFAULT_SAFETY
     services: ServiceTable = UK_SERVICES
+    cli: CliRules = NO_CLI_RULES
 
     @property
     def metrics(self) -> Address | None:
@@ -208,7 +212,8 @@ def load_conf(folder: Path) -> Conf:
     routing_file = open_conf_file(folder, ROUTING_FILE)
     secrets_file = open_secrets_file(folder, SECRETS_FILE)
     services_file = open_services_file(folder)
-    files = (main, trunks_file, routing_file, services_file, secrets_file)
+    safety_file = open_safety_file(folder)
+    files = (main, trunks_file, routing_file, services_file, safety_file, secrets_file)
 
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
@@ -217,6 +222,7 @@ def load_conf(folder: Path) -> Conf:
     voicemail = read_voicemail_conf(main)
     services = read_services(services_file)
     check_voicemail_address(main, voicemail, edge.listen)
+    cli_rules, list_problems = read_cli_rules(main, folder)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -243,9 +249,11 @@ def load_conf(folder: Path) -> Conf:
         dns=_section(main, "dns", Dns),
         media=read_media(main),
         voicemail=voicemail,
+        safety=read_safety(safety_file),
         services=services,
+        cli=cli_rules,
     )
-    problems = [problem for file in files for problem in file.in_order()] + tariff_problems
+    problems = [problem for file in files for problem in file.in_order()] + tariff_problems + list_problems
     if problems:
         raise ConfProblems(problems)
     conf.warnings.extend(warning for file in files for warning in file.warnings)
@@ -254,7 +262,7 @@ def load_conf(folder: Path) -> Conf:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
+    *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

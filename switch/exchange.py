@@ -6,6 +6,7 @@ journal before it sends what is in `outgoing`.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -19,7 +20,7 @@ from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
 from switch.calls.admission import admit
-from switch.calls.attempt import is_for_us, read_attempt
+from switch.calls.attempt import Attempt, is_for_us, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
@@ -31,9 +32,11 @@ from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
 from switch.calls.reinvite import Reinvite
 from switch.calls.restart import hang_up_recovered, signing_key
+from switch.calls.service_desk import ServiceDesk
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
+from switch.calls.tracing import note_attempt, note_begun
 from switch.calls.voicemail import VoicemailServer
 from switch.calls.voicemail_calls import ask_for_calls
 from switch.config import Conf
@@ -61,6 +64,7 @@ from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.sip.user import Silence
+from switch.spends import load_spends
 from switch.trunks.locate import Reach
 from switch.trunks.trunks import Trunks
 
@@ -174,6 +178,7 @@ class Exchange:
             media_host=network.media_host,
             voicemail=self.voicemail,
         )
+        self.services = self.board.services = ServiceDesk(self.board)
         self.voicemail.on_doubt = lambda heard_at, at: ask_for_calls(self.board, heard_at, at)
         self._screening = Screening(
             self.board,
@@ -218,8 +223,12 @@ class Exchange:
         snapshot: Snapshot,
         usage_since: Mapping[int, int],
         credits_since: Mapping[int, list[tuple[int, int]]],
+        usage_by_day: Mapping[tuple[int, int], int] = MappingProxyType({}),
     ) -> None:
-        """Start from the books, then replay what the journal has above them: usage, and credits known here."""
+        """Start from the books, then replay what the journal has above them: usage, and credits known here.
+
+        `usage_by_day` is that usage again, by account and London day, for the spending caps.
+        """
         self.books.load(snapshot)
         warn_of_conflicts(self.books.lines_with_addresses(), self.board.conf)
         for account in snapshot.accounts:
@@ -232,10 +241,13 @@ class Exchange:
         for account_id, amount_micros in usage_since.items():
             if self.engine.totals(account_id) is not None:
                 self.engine.debit_usage(account_id, amount_micros)
+        load_spends(self.engine, snapshot, usage_by_day)
 
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
         """Take over what the journal kept: bindings live on, calls that were up are ended and recorded."""
         offset_ms = self._offset_ms
+        self.board.safety.begin(now)
+        self.board.safety.restore(state, now)
         self.trunks.take_over(self.board.conf, now)
         for key, value in state.items():
             if key.startswith(BINDING_KEY):
@@ -248,6 +260,7 @@ class Exchange:
         hang_up_recovered(self.board, state, now)
         self.events.restore(state, now)
         self.messaging.restore(state, now)
+        self.services.restore(state)
 
     def record_conf(self, now: float) -> None:
         """Every loaded version of trunks, routing and tariffs goes to the books, once for each load."""
@@ -287,6 +300,7 @@ class Exchange:
             if isinstance(change, LineRemoved):
                 self.events.line_removed(change.user, now)
                 self.messaging.line_removed(change.user)
+                self.services.line_removed(change.user)
 
     def _set_account(self, account: Account) -> None:
         terms = AccountTerms(
@@ -294,6 +308,8 @@ class Exchange:
             vat=account.vat,
             floor_micros=account.floor_micros,
             is_suspended=account.is_suspended,
+            daily_cap_micros=account.settings.daily_cap_micros,
+            monthly_cap_micros=account.settings.monthly_cap_micros,
         )
         self.engine.set_account(terms)
 
@@ -317,6 +333,8 @@ class Exchange:
                 return BANNED if self.door.is_silenced(flow, now) else make_response(request, 481)
             return self.dialog_screening.screen(leg, request, flow, now)
         if request.method == "PUBLISH" and self.voicemail.is_from(flow):
+            return None
+        if request.method == "INVITE" and self.services.out_calls.expects(request, flow):
             return None
         silence = self.door.silence(request, flow, now)
         if silence is not None:
@@ -346,13 +364,17 @@ class Exchange:
                 transaction.respond(make_response(request, 481), now)
             return
         caller, self._caller = self._caller, None
+        if caller is None and isinstance(transaction, InviteServerTransaction):
+            self._ring_out(transaction, request, flow, now)
+            return
         if caller is None and request.method == "PUBLISH":
             self.voicemail.heard(request.headers.get("user-agent") or "", now)
             self.events.mailboxes.publish(transaction, request, now)
             return
         assert caller is not None, "a request outside a dialog that nobody screened"
         if isinstance(transaction, InviteServerTransaction):
-            self._invite(transaction, request, flow, caller, now)
+            attempt = read_attempt(request, caller, self.board, now)
+            self._invite(transaction, request, flow, attempt, now)
             return
         if request.method == "MESSAGE":
             self.messaging.deliver(transaction, request, caller, now)
@@ -407,11 +429,21 @@ class Exchange:
         elif self.board.is_our_call_id(response.call_id):
             hang_up_stray(self.board, response, flow, now)
 
+    def _ring_out(
+        self, transaction: InviteServerTransaction, request: Request, flow: Flow, now: float
+    ) -> None:
+        """The media server calls a line for the exchange."""
+        attempt = self.services.out_calls.attempt_of(request, flow, now)
+        if attempt is None:
+            transaction.respond(make_response(request, 404), now)
+        else:
+            self._invite(transaction, request, flow, attempt, now)
+
     def _invite(
-        self, transaction: InviteServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
+        self, transaction: InviteServerTransaction, request: Request, flow: Flow, attempt: Attempt, now: float
     ) -> None:
         board = self.board
-        attempt = read_attempt(request, caller, board, now)
+        caller = attempt.caller
         call = Call(board, self._mint_call_id(now), attempt)
         trunk = caller.trunk if isinstance(caller, TrunkCaller) else None
         leg = CallerLeg(
@@ -419,11 +451,18 @@ class Exchange:
         )
         call.take(leg)
         transaction.user_data = leg
+        note_attempt(attempt, board)
         admission = keep_promise(request, flow, admit(request, attempt, board, now))
+        self.services.note(attempt, admission, now)
         if isinstance(admission, Refusal):
+            if attempt.failed is not None:
+                attempt.failed(now)
             call.refuse(admission, now)
+        elif admission.route.code is not None:
+            self.services.begin(call, admission, admission.route.code, now)
         else:
             call.begin(admission, now)
+            note_begun(call, admission, now)
 
     def _mint_call_id(self, now: float) -> str:
         """Sortable by time, unguessable behind it: neighbours in time are neighbours in the database."""
@@ -478,11 +517,13 @@ class Exchange:
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
             self.events.line_registered(user, now)
         self.board.record(puts)
+        self.board.safety.on_second(now)
         self.door.on_second(now)
         self.keepalive.run(now)
         self.trunks.run(now)
         self.voicemail.run(now)
         self.board.line_calls.on_second(now)
+        self.services.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:
         """What the browsers' process says of its gates."""
@@ -519,6 +560,7 @@ class Exchange:
         """No new calls; live ones are ended and settled."""
         self.board.is_draining = True
         self.trunks.leave(now)
+        self.services.drain(now)
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
 

@@ -14,10 +14,13 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
 from switch.message_metrics import message_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
+from switch.safety_metrics import safety_metrics
+from switch.service_metrics import service_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
 from switch.voicemail_metrics import voicemail_metrics
@@ -52,6 +55,9 @@ class SwitchCollector(Collector):
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
         yield from message_metrics(self._process.exchange.messaging)
+        yield from safety_metrics(self._process.exchange.board.safety)
+        yield from cli_metrics(self._process.exchange.board)
+        yield from service_metrics(self._process.exchange)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -15,8 +15,10 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from provisioning.books.link import BooksLink
+from provisioning.books.link import PROCESS_LOST, BooksLink
 from provisioning.books.messages import (
+    ChangeDone,
+    ChangeResult,
     Changes,
     Checkpointed,
     CreditMark,
@@ -173,7 +175,7 @@ class SwitchProcess:
         self._resolver = Resolver(self.conf.dns.servers, self._found)
         self.exchange = self._make_exchange(contents.state)
         usage = {account_id: -amount for account_id, amount in contents.usage_after_mark.items()}
-        self.exchange.load_books(snapshot, usage, _credits_in(contents.state))
+        self.exchange.load_books(snapshot, usage, _credits_in(contents.state), contents.usage_by_day)
         for balance in snapshot.balances:
             self._credit_marks[balance.account_id] = balance.credit_seq
         now = self.now()
@@ -275,10 +277,22 @@ class SwitchProcess:
 
     def _finish_turn(self) -> None:
         """Journal first, then the wire, then the timer for what comes next."""
+        self._ask_books()
         self.journal.flush()
         self._media.tell()
         self._send()
         self._arm()
+
+    def _ask_books(self) -> None:
+        """What customers have dialled. What nobody can be asked for is answered in this turn."""
+        services = self.exchange.services
+        if not services.asked:
+            return
+        asked = services.asked.copy()
+        services.asked.clear()
+        for change in asked:
+            if not self.books.ask(change):
+                services.hear(ChangeDone(change.id, ChangeResult.AWAY, "no books process"), self.now())
 
     def _send(self) -> None:
         outgoing = self.exchange.outgoing
@@ -388,10 +402,7 @@ class SwitchProcess:
                 if self._snapshot is not None and not self._snapshot.done():
                     self._snapshot.set_result(Path(path))
             case Changes():
-                if self._is_serving:
-                    self._apply(message)
-                else:
-                    self._early_changes.append(message)
+                self._apply(message) if self._is_serving else self._early_changes.append(message)
             case Shipped(batch=batch, records=records, quarantined=quarantined):
                 state.shipped_batch = batch
                 state.records_shipped += records
@@ -401,14 +412,21 @@ class SwitchProcess:
             case Checkpointed(epoch=epoch, batch=batch):
                 if epoch == self.journal.epoch:
                     self.journal.forget(max(0, batch - KEEP_SHIPPED_BATCHES))
+            case ChangeDone():
+                self.turn(lambda now: self.exchange.services.hear(message, now))
             case DatabaseUp():
                 state.is_up = True
                 state.reason = ""
                 log.info("database_up")
             case DatabaseDown(reason=reason):
-                state.is_up = False
-                state.reason = reason
-                log.warning("database_down", reason=reason)
+                self._on_database_down(reason)
+
+    def _on_database_down(self, reason: str) -> None:
+        self.books_state.is_up = False
+        self.books_state.reason = reason
+        log.warning("database_down", reason=reason)
+        if reason == PROCESS_LOST and self._is_serving:
+            self.turn(self.exchange.services.books_lost)
 
     def _apply(self, changes: Changes) -> None:
         self.turn(lambda now: self.exchange.apply_changes(changes.changes, now))

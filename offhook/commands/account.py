@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from offhook.commands.account_safety import safety_facts
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -118,7 +119,7 @@ def show(
     if as_json:
         print_json({**msgspec.to_builtins(details), "live": live})
         return
-    print_facts([*_facts(details.view), *_live_facts(live), *_owned_facts(details)])
+    print_facts([*_facts(details.view), *_live_facts(live), *safety_facts(live), *_owned_facts(details)])
     if details.movements:
         print_line("")
         rows = [

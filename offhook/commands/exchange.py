@@ -14,6 +14,7 @@ from offhook.live_view import (
     CALL_FIELDS,
     MESSAGE_FIELDS,
     REGISTRATION_FIELDS,
+    REMINDER_FIELDS,
     STREAM_FIELDS,
     SUBSCRIPTION_FIELDS,
     fact_rows,
@@ -33,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(registrations)
     app.command()(subscriptions)
     app.command()(messages)
+    app.command()(reminders)
     app.command()(relay)
     app.command()(backup)
     app.command()(restore)
@@ -121,6 +123,16 @@ def messages(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(MESSAGE_FIELDS, result)
     print_table(heads, rows, empty="No message waits.")
+
+
+def reminders(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the reminder calls that lines have asked for (*55*)."""
+    result = _rows(ask(data_dir(data), "reminders"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(REMINDER_FIELDS, result)
+    print_table(heads, rows, empty="No reminder is set.")
 
 
 def relay(data: DataOption = None, as_json: JsonOption = False) -> None:

@@ -38,6 +38,13 @@ PROMPTS: "Final[Mapping[str, str]]" = {
     "account_suspended": "account-suspended",
     "account_missing": "out-of-service",
     "no_rate": "barred",
+    "barred": "barred",
+    "not_opted_in": "barred",
+    "fraud_bar": "barred",
+    "high_cost_calls_limit": "all-lines-busy",
+    # Not no-credit, which would ask for a top-up that does not help.
+    "daily_cap": "cannot-connect",
+    "monthly_cap": "cannot-connect",
     "line_calls_limit": "all-lines-busy",
     "account_calls_limit": "all-lines-busy",
     "trunk_calls_limit": "all-lines-busy",
@@ -46,6 +53,10 @@ PROMPTS: "Final[Mapping[str, str]]" = {
     "vat_mismatch": "cannot-connect",
     "journal_failed": "cannot-connect",
     "anonymous_refused": "anonymous-refused",
+    "incoming_barred": "incoming-barred",
+    "caller_blocked": "incoming-barred",
+    "do_not_disturb": "not-available",
+    "destination_blocked": "barred",
 }
 FOR_CARRIERS: Final = frozenset({"anonymous_refused"})
 

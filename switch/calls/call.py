@@ -22,6 +22,7 @@ from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_l
 from switch.calls.concurrent_calls import count_in, count_onward, count_out
 from switch.calls.conversation import separate
 from switch.calls.end_record import closing_puts, end_records
+from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
 from switch.calls.identity import Caller
@@ -204,7 +205,7 @@ class Call:
             self.meters.append(meter)
         board.failpoints.reached("reserved")
         board.calls[self.id] = self
-        count_in(self)
+        count_in(self, admission)
         if admission.route.is_emergency:
             board.counts.emergency_calls += 1
             board.record([], [emergency_note(self, now)], is_urgent=True)
@@ -512,7 +513,7 @@ class Call:
 
     def on_exhausted(self, now: float) -> None:
         """The last paid second is over."""
-        self._end(Ending("answered", 200, 16, "the credit ran out", "credit"), now)
+        self._end(ending_of_exhausted(self, now), now)
 
     def _on_too_long(self, now: float) -> None:
         self._limit_timer = None

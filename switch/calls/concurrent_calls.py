@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from switch.calls.terms import Admission
 
 
-def count_in(call: "Call") -> None:
+def count_in(call: "Call", admission: "Admission") -> None:
     """The call begins."""
     _count(call, 1)
     if isinstance(call.caller, LineCaller):
         hold_line(call, call.caller.line)
+    if admission.route.line is None:
+        call.board.safety.call_begins(call, admission)
 
 
 def count_out(call: "Call", admission: "Admission") -> None:
@@ -31,18 +33,27 @@ def count_out(call: "Call", admission: "Admission") -> None:
     for line in call.held_lines.copy():
         leave_line(call, line)
     board = call.board
+    if admission.route.line is None:
+        board.safety.call_over(call, admission)
     for leg in call.callee_legs:
         if leg.trunk is not None:
             board.of_trunk[leg.trunk.name] -= 1
         onward = leg.target.onward
         if onward is not None and onward.price.account_id is not None:
             board.of_account[onward.price.account_id] -= 1
+            board.safety.leg_over(leg_key(call, leg.index))
 
 
 def count_onward(call: "Call", onward: "Admission") -> None:
     """A leg that somebody sends the call on to is a call of the account that pays for it, until the call ends."""
     if onward.price.account_id is not None:
         call.board.of_account[onward.price.account_id] += 1
+        call.board.safety.onward_begins(leg_key(call, len(call.callee_legs)), onward, call.caller_leg.setup_at)
+
+
+def leg_key(call: "Call", index: int) -> str:
+    """As its meter's."""
+    return f"{call.id}/{index}"
 
 
 def hold_line(call: "Call", line: "Line") -> None:

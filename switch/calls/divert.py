@@ -14,8 +14,8 @@ reply is the ring time of the rule, or a phone that gave up ringing by itself.
 from typing import TYPE_CHECKING, Final
 
 from provisioning.model import Divert, DivertCondition, Line
-from provisioning.patterns import matches
 from switch.calls.line_targets import FAILOVER_CODES, FLOW_FAILED
+from switch.calls.number_pattern import is_listed, lists_withheld
 from switch.calls.q850 import NO_ANSWER
 from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, NOT_REGISTERED, Refusal
 
@@ -79,5 +79,6 @@ def rules_for(
 
 def _is_from(caller_id: "CallerId", sources: tuple[str, ...]) -> bool:
     """A number that is withheld is nobody's to choose by."""
-    number = "" if caller_id.is_withheld else caller_id.presentation_number or caller_id.network_number
-    return any(matches(pattern, number) for pattern in sources)
+    if caller_id.is_withheld:
+        return lists_withheld(sources)
+    return is_listed(caller_id.presentation_number or caller_id.network_number, sources)

@@ -61,5 +61,5 @@ def _usage(call: "Call", meter: "Meter", settlement: Settlement, now: float) -> 
         call_id=call.id,
         leg=meter.row,
         amount_micros=-settlement.charge.total_micros,
-        at_ms=call.board.clock.ms(now),
+        at_ms=call.board.engine.period.stamp_ms(call.board.clock.ms(now)),
     )

@@ -120,7 +120,7 @@ class Journey:
         """The phones of a stop's line."""
         board, line = self._board, stop.line
         targets = line_targets(line, board, now)
-        refused = line_refusal(line, targets, board)
+        refused = line_refusal(line, targets, self._attempt.caller_id, board, now)
         if refused is not None:
             return refused
         ring_s = stop.ring_s

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.identity import CallerId, LineCaller
+from switch.calls.incoming_screen import outgoing_block
 from switch.calls.number_plan import E164, NumberClass, read_dialled
 from switch.calls.outbound import account_refusal, price_of, route_outside
 from switch.calls.refusal import Refusal
@@ -34,7 +35,10 @@ def terms_outside(
     if not isinstance(destination, E164) or destination.number_class in NEVER_ONWARD:
         return refusal.NOT_ONWARD
     caller = _payer(sender, board)
-    refused = account_refusal(caller, board)
+    refused = account_refusal(caller, board) or board.safety.refusal_for(
+        caller.line, caller.account, destination, now
+    )
+    refused = refused or outgoing_block(caller.line, caller.account, destination.number)
     if refused is not None:
         return refused
     route = route_outside(destination.number, Attempt(caller, caller_id, number, dialled, None), board, now)
@@ -46,7 +50,9 @@ def terms_to_line(
 ) -> Admission | Refusal:
     """The call is sent to another line. `number` is "" where that is named by its user."""
     caller = _payer(sender, board)
-    refused = account_refusal(caller, board)
+    refused = account_refusal(caller, board) or board.safety.onward_refusal(
+        caller.line, caller.account, number, now
+    )
     if refused is not None:
         return refused
     return _terms(caller, Route(number, number, line, ()), sender, caller_id, board, now)

@@ -24,6 +24,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 DRAINING: Final = Refusal("draining", 503, 41, "the exchange is closing down", 30)
 TOO_MANY_CALLS: Final = Refusal("exchange_full", 503, 42, "the exchange has as many calls as it takes", 5)
+CLI_BLOCKED: Final = Refusal("cli_blocked", 403, 21, "the caller's number breaks a rule")
 NOT_HERE: Final = Refusal("not_here", 404, 1, "the request is for a domain that is not ours")
 UNRECOGNISED: Final = Refusal("unrecognised_number", 484, 28, "the dialled digits are not a number we know")
 NOT_IN_USE: Final = Refusal("number_not_in_use", 404, 1, "no line or route for the dialled number")
@@ -44,9 +45,22 @@ VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode i
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
 JOURNAL_FAILED: Final = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
 NO_CREDIT: Final = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
+DAILY_CAP: Final = Refusal("daily_cap", 402, 21, "the daily spending cap leaves too little for this call")
+MONTHLY_CAP: Final = Refusal("monthly_cap", 402, 21, "the monthly spending cap leaves too little for this call")
+# The words of the record name the bar itself: bars.refusal_of, high_cost.py.
+BARRED: Final = Refusal("barred", 403, 21, "a bar is set for this destination")
+FRAUD_BAR: Final = Refusal("fraud_bar", 403, 21, "calls abroad and to dear numbers are stopped on suspicion of fraud")
+NOT_OPTED_IN: Final = Refusal("not_opted_in", 403, 21, "the account has not asked for this high-cost destination")
+HIGH_COST_FULL: Final = Refusal(
+    "high_cost_calls_limit", 403, 21, "the account has as many calls to high-cost destinations as it may have at once"
+)
 NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
+INCOMING_BARRED: Final = Refusal("incoming_barred", 403, 21, "the called line takes no calls")
+ANONYMOUS_REFUSED: Final = Refusal("anonymous_refused", 433, 24, "the called line takes no calls without a number")
+CALLER_BLOCKED: Final = Refusal("caller_blocked", 403, 21, "the called line does not take this caller's calls")
+DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 480, 20, "the called line is not to be disturbed")
+DESTINATION_BLOCKED: Final = Refusal("destination_blocked", 403, 21, "the number is blocked on the calling line")
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
-DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 486, 17, "the called line takes no calls at the moment")
 DIVERT_LOOP: Final = Refusal("divert_loop", 480, 25, "the line has diverted this call before")
 DIVERTED_TOO_OFTEN: Final = Refusal("diverted_too_often", 480, 25, "the call has been diverted too often")
 REFUSES_DIVERTS: Final = Refusal("refuses_diverts", 403, 21, "the line takes no diverted calls")
@@ -63,10 +77,12 @@ REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "calls are not 
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, SESSION_TOO_BRIEF, BROKEN_OFFER, REPLACES_MALFORMED,
-    REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN,
-    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE,
+    REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, CLI_BLOCKED, UNRECOGNISED, SERVICE_UNKNOWN,
+    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST,
+    DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, INCOMING_BARRED, ANONYMOUS_REFUSED,
+    CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,
     VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
-    JOURNAL_FAILED, NO_CREDIT,
+    JOURNAL_FAILED, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {
@@ -75,6 +91,8 @@ _OF_SHORTAGE: Final = {
     ShortageReason.VAT_MISMATCH: VAT_MISMATCH,
     ShortageReason.TOO_MANY_RESERVATIONS: ACCOUNT_FULL,
     ShortageReason.INSUFFICIENT_CREDIT: NO_CREDIT,
+    ShortageReason.DAILY_CAP: DAILY_CAP,
+    ShortageReason.MONTHLY_CAP: MONTHLY_CAP,
 }
 
 

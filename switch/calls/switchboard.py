@@ -15,7 +15,10 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.emergency_callbacks import EmergencyCallbacks
+from switch.calls.last_calls import LastCalls
 from switch.calls.line_calls import LineCalls
+from switch.calls.safety import Safety
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.service_desk import ServiceDesk
     from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
     from switch.trunks.trunks import Trunks
@@ -94,6 +98,7 @@ class Switchboard:
         "books",
         "call_counts",
         "call_rates",
+        "callbacks",
         "calls",
         "clock",
         "conf",
@@ -107,6 +112,7 @@ class Switchboard:
         "is_draining",
         "is_here",
         "journal",
+        "last_calls",
         "legs",
         "line_calls",
         "media_host",
@@ -114,6 +120,8 @@ class Switchboard:
         "of_line",
         "of_trunk",
         "relay",
+        "safety",
+        "services",
         "sign",
         "stack",
         "timers",
@@ -170,6 +178,7 @@ class Switchboard:
         self.relay = relay
         self.media_host = media_host
         self.voicemail = voicemail
+        self.services: ServiceDesk  # the exchange's next step: it works with this board
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}
@@ -177,7 +186,10 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.safety = Safety(self)
         self.line_calls = LineCalls(timers)
+        self.callbacks = EmergencyCallbacks()
+        self.last_calls = LastCalls()
         self._awaiting: deque[tuple[int, AwaitsJournal]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

@@ -16,6 +16,7 @@ from rating.tariff import ON_NET
 from switch.calls import refusal
 from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import LineCaller, TrunkCaller
+from switch.calls.incoming_screen import incoming_refusal, outgoing_block
 from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
@@ -69,7 +70,7 @@ def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: f
         return refusal.NOT_HERE
     if request.max_forwards == 0:
         return refusal.TOO_MANY_HOPS
-    refused = _sender_refusal(attempt)
+    refused = attempt.cli.refused or _sender_refusal(attempt)
     if refused is not None:
         return refused
     if len(request.body) > MESSAGE_BYTES_MAX:
@@ -82,6 +83,9 @@ def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: f
         number = destination.number
         assigned = board.books.numbers.get(number)
         line = board.books.lines.get(assigned.line) if assigned is not None else None
+    refused = _barred(attempt, number, board, now) or _unwanted(line, attempt, board, now)
+    if refused is not None:
+        return refused
     if line is None and is_fleeting:
         return TYPING_TO_TRUNK
     route = Route(number, number, line, ()) if line is not None else _by_trunk(number, attempt, board, now)
@@ -100,6 +104,25 @@ def _sender_refusal(attempt: Attempt) -> Refusal | None:
     if caller.account is None:
         return refusal.ACCOUNT_MISSING
     return refusal.SUSPENDED if caller.account.is_suspended else None
+
+
+def _barred(attempt: Attempt, number: str, board: Switchboard, now: float) -> Refusal | None:
+    """Whom the line may not call it may not write to either."""
+    caller, destination = attempt.caller, attempt.plan_result.destination
+    if isinstance(caller, TrunkCaller):
+        return None
+    where = destination if number and isinstance(destination, E164 | Short) else None
+    barred = board.safety.refusal_for(caller.line, caller.account, where, now)
+    return barred or outgoing_block(caller.line, caller.account, number)
+
+
+def _unwanted(line: Line | None, attempt: Attempt, board: Switchboard, now: float) -> Refusal | None:
+    """Whom the recipient does not let call may not write either; who is not to be disturbed may be written to."""
+    if line is None:
+        return None
+    account = board.books.account_of(line)
+    refused = incoming_refusal(line, account, attempt.caller_id, board, now)
+    return None if refused is refusal.DO_NOT_DISTURB else refused
 
 
 def _by_trunk(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:

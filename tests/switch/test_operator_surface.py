@@ -244,6 +244,32 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert after['offhook_post_dial_delay_seconds_bucket{le="+Inf"}'] == 1
 
 
+def test_callers_numbers_that_broke_a_rule_are_counted_by_trunk_and_rule(house: House, alice: Phone) -> None:
+    carrier = Phone(house, "carrier2", ("192.0.2.50", 5070))
+    house.exchange.apply_changes([NumberChanged(Number("+441632960001", "alice"))], house.clock.now)
+    for number in ("1234", "1234", "+449098790123"):
+        carrier.invite("+441632960001", from_=f"<sip:{number}@192.0.2.50>")
+        house.run(1)
+    alice.invite("01632960123", from_="<sip:+442079460001@example.com>")
+    alice.invite("999")
+    carrier.invite("+441632960001", from_="<sip:+441632960123@192.0.2.50>")
+    house.run(2)
+    seen = metrics(house)
+    assert seen['offhook_cli_decisions_total{action="block",rule="invalid",trunk="carrier"}'] == 2
+    assert seen['offhook_cli_decisions_total{action="block",rule="premium",trunk="carrier"}'] == 1
+    assert seen['offhook_cli_decisions_total{action="replaced",rule="not_own",trunk=""}'] == 1
+    assert seen["offhook_emergency_callbacks_awaited"] == 1
+    assert seen["offhook_last_calls"] == 1
+    assert seen["offhook_calls_traced_total"] == 0
+    status = ask(house, command="status")["result"]
+    assert status["caller_numbers"] == {
+        "carrier invalid block": 2,
+        "carrier premium block": 1,
+        "lines not_own replaced": 1,
+    }
+    assert status["numbers_not_to_originate"] == 0
+
+
 def test_the_edge_is_shown_by_transport_and_its_certificates_by_file(house: House) -> None:
     found = metrics(house)
     assert found['offhook_edge_connections{transport="tls"}'] == 2

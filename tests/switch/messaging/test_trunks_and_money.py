@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from provisioning.settings import Bar, LineSettings
 from rating.tariff import load_tariff
 from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import make_routing
@@ -235,6 +236,36 @@ def test_what_is_refused_costs_nothing(options: dict[str, object], target: str, 
     assert house.balance() == before
     assert house.journal.usage() == []
     house.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("of_alice", "of_bob", "target"),
+    [
+        ({"bars": (Bar("mobile"),)}, {}, MOBILE),
+        ({"operator_bars": (Bar("all"),)}, {}, "bob"),
+        ({"blocked_destinations": ("+447700900123",)}, {}, MOBILE),
+        ({}, {"bars_incoming": True}, "bob"),
+        ({}, {"blocked_callers": ("+441632960001",)}, "01632960002"),
+    ],
+)
+def test_bars_and_lists_are_those_of_calls(
+    of_alice: dict[str, object], of_bob: dict[str, object], target: str
+) -> None:
+    lines = [
+        make_line("alice", settings=LineSettings(**of_alice)),  # type: ignore[arg-type]
+        make_line("bob", settings=LineSettings(**of_bob)),  # type: ignore[arg-type]
+    ]
+    house, alice, carrier = make_town(lines=lines)
+    assert text(alice, target).status in (403, 603)
+    assert carrier.requests == [] and house.journal.usage() == []
+    assert house.exchange.messaging.waiting.count == 0
+
+
+def test_who_is_not_to_be_disturbed_may_be_written_to() -> None:
+    _, alice, _ = make_town(
+        lines=[make_line("alice"), make_line("bob", settings=LineSettings(does_not_disturb=True))]
+    )
+    assert text(alice, "bob").status == 202
 
 
 def test_the_last_penny_buys_a_text() -> None:
