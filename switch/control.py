@@ -30,6 +30,7 @@ from switch.service_metrics import reminder_rows
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
+from switch.waiting_view import WaitingMessages, waiting_messages
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -136,6 +137,7 @@ class Control:
             "end_call": self._end_call,
             "registrations": self._registrations,
             "subscriptions": self._subscriptions,
+            "messages": self._messages,
             "reminders": lambda _request: reminder_rows(self._process.exchange),
             "account": self._account,
             "bans": self._bans,
@@ -292,6 +294,9 @@ class Control:
             for subscription in self._process.exchange.events.notifier.subscriptions.values()
             if request.user in ("", subscription.watcher)
         ]
+
+    def _messages(self, request: ControlRequest) -> list[WaitingMessages]:
+        return waiting_messages(self._process.exchange.messaging.waiting, request.user)
 
     def _account_named(self, name: str) -> Account:
         accounts = self._process.exchange.books.accounts.values()

@@ -44,7 +44,7 @@ from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
 from switch.events.service import Events
 from switch.keepalive import Keepalive
-from switch.messaging import Messaging
+from switch.messaging.service import Messaging
 from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
@@ -259,6 +259,7 @@ class Exchange:
             self.board.record(self._first_puts)
         hang_up_recovered(self.board, state, now)
         self.events.restore(state, now)
+        self.messaging.restore(state, now)
         self.services.restore(state)
 
     def record_conf(self, now: float) -> None:
@@ -293,10 +294,12 @@ class Exchange:
                 self._credit(change)
             elif isinstance(change, LineChanged):
                 warn_of_conflicts((change.line,), self.board.conf)
+                self.events.line_changed(change.line.user, now)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
             if isinstance(change, LineRemoved):
                 self.events.line_removed(change.user, now)
+                self.messaging.line_removed(change.user)
                 self.services.line_removed(change.user)
 
     def _set_account(self, account: Account) -> None:
@@ -373,12 +376,13 @@ class Exchange:
             attempt = read_attempt(request, caller, self.board, now)
             self._invite(transaction, request, flow, attempt, now)
             return
+        if request.method == "MESSAGE":
+            self.messaging.deliver(transaction, request, caller, now)
+            return
         assert isinstance(caller, LineCaller)
         match request.method:
             case "REGISTER":
                 self._register(transaction, request, flow, caller, now)
-            case "MESSAGE":
-                self.messaging.deliver(transaction, request, caller, now)
             case _:
                 self.events.serve(transaction, request, caller.line, flow, now)
 
@@ -496,6 +500,7 @@ class Exchange:
         value = encode_bindings(live, self._offset_ms) if live else None
         self.board.record([(BINDING_KEY + user, value)])
         self.events.line_registered(user, now)
+        self.messaging.line_registered(user, now)
 
     @property
     def _offset_ms(self) -> int:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
+from switch.message_metrics import message_metrics
 from switch.queue_metrics import queue_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
@@ -54,6 +55,7 @@ class SwitchCollector(Collector):
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
+        yield from message_metrics(self._process.exchange.messaging)
         yield from safety_metrics(self._process.exchange.board.safety)
         yield from cli_metrics(self._process.exchange.board)
         yield from service_metrics(self._process.exchange)
@@ -224,7 +226,6 @@ class SwitchCollector(Collector):
         yield _gauge("offhook_publications", "Published documents", len(publications.by_tag))
         yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
         yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
-        yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
         yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
         yield _counters(
             "offhook_transfers", "Transfers begun, by kind, and what came to nothing", "kind", exchange.counts.transfers

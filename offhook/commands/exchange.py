@@ -12,6 +12,7 @@ from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.live_view import (
     CALL_FIELDS,
+    MESSAGE_FIELDS,
     QUEUE_FIELDS,
     REGISTRATION_FIELDS,
     REMINDER_FIELDS,
@@ -33,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(calls_app, name="calls")
     app.command()(registrations)
     app.command()(subscriptions)
+    app.command()(messages)
     app.command()(reminders)
     app.command()(relay)
     app.command()(queues)
@@ -113,6 +115,16 @@ def subscriptions(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(SUBSCRIPTION_FIELDS, result)
     print_table(heads, rows, empty="Nothing is watched.")
+
+
+def messages(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the lines that messages wait for, and how many; never what they say."""
+    result = _rows(ask(data_dir(data), "messages"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(MESSAGE_FIELDS, result)
+    print_table(heads, rows, empty="No message waits.")
 
 
 def reminders(data: DataOption = None, as_json: JsonOption = False) -> None:

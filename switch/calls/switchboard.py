@@ -60,6 +60,12 @@ class Journal(Protocol):
         """An answer could not be made durable in time: failed until a commit succeeds."""
 
 
+class AwaitsJournal(Protocol):
+    """Who has something to do when a record is durable."""
+
+    def on_durable(self, now: float) -> None: ...
+
+
 class Failpoints(Protocol):
     """Named points of a call where a test may kill the process."""
 
@@ -184,7 +190,7 @@ class Switchboard:
         self.last_calls = LastCalls()
         self.queues = Queues()
         self.turns = Turns()
-        self._awaiting: deque[tuple[int, Call]] = deque()
+        self._awaiting: deque[tuple[int, AwaitsJournal]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":
         """The leg whose dialog an in-dialog request belongs to: all three of its ids must match (12.2.2)."""
@@ -209,8 +215,9 @@ class Switchboard:
         """Journal state and outbox records as one atomic step."""
         return self.journal.append(puts, [_encode(record) for record in outbox], is_urgent=is_urgent)
 
-    def await_durable(self, seq: int, call: "Call") -> None:
-        """The call hears `on_durable` when the journal has `seq`. Sequence numbers only grow, so a queue will do."""
+    def await_durable(self, seq: int, call: AwaitsJournal) -> None:
+        """The call (or who else it is) hears `on_durable` when the journal has `seq`. Sequence numbers only grow, so
+        a queue will do."""
         self._awaiting.append((seq, call))
 
     def on_durable(self, seq: int, now: float) -> None:

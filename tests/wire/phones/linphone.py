@@ -124,6 +124,11 @@ class Linphone:
     def hang_up(self) -> None:
         self._command("terminate")
 
+    def has_received(self, text: str) -> bool:
+        """Whether it was in a message, by its log."""
+        log = (self._directory / "log").read_text("utf-8", "replace")
+        return any(text in part for part in log.split("\nMESSAGE sip:")[1:])
+
     def mark(self) -> int:
         self._fetch_events()
         return len(self._states)
