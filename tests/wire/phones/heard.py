@@ -9,11 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from demo.sound import read_growing_recording, tone_share
+from demo.sound import loudest_tone, read_growing_recording, tone_share
 
 STEP_S = 0.02
 # Of one step; what conceals a lost packet is no clean tone, and counts as a hole.
 CLEAR_SHARE = 0.7
+# The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
+TAIL_S = 1.5
 
 
 class Heard(NamedTuple):
@@ -52,3 +54,12 @@ def recorded_s(recording: Path) -> float:
     """How much there is of it so far."""
     samples, rate = read_growing_recording(recording)
     return len(samples) / rate
+
+
+def assert_ends_in_tone(samples: list[int], rate: int, hz: int, *, among: tuple[int, ...]) -> None:
+    """The last whole second is that tone of several, and hardly anything else."""
+    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
+    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
+    found, share = loudest_tone(second, rate, among)
+    assert found == hz
+    assert share > 0.9

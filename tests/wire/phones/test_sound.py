@@ -11,32 +11,22 @@ from pathlib import Path
 import pytest
 
 from demo.phone import Phone
-from demo.phone_messages import CallState, MediaState
-from demo.sound import loudest_tone, read_growing_recording, read_recording
+from demo.phone_messages import MediaState
+from demo.sound import read_growing_recording, read_recording
 from tests.wire.phones.baresip import Baresip
-from tests.wire.phones.calling import hang_up, hold, received, resume, talk
+from tests.wire.phones.calling import connect, hang_up, hold, received, resume, talk
+from tests.wire.phones.heard import assert_ends_in_tone
 from tests.wire.phones.town import Town
 
 Registered = Callable[..., Phone]
 TONES = (440, 700, 1100, 1500)
 # From 192.0.2.0/24 (RFC 5737), where nobody is.
 NOWHERE = "192.0.2.77"
-# The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
-TAIL_S = 1.5
 
 
 def hears(recording: Path, hz: int) -> None:
     """What a phone in a call has written last is that tone."""
-    assert_tone(*read_growing_recording(recording), hz)
-
-
-def assert_tone(samples: list[int], rate: int, hz: int) -> None:
-    """The last whole second is that tone, and hardly anything else."""
-    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
-    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
-    found, share = loudest_tone(second, rate, TONES)
-    assert found == hz
-    assert share > 0.9
+    assert_ends_in_tone(*read_growing_recording(recording), hz, among=TONES)
 
 
 @pytest.fixture
@@ -54,11 +44,7 @@ def test_two_phones_behind_nat_hear_each_other(
     town: Town, nat_pair: tuple[Phone, Phone, Path, Path]
 ) -> None:
     alice, bob, alice_hears, bob_hears = nat_pair
-    mark = bob.mark()
-    call = alice.dial(town.uri("01632960002"))
-    theirs = bob.expect_call(after=mark)
-    theirs.answer()
-    theirs.wait_for(CallState.CONFIRMED)
+    call, theirs = connect(town, alice, "01632960002", bob)
     call.wait_for_media(MediaState.ACTIVE)
     talk(4.0)
     hears(alice_hears, 1100)
@@ -72,11 +58,7 @@ def test_they_hear_each_other_again_after_a_hold(
     town: Town, nat_pair: tuple[Phone, Phone, Path, Path]
 ) -> None:
     alice, bob, alice_hears, bob_hears = nat_pair
-    mark = bob.mark()
-    call = alice.dial(town.uri("01632960002"))
-    theirs = bob.expect_call(after=mark)
-    theirs.answer()
-    theirs.wait_for(CallState.CONFIRMED)
+    call, theirs = connect(town, alice, "01632960002", bob)
     call.wait_for_media(MediaState.ACTIVE)
     hold(call, theirs)
     resume(call, theirs)
@@ -106,4 +88,5 @@ def test_baresip_and_a_phone_behind_nat_hear_each_other(
         theirs.wait_ended()
     finally:
         carol.stop()
-    assert_tone(*read_recording(next((tmp_path / "carol").glob("*dec.wav"))), 1100)
+    heard = read_recording(next((tmp_path / "carol").glob("*dec.wav")))
+    assert_ends_in_tone(*heard, 1100, among=TONES)
