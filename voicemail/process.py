@@ -109,6 +109,7 @@ class VoicemailProcess:
         self.sessions: set[Session] = set()
         self._timers = TimerQueue()
         self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
+        self._is_stopping = False
         self._mail: MailQueue | None = None
         self._seen: dict[str, int] = {}  # when each mailbox was last seen to change
         self._tasks: list[asyncio.Task[None]] = []
@@ -394,7 +395,7 @@ class VoicemailProcess:
 
     async def _prepare_prompts(self) -> None:
         """Until then a prompt is encoded when it is first played, in a thread."""
-        await self._loop.run_in_executor(self._executor, self._clips.prepare)
+        await self._loop.run_in_executor(self._executor, self._clips.prepare, lambda: not self._is_stopping)
 
     async def _sweep(self) -> None:
         """What has been kept for long enough."""
@@ -415,6 +416,7 @@ class VoicemailProcess:
 
     async def stop(self) -> None:
         """End the calls, keep what was said."""
+        self._is_stopping = True  # a thread that is encoding would keep the process for seconds
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
