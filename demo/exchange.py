@@ -34,12 +34,13 @@ class ExchangeError(Exception):
 
 class ConfFiles(msgspec.Struct, frozen=True):
     """What goes into conf/. `listen` is added to [listen], below UDP and TCP on `hosts`, `main` to offhook.toml below
-    that, `voicemail` to [voicemail]; the rest are whole files."""
+    that, `voicemail` to [voicemail], `media` to [media]; the rest are whole files."""
 
     tariff_name: str
     tariff_csv: str
     main: str = ""
     voicemail: str = ""
+    media: str = ""
     listen: str = ""
     hosts: tuple[str, ...] = (HOST,)
     trunks: str = ""
@@ -186,7 +187,7 @@ def _write_conf(directory: Path, conf: ConfFiles, *, port: int, metrics_port: in
     # Several exchanges may run on one machine: each has ports of its own.
     if "[media]" not in conf.main:
         hosts = ", ".join(f'"{host.strip("[]")}"' for host in conf.hosts)
-        listen += f"\n[media]\nlisten = [{hosts}]\n"
+        listen += f"\n[media]\nlisten = [{hosts}]\n{conf.media}"
     if "[voicemail]" not in conf.main:
         listen += f'\n[voicemail]\nsip = "{HOST}:{free_port()}"\nmetrics = ""\n{conf.voicemail}'
     tariff = f'[tariffs.{conf.tariff_name}]\nvat = "inc_vat"\n'

@@ -33,6 +33,7 @@ from demo.phone_messages import (
     Hold,
     MediaChanged,
     MediaState,
+    Mix,
     PhoneSettings,
     Press,
     Quit,
@@ -43,6 +44,9 @@ from demo.phone_messages import (
     SendInfo,
     SendUpdate,
     SipSeen,
+    Transfer,
+    TransferReported,
+    TransferToCall,
     Unregister,
 )
 
@@ -305,6 +309,26 @@ class PhoneCall:
         mark = self.phone.mark()
         self.phone.tell(CountAudio(self.number))
         return self._wait(AudioCounted, "its audio to be counted", after=mark)
+
+    def transfer(self, uri: str) -> None:
+        """The other side is to call there (RFC 3515)."""
+        self.phone.tell(Transfer(self.number, uri))
+
+    def transfer_to(self, other: "PhoneCall") -> None:
+        """The other side is to take this phone's place in another of its calls (RFC 3891)."""
+        self.phone.tell(TransferToCall(self.number, other.number))
+
+    def mix(self, other: "PhoneCall") -> None:
+        self.phone.tell(Mix(self.number, other.number))
+
+    def wait_transferred(self, *, timeout_s: float = ANSWER_TIMEOUT_S) -> TransferReported:
+        """How the transfer came out: a refused REFER, or the last NOTIFY."""
+        return self._wait(
+            TransferReported,
+            "to hear how its transfer came out",
+            lambda report: report.is_final or report.status >= 300,
+            timeout_s=timeout_s,
+        )
 
     def _wait(
         self,

@@ -164,6 +164,20 @@ class Transfer(msgspec.Struct, frozen=True, tag="transfer"):
     uri: str
 
 
+class TransferToCall(msgspec.Struct, frozen=True, tag="transfer_to_call"):
+    """REFER the other side of a call to the other side of another call of this phone, with Replaces (RFC 3891)."""
+
+    call: int
+    other: int
+
+
+class Mix(msgspec.Struct, frozen=True, tag="mix"):
+    """The other sides of two calls hear each other through this phone."""
+
+    call: int
+    other: int
+
+
 class CountAudio(msgspec.Struct, frozen=True, tag="count_audio"):
     """Asks for `AudioCounted`."""
 
@@ -190,6 +204,8 @@ Command = (
     | BeThere
     | SendText
     | Transfer
+    | TransferToCall
+    | Mix
     | CountAudio
     | Quit
 )

@@ -33,6 +33,7 @@ from demo.phone_messages import (
     MailboxChanged,
     MediaChanged,
     MediaState,
+    Mix,
     PhoneSettings,
     PresenceChanged,
     Press,
@@ -49,6 +50,7 @@ from demo.phone_messages import (
     TextSent,
     Transfer,
     TransferReported,
+    TransferToCall,
     Transport,
     Unregister,
     Unwatch,
@@ -84,6 +86,9 @@ MEDIA_STATES = {
     pj.PJSUA_CALL_MEDIA_REMOTE_HOLD: MediaState.HELD_THERE,
     pj.PJSUA_CALL_MEDIA_ERROR: MediaState.FAILED,
 }
+
+
+InCall = Press | Hold | Resume | SendUpdate | SendInfo | Transfer | TransferToCall | Mix
 
 
 class Pipe:
@@ -268,7 +273,7 @@ class Phone:
                 calls[number].answer(parameters)
             case HangUp(call=number):
                 calls[number].hangup(pj.CallOpParam())
-            case Press() | Hold() | Resume() | SendUpdate() | SendInfo() | Transfer():
+            case Press() | Hold() | Resume() | SendUpdate() | SendInfo() | Transfer() | TransferToCall() | Mix():
                 self._do_in_call(command)
             case Watch() | Unwatch() | BeThere() | SendText():
                 self._do_outside_calls(command)
@@ -279,7 +284,7 @@ class Phone:
             case _:
                 assert_never(command)
 
-    def _do_in_call(self, command: Press | Hold | Resume | SendUpdate | SendInfo | Transfer) -> None:
+    def _do_in_call(self, command: InCall) -> None:
         calls = self._account.calls
         match command:
             case Press(call=number, digits=digits):
@@ -298,6 +303,12 @@ class Phone:
                 calls[number].sendDtmf(dtmf)
             case Transfer(call=number, uri=uri):
                 calls[number].xfer(uri, pj.CallOpParam())
+            case TransferToCall(call=number, other=other):
+                calls[number].xferReplaces(calls[other], pj.CallOpParam())
+            case Mix(call=number, other=other):
+                one, two = (calls[each].getAudioMedia(-1) for each in (number, other))
+                one.startTransmit(two)
+                two.startTransmit(one)
             case _:
                 assert_never(command)
 

@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from offhook.commands import account, bans, cdr, divert, exchange, line, number, quarantine, up, voicemail
+from offhook.commands import (
+    account,
+    alarms,
+    bans,
+    cdr,
+    divert,
+    exchange,
+    line,
+    number,
+    quarantine,
+    up,
+    voicemail,
+)
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error
 
@@ -28,6 +40,7 @@ app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")
 app.add_typer(bans.app, name="bans")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(quarantine.app, name="quarantine")
 
 

@@ -1,14 +1,32 @@
-"""Where calls to a line go when it does not take them: set, taken back and listed. Each function is one transaction."""
+"""Where calls to a line go when it does not take them: set, switched, taken back and listed. Each is one transaction.
+
+The rules are `divert_rules`'. A destination that belongs to somebody here is asked for in the same transaction: a line
+of another account is none, and who refuses diverts is not diverted to (PECR 2003 reg. 17). What changes later than a
+divert was set is looked at again when a call is diverted.
+"""
 
 from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
+import msgspec
 
-from provisioning import rules, store
-from provisioning.divert_rows import delete_diverts, insert_diverts
+from provisioning import store
+from provisioning.divert_rows import replace_diverts
+from provisioning.divert_rules import (
+    ANY_CALL,
+    DIVERTS_MAX,
+    Destination,
+    Filter,
+    arranged,
+    check_filter,
+    check_name,
+    check_number,
+    check_seconds,
+    filter_of,
+)
 from provisioning.model import Divert, DivertCondition, DivertKind, Line
-from provisioning.problems import Refused, shown
+from provisioning.problems import InvalidValue, Refused, shown
 from provisioning.views import DivertView, LineView
 
 RING_S_DEFAULT: Final = 15  # what BT's *61* has where no time is dialled: six rings
@@ -18,6 +36,9 @@ WHEN_NOT_TAKEN: Final[tuple[DivertCondition, ...]] = (
     DivertCondition.NO_REPLY,
     DivertCondition.UNREACHABLE,
 )
+TO_VOICEMAIL: Final = (Destination(DivertKind.VOICEMAIL),)
+# What a code sets and takes back. A mailbox is none of it: who dials *61* has one behind it, and after #61# again.
+BY_CODE: Final = frozenset({DivertKind.NUMBER, DivertKind.LINE})
 
 
 async def set_diverts(
@@ -25,33 +46,78 @@ async def set_diverts(
     user: str,
     conditions: Sequence[DivertCondition] = WHEN_NOT_TAKEN,
     *,
-    kind: DivertKind = DivertKind.VOICEMAIL,
+    destinations: Sequence[Destination] = TO_VOICEMAIL,
     ring_s: int = RING_S_DEFAULT,
+    only: Filter = ANY_CALL,
+    keeps_others: bool = False,
 ) -> LineView:
-    """Each of these conditions leads there from now on; the line's others stay. `ring_s` is for no_reply."""
-    rules.check_ring_s(ring_s)
-    wanted = [
-        Divert(condition, kind, ring_s=ring_s if condition is DivertCondition.NO_REPLY else 0)
-        for condition in dict.fromkeys(conditions)
-    ]
+    """Calls that `only` names lead there, in this order, in each of these conditions; everything else stays.
+
+    `ring_s` is how long the line rings, for no_reply. `keeps_others`: what no code can set stays behind it.
+    """
+    wanted_for = check_filter(only)
+    kept = frozenset(DivertKind) - BY_CODE if keeps_others else frozenset()
     async with db.acquire() as connection, connection.transaction():
         line = await _lock_line(connection, user)
-        changed = [divert for divert in wanted if _of(line, divert.condition) != [divert]]
-        if changed:
-            await delete_diverts(connection, user, [divert.condition for divert in changed])
-            await insert_diverts(connection, user, changed)
+        await _check_ddis(connection, line, wanted_for)
+        found = [await _destination(connection, line, destination) for destination in destinations]
+        changed = []
+        for condition in dict.fromkeys(conditions):
+            wanted = [_divert(condition, one, ring_s, wanted_for) for one in found]
+            changed.append((condition, arranged(_of(line, condition), wanted, kept=kept)))
+        await _replace(connection, line, changed)
         return await _view(connection, user)
 
 
 async def clear_diverts(
-    db: asyncpg.Pool, user: str, conditions: Sequence[DivertCondition] = tuple(DivertCondition)
+    db: asyncpg.Pool,
+    user: str,
+    conditions: Sequence[DivertCondition] = tuple(DivertCondition),
+    *,
+    only: Filter | None = None,
+    kinds: frozenset[DivertKind] = frozenset(DivertKind),
 ) -> LineView:
-    """The line has no divert of these conditions any more. Clearing what is not set is no error."""
+    """The line has no divert of these conditions any more, with `only` none for exactly these calls. Clearing what is
+    not set is no error."""
+    wanted_for = None if only is None else check_filter(only)
+
+    def stays(divert: Divert) -> bool:
+        is_named = wanted_for is None or filter_of(divert) == wanted_for
+        return not is_named or divert.kind not in kinds
+
     async with db.acquire() as connection, connection.transaction():
         line = await _lock_line(connection, user)
-        present = [condition for condition in conditions if _of(line, condition)]
-        if present:
-            await delete_diverts(connection, user, present)
+        left = [(condition, list(filter(stays, _of(line, condition)))) for condition in conditions]
+        await _replace(connection, line, left)
+        return await _view(connection, user)
+
+
+async def switch_diverts(
+    db: asyncpg.Pool,
+    user: str,
+    conditions: Sequence[DivertCondition] = tuple(DivertCondition),
+    *,
+    is_enabled: bool,
+    only: Filter | None = None,
+    kinds: frozenset[DivertKind] = frozenset(DivertKind),
+) -> LineView:
+    """Diverts are switched off and on again without being forgotten. Refused where there is none to switch on."""
+    wanted_for = None if only is None else check_filter(only)
+    is_found = False
+
+    def switched(divert: Divert) -> Divert:
+        nonlocal is_found
+        if divert.kind not in kinds or (wanted_for is not None and filter_of(divert) != wanted_for):
+            return divert
+        is_found = True
+        return msgspec.structs.replace(divert, is_enabled=is_enabled)
+
+    async with db.acquire() as connection, connection.transaction():
+        line = await _lock_line(connection, user)
+        changed = [(condition, list(map(switched, _of(line, condition)))) for condition in conditions]
+        if is_enabled and not is_found:
+            raise Refused("there is no such divert that could be switched on")
+        await _replace(connection, line, changed)
         return await _view(connection, user)
 
 
@@ -60,6 +126,76 @@ async def list_diverts(db: asyncpg.Pool) -> list[DivertView]:
     async with db.acquire() as connection:
         views = await store.views_with_diverts(connection)
     return [DivertView(view.user, view.account, divert) for view in views for divert in view.diverts]
+
+
+async def _replace(
+    connection: asyncpg.Connection, line: Line, wanted: Sequence[tuple[DivertCondition, list[Divert]]]
+) -> None:
+    changed = [(condition, diverts) for condition, diverts in wanted if diverts != _of(line, condition)]
+    if not changed:
+        return
+    conditions = [condition for condition, _ in changed]
+    diverts = [divert for _, some in changed for divert in some]
+    left = sum(divert.condition not in conditions for divert in line.diverts)
+    if diverts and left + len(diverts) > DIVERTS_MAX:
+        raise InvalidValue("diverts", f"{left + len(diverts)} of a line", f"at most {DIVERTS_MAX}")
+    await replace_diverts(connection, line.user, conditions, diverts)
+
+
+def _divert(condition: DivertCondition, to: Destination, ring_s: int, only: Filter) -> Divert:
+    line_s, answer_s = check_seconds(condition, ring_s, to.answer_s)
+    return Divert(condition, to.kind, to.text, line_s, answer_s, only.sources, only.ddis, only.time_set)
+
+
+async def _destination(connection: asyncpg.Connection, line: Line, wanted: Destination) -> Destination:
+    """As it is stored. Raises InvalidValue or Refused."""
+    match wanted.kind:
+        case DivertKind.VOICEMAIL:
+            if wanted.text:
+                raise InvalidValue(
+                    "voicemail", wanted.text, "nothing more: calls go to the line's own mailbox"
+                )
+            return wanted
+        case DivertKind.LINE:
+            return await _line(connection, line, wanted)
+        case DivertKind.NUMBER:
+            return await _number(connection, line, wanted)
+        case DivertKind.PLAN | DivertKind.ANNOUNCEMENT:
+            check_name(wanted.kind.value, wanted.text)
+            return wanted
+
+
+async def _line(connection: asyncpg.Connection, line: Line, wanted: Destination) -> Destination:
+    to = await store.find_line(connection, wanted.text) if wanted.text.isprintable() else None
+    if to is None or to.account_id != line.account_id:
+        raise Refused(f"there is no line {shown(wanted.text)} of the same account")
+    if to.user == line.user:
+        raise Refused(f"line {shown(line.user)} cannot be diverted to itself")
+    _refuse_unwilling(to, wanted.text)
+    return wanted
+
+
+async def _number(connection: asyncpg.Connection, line: Line, wanted: Destination) -> Destination:
+    number = check_number(wanted.text)
+    owners = await store.lines_of_numbers(connection, [number])
+    owner = await store.find_line(connection, owners[number]) if number in owners else None
+    if owner is not None:
+        if owner.user == line.user:
+            raise Refused(f"{number} is the line's own: calls cannot be diverted to where they come from")
+        _refuse_unwilling(owner, number)
+    return Destination(wanted.kind, number, wanted.answer_s)
+
+
+def _refuse_unwilling(owner: Line, name: str) -> None:
+    if owner.settings.refuses_diverts:
+        raise Refused(f"{shown(name)} takes no diverted calls: its owner has refused them")
+
+
+async def _check_ddis(connection: asyncpg.Connection, line: Line, only: Filter) -> None:
+    owners = await store.lines_of_numbers(connection, only.ddis) if only.ddis else {}
+    for number in only.ddis:
+        if owners.get(number) != line.user:
+            raise Refused(f"{number} is no number of line {shown(line.user)}")
 
 
 def _of(line: Line, condition: DivertCondition) -> list[Divert]:

@@ -8,6 +8,7 @@ import enum
 
 import msgspec
 
+from provisioning.settings import AccountSettings, LineSettings
 from rating.money import VatMode
 
 
@@ -32,30 +33,42 @@ class LineKind(enum.Enum):
 
 
 class DivertCondition(enum.Enum):
-    """When calls to a line go on: always, busy, unanswered, or no phone of it can be reached."""
+    """When calls to a line go on: always, busy, unanswered, no phone of it can be reached, or somebody said no."""
 
     ALL = "all"
     BUSY = "busy"
     NO_REPLY = "no_reply"
     UNREACHABLE = "unreachable"
+    DECLINED = "declined"
 
 
 class DivertKind(enum.Enum):
-    """What a divert leads to."""
+    """What a divert leads to: the line's mailbox, a number, a line of the account, a plan of it, or words."""
 
     VOICEMAIL = "voicemail"
+    NUMBER = "number"
+    LINE = "line"
+    PLAN = "plan"
+    ANNOUNCEMENT = "announcement"
 
 
 class Divert(msgspec.Struct, frozen=True):
     """One destination of one condition. `destination` says which of its kind, "" where there is one only.
 
-    `ring_s` is for `no_reply`: how long the line rings before; else 0.
+    `ring_s` is for `no_reply`: how long the line rings before; else 0. `answer_s` is how long the destination is rung
+    before the next one, 0 as long as a call may. `sources` (patterns, WITHHELD), `ddis` (E.164) and `time_set` say
+    which calls it is for; empty is every one. What applies is gone through in its order.
     """
 
     condition: DivertCondition
     kind: DivertKind
     destination: str = ""
     ring_s: int = 0
+    answer_s: int = 0
+    sources: tuple[str, ...] = ()
+    ddis: tuple[str, ...] = ()
+    time_set: str = ""
+    is_enabled: bool = True
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -69,6 +82,7 @@ class Account(msgspec.Struct, frozen=True):
     credit_limit_micros: int
     is_suspended: bool
     calls_max: int
+    settings: AccountSettings = AccountSettings()
 
     @property
     def floor_micros(self) -> int:
@@ -118,6 +132,7 @@ class Line(msgspec.Struct, frozen=True):
     addresses: tuple[LineAddress, ...] = ()
     calls_per_second_max: int = 0
     diverts: tuple[Divert, ...] = ()
+    settings: LineSettings = LineSettings()
 
     @property
     def has_mailbox(self) -> bool:
@@ -139,6 +154,16 @@ class AccountBalance(msgspec.Struct, frozen=True):
     credit_seq: int
 
 
+class AccountSpend(msgspec.Struct, frozen=True):
+    """What an account has been charged on a day of Europe/London and in its month so far (rating/london_day.py)."""
+
+    account_id: int
+    day: int
+    day_micros: int
+    month: int
+    month_micros: int
+
+
 class CreditRow(msgspec.Struct, frozen=True):
     """One movement made by people: a top-up (positive) or an adjustment. `credit_seq` is dense per account."""
 
@@ -151,7 +176,8 @@ class Snapshot(msgspec.Struct):
     """The books at one moment (one REPEATABLE READ transaction), as the switch starts from them.
 
     `change_seq` is the last change contained. `journal_epoch`/`journal_batch` is the last journal batch whose usage
-    is in the balances: the switch replays what the journal holds above it.
+    is in the balances: the switch replays what the journal holds above it. `spends` are those of the day on which it
+    was taken, of the accounts that have any. New fields go to the end, with a default.
     """
 
     taken_at_ms: int
@@ -162,6 +188,7 @@ class Snapshot(msgspec.Struct):
     balances: list[AccountBalance]
     lines: list[Line]
     numbers: list[Number]
+    spends: list[AccountSpend] = []
 
 
 class AccountChanged(msgspec.Struct, frozen=True, tag="account"):

@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from provisioning import cdr_search, quarantine, rules, store
-from provisioning.diverts import clear_diverts, list_diverts, set_diverts
+from provisioning.diverts import clear_diverts, list_diverts, set_diverts, switch_diverts
 from provisioning.line_addresses import check_line_addresses
 from provisioning.line_import import import_lines
 from provisioning.model import Account, AccountKind, DigestPolicy, Line, LineAddress, LineKind
@@ -26,6 +26,12 @@ from provisioning.problems import (
     ProvisioningProblem,
     Refused,
     shown,
+)
+from provisioning.settings_text import (
+    changed_account_settings,
+    changed_line_settings,
+    read_account_assignments,
+    read_line_assignments,
 )
 from provisioning.views import (
     AccountDetails,
@@ -112,6 +118,7 @@ __all__ = [
     "show_line",
     "show_quarantined",
     "suspend_account",
+    "switch_diverts",
     "top_up",
     "unassign_number",
     "unassign_numbers",
@@ -282,11 +289,14 @@ async def set_line(
     kind: LineKind | None = None,
     addresses: Sequence[str] | None = None,
     calls_per_second_max: int | None = None,
+    settings: Sequence[str] = (),
 ) -> AddedLine:
     """Change what is not None ("" clears), leave the rest. `is_password_generated` makes a new password.
 
-    `addresses` replace those it had; none at all: it registers from now on.
+    `addresses` replace those it had; none at all: it registers from now on. `settings` are "key=value" as
+    `settings_text` reads them.
     """
+    assignments = read_line_assignments(settings)
     if password is not None:
         rules.check_password(password, user=user)
     generated = generate_password() if is_password_generated and password is None else None
@@ -304,6 +314,9 @@ async def set_line(
             kind=kind,
             addresses=line.addresses if addresses is None else check_line_addresses(addresses),
             calls_per_second_max=calls_per_second_max,
+        )
+        changed = msgspec.structs.replace(
+            changed, settings=changed_line_settings(line.settings, assignments)
         )
         if changed != line:
             await _refuse_taken_addresses(connection, changed)
@@ -425,8 +438,13 @@ async def set_account(
     tariff: str | None = None,
     credit_limit_micros: int | None = None,
     calls_max: int | None = None,
+    settings: Sequence[str] = (),
 ) -> AccountView:
-    """Change an account; what is None stays. Whether the tariff exists, and fits its VAT mode, the caller checks."""
+    """Change an account; what is None stays. Whether the tariff exists, and fits its VAT mode, the caller checks.
+
+    `settings` are "key=value" as `settings_text` reads them.
+    """
+    assignments = read_account_assignments(settings)
     async with db.acquire() as connection, connection.transaction():
         account = await _find_account(connection, name, is_locked=True)
         changed = msgspec.structs.replace(
@@ -436,6 +454,7 @@ async def set_account(
             if credit_limit_micros is None
             else rules.check_credit_limit(credit_limit_micros, account.kind),
             calls_max=account.calls_max if calls_max is None else rules.check_calls_max(calls_max),
+            settings=changed_account_settings(account.settings, assignments),
         )
         if changed != account:
             await store.update_account(connection, changed)

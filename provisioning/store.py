@@ -25,14 +25,18 @@ from provisioning.model import (
     LineKind,
     Number,
 )
+from provisioning.settings import AccountSettings, LineSettings
+from provisioning.settings_rows import json_from_settings, names_of, settings_assigned, settings_from_json
 from provisioning.utc import ms_from_time
 from provisioning.views import AccountView, LineView, Movement, NumberView
 from rating.money import VatMode
 
-ACCOUNT_COLUMNS = "a.id, a.name, a.kind, a.vat, a.tariff, a.credit_limit_micros, a.is_suspended, a.calls_max"
+ACCOUNT_COLUMNS = (
+    "a.id, a.name, a.kind, a.vat, a.tariff, a.credit_limit_micros, a.is_suspended, a.calls_max, a.settings"
+)
 LINE_COLUMNS = (
     "l.user_part, l.account_id, l.realm, l.ha1_md5, l.ha1_sha256, l.digest, l.cli, l.emergency_number,"
-    " l.emergency_address, l.withholds_cli, l.calls_max, l.kind, l.calls_per_second_max"
+    " l.emergency_address, l.withholds_cli, l.calls_max, l.kind, l.calls_per_second_max, l.settings"
 )
 _LINE_INSERT = [column.removeprefix("l.") for column in LINE_COLUMNS.split(", ")]
 # In the spelling of parse_line_address.
@@ -55,6 +59,7 @@ def account_from_row(row: asyncpg.Record) -> Account:
         credit_limit_micros=row["credit_limit_micros"],
         is_suspended=row["is_suspended"],
         calls_max=row["calls_max"],
+        settings=settings_from_json(AccountSettings, row["settings"], row["name"]),
     )
 
 
@@ -75,6 +80,7 @@ def line_from_row(row: asyncpg.Record) -> Line:
         addresses=tuple(parse_line_address(text) for text in row["addresses"]),
         calls_per_second_max=row["calls_per_second_max"],
         diverts=diverts_from_rows(row["diverts"]),
+        settings=settings_from_json(LineSettings, row["settings"], row["user_part"]),
     )
 
 
@@ -186,11 +192,14 @@ async def account_ids(db: asyncpg.Connection, names: Iterable[str]) -> dict[str,
 
 async def update_account(db: asyncpg.Connection, account: Account) -> None:
     await db.execute(
-        "UPDATE accounts SET tariff = $2, credit_limit_micros = $3, calls_max = $4 WHERE id = $1",
+        "UPDATE accounts SET tariff = $2, credit_limit_micros = $3, calls_max = $4,"
+        f" {settings_assigned('$5', '$6')} WHERE id = $1",
         account.id,
         account.tariff,
         account.credit_limit_micros,
         account.calls_max,
+        names_of(AccountSettings),
+        json_from_settings(account.settings),
     )
 
 
@@ -294,6 +303,7 @@ async def insert_lines(db: asyncpg.Connection, lines: Sequence[Line]) -> None:
             line.calls_max,
             line.kind.value,
             line.calls_per_second_max,
+            json_from_settings(line.settings),
         )
         for line in lines
     ]
@@ -306,7 +316,7 @@ async def update_line(db: asyncpg.Connection, line: Line) -> None:
     await db.execute(
         "UPDATE lines SET realm = $2, ha1_md5 = $3, ha1_sha256 = $4, digest = $5, cli = $6,"
         " emergency_number = $7, emergency_address = $8, withholds_cli = $9, calls_max = $10, kind = $11,"
-        " calls_per_second_max = $12 WHERE user_part = $1",
+        f" calls_per_second_max = $12, {settings_assigned('$13', '$14')} WHERE user_part = $1",
         line.user,
         line.realm,
         line.ha1_md5,
@@ -319,6 +329,8 @@ async def update_line(db: asyncpg.Connection, line: Line) -> None:
         line.calls_max,
         line.kind.value,
         line.calls_per_second_max,
+        names_of(LineSettings),
+        json_from_settings(line.settings),
     )
     await db.execute("DELETE FROM line_addresses WHERE line = $1", line.user)
     await _insert_addresses(db, [line])
@@ -392,6 +404,7 @@ def _line_view(row: asyncpg.Record) -> LineView:
         addresses=row["addresses"],
         calls_per_second_max=row["calls_per_second_max"],
         diverts=list(diverts_from_rows(row["diverts"])),
+        settings=settings_from_json(LineSettings, row["settings"], row["user_part"]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from provisioning.model import Account, DigestPolicy, Divert, Line, LineKind
+from provisioning.settings import LineSettings
 from rating.records import Cdr, MediaFigures
 
 
@@ -73,6 +74,7 @@ class LineView(msgspec.Struct, frozen=True):
     addresses: list[str]
     calls_per_second_max: int
     diverts: list[Divert] = []
+    settings: LineSettings = LineSettings()
 
 
 class DivertView(msgspec.Struct, frozen=True):

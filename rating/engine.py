@@ -3,13 +3,15 @@
 No await, no clock, no float: one owner calls it in turn, so that no two calls can take the same penny. It
 knows nothing of calls but a key (`call_id`, unique for each party that pays: a diverted leg has a key of
 its own) and the rate they began with. Emergency and free calls (`Rate.is_free`, on-net without a rate)
-never come here. Durability is the journal's; not here yet: bundles, spend caps.
+never come here. Which day it is, for the spending caps, the owner says (`period`). Durability is the
+journal's; not here yet: bundles.
 """
 
 import msgspec
 
 from rating.account import AccountTerms, AccountTotals, LiveAccount
 from rating.charge import CALL_S_MAX, NOTHING_CHARGED, charge_billed, charge_within
+from rating.london_day import london_day, month_of
 from rating.money import Micros
 from rating.rate import Rate
 from rating.reservation import (
@@ -21,12 +23,16 @@ from rating.reservation import (
     ShortageReason,
     first_interval_micros,
     grantable_s,
+    limit_reached,
+    next_interval_micros,
     shortage_reason,
 )
+from rating.spend import Period
 
 __all__ = [
     "AccountTerms",
     "AccountTotals",
+    "CapWarning",
     "Engine",
     "EngineCounts",
     "RatingMisuseError",
@@ -35,6 +41,19 @@ __all__ = [
     "Shortage",
     "ShortageReason",
 ]
+
+
+# Of a cap: early enough that somebody can still decide, late enough to be worth a look.
+CAP_WARNING_PERCENT = 80
+
+
+class CapWarning(msgspec.Struct, frozen=True):
+    """Usage, reservations included, has come near a cap: said once a day, or a month. `reason` names the cap."""
+
+    account_id: int
+    reason: ShortageReason
+    used_micros: Micros
+    cap_micros: Micros
 
 
 class RatingMisuseError(Exception):
@@ -59,7 +78,15 @@ class EngineCounts(msgspec.Struct):
 class Engine:
     """Owner of all balances and reservations of one switch."""
 
-    __slots__ = ("_accounts", "_reservations", "_reservations_per_account_max", "counts", "shortages")
+    __slots__ = (
+        "_accounts",
+        "_reservations",
+        "_reservations_per_account_max",
+        "cap_warnings",
+        "counts",
+        "period",
+        "shortages",
+    )
 
     def __init__(self, *, reservations_per_account_max: int = RESERVATIONS_PER_ACCOUNT_MAX) -> None:
         self._accounts: dict[int, LiveAccount] = {}
@@ -67,20 +94,22 @@ class Engine:
         self._reservations_per_account_max = reservations_per_account_max
         self.counts = EngineCounts()
         self.shortages = dict.fromkeys(ShortageReason, 0)
+        self.period = Period()
+        self.cap_warnings: list[CapWarning] = []  # emptied by the owner: at most two an account between
 
     # The books' side: accounts, balances, credits.
 
     def set_account(self, terms: AccountTerms) -> None:
         """Take over an account as the books have it now. A new one begins with nothing.
 
-        Calls that are up go on whatever changed; suspension refuses new ones, a raised floor also stops
-        extensions.
+        Calls that are up go on whatever changed; suspension refuses new ones, a raised floor or a lowered
+        cap also stops extensions.
         """
         account = self._accounts.get(terms.id)
         if account is None:
-            self._accounts[terms.id] = LiveAccount(terms)
+            self._accounts[terms.id] = LiveAccount(terms, self.period)
         else:
-            account.terms = terms
+            account.take(terms)
 
     def load_balance(self, account_id: int, balance_micros: Micros, credit_seq: int) -> None:
         """Start an account with the sum of its ledger; once, before anything moves.
@@ -116,7 +145,24 @@ class Engine:
         """Usage (0 or more) that the journal holds above the books' mark, replayed before the first call."""
         if amount_micros < 0:
             raise RatingMisuseError(f"usage of {amount_micros} micros: expected 0 or more")
-        self._account(account_id).spend(amount_micros)
+        self._account(account_id).debit(amount_micros)
+
+    def load_day_spend(self, account_id: int, day: int, amount_micros: Micros) -> None:
+        """Charges of a London day that count against the caps: from the books, and from the journal above them.
+        Those of an account that is not there are nobody's."""
+        if (account := self._accounts.get(account_id)) is not None:
+            account.spend.load_day(day, amount_micros)
+
+    def load_month_spend(self, account_id: int, month: int, amount_micros: Micros) -> None:
+        """Charges of a month, likewise; those of a day are not added to its month here."""
+        if (account := self._accounts.get(account_id)) is not None:
+            account.spend.load_month(month, amount_micros)
+
+    def load_spend(self, account_id: int, at_ms: int, amount_micros: Micros) -> None:
+        """One charge of that moment, which this engine did not settle, counts against the caps of its day."""
+        day = london_day(at_ms)
+        self.load_day_spend(account_id, day, amount_micros)
+        self.load_month_spend(account_id, month_of(day), amount_micros)
 
     # The calls' side.
 
@@ -125,7 +171,8 @@ class Engine:
     ) -> Reservation | Shortage:
         """Hold the money for the connect fee and the first `initial_ahead_s` seconds, in whole intervals.
 
-        When the account has less, for as many intervals as it can pay; a Shortage if not even for the first.
+        When the account has less, or a cap leaves less, for as many intervals as it can pay; a Shortage if
+        not even for the first.
         """
         if call_id in self._reservations:
             raise RatingMisuseError(f"call {call_id} has a reservation already")
@@ -136,11 +183,13 @@ class Engine:
             return self._short(ShortageReason.UNKNOWN_ACCOUNT, rate, 0)
         reason = shortage_reason(account, rate, reservations_max=self._reservations_per_account_max)
         if reason is not None:
-            return self._short(reason, rate, account.available_micros)
+            return self._short(reason, rate, account.reservable_micros)
         wanted_s = min(max(initial_ahead_s, 1), CALL_S_MAX)
-        granted_s = grantable_s(rate, wanted_s, budget_micros=account.available_micros)
+        granted_s = grantable_s(rate, wanted_s, budget_micros=account.reservable_micros)
         reserved_micros = charge_billed(rate, granted_s).total_micros
         account.reserve(reserved_micros)
+        if account.is_capped:
+            self._look_at_caps(account)
         reservation = Reservation(call_id, account_id, rate, granted_s, reserved_micros)
         self._reservations[call_id] = reservation
         self.counts.reserved += 1
@@ -159,7 +208,7 @@ class Engine:
         if wanted_s <= held.granted_s:
             return held.granted_s
         account = self._accounts[held.account_id]
-        budget_micros = held.reserved_micros + account.available_micros
+        budget_micros = held.reserved_micros + account.reservable_micros
         granted_s = grantable_s(held.rate, wanted_s, budget_micros=budget_micros)
         if granted_s < wanted_s:
             self.counts.short_extensions += 1
@@ -167,6 +216,8 @@ class Engine:
             return held.granted_s
         reserved_micros = charge_billed(held.rate, granted_s).total_micros
         account.extend(reserved_micros - held.reserved_micros)
+        if account.is_capped:
+            self._look_at_caps(account)
         self._reservations[call_id] = Reservation(
             call_id, held.account_id, held.rate, granted_s, reserved_micros
         )
@@ -208,6 +259,11 @@ class Engine:
         """What the account could still reserve; negative when its floor was raised above what is in use."""
         return self._account(account_id).available_micros
 
+    def limit_of(self, call_id: str) -> ShortageReason:
+        """What keeps a reservation from the next interval: asked when a call has come to its last paid second."""
+        held = self._reservation(call_id)
+        return limit_reached(self._accounts[held.account_id], next_interval_micros(held))
+
     def totals(self, account_id: int) -> AccountTotals | None:
         account = self._accounts.get(account_id)
         return None if account is None else account.totals()
@@ -235,8 +291,28 @@ class Engine:
         self.shortages[reason] += 1
         return Shortage(reason, first_interval_micros(rate), available_micros)
 
+    def _look_at_caps(self, account: LiveAccount) -> None:
+        """Only reserving brings usage nearer to a cap: what is settled was reserved before."""
+        terms, spend, period = account.terms, account.spend, account.period
+        used_micros = spend.of_day(period) + account.reserved_micros
+        if spend.warned_day != period.day and _is_near(used_micros, terms.daily_cap_micros):
+            spend.warned_day = period.day
+            self._warn(account, ShortageReason.DAILY_CAP, used_micros, terms.daily_cap_micros)
+        used_micros = spend.of_month(period) + account.reserved_micros
+        if spend.warned_month != period.month and _is_near(used_micros, terms.monthly_cap_micros):
+            spend.warned_month = period.month
+            self._warn(account, ShortageReason.MONTHLY_CAP, used_micros, terms.monthly_cap_micros)
+
+    def _warn(self, account: LiveAccount, reason: ShortageReason, used: Micros, cap: Micros | None) -> None:
+        assert cap is not None
+        self.cap_warnings.append(CapWarning(account.terms.id, reason, used, cap))
+
     def _end(self, held: Reservation, spent_micros: Micros) -> Micros:
         account = self._accounts[held.account_id]
         account.settle(held.reserved_micros, spent_micros=spent_micros)
         del self._reservations[held.call_id]
         return account.balance_micros
+
+
+def _is_near(used_micros: Micros, cap_micros: Micros | None) -> bool:
+    return cap_micros is not None and used_micros * 100 >= cap_micros * CAP_WARNING_PERCENT

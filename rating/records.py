@@ -117,4 +117,18 @@ class MediaFigures(msgspec.Struct, array_like=True, tag="media"):
     dropped: str
 
 
-OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures
+class Alarm(msgspec.Struct, array_like=True, tag="alarm"):
+    """Something that an operator should look at, or has looked at (`rule` "cleared"). `id` makes it one row.
+
+    `bar_until_ms` is set where the account was barred for it, and until when.
+    """
+
+    id: str
+    account_id: int
+    rule: str
+    at_ms: int
+    words: str
+    bar_until_ms: int | None
+
+
+OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures | Alarm

@@ -41,6 +41,8 @@ class ShortageReason(enum.Enum):
     VAT_MISMATCH = "vat_mismatch"
     TOO_MANY_RESERVATIONS = "too_many_reservations"
     INSUFFICIENT_CREDIT = "insufficient_credit"
+    DAILY_CAP = "daily_cap"
+    MONTHLY_CAP = "monthly_cap"
 
 
 class Shortage(msgspec.Struct, frozen=True):
@@ -74,14 +76,31 @@ def shortage_reason(account: LiveAccount, rate: Rate, *, reservations_max: int) 
         return ShortageReason.VAT_MISMATCH
     if account.reservations_count >= reservations_max:
         return ShortageReason.TOO_MANY_RESERVATIONS
-    if affordable_s(rate, account.available_micros) == 0:
-        return ShortageReason.INSUFFICIENT_CREDIT
+    if affordable_s(rate, account.reservable_micros) == 0:
+        return limit_reached(account, first_interval_micros(rate))
     return None
+
+
+def limit_reached(account: LiveAccount, needed_micros: Micros) -> ShortageReason:
+    """What it is that does not leave so much; credit, too, where nothing does (a call of CALL_S_MAX)."""
+    if account.available_micros < needed_micros:
+        return ShortageReason.INSUFFICIENT_CREDIT
+    if account.terms.daily_cap_micros is not None and account.left_of_caps()[0] < needed_micros:
+        return ShortageReason.DAILY_CAP
+    if account.terms.monthly_cap_micros is not None and account.left_of_caps()[-1] < needed_micros:
+        return ShortageReason.MONTHLY_CAP
+    return ShortageReason.INSUFFICIENT_CREDIT
 
 
 def grantable_s(rate: Rate, wanted_s: int, *, budget_micros: Micros) -> int:
     """Whole intervals that cover `wanted_s`, or as many of them as the budget pays for."""
     return min(whole_intervals_s(rate, wanted_s), affordable_s(rate, budget_micros))
+
+
+def next_interval_micros(held: Reservation) -> Micros:
+    """What the interval after the paid ones costs."""
+    further_s = whole_intervals_s(held.rate, held.granted_s + 1)
+    return charge_billed(held.rate, further_s).total_micros - held.reserved_micros
 
 
 def first_interval_micros(rate: Rate) -> Micros:

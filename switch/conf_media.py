@@ -13,6 +13,10 @@ from switch.conf_reader import read_struct
 from switch.conf_values import Expected, Reads, Switch, list_reader
 from switch.sip.host import canonical_ip, is_link_local
 
+# What `hold_music` says for the shipped piece.
+SHIPPED_MUSIC = "music"
+# As elsewhere (conf_edge.py): Linux has paths of 4096.
+PATH_CHARS_MAX = 1024
 # A machine has a few addresses; each has a pool of its own.
 LISTEN_MAX = 16
 
@@ -44,6 +48,14 @@ def read_ip(value: object) -> str:
     return host
 
 
+def read_hold_music(value: object) -> str:
+    """ "" for none, "music" for the shipped piece, else the path of a file."""
+    is_path = isinstance(value, str) and value.lower().endswith(".wav") and len(value) <= PATH_CHARS_MAX
+    if value in ("", SHIPPED_MUSIC) or (is_path and str(value).isprintable()):
+        return str(value)
+    raise Expected('"music", "" for none, or the path of a WAV file, like "prompts/hold.wav"')
+
+
 Ips = Annotated[tuple[str, ...], Reads(list_reader(read_ip))]
 Ports = Annotated[PortRange, Reads(read_port_range)]
 
@@ -60,8 +72,14 @@ class Media(Struct, frozen=True):
     ports: Ports = PortRange(20_000, 29_999)
     silence_timeout_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     bypass: Switch = False
+    hold_music: Annotated[str, Reads(read_hold_music)] = SHIPPED_MUSIC
     browsers: Switch = True
     browser_ports: Ports = PortRange(30_000, 30_999)
+
+    @property
+    def hold_music_file(self) -> str:
+        """The operator's own, as he wrote it; "" without one."""
+        return "" if self.hold_music == SHIPPED_MUSIC else self.hold_music
 
     def advertised_in(self, *, is_ipv6: bool) -> str:
         """What SDP says in this family; "": the local address."""

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from rating.tariff import Tariff, tariff_version
 from switch.calls.number_plan import NumberFormat
 from switch.calls.routing import Routing
+from switch.calls.service_codes import UK_SERVICES, ServiceTable
 from switch.calls.trunk_sources import TrunkSources
 from switch.conf_addresses import NameServers
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
@@ -30,7 +31,9 @@ from switch.conf_files import (
 from switch.conf_media import Media, read_media
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_routing import read_routing
+from switch.conf_safety import DEFAULT_SAFETY, Safety, open_safety_file, read_safety
 from switch.conf_security import Security
+from switch.conf_services import open_services_file, read_services
 from switch.conf_tariffs import read_tariffs
 from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
 from switch.conf_values import (
@@ -174,6 +177,8 @@ class Conf(Struct, frozen=True):
     media: Media = Media()
     dns: Dns = Dns()
     voicemail: Voicemail = NO_VOICEMAIL
+    safety: Safety = DEFAULT_SAFETY
+    services: ServiceTable = UK_SERVICES
 
     @property
     def metrics(self) -> Address | None:
@@ -195,7 +200,7 @@ def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
 
 def _relay_of(media: Media) -> tuple[object, ...]:
     """What the relay is started with."""
-    return media.relay, media.listen, media.ports, media.browsers, media.browser_ports
+    return media.relay, media.listen, media.ports, media.browsers, media.browser_ports, media.hold_music_file
 
 
 def load_conf(folder: Path) -> Conf:
@@ -204,13 +209,16 @@ def load_conf(folder: Path) -> Conf:
     trunks_file = open_conf_file(folder, TRUNKS_FILE)
     routing_file = open_conf_file(folder, ROUTING_FILE)
     secrets_file = open_secrets_file(folder, SECRETS_FILE)
-    files = (main, trunks_file, routing_file, secrets_file)
+    services_file = open_services_file(folder)
+    safety_file = open_safety_file(folder)
+    files = (main, trunks_file, routing_file, services_file, safety_file, secrets_file)
 
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
     tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
     edge = read_edge_conf(main)
     voicemail = read_voicemail_conf(main)
+    services = read_services(services_file)
     check_voicemail_address(main, voicemail, edge.listen)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
@@ -222,7 +230,9 @@ def load_conf(folder: Path) -> Conf:
         digest=_section(main, "digest", DigestSettings),
         security=_checked_security(main),
         trunks=trunks,
-        routing=read_routing(routing_file, trunks.keys(), service_numbers=voicemail.service_numbers),
+        routing=read_routing(
+            routing_file, trunks.keys(), service_numbers=voicemail.service_numbers | services.numbers
+        ),
         tariffs=tariffs,
         versions=[
             ConfText("trunks", "trunks", tariff_version(trunks_file.text), trunks_file.text),
@@ -236,6 +246,8 @@ def load_conf(folder: Path) -> Conf:
         dns=_section(main, "dns", Dns),
         media=read_media(main),
         voicemail=voicemail,
+        safety=read_safety(safety_file),
+        services=services,
     )
     problems = [problem for file in files for problem in file.in_order()] + tariff_problems
     if problems:

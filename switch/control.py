@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from provisioning.model import Account
 from provisioning.printable import shorten
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
-from rating.charge import charge_within
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
 from switch.door.sources import read_ban_address
 from switch.relay.view import Stream, streams
+from switch.safety_view import account_safety, fraud_bars
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
@@ -51,7 +52,7 @@ class ControlRefusedError(Exception):
 
 
 class LiveCall(msgspec.Struct):
-    """A row of `offhook calls`. `cost_micros` is what it would cost if it ended now.
+    """A row of `offhook calls`. `cost_micros` is what it would cost all who pay for it if it ended now.
 
     `account` is the caller's ("" for a carrier), `account_id` that of who pays (None for nobody).
     """
@@ -132,6 +133,8 @@ class Control:
             "bans": self._bans,
             "ban": self._ban,
             "lift_ban": self._lift_ban,
+            "fraud_bars": lambda _request: fraud_bars(self._process.exchange),
+            "clear_alarms": self._clear_alarms,
         }
 
     async def start(self, path: Path) -> None:
@@ -200,10 +203,6 @@ class Control:
         account = caller.account if isinstance(caller, LineCaller) else None
         answered_at = leg.answered_at
         duration_ms = 0 if answered_at is None else round((now - answered_at) * 1000)
-        cost_micros = 0
-        if call.reservation is not None and call.granted_s is not None:
-            cost = charge_within(call.reservation.rate, duration_ms, granted_s=call.granted_s)
-            cost_micros = cost.total_micros
         return LiveCall(
             call_id=call.id,
             state=call.state.value,
@@ -215,8 +214,8 @@ class Control:
             account=account.name if account is not None else "",
             account_id=call.admission.price.account_id if call.admission is not None else None,
             duration_s=duration_ms // 1000,
-            cost_micros=cost_micros,
-            granted_s=call.granted_s,
+            cost_micros=sum(meter.cost_micros(now) for meter in call.meters),
+            granted_s=min((meter.granted_s for meter in call.meters), default=None),
             is_emergency=call.admission is not None and call.admission.route.is_emergency,
         )
 
@@ -265,13 +264,25 @@ class Control:
             if request.user in ("", subscription.watcher)
         ]
 
-    def _account(self, request: ControlRequest) -> dict[str, int]:
+    def _account_named(self, name: str) -> Account:
+        accounts = self._process.exchange.books.accounts.values()
+        account = next((known for known in accounts if known.name == name), None)
+        if account is None:
+            raise ControlRefusedError(f"the switch knows no account {name!r}")
+        return account
+
+    def _clear_alarms(self, request: ControlRequest) -> bool:
+        account = self._account_named(request.name)
+        done: list[bool] = []
+        safety = self._process.exchange.board.safety
+        self._process.turn(lambda now: done.append(safety.clear(account.id, now)))
+        return done[0]
+
+    def _account(self, request: ControlRequest) -> dict[str, object]:
         exchange = self._process.exchange
-        account = next(
-            (known for known in exchange.books.accounts.values() if known.name == request.name), None
-        )
-        totals = exchange.engine.totals(account.id) if account is not None else None
-        if account is None or totals is None:
+        account = self._account_named(request.name)
+        totals = exchange.engine.totals(account.id)
+        if totals is None:
             raise ControlRefusedError(f"the switch knows no account {request.name!r}")
         return {
             "balance_micros": totals.balance_micros,
@@ -279,6 +290,7 @@ class Control:
             "available_micros": totals.available_micros,
             "credit_seq": totals.credit_seq,
             "live_calls": exchange.board.of_account[account.id],
+            **account_safety(exchange, account),
         }
 
     def _bans(self, request: ControlRequest) -> list[BannedSource]:

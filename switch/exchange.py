@@ -6,6 +6,7 @@ journal before it sends what is in `outgoing`.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -18,7 +19,8 @@ from rating.engine import Engine
 from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
-from switch.calls.admission import admit, is_for_us, read_attempt
+from switch.calls.admission import admit
+from switch.calls.attempt import is_for_us, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
@@ -60,6 +62,7 @@ from switch.sip.stack import ServerTransaction, Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.sip.user import Silence
+from switch.spends import load_spends
 from switch.trunks.locate import Reach
 from switch.trunks.trunks import Trunks
 
@@ -217,8 +220,12 @@ class Exchange:
         snapshot: Snapshot,
         usage_since: Mapping[int, int],
         credits_since: Mapping[int, list[tuple[int, int]]],
+        usage_by_day: Mapping[tuple[int, int], int] = MappingProxyType({}),
     ) -> None:
-        """Start from the books, then replay what the journal has above them: usage, and credits known here."""
+        """Start from the books, then replay what the journal has above them: usage, and credits known here.
+
+        `usage_by_day` is that usage again, by account and London day, for the spending caps.
+        """
         self.books.load(snapshot)
         warn_of_conflicts(self.books.lines_with_addresses(), self.board.conf)
         for account in snapshot.accounts:
@@ -231,10 +238,13 @@ class Exchange:
         for account_id, amount_micros in usage_since.items():
             if self.engine.totals(account_id) is not None:
                 self.engine.debit_usage(account_id, amount_micros)
+        load_spends(self.engine, snapshot, usage_by_day)
 
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
         """Take over what the journal kept: bindings live on, calls that were up are ended and recorded."""
         offset_ms = self._offset_ms
+        self.board.safety.begin(now)
+        self.board.safety.restore(state, now)
         self.trunks.take_over(self.board.conf, now)
         for key, value in state.items():
             if key.startswith(BINDING_KEY):
@@ -290,6 +300,8 @@ class Exchange:
             vat=account.vat,
             floor_micros=account.floor_micros,
             is_suspended=account.is_suspended,
+            daily_cap_micros=account.settings.daily_cap_micros,
+            monthly_cap_micros=account.settings.monthly_cap_micros,
         )
         self.engine.set_account(terms)
 
@@ -472,10 +484,12 @@ class Exchange:
             puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
             self.events.line_registered(user, now)
         self.board.record(puts)
+        self.board.safety.on_second(now)
         self.door.on_second(now)
         self.keepalive.run(now)
         self.trunks.run(now)
         self.voicemail.run(now)
+        self.board.line_calls.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:
         """What the browsers' process says of its gates."""

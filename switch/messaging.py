@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from provisioning.model import Line
-from switch.calls.admission import is_for_us, read_attempt
+from switch.calls.attempt import is_for_us, read_attempt
 from switch.calls.identity import LineCaller, from_towards_line
 from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.passing import body_of, passed_fields, passed_response, put_body
@@ -21,7 +21,7 @@ from switch.sip.message import Request, Response, make_response
 from switch.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
-    from switch.calls.admission import Attempt
+    from switch.calls.attempt import Attempt
     from switch.sip.stack import ClientTransaction, ServerTransaction
 
 MAX_FORWARDS: Final = 70

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from switch.edge_view import edge_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
+from switch.safety_metrics import safety_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
 from switch.voicemail_metrics import voicemail_metrics
@@ -50,6 +51,7 @@ class SwitchCollector(Collector):
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
+        yield from safety_metrics(self._process.exchange.board.safety)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -218,6 +220,9 @@ class SwitchCollector(Collector):
         yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
         yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
         yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
+        yield _counters(
+            "offhook_transfers", "Transfers begun, by kind, and what came to nothing", "kind", exchange.counts.transfers
+        )
 
     def _money(self) -> Iterator[Metric]:
         exchange = self._process.exchange

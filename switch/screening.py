@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from provisioning.model import DigestPolicy, Line
-from switch.calls.admission import dialled_text, is_for_us
+from switch.calls.attempt import dialled_text, is_for_us
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.number_plan import Emergency, read_dialled

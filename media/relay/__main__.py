@@ -18,7 +18,7 @@ import structlog
 from media.relay.port_pool import ports_of
 from media.relay.process import RelayProcess
 from media.relay.switch_link import SwitchLink
-from media.relay.tones import RelayTones
+from media.relay.tones import MusicProblem, RelayTones
 from provisioning.descriptor_limit import raise_descriptor_limit
 from provisioning.logs import configure_logs
 from provisioning.socket_path import listen_at
@@ -35,10 +35,15 @@ def main() -> int:
     os.umask(0o077)
     raise_descriptor_limit()
     mixed = random.SystemRandom()
+    tones = RelayTones()
+    try:
+        tones.load_music(arguments.hold_music)
+    except MusicProblem as problem:
+        log.warning("hold_music_not_usable", file=str(arguments.hold_music), problem=str(problem))
     try:
         relay = RelayProcess(
             SwitchLink(listen_at(arguments.socket, "relay"), epoch=secrets.token_hex(EPOCH_BYTES)),
-            RelayTones(),
+            tones,
             listen=arguments.listen,
             ports=arguments.ports,
             shuffle=mixed.shuffle,
@@ -60,6 +65,7 @@ def _parse_arguments() -> argparse.Namespace:
         "--listen", required=True, nargs="+", type=_address, help="IPv4 and IPv6 addresses to bind"
     )
     parser.add_argument("--ports", required=True, type=ports_of, help='UDP ports, like "20000-29999"')
+    parser.add_argument("--hold-music", type=Path, help="WAV file in place of the shipped music")
     return parser.parse_args()
 
 

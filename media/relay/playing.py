@@ -191,8 +191,26 @@ class Player:
         return endpoint.own_timestamp
 
     def _find(self, endpoint: Endpoint, name: str) -> tuple[Format, Sequence[bytes]] | None:
-        for found in endpoint.formats.values():
+        for found in _by_agreement(endpoint):
             frames = self._prompts.frames(name, found.name)
             if frames:
                 return found, frames
         return None
+
+
+def _by_agreement(endpoint: Endpoint) -> list[Format]:
+    """The peer's formats, first those that the other end has, too, and of these the one that it has been sending.
+
+    A description that was an offer lists more than what was agreed in the end (RFC 3264 6.1).
+    """
+    peer, formats = endpoint.peer, list(endpoint.formats.values())
+    if peer is None:
+        return formats
+    in_use = peer.codec.upper()
+    common = {(each.name.upper(), each.clock_rate) for each in peer.formats.values()}
+
+    def rank(found: Format) -> tuple[bool, bool]:
+        name = found.name.upper()
+        return (name, found.clock_rate) not in common, name != in_use
+
+    return sorted(formats, key=rank)

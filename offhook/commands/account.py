@@ -6,15 +6,18 @@ from typing import Annotated
 import msgspec
 import typer
 
+from offhook.commands.account_safety import safety_facts
 from offhook.commands.options import (
     ConfOption,
     DataOption,
     DsnOption,
     JsonOption,
+    SettingsArgument,
     conf_dir,
     data_dir,
     load_conf_or_fail,
     pounds,
+    settings_text,
     whole_number,
 )
 from offhook.control_client import ask
@@ -116,7 +119,7 @@ def show(
     if as_json:
         print_json({**msgspec.to_builtins(details), "live": live})
         return
-    print_facts([*_facts(details.view), *_live_facts(live), *_owned_facts(details)])
+    print_facts([*_facts(details.view), *_live_facts(live), *safety_facts(live), *_owned_facts(details)])
     if details.movements:
         print_line("")
         rows = [
@@ -129,6 +132,8 @@ def show(
 @app.command("set")
 def set_(
     name: NameArgument,
+    settings: SettingsArgument = None,
+    *,
     tariff: Annotated[str | None, typer.Option("--tariff", help="Its price list from now on.")] = None,
     credit_limit: Annotated[
         str | None, typer.Option("--credit-limit", help="How far it may go below zero, in pounds.")
@@ -147,7 +152,11 @@ def set_(
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Change an account. What is not named stays."""
+    """Change an account. What is not named stays.
+
+    Settings are KEY=VALUE, for lists KEY+=VALUE and KEY-=VALUE, too: `offhook account set Shop daily_cap=25.00
+    bars+=premium`. A key that there is not is answered with all that there are.
+    """
     limit_micros = None if credit_limit is None else pounds(credit_limit, "--credit-limit")
     place = data_dir(data)
     address = find_dsn(place, given=dsn)
@@ -157,7 +166,12 @@ def set_(
     view = run_on_books(
         address,
         lambda db: service.set_account(
-            db, name, tariff=tariff, credit_limit_micros=limit_micros, calls_max=calls_max
+            db,
+            name,
+            tariff=tariff,
+            credit_limit_micros=limit_micros,
+            calls_max=calls_max,
+            settings=settings or (),
         ),
     )
     _print_view(view, as_json=as_json)
@@ -233,6 +247,7 @@ def _facts(view: AccountView) -> list[tuple[str, str]]:
     if account.kind is AccountKind.POSTPAID:
         facts.append(("credit limit", format_pounds(account.credit_limit_micros)))
     facts.append(("calls at once", str(account.calls_max) if account.calls_max else NO_LIMIT))
+    facts.append(("settings", settings_text(account.settings)))
     return facts
 
 

@@ -14,7 +14,7 @@ from offhook.commands.options import (
     data_dir,
     problem_text,
 )
-from offhook.commands.prompt_findings import prompt_findings
+from offhook.commands.prompt_findings import hold_music_findings, prompt_findings
 from offhook.commands.tls_findings import tls_findings
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
@@ -65,6 +65,7 @@ def check(
     if loaded is not None:
         problems, expiring = tls_findings(loaded.tls, directory)
         warnings = [*loaded.warnings, *expiring, *prompt_findings(directory)]
+        warnings += hold_music_findings(directory, loaded.media.hold_music_file)
     books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
     lines = books.lines_without_emergency if books is not None else []
     findings = Findings(

@@ -14,9 +14,11 @@ from offhook.commands.options import (
     DataOption,
     DsnOption,
     JsonOption,
+    SettingsArgument,
     conf_dir,
     data_dir,
     load_conf_or_fail,
+    settings_text,
     warn,
     whole_number,
 )
@@ -127,6 +129,7 @@ def add(
 @app.command("set")
 def set_(
     user: UserArgument,
+    settings: SettingsArgument = None,
     *,
     has_password: PasswordStdinOption = False,
     is_generated: Annotated[
@@ -171,7 +174,11 @@ def set_(
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Change a line. What is not named stays; addresses that are named replace all that it had."""
+    """Change a line. What is not named stays; addresses that are named replace all that it had.
+
+    Settings are KEY=VALUE, for lists KEY+=VALUE and KEY-=VALUE, too: `offhook line set 1001 rejects_anonymous=yes
+    blocked_callers+=01632960009`. A key that there is not is answered with all that there are.
+    """
     if addresses and registers:
         raise CommandError("--address and --no-address exclude each other", ExitCode.INVALID)
     place = data_dir(data)
@@ -194,6 +201,7 @@ def set_(
             kind=kind,
             addresses=() if registers else addresses or None,
             calls_per_second_max=calls_per_second_max,
+            settings=settings or (),
         )
         return await service.show_line(db, user), changed.generated_password
 
@@ -346,6 +354,7 @@ def _facts(view: LineView) -> list[tuple[str, str]]:
         ("calls at once", str(view.calls_max) if view.calls_max else "as configured"),
         ("calls a second", str(view.calls_per_second_max) if view.calls_per_second_max else "no limit"),
         ("diverts", "; ".join(divert_text(divert) for divert in view.diverts) or "none"),
+        ("settings", settings_text(view.settings)),
         ("since", format_moment(view.created_at_ms)),
     ]
 

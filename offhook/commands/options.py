@@ -11,6 +11,8 @@ from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error
 from offhook.paths import DataDir, default_data_dir
 from provisioning.printable import shorten
+from provisioning.settings import AccountSettings, LineSettings
+from provisioning.settings_text import shown_settings
 from rating.money import MoneyProblem, parse_pounds
 from switch.conf_files import ConfProblem, ConfProblems
 from switch.config import Conf, load_conf
@@ -43,6 +45,9 @@ DsnOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SettingsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings; see below.", show_default=False)
+]
 
 
 def whole_number(*, least: int = 0, most: int = WHOLE_NUMBER_MAX) -> Callable[[str | int], int]:
@@ -91,6 +96,11 @@ def pounds(text: str, option: str) -> int:
         return parse_pounds(text)
     except MoneyProblem as problem:
         raise CommandError(f"{option}: {problem}", ExitCode.INVALID) from None
+
+
+def settings_text(settings: LineSettings | AccountSettings) -> str:
+    """What has not its default, each as it would be typed."""
+    return "; ".join(f"{key}={value}" for key, value in shown_settings(settings)) or "as for everybody"
 
 
 def warn(text: str) -> None:

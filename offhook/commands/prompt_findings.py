@@ -1,4 +1,4 @@
-"""What `offhook check` finds among the operator's own prompts, conf/prompts/<language>/<name>.wav."""
+"""What `offhook check` finds among the operator's own prompts, conf/prompts/<language>/<name>.wav, and his music."""
 
 from pathlib import Path
 
@@ -21,3 +21,14 @@ def prompt_findings(folder: Path) -> list[ConfProblem]:
         )
         for problem in Catalogue(folder / FOLDER).problems
     ]
+
+
+def hold_music_findings(folder: Path, music: str) -> list[ConfProblem]:
+    """`music` is the file that [media] hold_music names, "" for none."""
+    from media.relay.tones import music_problem  # noqa: PLC0415 - as above
+
+    problem = music_problem(folder / music) if music else ""
+    if not problem:
+        return []
+    expected = "a WAV file; the shipped music is played instead"
+    return [ConfProblem(file=music, line=0, key="", found=f"a file that {problem}", expected=expected)]

@@ -115,7 +115,7 @@ class Exchange:
         # Also without a listener of its own: trunks over TCP and TLS are reached through it.
         self._launch(edge_plan(plan.data, plan.conf_dir))
         if plan.conf.media.relay:
-            self._launch(relay_plan(plan.data, plan.conf.media, voicemail=plan.conf.voicemail.sip))
+            self._launch(relay_plan(plan.data, plan.conf_dir, plan.conf.media, voicemail=plan.conf.voicemail.sip))
             self._launch_browsers()
         self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()

@@ -56,13 +56,15 @@ def edge_plan(data: DataDir, conf_dir: Path) -> PartPlan:
     )
 
 
-def relay_plan(data: DataDir, media: Media, *, voicemail: Address | None) -> PartPlan:
+def relay_plan(data: DataDir, conf_dir: Path, media: Media, *, voicemail: Address | None) -> PartPlan:
     """Voicemail on a loopback address is reached from one only."""
     listen = [*media.listen]
     if voicemail is not None and is_loopback(voicemail.host) and not _hears_at(listen, voicemail.host):
         listen.append(voicemail.host)
     command = [*_python("media.relay"), "--socket", str(data.relay_socket)]
     command += ["--listen", *listen, "--ports", str(media.ports)]
+    if media.hold_music_file:
+        command += ["--hold-music", str(conf_dir / media.hold_music_file)]
     return PartPlan(
         name="relay",
         command=command,

@@ -23,8 +23,9 @@ from provisioning.model import (
     Snapshot,
 )
 
-# Some milliseconds of the switch's loop and a quarter of a megabyte; the rest follows at once.
-CHANGES_MAX: Final = 500
+# Some milliseconds of the switch's loop and an eighth of a megabyte; the rest follows at once. A line with all its
+# lists full has 32 KiB of settings and 16 of diverts at most, and so many of them still fit into one frame (16 MiB).
+CHANGES_MAX: Final = 250
 CHANNEL: Final = "offhook_changes"
 
 

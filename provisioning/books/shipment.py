@@ -14,7 +14,7 @@ from provisioning.cdr_row import CDR_COLUMNS, Row, row_from_cdr
 from provisioning.media_row import MEDIA_COLUMNS, row_from_media
 from provisioning.utc import time_from_ms
 from rating.journal.frames import unpack_records
-from rating.records import Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, UsageEntry
+from rating.records import Alarm, Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, UsageEntry
 
 _decoder: Final = msgspec.msgpack.Decoder(OutboxRecord)
 
@@ -42,11 +42,13 @@ MEDIA: Final = Table("call_media", MEDIA_COLUMNS, (0, 1, 2))
 CONF_VERSIONS: Final = Table("conf_versions", ["kind", "name", "version", "content"], (0, 1, 2))
 CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"], (0, 1, 2))
 
+ALARMS: Final = Table("alarms", ["id", "account_id", "rule", "at", "words", "bar_until"], (0,))
+
 # Versions repeat at every start and are few: they are always compared first. conf_loads refers to
 # conf_versions.
 COMPARED_FIRST: Final = (CONF_VERSIONS, CONF_LOADS)
 # The ledger comes last, because its rows lock balances until the commit.
-COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, LEDGER)
+COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, ALARMS, LEDGER)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +116,9 @@ def _add_record(shipment: Shipment, record: OutboxRecord, batch: int, raw: msgsp
         case EmergencyCall(call_id=call_id, line=line, network_number=number, dialled=dialled):
             row = (call_id, line, number, dialled, time_from_ms(record.at_ms), record.source_address)
             _add(shipment, EMERGENCY_CALLS, row, batch, raw)
+        case Alarm(id=id_, account_id=account_id, rule=rule, words=words, bar_until_ms=until):
+            bar_until = None if until is None else time_from_ms(until)
+            _add(shipment, ALARMS, (id_, account_id, rule, time_from_ms(record.at_ms), words, bar_until), batch, raw)
         case ConfVersion(kind=kind, name=name, version=version, content=content):
             valid_from = time_from_ms(record.valid_from_ms)
             _add(shipment, CONF_VERSIONS, (kind, name, version, content), batch, raw)

@@ -15,6 +15,7 @@ import msgspec
 
 from provisioning import store
 from provisioning.model import Snapshot
+from provisioning.spend_rows import load_spends
 
 OWNER_ONLY: Final = 0o600
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -36,6 +37,7 @@ async def load_snapshot(db: asyncpg.Connection, epoch: str) -> Snapshot:
             balances=await store.load_balances(db),
             lines=await store.load_lines(db),
             numbers=await store.load_numbers(db),
+            spends=await load_spends(db),
         )
 
 

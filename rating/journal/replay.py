@@ -25,6 +25,7 @@ from rating.journal.damage import (
 )
 from rating.journal.frames import unpack_records
 from rating.journal.store import read_epoch, read_marks
+from rating.london_day import london_day
 from rating.records import OutboxRecord, UsageEntry
 
 BUSY_TIMEOUT_S: Final = 5.0
@@ -42,13 +43,15 @@ class JournalMismatchError(Exception):
 
 
 class JournalContents(msgspec.Struct):
-    """What a starting switch needs. `usage_after_mark`: an account's usage above the mark (negative)."""
+    """What a starting switch needs. `usage_after_mark`: an account's usage above the mark (negative); `usage_by_day`
+    the same as charges (positive), by account and London day."""
 
     epoch: str
     last_seq: int
     last_batch: int
     state: dict[str, bytes]
     usage_after_mark: dict[int, int]
+    usage_by_day: dict[tuple[int, int], int] = {}
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -86,14 +89,17 @@ def _read(connection: sqlite3.Connection, path: Path, epoch_mark: tuple[str, int
             " it is an older copy"
         )
     usage: dict[int, int] = {}
+    by_day: dict[tuple[int, int], int] = {}
     newest = mark
     for batch, packed in _batches(connection, path, after=mark):
         for entry in _usage_of(batch, packed, path):
             usage[entry.account_id] = usage.get(entry.account_id, 0) + entry.amount_micros
+            key = (entry.account_id, london_day(entry.at_ms))
+            by_day[key] = by_day.get(key, 0) - entry.amount_micros
         newest = batch
     if newest != last_batch:
         raise JournalMismatchError(f"{path}: batches {newest + 1} to {last_batch} are missing")
-    return JournalContents(epoch, last_seq, last_batch, _read_state(connection, path), usage)
+    return JournalContents(epoch, last_seq, last_batch, _read_state(connection, path), usage, by_day)
 
 
 def _read_state(connection: sqlite3.Connection, path: Path) -> dict[str, bytes]:

@@ -5,130 +5,32 @@ recognised before any rule and meet none. Nothing here sends, reserves or record
 Only the attempt itself is counted, where a line may begin no more than so many a second.
 """
 
-from collections.abc import Sequence
 from typing import Final, assert_never
 
-import msgspec
-
 from provisioning.model import Line
-from rating.tariff import ON_NET, Rate, Tariff
-from switch.calls import divert, refusal
-from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
-from switch.calls.line_targets import line_targets
-from switch.calls.number_plan import (
-    E164,
-    Dialled,
-    DialProblem,
-    Emergency,
-    PrivacyChoice,
-    ServiceCode,
-    Short,
-    Unrecognised,
-    read_dialled,
-    read_trunk_number,
-)
+from provisioning.settings import LineSettings
+from switch.calls import refusal
+from switch.calls.attempt import Attempt, is_for_us
+from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.journey import Journey
+from switch.calls.line_targets import line_refusal, line_targets
+from switch.calls.number_plan import E164, DialProblem, Emergency, ServiceCode, Short, Unrecognised
+from switch.calls.outbound import price_of, route_outside
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace
 from switch.calls.service_codes import Service, service_of
 from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import Target
+from switch.calls.terms import Admission, Price, Route
 from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
-from switch.sip.uri import SipUri
-from switch.trunks.carrier import FULL, TOO_FAST
-from switch.trunks.trunks import Skipped
 
+NO_SETTINGS: Final = LineSettings()
 # No further digit would change that: 404. To anything else that is no number the answer is 484, at which a phone may
 # ask for more.
 LEADS_NOWHERE: Final = frozenset(
     {DialProblem.TOO_LONG, DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
 )
-
-
-class Route(msgspec.Struct):
-    """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
-
-    `refused` is what the caller is told where voicemail, the one target then, does not take the call. `holds_line`: the
-    call is one of those that the line may have at once.
-    """
-
-    number: str
-    ddi: str
-    line: Line | None
-    stages: Sequence[Sequence[Target]]
-    is_emergency: bool = False
-    relay_prefix: str = ""
-    skipped: Sequence[Skipped] = ()
-    refused: Refusal | None = None
-    holds_line: bool = True
-    is_announcement: bool = False
-    is_service: bool = False
-
-
-class Price(msgspec.Struct):
-    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in."""
-
-    account_id: int | None = None
-    rate: Rate | None = None
-    tariff: str = ""
-    tariff_version: str = ""
-
-
-class Admission(msgspec.Struct):
-    """Everything that the call needs to begin."""
-
-    caller_id: CallerId
-    dialled: str
-    route: Route
-    price: Price
-
-
-class Attempt(msgspec.Struct):
-    """What is known of an attempt before the ladder: it is on the CDR even when the call is refused."""
-
-    caller: Caller
-    caller_id: CallerId
-    dialled: str
-    plan_result: Dialled
-    called_line: Line | None
-    instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
-
-
-def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
-    """Who calls and what was dialled. Never refuses."""
-    text = dialled_text(request)
-    plan = board.conf.routing.plan
-    if isinstance(caller, TrunkCaller):
-        text = board.trunks.called_of(request) or text
-        number = read_trunk_number(text, caller.trunk.inbound_number_format, plan)
-        plan_result = read_dialled(number or text, plan)
-        return Attempt(caller, trunk_caller_id(request, caller.trunk, plan), text, plan_result, None)
-    plan_result = read_dialled(text, plan)
-    withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
-    caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
-    if isinstance(plan_result.destination, Emergency):
-        return Attempt(caller, caller_id, text, plan_result, None)
-    uri = request.request_uri
-    if isinstance(uri, SipUri) and "gr" in uri.params:
-        reached = board.gruus.find(uri, board.bindings, now)
-        line = board.books.lines.get(reached.user) if reached is not None else None
-        if reached is None or line is None:
-            return Attempt(caller, caller_id, text, Dialled(Unrecognised(DialProblem.NOT_IN_USE)), None)
-        return Attempt(caller, caller_id, text, plan_result, line, reached.instance)
-    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
-
-
-def dialled_text(request: Request) -> str:
-    """What was dialled: the user part, or the whole of a tel: or urn: URI."""
-    uri = request.request_uri
-    return uri.unescaped_user if isinstance(uri, SipUri) else request.uri
-
-
-def is_for_us(request: Request, board: Switchboard) -> bool:
-    """Whether the Request-URI names a domain or an address of ours; tel: and urn: name none and are for us."""
-    uri = request.request_uri
-    return not isinstance(uri, SipUri) or board.is_here(uri.host)
 
 
 def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) -> Admission | Refusal:
@@ -157,7 +59,7 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route
-    price = _price(attempt.caller, route, board, now)
+    price = price_of(attempt.caller, route, board, now)
     if isinstance(price, Refusal):
         return price
     return Admission(attempt.caller_id, attempt.dialled, route, price)
@@ -173,9 +75,9 @@ def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
         return number
     match attempt.caller:
         case TrunkCaller():
-            return _route_inbound(number, board, now)
+            return _route_inbound(number, attempt, board, now)
         case LineCaller() as caller:
-            refused = _caller_refusal(caller, board, now)
+            refused = _caller_refusal(caller, board, now) or _safety_refusal(caller, attempt, board, now)
             if refused is not None:
                 return refused
             return _route_outbound(number, attempt, board, now)
@@ -202,50 +104,32 @@ def _destination_number(attempt: Attempt) -> str | Refusal:
             assert_never(unknown)
 
 
-def _route_inbound(number: str, board: Switchboard, now: float) -> Route | Refusal:
+def _route_inbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     """A carrier reaches only numbers assigned here."""
     assigned = board.books.numbers.get(number)
     line = board.books.lines.get(assigned.line) if assigned is not None else None
     if line is None:
         known = board.conf.routing.targets(number)
         return refusal.TRUNK_TO_TRUNK if known else refusal.NOT_ASSIGNED
-    return _to_line(line, number, number, board, now)
+    return _to_line(line, number, number, attempt, board, now)
 
 
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     line = attempt.called_line
     if line is not None:
-        return _to_line(line, number, "", board, now, attempt.instance)
+        return _to_line(line, number, "", attempt, board, now)
     assigned = board.books.numbers.get(number)
     if assigned is not None and (line := board.books.lines.get(assigned.line)) is not None:
-        return _to_line(line, number, number, board, now)
-    names = board.conf.routing.targets(number)
-    if not names:
-        return refusal.NOT_IN_USE
-    stages, skipped = board.trunks.ways(names, board.of_trunk, now, is_emergency=False)
-    if not stages:
-        return _no_trunk(skipped)
-    return Route(
-        number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix, skipped=skipped
-    )
-
-
-def _no_trunk(skipped: Sequence[Skipped]) -> Refusal:
-    """Every trunk of the route was passed over: for want of room, or because one cannot be reached."""
-    if all(trunk.why in (FULL, TOO_FAST) for trunk in skipped):
-        return refusal.TRUNK_FULL
-    return msgspec.structs.replace(
-        refusal.TRUNK_UNAVAILABLE, words=f"no trunk: {', '.join(str(trunk) for trunk in skipped)}"
-    )
+        return _to_line(line, number, number, attempt, board, now)
+    return route_outside(number, attempt, board, now)
 
 
 def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refusal | None:
-    account = caller.account
+    account, limits = caller.account, board.conf.calls
     if account is None:
         return refusal.ACCOUNT_MISSING
     if account.is_suspended:
         return refusal.SUSPENDED
-    limits = board.conf.calls
     if board.of_line[caller.line.user] >= (caller.line.calls_max or limits.calls_per_line_max):
         return refusal.LINE_FULL
     if board.of_account[account.id] >= (account.calls_max or limits.calls_per_account_max):
@@ -254,6 +138,14 @@ def _caller_refusal(caller: LineCaller, board: Switchboard, now: float) -> Refus
     if per_second and not board.call_rates.take(caller.line.user, per_second, now):
         return refusal.LINE_TOO_FAST
     return None
+
+
+def _safety_refusal(
+    caller: LineCaller, attempt: Attempt, board: Switchboard, now: float
+) -> Refusal | None:
+    destination = attempt.plan_result.destination if attempt.called_line is None else None
+    assert destination is None or isinstance(destination, (E164, Short))
+    return board.safety.refusal_for(caller.line, caller.account, destination, now)
 
 
 def _to_service(service: Service, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
@@ -275,44 +167,13 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
 
 
 def _to_line(
-    line: Line, number: str, ddi: str, board: Switchboard, now: float, instance: str | None = None
+    line: Line, number: str, ddi: str, attempt: Attempt, board: Switchboard, now: float
 ) -> Route | Refusal:
-    targets = line_targets(line, board, now, instance)
-    refused: Refusal | None = None
-    if not targets:
-        refused = refusal.NOT_REGISTERED
-    elif board.of_line[line.user] >= (line.calls_max or board.conf.calls.calls_per_line_max):
-        refused = refusal.CALLEE_FULL
-    if line.diverts and instance is None:
-        diverted = divert.before_ringing(line, refused)
-        if diverted is not None:
-            target = divert.target_of(diverted, line, board)
-            refused = refused or divert.NOWHERE
-            if target is not None:
-                return Route(number, ddi, line, [[target]], refused=refused, holds_line=False)
+    if attempt.instance is None and (line.diverts or line.settings != NO_SETTINGS):
+        return Journey(board, attempt).begin(line, number, ddi, now)
+    targets = line_targets(line, board, now, attempt.instance)
+    refused = line_refusal(line, targets, board)
     return refused if refused is not None else Route(number, ddi, line, [targets])
-
-
-def _price(caller: Caller, route: Route, board: Switchboard, now: float) -> Price | Refusal:
-    """The rate of the caller's tariff. Without one the call is refused, never free; on-net is free by default."""
-    if isinstance(caller, TrunkCaller) or caller.account is None or route.is_service:
-        return Price()
-    account = caller.account
-    tariff = board.conf.tariffs.get(account.tariff)
-    if tariff is None:
-        return refusal.NO_TARIFF
-    if tariff.vat is not account.vat:
-        return refusal.VAT_MISMATCH
-    rate = _rate(tariff, route, board.clock.ms(now))
-    if rate is None and route.line is None:
-        return refusal.NO_RATE
-    if rate is not None and not rate.is_free and board.journal.is_failed:
-        return refusal.JOURNAL_FAILED
-    return Price(account.id, rate, tariff.name, tariff.version)
-
-
-def _rate(tariff: Tariff, route: Route, at_ms: int) -> Rate | None:
-    return tariff.rate_for(ON_NET if route.line is not None else route.number, at_ms)
 
 
 def _emergency(destination: Emergency, attempt: Attempt, board: Switchboard, now: float) -> Admission:

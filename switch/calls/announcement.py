@@ -14,9 +14,9 @@ phone that cannot play them still gets the right code. It is a leg that is never
 
 from typing import TYPE_CHECKING, Final
 
-from switch.calls.admission import Admission, Price, Route
 from switch.calls.cdr import Ending
 from switch.calls.identity import LineCaller, caller_name
+from switch.calls.terms import Admission, Price, Route
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.door import is_session_description
 
@@ -38,6 +38,13 @@ PROMPTS: "Final[Mapping[str, str]]" = {
     "account_suspended": "account-suspended",
     "account_missing": "out-of-service",
     "no_rate": "barred",
+    "barred": "barred",
+    "not_opted_in": "barred",
+    "fraud_bar": "barred",
+    "high_cost_calls_limit": "all-lines-busy",
+    # Not no-credit, which would ask for a top-up that does not help.
+    "daily_cap": "cannot-connect",
+    "monthly_cap": "cannot-connect",
     "line_calls_limit": "all-lines-busy",
     "account_calls_limit": "all-lines-busy",
     "trunk_calls_limit": "all-lines-busy",

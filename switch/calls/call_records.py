@@ -9,7 +9,8 @@ from rating.records import EmergencyCall
 from switch.calls.cdr import join_rows, stamp
 from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
-from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
+from switch.calls.meter import CALLERS_ROW, Meter
+from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenMeter, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog import Dialog
 from switch.sip.dialog_state import DialogState
@@ -17,6 +18,7 @@ from switch.sip.host import host_port
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.leg import Leg
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -46,6 +48,13 @@ def dialogs_to_hang_up(call: "Call") -> bytes | None:
     return _encode(Hangup(dialogs)) if dialogs else None
 
 
+def _leaving(call: "Call") -> list["Leg"]:
+    """Ends that are out of the conversation and whose BYE is not answered yet."""
+    if not call.talkers:
+        return []
+    return [leg for leg in (call.caller_leg, *call.callee_legs) if leg.state is LegState.ENDING]
+
+
 def emergency_note(call: "Call", now: float) -> EmergencyCall:
     """Who called the emergency service, from where: logged beside the CDR, as the call begins."""
     caller = call.attempt.caller
@@ -63,14 +72,17 @@ def emergency_note(call: "Call", now: float) -> EmergencyCall:
 def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) -> Put:
     answered = call.answered_leg
     dialogs = []
-    if answered is not None and answered.dialog is not None and call.caller_leg.dialog is not None:
-        clock = call.board.clock
-        stamp(call.rows[0], call.caller_leg, clock)
-        stamp(call.rows[answered.index], answered, clock)
-        dialogs = [storable_state(call.caller_leg.dialog), storable_state(answered.dialog)]
+    clock = call.board.clock
+    for end in (*call.talkers, *_leaving(call)):
+        stamp(call.rows[end.index], end, clock)
+        if end.dialog is not None:
+            dialogs.append(storable_state(end.dialog))
     join_rows(call.rows, answered.index if answered is not None else None)
+    meter = call.callers_meter
+    price = None if meter is None else _price(meter)
+    onward = [] if answered_mono is None else _onward(call, answered_mono)
     return OPEN_KEY + call.id, _encode(
-        OpenCall(call.id, answered_mono, _price(call), call.rows, dialogs, invites)
+        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward)
     )
 
 
@@ -94,19 +106,29 @@ def storable_state(dialog: Dialog) -> DialogState:
     )
 
 
-def _price(call: "Call") -> OpenPrice | None:
-    price = call.admission.price if call.admission is not None else None
-    if price is None or price.rate is None or price.account_id is None or call.granted_s is None:
-        return None
-    rate = price.rate
+def _onward(call: "Call", answered_mono: float) -> list[OpenMeter]:
+    """Those of legs that have been answered; one that rings has cost nobody anything."""
+    answered = call.answered_leg
+    return [
+        OpenMeter(meter.row, answered_mono if meter.started_at is None else meter.started_at, _price(meter))
+        for meter in call.meters
+        if meter.row != CALLERS_ROW
+        and (meter.started_at is not None or (answered is not None and answered.index == meter.row))
+    ]
+
+
+def _price(meter: Meter) -> OpenPrice:
+    rate, account_id = meter.price.rate, meter.price.account_id
+    assert rate is not None
+    assert account_id is not None
     return OpenPrice(
-        account_id=price.account_id,
+        account_id=account_id,
         prefix=rate.prefix,
         destination=rate.destination,
         connect_fee_micros=rate.connect_fee_micros,
         per_minute_micros=rate.per_minute_micros,
         initial_s=rate.initial_s,
         next_s=rate.next_s,
-        granted_s=call.granted_s,
+        granted_s=meter.granted_s,
         vat=None if rate.vat is None else rate.vat.value,
     )

@@ -27,7 +27,7 @@ from switch.calls.session_timer import INTERVAL_MAX_S, min_se
 from switch.calls.sips_uri import is_sips
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import ALLOW, USER_AGENT, Switchboard
-from switch.calls.target import Target, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.dialog import Dialog
 from switch.sip.headers import Headers
 from switch.sip.invite_client import InviteClientTransaction, State
@@ -36,6 +36,7 @@ from switch.sip.option_tags import supported_value
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.terms import Admission
     from switch.sip.stack import ClientTransaction, ServerTransaction
 
 
@@ -84,8 +85,7 @@ class CalleeLeg(Leg):
         "_transaction",
         "is_cancelled",
         "is_ringing",
-        "local_tag",
-        "outcome",
+        "peer_tag",
         "prack",
         "sip_call_id",
         "target",
@@ -97,8 +97,8 @@ class CalleeLeg(Leg):
         self.target = target
         self.is_cancelled = False
         self.is_ringing = False
-        self.outcome: LegOutcome | None = None
-        self.local_tag = board.tokens.tag()
+        self.line_user = target.line.user if isinstance(target, LineTarget) else ""
+        self.peer_tag = ""  # as it rings; of several behind a proxy the last one's
         self.sip_call_id = board.new_leg_call_id()
         self._invitation: Invitation | None = None
         self._invite_cseq = 1
@@ -115,8 +115,25 @@ class CalleeLeg(Leg):
         self._is_heard = False
 
     @property
+    def terms(self) -> "Admission":
+        """Those of who sends the call here, or of the call."""
+        if self.target.onward is not None:
+            return self.target.onward
+        assert self.call.admission is not None
+        return self.call.admission
+
+    @property
     def is_acknowledged(self) -> bool:
         return self._ack_body is not None
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_cancelled or super().is_over
+
+    @property
+    def shown_caller(self) -> str:
+        """Who calls, as the callee is told: a name-addr."""
+        return self._invitation.from_ if self._invitation is not None else ""
 
     @property
     def has_offer(self) -> bool:
@@ -132,6 +149,11 @@ class CalleeLeg(Leg):
             and isinstance(transaction, InviteClientTransaction)
             and transaction.state is State.CALLING
         )
+
+    @property
+    def hears_music(self) -> bool:
+        """Voicemail would record it."""
+        return not isinstance(self.target, VoicemailTarget)
 
     @property
     def early_dialog(self) -> EarlyDialog | None:
@@ -172,7 +194,14 @@ class CalleeLeg(Leg):
         self.sent_body = invitation.body
         self._takes_reliable = bool(invitation.body) or self.call.can_answer_early
         self.board.legs[(self.sip_call_id, self.local_tag)] = self
+        self.board.line_calls.begins(self, now)
         self._send_invite(now)
+
+    def give_up(self, outcome: LegOutcome, now: float) -> None:
+        """It was never offered."""
+        self.outcome = outcome
+        self.ended_at = now
+        self.state = LegState.GONE
 
     def cancel(self, now: float, reason: str, outcome: LegOutcome) -> None:
         """Stop ringing; `reason` is a Reason header value or "". A 200 may cross the CANCEL: the leg stays for it."""
@@ -184,6 +213,7 @@ class CalleeLeg(Leg):
             self.outcome = outcome
         reason = reason or format_reason(outcome.q850_cause, outcome.words)
         self.board.stack.cancel(self._transaction, now, [("reason", reason)])
+        self.board.line_calls.changed(self, now)
 
     def acknowledge(self, body: Body) -> None:
         """ACK for the 2xx; with a late offer the body is the caller's answer."""
@@ -309,8 +339,10 @@ class CalleeLeg(Leg):
                 return
             self.prack = Prack(self, early, response, rseq)
         self.is_ringing = True
+        self.peer_tag = response.to_tag or ""
         if self.ringing_at is None:
             self.ringing_at = now
+            self.board.line_calls.changed(self, now)
         self._note_peer(response)
         body, fields = body_of(response), passed_fields(response)
         self._early_body = self.own_body = body or self._early_body
@@ -353,6 +385,7 @@ class CalleeLeg(Leg):
             self.dialog.confirm(response)
             self.dialog.flow = self.flow
         self.state = LegState.UP
+        self.board.line_calls.changed(self, now)
         self.aim(now)
         self._note_peer(response)
         if self.is_cancelled:
@@ -418,7 +451,9 @@ class CalleeLeg(Leg):
             self.outcome = outcome
         self.ended_at = self.ended_at or now
         self.board.legs.pop((self.sip_call_id, self.local_tag), None)
+        self.board.line_calls.ends(self)
         self.state = LegState.GONE
+        self.board.line_calls.changed(self, now)
         self.close_media()
         if self.open_offer is not None:
             self.open_offer.abandon(now)

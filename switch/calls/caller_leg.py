@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.storable import storable
 from switch.calls.carried_media import carry
+from switch.calls.identity import LineCaller
 from switch.calls.leg import Leg, LegState
 from switch.calls.open_call import EarlyInvite
 from switch.calls.passing import NO_BODY, Body, Fields, body_of, put_body
@@ -37,7 +38,7 @@ class CallerLeg(Leg):
     `is_session_set` says that the answer to its offer is known to have arrived before the call's own answer.
     """
 
-    __slots__ = ("_reliable", "is_acknowledged", "is_session_set", "local_tag", "request", "transaction")
+    __slots__ = ("_reliable", "is_acknowledged", "is_session_set", "request", "transaction")
 
     def __init__(
         self,
@@ -54,7 +55,6 @@ class CallerLeg(Leg):
         self.transaction = transaction
         self.request = request
         self.is_sips = is_sips(request.uri)
-        self.local_tag = board.tokens.tag()
         self.peer_user_agent = request.headers.get("user-agent") or ""
         self.is_acknowledged = False
         self.is_session_set = False
@@ -63,6 +63,10 @@ class CallerLeg(Leg):
         self.note_abilities(request)
         self.dialog = Dialog.from_request(request, self.local_tag, flow)
         board.legs[(self.dialog.call_id, self.local_tag)] = self
+        caller = call.caller
+        if isinstance(caller, LineCaller):
+            self.line_user = caller.line.user
+            board.line_calls.begins(self, now)
 
     @property
     def speaks_100rel(self) -> bool:
@@ -88,6 +92,7 @@ class CallerLeg(Leg):
         """Pass a provisional on. `prack` is the callee's that waits, if it was reliable there."""
         if self.ringing_at is None:
             self.ringing_at = now
+            self.board.line_calls.changed(self, now)
         response = self._response(status, reason, body, fields)
         if body:
             self.sent_body = body
@@ -110,6 +115,7 @@ class CallerLeg(Leg):
         """200: from here on the dialog is confirmed and the stack repeats the answer until the ACK."""
         self.answered_at = self.last_seen_at = now
         self.state = LegState.UP
+        self.board.line_calls.changed(self, now)
         self.aim(now)
         if self._reliable is not None:
             self._reliable.drop_waiting(now)
@@ -135,6 +141,7 @@ class CallerLeg(Leg):
             response.headers.add(name, value)
         self.transaction.respond(response, now)
         self.free()
+        self.board.line_calls.changed(self, now)
 
     def hang_up(self, now: float, *, cause: int, words: str, reason: str = "") -> None:
         if not self.is_acknowledged:

@@ -11,13 +11,16 @@ import msgspec
 from provisioning.storable import storable
 from rating.engine import Settlement
 from rating.records import Cdr
-from switch.calls.admission import Admission, Attempt
+from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.identity import LineCaller
+from switch.calls.leg import Leg
 from switch.calls.number_plan import E164, Emergency, ServiceCode, Short
+from switch.calls.open_call import OPEN
 from switch.calls.switchboard import WallClock
 from switch.calls.target import LineTarget, VoicemailTarget
+from switch.calls.terms import Admission
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 
@@ -101,6 +104,11 @@ def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) 
         row.trunk = target.trunk.name
     row.ddi = caller.ddi
     row.is_emergency = caller.is_emergency
+    onward = target.onward
+    if onward is not None and onward.sender is not None:
+        row.leg_reason = _clip(f"{onward.sender.reason}: {row.leg_reason}")
+        row.ddi = onward.route.ddi
+        row.destination = onward.route.number or target.name
     row.source_address = _local(leg.flow)
     row.destination_address = _remote(leg.flow)
     row.sip_call_id = leg.sip_call_id
@@ -115,7 +123,7 @@ def _trunk_reason(leg: CalleeLeg, name: str) -> str:
     return _clip(f"trunk {name}: {', '.join(str(trunk) for trunk in admission.route.skipped)}")
 
 
-def stamp(row: Cdr, leg: CallerLeg | CalleeLeg, clock: WallClock) -> None:
+def stamp(row: Cdr, leg: Leg, clock: WallClock) -> None:
     """The times that have come by now."""
     first_sign = leg.ringing_at
     if first_sign is not None:
@@ -129,21 +137,21 @@ def stamp(row: Cdr, leg: CallerLeg | CalleeLeg, clock: WallClock) -> None:
         row.user_agent = _clip(leg.peer_user_agent)
 
 
-def complete(row: Cdr, leg: CallerLeg | CalleeLeg, ending: Ending, clock: WallClock, now: float) -> None:
+def complete(row: Cdr, leg: Leg, ending: Ending, clock: WallClock, now: float) -> None:
     """How the leg ended. A target that failed by itself says how; an answered one ends as the call did."""
     stamp(row, leg, clock)
     ended_at = leg.ended_at if leg.ended_at is not None else now
     row.ended_at_ms = clock.ms(ended_at)
     if leg.answered_at is not None:
         row.duration_ms = max(0, round((ended_at - leg.answered_at) * 1000))
-    outcome = leg.outcome if isinstance(leg, CalleeLeg) else None
+    outcome = leg.outcome
     if outcome is None:
         row.outcome, row.sip_status, row.q850_cause = ending.outcome, ending.sip_status, ending.q850_cause
         row.reason, row.ended_by = _clip(ending.words), ending.ended_by
     else:
         row.outcome = outcome_label(outcome.status, outcome.q850_cause)
         row.sip_status, row.q850_cause, row.reason = outcome.status, outcome.q850_cause, _clip(outcome.words)
-        row.ended_by = "exchange" if outcome.is_ours else "callee"
+        row.ended_by = "exchange" if outcome.is_ours else "callee" if leg.index else "caller"
 
 
 def set_charge(row: Cdr, settlement: Settlement) -> None:
@@ -214,7 +222,7 @@ def _row(facts: CallFacts, leg: CallerLeg | CalleeLeg, leg_reason: str, clock: W
         account_id=None, line="", trunk="", payer_account_id=None,
         duration_ms=0, billed_s=0, connect_fee_micros=0, usage_micros=0, cost_micros=0,
         rate_prefix="", per_minute_micros=None, tariff="", tariff_version="", balance_after_micros=None,
-        sip_status=0, q850_cause=0, outcome="open", reason="", ended_by="",
+        sip_status=0, q850_cause=0, outcome=OPEN, reason="", ended_by="",
         source_address="", destination_address="",
         sip_call_id="", other_sip_call_id="", user_agent="", other_user_agent="",
         post_dial_delay_ms=None, is_emergency=False, is_recovered=False,

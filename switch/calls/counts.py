@@ -26,6 +26,7 @@ class CallCounts:
         "silences",
         "stray_answers",
         "talk_ms",
+        "transfers",
         "unidentified",
         "unreadable_descriptions",
         "vanished",
@@ -35,6 +36,7 @@ class CallCounts:
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.refers: Counter[str] = Counter()  # REFER inside a call, by what it came to
+        self.transfers: Counter[str] = Counter()  # begun, by kind; and those that came to nothing, by why
         self.logins: Counter[str] = Counter()  # by digest outcome
         self.registrations: Counter[str] = Counter()  # by what the REGISTER came to
         self.unidentified: Counter[str] = Counter()  # requests without an identity, by method

@@ -15,32 +15,33 @@ from switch.calls.switchboard import Put
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
-
-
-def settle(call: "Call", now: float, *, free: bool) -> Settlement | None:
-    """Charge the talk from what was reserved and release the rest. None: the caller heard no answer, or `free`."""
-    answered_at = call.caller_leg.answered_at
-    if answered_at is None or free:
-        call.board.engine.release(call.id)
-        return None
-    return call.board.engine.settle(call.id, duration_ms=round((now - answered_at) * 1000))
+    from switch.calls.meter import Meter
 
 
 def end_records(
-    call: "Call", ending: Ending, settlement: Settlement | None, now: float
+    call: "Call", ending: Ending, settled: "list[tuple[Meter, Settlement | None]]", now: float
 ) -> list[OutboxRecord]:
-    """Every leg's row, the caller's first, and the ledger's side of the charge."""
+    """Every leg's row, the caller's first, and the ledger's side of each charge."""
     clock = call.board.clock
     rows = call.rows
     complete(rows[0], call.caller_leg, ending, clock, now)
-    if settlement is not None:
-        set_charge(rows[0], settlement)
     for leg in call.callee_legs:
         complete(rows[leg.index], leg, ending, clock, now)
     join_rows(rows, call.answered_leg.index if call.answered_leg is not None else None)
-    records: list[OutboxRecord] = [*rows]
-    if settlement is not None and settlement.charge.total_micros:
-        records.append(_usage(call, settlement, now))
+    return [*rows, *charge_records(call, settled, now)]
+
+
+def charge_records(
+    call: "Call", settled: "list[tuple[Meter, Settlement | None]]", now: float
+) -> list[OutboxRecord]:
+    """Puts each charge on its payer's row; the ledger's side of it."""
+    records: list[OutboxRecord] = []
+    for meter, settlement in settled:
+        if settlement is None:
+            continue
+        set_charge(call.rows[meter.row], settlement)
+        if settlement.charge.total_micros:
+            records.append(_usage(call, meter, settlement, now))
     return records
 
 
@@ -53,13 +54,12 @@ def closing_puts(call: "Call") -> list[Put]:
     return puts
 
 
-def _usage(call: "Call", settlement: Settlement, now: float) -> UsageEntry:
-    assert call.admission is not None
-    assert call.admission.price.account_id is not None
+def _usage(call: "Call", meter: "Meter", settlement: Settlement, now: float) -> UsageEntry:
+    assert meter.price.account_id is not None
     return UsageEntry(
-        account_id=call.admission.price.account_id,
+        account_id=meter.price.account_id,
         call_id=call.id,
-        leg=0,
+        leg=meter.row,
         amount_micros=-settlement.charge.total_micros,
-        at_ms=call.board.clock.ms(now),
+        at_ms=call.board.engine.period.stamp_ms(call.board.clock.ms(now)),
     )

@@ -19,15 +19,16 @@ from switch.calls.identity import (
 )
 from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
+from switch.calls.own_diversions import hops_to_line, hops_to_trunk
 from switch.calls.passing import Body, Fields, only_listed, passed_fields
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.host import host_port, uri_host
+from switch.sip.message import Request
 from switch.sip.uri import escape_user
 
 if TYPE_CHECKING:
-    from switch.calls.admission import Admission
-    from switch.calls.caller_leg import CallerLeg
     from switch.calls.switchboard import Switchboard
+    from switch.calls.terms import Admission
 
 MAX_FORWARDS: Final = 70  # RFC 3261 8.1.1.6, for a request that came without one
 
@@ -44,24 +45,43 @@ class Invitation(msgspec.Struct):
 
 
 def invitation_for(
-    admission: "Admission", caller_leg: "CallerLeg", target: Target, caller: Caller, board: "Switchboard"
+    admission: "Admission", request: Request, body: Body, target: Target, caller: Caller, board: "Switchboard"
 ) -> Invitation:
-    """The INVITE for one target."""
-    request = caller_leg.request
+    """The INVITE for one target. `request` is the caller's, `body` what is offered."""
     hops = request.max_forwards
     max_forwards = (MAX_FORWARDS if hops is None else hops) - 1
     passed = passed_fields(request)
-    body = caller_leg.own_body
     if isinstance(target, LineTarget):
         if isinstance(caller, TrunkCaller):
             passed = [*passed, *diversions_to_line(request)]
+        if admission.hops:
+            passed = [*hops_to_line(admission, board), *passed]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(target, VoicemailTarget):
         fields = [*target.fields, *(diversions_to_line(request) if isinstance(caller, TrunkCaller) else ())]
         return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
     invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    if admission.hops:
+        domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
+        invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
     if isinstance(caller, TrunkCaller):
         invitation.fields += diversions_to_trunk(request, target.trunk)
+    return invitation
+
+
+def onward_invitation(
+    admission: "Admission", body: Body, target: Target, caller: Caller, fields: Fields, board: "Switchboard"
+) -> Invitation:
+    """The INVITE to somebody whom a call that is up is sent on to. `caller` is who speaks there: the end that stays."""
+    if isinstance(target, LineTarget):
+        fields = [*fields, *hops_to_line(admission, board)]
+        return _to_line(admission, target, caller, fields, body, MAX_FORWARDS, board)
+    if isinstance(target, VoicemailTarget):
+        fields = [*target.fields, *fields]
+        return _to_voicemail(admission, target, caller, fields, body, MAX_FORWARDS, board)
+    invitation = _to_trunk(admission, target, caller, fields, body, MAX_FORWARDS, board)
+    domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
+    invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
     return invitation
 
 

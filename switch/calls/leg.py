@@ -30,6 +30,8 @@ from switch.sip.option_tags import SUPPORTED_VALUE
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.callee_leg import LegOutcome
+    from switch.calls.renegotiation import Renegotiation
     from switch.calls.request_pace import RequestPace
     from switch.config import Trunk
     from switch.relay.leg_media import LegMedia
@@ -66,8 +68,11 @@ class Leg:
         "index",
         "is_sips",
         "last_seen_at",
+        "line_user",
+        "local_tag",
         "media",
         "open_offer",
+        "outcome",
         "own_body",
         "pace",
         "peer_allow",
@@ -88,6 +93,8 @@ class Leg:
         self.call = call
         self.index = index
         self.is_sips = False
+        self.line_user = ""  # the line whose leg it is; "" for a carrier's and voicemail's
+        self.local_tag = board.tokens.tag()
         self.flow = flow
         self.trunk = trunk
         self.dialog: Dialog | None = None
@@ -95,7 +102,8 @@ class Leg:
         self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
         self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
         self.has_been_referred = False
-        self.open_offer: Reinvite | CarriedUpdate | Refresh | None = None
+        self.outcome: LegOutcome | None = None  # of one that failed, or has left before the end
+        self.open_offer: Reinvite | CarriedUpdate | Refresh | Renegotiation | None = None
         self.own_body = NO_BODY
         self.sent_body = NO_BODY
         self.session = SessionTimer()
@@ -117,6 +125,11 @@ class Leg:
     @property
     def is_up(self) -> bool:
         return self.state is LegState.UP
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody rings or talks here any more."""
+        return self.state is LegState.ENDING or self.state is LegState.GONE
 
     @property
     def contact(self) -> str:
@@ -152,6 +165,11 @@ class Leg:
         allow = message.headers.get("allow")
         if allow is not None:
             self.peer_allow = allow
+
+    @property
+    def hears_music(self) -> bool:
+        """While it is on hold."""
+        return True
 
     def repeats_its_offer(self, request: Request) -> bool:
         """Whether an offer is this end's last session description once more, and we know what answers it."""
@@ -237,6 +255,7 @@ class Leg:
         assert self.dialog is not None
         self.state = LegState.ENDING
         self.ended_at = self.ended_at or now
+        self.board.line_calls.changed(self, now)
         bye = Bye(self.board.stack, self.dialog, self.challenge, self._on_bye_done)
         bye.send(now, reason or format_reason(cause, words))
 
@@ -264,6 +283,7 @@ class Leg:
         self.session.stop()
         if self.dialog is not None:
             self.board.legs.pop((self.dialog.call_id, self.dialog.local_tag), None)
+        self.board.line_calls.ends(self)
         self.state = LegState.GONE
 
     def _on_bye_done(self, now: float) -> None:
@@ -274,6 +294,7 @@ class Leg:
         if self.state is LegState.UP:
             self.ended_at = now
             self.free()
+            self.board.line_calls.changed(self, now)
             if "reason" in request.headers:
                 reasons = request.headers.values("reason")
                 self.call.on_hung_up(self, now, read_reason(reasons), passed_reason(reasons))

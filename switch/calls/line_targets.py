@@ -4,9 +4,11 @@ A customer's trunk (a PBX) is told the number that was dialled: in the Request-U
 host and parameters stay as they are, or at its address. Left out: registering for a whole range in one go (RFC 6140).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from provisioning.model import Line, LineKind
+from switch.calls.refusal import CALLEE_FULL, NOT_REGISTERED, Refusal
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget
 from switch.registrar.bindings import Binding
@@ -27,6 +29,19 @@ def line_targets(line: Line, board: Switchboard, now: float, instance: str | Non
     if len(bindings) > 1:
         return _by_instance(line, bindings)
     return [LineTarget(line, binding.flow, binding.contact, binding) for binding in bindings]
+
+
+def line_refusal(line: Line, targets: Sequence[LineTarget], board: Switchboard) -> Refusal | None:
+    """Why the line's phones are not rung now."""
+    if not targets:
+        return NOT_REGISTERED
+    return CALLEE_FULL if is_full(line, board) else None
+
+
+def is_full(line: Line, board: Switchboard) -> bool:
+    """Whether the line has as many calls as it may have; without call waiting that is one."""
+    limit = line.calls_max or board.conf.calls.calls_per_line_max
+    return board.of_line[line.user] >= (limit if line.settings.has_call_waiting else 1)
 
 
 def request_uri(target: LineTarget, number: str) -> str:

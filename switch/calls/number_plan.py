@@ -422,7 +422,10 @@ def _classify_local(digits: str, plan: NumberPlan) -> Destination:
 
 
 def _read_service_code(digits: str) -> Destination:
-    """*21*01632960124#, *#21#, ##002#, with and without the closing #."""
+    """*21*01632960124#, *#21#, ##002#, with and without the closing #.
+
+    Mobiles send an empty argument for the service that they do not name: **61*01632960124**20#.
+    """
     body = digits.lstrip("*#")
     prefix = digits[: len(digits) - len(body)]
     code, *args = body.removesuffix("#").split("*")
@@ -430,7 +433,7 @@ def _read_service_code(digits: str) -> Destination:
         prefix in _SERVICE_PREFIXES
         and _is_decimal(code)
         and len(args) <= SERVICE_ARGS_MAX
-        and all(_is_decimal(arg.removeprefix("+")) for arg in args)
+        and all(not arg or _is_decimal(arg.removeprefix("+")) for arg in args)
     )
     return ServiceCode(prefix, code, tuple(args)) if is_sound else Unrecognised(DialProblem.NOT_A_NUMBER)
 

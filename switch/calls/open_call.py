@@ -15,6 +15,7 @@ from switch.sip.flow import Flow
 
 OPEN_KEY: Final = "c/"
 HANGUP_KEY: Final = "h/"
+OPEN: Final = "open"  # the outcome of a record that is not complete
 
 
 class OpenPrice(msgspec.Struct, array_like=True):
@@ -29,6 +30,14 @@ class OpenPrice(msgspec.Struct, array_like=True):
     next_s: int
     granted_s: int
     vat: str | None
+
+
+class OpenMeter(msgspec.Struct, array_like=True):
+    """What somebody pays who sent the call on: the leg whose record carries it, and since when it counts."""
+
+    leg: int
+    started_mono: float
+    price: OpenPrice
 
 
 class EarlyInvite(msgspec.Struct, array_like=True):
@@ -55,6 +64,7 @@ class OpenCall(msgspec.Struct, array_like=True):
     drafts: list[Cdr]
     dialogs: list[DialogState]
     invites: list[EarlyInvite] = []
+    onward: list[OpenMeter] = []
 
 
 class Hangup(msgspec.Struct, array_like=True):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from rating.charge import NOTHING_CHARGED, charge_within
+from rating.charge import charge_within
 from rating.money import VatMode
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from rating.tariff import Rate
-from switch.calls.open_call import HANGUP_KEY, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import HANGUP_KEY, OPEN, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
 
@@ -73,25 +73,33 @@ def recover(state: Mapping[str, bytes], debit: Callable[[int, int], int | None])
 
 def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int], int | None]) -> EndedCall:
     duration_ms = _duration_ms(call, heartbeat)
-    charged = NOTHING_CHARGED
     outbox: list[OutboxRecord] = [*call.drafts]
-    caller = call.drafts[0]
     _complete(call, heartbeat, duration_ms)
-    if call.price is not None and _was_acknowledged(call, heartbeat):
-        charged = charge_within(_rate(call.price), duration_ms, granted_s=call.price.granted_s)
-        caller.billed_s = charged.billed_s
-        caller.connect_fee_micros = charged.connect_fee_micros
-        caller.usage_micros = charged.usage_micros
-        caller.cost_micros = charged.total_micros
-        caller.balance_after_micros = debit(call.price.account_id, charged.total_micros)
-        if charged.total_micros:
-            outbox.append(
-                UsageEntry(call.price.account_id, call.call_id, 0, -charged.total_micros, caller.ended_at_ms)
-            )
+    if _was_acknowledged(call, heartbeat):
+        if call.price is not None:
+            outbox += _charge(call, call.drafts[0], call.price, duration_ms, debit)
+        for meter in call.onward:
+            row = next(row for row in call.drafts if row.leg == meter.leg)
+            outbox += _charge(call, row, meter.price, _ms_since(meter.started_mono, heartbeat), debit)
     puts: list[Put] = [(OPEN_KEY + call.call_id, None)]
     if call.dialogs or call.invites:
         puts.append((HANGUP_KEY + call.call_id, _encode(Hangup(call.dialogs, call.invites))))
     return EndedCall(call.call_id, puts, outbox, call.dialogs, call.invites)
+
+
+def _charge(
+    call: OpenCall, row: Cdr, price: OpenPrice, duration_ms: int, debit: Callable[[int, int], int | None]
+) -> list[OutboxRecord]:
+    """On the payer's row; the ledger's side of it, where it is anything."""
+    charged = charge_within(_rate(price), duration_ms, granted_s=price.granted_s)
+    row.billed_s = charged.billed_s
+    row.connect_fee_micros = charged.connect_fee_micros
+    row.usage_micros = charged.usage_micros
+    row.cost_micros = charged.total_micros
+    row.balance_after_micros = debit(price.account_id, charged.total_micros)
+    if not charged.total_micros:
+        return []
+    return [UsageEntry(price.account_id, call.call_id, row.leg, -charged.total_micros, row.ended_at_ms)]
 
 
 def _was_acknowledged(call: OpenCall, heartbeat: Heartbeat | None) -> bool:
@@ -105,15 +113,19 @@ def _was_acknowledged(call: OpenCall, heartbeat: Heartbeat | None) -> bool:
 
 def _duration_ms(call: OpenCall, heartbeat: Heartbeat | None) -> int:
     """Answer to the last sign of life of the process, both on its own clock; 0 if it died before the next one."""
-    if call.answered_mono is None or heartbeat is None:
-        return 0
-    return max(0, int((heartbeat.mono - call.answered_mono) * 1000))
+    return 0 if call.answered_mono is None else _ms_since(call.answered_mono, heartbeat)
+
+
+def _ms_since(mono: float, heartbeat: Heartbeat | None) -> int:
+    return 0 if heartbeat is None else max(0, int((heartbeat.mono - mono) * 1000))
 
 
 def _complete(call: OpenCall, heartbeat: Heartbeat | None, duration_ms: int) -> None:
     """Turn the drafts into records."""
     answered = call.answered_mono is not None
     for row in call.drafts:
+        if row.outcome != OPEN:
+            continue  # that end had left before
         row.is_recovered = True
         row.ended_by = "exchange"
         if answered and row.leg == 0 and row.answered_at_ms is None:

@@ -44,8 +44,22 @@ VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode i
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
 JOURNAL_FAILED: Final = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
 NO_CREDIT: Final = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
+DAILY_CAP: Final = Refusal("daily_cap", 402, 21, "the daily spending cap leaves too little for this call")
+MONTHLY_CAP: Final = Refusal("monthly_cap", 402, 21, "the monthly spending cap leaves too little for this call")
+# The words of the record name the bar itself: bars.refusal_of, high_cost.py.
+BARRED: Final = Refusal("barred", 403, 21, "a bar is set for this destination")
+FRAUD_BAR: Final = Refusal("fraud_bar", 403, 21, "calls abroad and to dear numbers are stopped on suspicion of fraud")
+NOT_OPTED_IN: Final = Refusal("not_opted_in", 403, 21, "the account has not asked for this high-cost destination")
+HIGH_COST_FULL: Final = Refusal(
+    "high_cost_calls_limit", 403, 21, "the account has as many calls to high-cost destinations as it may have at once"
+)
 NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
+DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 486, 17, "the called line takes no calls at the moment")
+DIVERT_LOOP: Final = Refusal("divert_loop", 480, 25, "the line has diverted this call before")
+DIVERTED_TOO_OFTEN: Final = Refusal("diverted_too_often", 480, 25, "the call has been diverted too often")
+REFUSES_DIVERTS: Final = Refusal("refuses_diverts", 403, 21, "the line takes no diverted calls")
+NOT_ONWARD: Final = Refusal("not_onward", 403, 21, "calls are not sent on to such a number")
 LOOP: Final = Refusal("loop", 482, 25, "the call came back to where it had been")
 TOO_MANY_HOPS: Final = Refusal("too_many_hops", 483, 25, "Max-Forwards is used up")
 SESSION_TOO_BRIEF: Final = Refusal("session_too_brief", 422, 127, "the session is to be refreshed too often")
@@ -59,9 +73,10 @@ REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "calls are not 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, SESSION_TOO_BRIEF, BROKEN_OFFER, REPLACES_MALFORMED,
     REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, UNRECOGNISED, SERVICE_UNKNOWN,
-    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, NOT_IN_USE,
+    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, BARRED,
+    NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, NOT_IN_USE,
     VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
-    JOURNAL_FAILED, NO_CREDIT,
+    JOURNAL_FAILED, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {
@@ -70,6 +85,8 @@ _OF_SHORTAGE: Final = {
     ShortageReason.VAT_MISMATCH: VAT_MISMATCH,
     ShortageReason.TOO_MANY_RESERVATIONS: ACCOUNT_FULL,
     ShortageReason.INSUFFICIENT_CREDIT: NO_CREDIT,
+    ShortageReason.DAILY_CAP: DAILY_CAP,
+    ShortageReason.MONTHLY_CAP: MONTHLY_CAP,
 }
 
 

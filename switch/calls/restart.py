@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Final
 
+from rating.records import UsageEntry
 from switch.calls.bye import Bye
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.open_call import HANGUP_KEY
@@ -55,6 +56,9 @@ def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float
 
     for ended in recover(state, debit):
         board.counts.recovered_calls += 1
+        for record in ended.outbox:
+            if isinstance(record, UsageEntry):
+                board.engine.load_spend(record.account_id, record.at_ms, -record.amount_micros)
         if ended.puts:
             board.record(ended.puts, ended.outbox)
         dialogs = [Dialog.from_state(dialog) for dialog in ended.dialogs]

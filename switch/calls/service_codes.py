@@ -1,12 +1,20 @@
 """What the exchange itself does when it is dialled: service codes, and numbers that lead to a service of its own.
 
 A code is looked up by its name (ServiceCode.name: "1571", "*21", "#21"); what it asks for goes with it as its `args`.
-Its table is the configuration's.
+The table is the UK's (uk.md j) with services.toml laid over it; `conf_services.py` reads that, `service_decision.py`
+says what a code comes to.
 """
 
 import enum
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
+from provisioning.model import DivertCondition
+from provisioning.problems import InvalidValue
+from provisioning.settings import LineSettings
+from provisioning.settings_text import LINE_KEYS, changed_line_settings, read_line_assignments
 from switch.calls.number_plan import E164, Destination, ServiceCode
 
 if TYPE_CHECKING:
@@ -18,6 +26,163 @@ class Service(enum.Enum):
 
     OWN_MAILBOX = "own mailbox"
     ANY_MAILBOX = "any mailbox"
+
+
+class Feature(enum.Enum):
+    """What a code is about."""
+
+    DIVERT = "divert"
+    LINE = "line"
+    SPEED_CALL = "speed_call"
+    REMINDER = "reminder"
+    LAST_CALLER = "last_caller"
+    RING_BACK = "ring_back"
+    REDIAL = "redial"
+    SERVICES = "services"
+
+
+class CodeRule(Struct, frozen=True):
+    """One row of the table. `what` is a divert's conditions by name, or a setting as it would be typed."""
+
+    feature: Feature
+    action: str = ""
+    what: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.feature.value, self.what, self.action) if part)
+
+
+# By the names that the table has for them.
+DIVERT_CONDITIONS: Final[dict[str, tuple[DivertCondition, ...]]] = {
+    **{condition.value: (condition,) for condition in DivertCondition},
+    "not_taken": (DivertCondition.BUSY, DivertCondition.NO_REPLY, DivertCondition.UNREACHABLE),
+    "every": tuple(DivertCondition),
+}
+ACTIONS: Final[dict[Feature, tuple[str, ...]]] = {
+    Feature.DIVERT: ("set", "check", "cancel", "erase"),
+    Feature.SPEED_CALL: ("set", "check", "cancel", "call"),
+    Feature.REMINDER: ("set", "check", "cancel"),
+    Feature.LAST_CALLER: ("say", "erase", "block"),
+    Feature.RING_BACK: ("ask", "cancel"),
+    Feature.REDIAL: ("",),
+    Feature.SERVICES: ("check",),
+}
+# What only the operator sets, what only the exchange can make, and what has an own code.
+NOT_BY_CODE: Final = frozenset({"operator_bars", "presents", "hidden_callers", "speed_dials", "pickup_group"})
+EXPECTED: Final = (
+    '"divert CONDITION set|check|cancel|erase", "line SETTING=VALUE", "line SETTING?", "speed_call set|check|cancel",'
+    ' "reminder set|check|cancel", "last_caller say|erase|block", "ring_back ask|cancel", "redial", "services check",'
+    ' or "" for none'
+)
+_setting = re.compile(r"([a-z_]{1,40})(\?|=[^=]*|\+=.+|-=.+)").fullmatch
+
+
+def _diverts(code: str, condition: str) -> dict[str, str]:
+    """The fixed line's and the mobile's forms: *21* and **21* set, *#21# asks, #21# switches off, ##21# forgets."""
+    return {
+        f"*{code}": f"divert {condition} set",
+        f"**{code}": f"divert {condition} set",
+        f"*#{code}": f"divert {condition} check",
+        f"#{code}": f"divert {condition} cancel",
+        f"##{code}": f"divert {condition} erase",
+    }
+
+
+def _switch(code: str, setting: str) -> dict[str, str]:
+    return {
+        f"*{code}": f"line {setting}=yes",
+        f"*#{code}": f"line {setting}?",
+        f"#{code}": f"line {setting}=no",
+    }
+
+
+def _bar(code: str, what: str) -> dict[str, str]:
+    bars = what.split(",")
+    return {f"*{code}": f"line bars+={','.join(bars)}", f"#{code}": f"line bars-={','.join(bars)}"}
+
+
+UK_TABLE: Final[dict[str, str]] = {
+    **_diverts("21", "all"),
+    **_diverts("61", "no_reply"),
+    **_diverts("67", "busy"),
+    **_diverts("62", "unreachable"),
+    "##002": "divert every erase",
+    "#002": "divert every cancel",
+    "##004": "divert not_taken erase",
+    "#004": "divert not_taken cancel",
+    "**004": "divert not_taken set",
+    "*004": "divert not_taken set",
+    **_switch("43", "has_call_waiting"),
+    **_switch("227", "rejects_anonymous"),
+    **_switch("261", "bars_incoming"),
+    # UK networks have no code of their own for it. *78 and *79 are American, and 260 is next to the bar of all calls.
+    **_switch("260", "does_not_disturb"),
+    # Bars of outgoing calls by BT's classes. 2 (local calls allowed) is no class of its own here; 4 (operator) and 5
+    # (star codes) are none either.
+    **_bar("341", "all"),
+    **_bar("343", "international,premium,directory"),
+    **_bar("346", "0908*,0909*,098*"),
+    **_bar("347", "premium"),
+    "#34": "line bars=",
+    "*#34": "line bars?",
+    "*#001": "services check",
+    "*51": "speed_call set",
+    "*#51": "speed_call check",
+    "#51": "speed_call cancel",
+    "*55": "reminder set",
+    "*#55": "reminder check",
+    "#55": "reminder cancel",
+    "1471": "last_caller say",
+    "1475": "last_caller erase",
+    "14258": "last_caller block",
+    "5": "ring_back ask",
+    "#37": "ring_back cancel",
+    "**0": "redial",
+}
+
+
+class ServiceTable:
+    """Codes by their name. `numbers` are those of digits alone, which the number plan must know."""
+
+    __slots__ = ("numbers", "rules")
+
+    def __init__(self, changes: dict[str, CodeRule | None] | None = None) -> None:
+        rules: dict[str, CodeRule | None] = {code: read_rule(text) for code, text in UK_TABLE.items()}
+        rules.update(changes or {})
+        self.rules = {code: rule for code, rule in rules.items() if rule is not None}
+        self.numbers = frozenset(code for code in self.rules if code.isdigit())
+
+    def find(self, code: ServiceCode) -> CodeRule | None:
+        rule = self.rules.get(code.name)
+        if rule is None and is_speed_code(code):
+            return SPEED_CALL  # **7, where nothing is stored
+        return rule
+
+
+SPEED_CALL: Final = CodeRule(Feature.SPEED_CALL, "call")
+
+
+def is_speed_code(code: ServiceCode) -> bool:
+    """**7 and **42."""
+    return code.prefix == "**" and len(code.code) <= 2 and not code.args
+
+
+def read_rule(text: str) -> CodeRule | None:
+    """A value of the table; "" is no rule. Raises ValueError."""
+    if not text:
+        return None
+    name, _, rest = text.partition(" ")
+    feature = Feature(name)
+    if feature is Feature.LINE:
+        return _line_rule(rest)
+    if feature is Feature.DIVERT:
+        condition, _, action = rest.partition(" ")
+        if condition not in DIVERT_CONDITIONS or action not in ACTIONS[feature]:
+            raise ValueError(text)
+        return CodeRule(feature, action, condition)
+    if rest not in ACTIONS[feature]:
+        raise ValueError(text)
+    return CodeRule(feature, rest)
 
 
 def service_of(destination: Destination, conf: "Conf") -> Service | None:
@@ -32,3 +197,20 @@ def service_of(destination: Destination, conf: "Conf") -> Service | None:
             return Service.ANY_MAILBOX
         case _:
             return None
+
+
+def _line_rule(text: str) -> CodeRule:
+    found = _setting(text)
+    if found is None or found[1] not in LINE_KEYS or found[1] in NOT_BY_CODE:
+        raise ValueError(text)
+    if found[2] == "?":
+        return CodeRule(Feature.LINE, "check", found[1])
+    try:
+        assignments = read_line_assignments([text])
+        changed_line_settings(LineSettings(), assignments)
+    except InvalidValue as problem:
+        raise ValueError(str(problem)) from None
+    return CodeRule(Feature.LINE, "set", str(assignments[0]))
+
+
+UK_SERVICES: Final = ServiceTable()

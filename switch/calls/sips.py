@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from switch.calls.admission import Admission
 from switch.calls.refusal import Refusal
+from switch.calls.sips_promise import keeps_promise
 from switch.calls.sips_uri import is_sips
-from switch.calls.target import Target, VoicemailTarget
+from switch.calls.terms import Admission
 from switch.sip.flow import Flow
 from switch.sip.message import Request
 
@@ -36,8 +36,3 @@ def keep_promise(request: Request, flow: Flow, admission: Admission | Refusal) -
     if not stages:
         return SIPS_NOT_ALLOWED
     return msgspec.structs.replace(admission, route=msgspec.structs.replace(admission.route, stages=stages))
-
-
-def keeps_promise(target: Target) -> bool:
-    """Whether a sips: call may go there. Voicemail on this machine is a part of the exchange and no hop."""
-    return target.flow.is_secure or (isinstance(target, VoicemailTarget) and target.is_here)

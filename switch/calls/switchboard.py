@@ -15,6 +15,8 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.line_calls import LineCalls
+from switch.calls.safety import Safety
 from switch.config import Conf
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
@@ -51,6 +53,12 @@ class Journal(Protocol):
 
     def answer_lost(self) -> None:
         """An answer could not be made durable in time: failed until a commit succeeds."""
+
+
+class TimeSets(Protocol):
+    """Named sets of hours and days."""
+
+    def is_in(self, name: str, utc_ms: int) -> bool: ...
 
 
 class Failpoints(Protocol):
@@ -95,11 +103,13 @@ class Switchboard:
         "is_here",
         "journal",
         "legs",
+        "line_calls",
         "media_host",
         "of_account",
         "of_line",
         "of_trunk",
         "relay",
+        "safety",
         "sign",
         "stack",
         "timers",
@@ -163,6 +173,8 @@ class Switchboard:
         self.of_account: Counter[int] = Counter()
         self.of_trunk: Counter[str] = Counter()
         self.call_rates = CallRates()
+        self.safety = Safety(self)
+        self.line_calls = LineCalls(timers)
         self._awaiting: deque[tuple[int, Call]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":

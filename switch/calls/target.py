@@ -1,7 +1,7 @@
 """Where a call can be offered: a phone registered on a line, a customer's trunk at its address, a carrier, or
-voicemail."""
+voicemail. `onward` are the terms of who sends the call there, None where the call was made to there."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -11,6 +11,9 @@ from switch.config import Trunk
 from switch.registrar.bindings import Binding
 from switch.sip.flow import Flow
 from switch.trunks.breaker import Breaker
+
+if TYPE_CHECKING:
+    from switch.calls.terms import Admission
 
 VOICEMAIL: Final = "voicemail"
 LOOPBACK_IPV4: Final = "127."
@@ -29,6 +32,7 @@ class LineTarget(msgspec.Struct, frozen=True):
     contact: str
     binding: Binding | None
     backup: "LineTarget | None" = None
+    onward: "Admission | None" = None
 
     @property
     def name(self) -> str:
@@ -47,6 +51,7 @@ class TrunkTarget(msgspec.Struct, frozen=True):
     host: str = ""
     routes: tuple[str, ...] = ()
     breaker: Breaker | None = None
+    onward: "Admission | None" = None
 
     @property
     def name(self) -> str:
@@ -65,6 +70,7 @@ class VoicemailTarget(msgspec.Struct, frozen=True):
     reason: str
     line: Line | None = None
     fields: Fields = []
+    onward: "Admission | None" = None
 
     @property
     def name(self) -> str:

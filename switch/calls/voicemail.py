@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from provisioning.model import DivertCondition, Line
+from switch.calls.own_diversions import REASONS
 from switch.calls.target import VoicemailTarget
 from switch.sip.flow import UDP, Flow
 from switch.sip.headers import Headers
@@ -49,14 +50,6 @@ PRODUCT: Final = "Offhook-Voicemail"
 ANNOUNCEMENTS_PER_SECOND: Final = 10.0
 # Of one caller at once. A phone has one or two calls; a PBX has more callers, but seldom wrong ones together.
 ANNOUNCEMENTS_PER_CALLER_MAX: Final = 3
-
-# RFC 5806 5: why the call did not stay where it was.
-_DIVERSION_REASONS: Final = {
-    DivertCondition.ALL: "unconditional",
-    DivertCondition.BUSY: "user-busy",
-    DivertCondition.NO_REPLY: "no-answer",
-    DivertCondition.UNREACHABLE: "unavailable",
-}
 
 
 log = structlog.get_logger(__name__)
@@ -197,7 +190,7 @@ class VoicemailServer:
             return None
         self.diverted[condition.value] += 1
         user = escape_user(line.user)
-        reason = _DIVERSION_REASONS[condition]
+        reason = REASONS[condition]
         field = ("Diversion", f"<sip:{user}@{self._names.domain}>;reason={reason};counter=1")
         uri = f"sip:deposit.{user}@{self._host_port()}"
         return VoicemailTarget(self.flow, uri, f"divert_{condition.value}", line, [field])

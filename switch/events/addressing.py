@@ -1,7 +1,7 @@
 """Whom a request outside calls is about: the line that its Request-URI names, by user name or by number."""
 
 from provisioning.model import Line
-from switch.calls.admission import dialled_text
+from switch.calls.attempt import dialled_text
 from switch.calls.number_plan import E164, Short, read_dialled
 from switch.calls.switchboard import Switchboard
 from switch.sip.message import Request

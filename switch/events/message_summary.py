@@ -37,6 +37,7 @@ class MessageSummary:
     name: Final = "message-summary"
     content_type: Final = CONTENT_TYPE
     interval_s: Final = 1.0  # RFC 3842 3.8: not faster than once a second
+    follows_calls: Final = False
 
     def __init__(self, mailboxes: Mailboxes, domain: str) -> None:
         self._mailboxes = mailboxes

@@ -12,7 +12,7 @@ import msgspec
 
 from provisioning.model import Line
 from provisioning.storable import storable
-from switch.calls.admission import is_for_us
+from switch.calls.attempt import is_for_us
 from switch.calls.call_records import storable_state
 from switch.calls.own_answers import answer_options, refuse_extensions
 from switch.calls.switchboard import USER_AGENT, Switchboard
@@ -198,6 +198,8 @@ class Notifier:
         self.subscriptions[(dialog.call_id, dialog.local_tag)] = subscription
         self._of_watcher.setdefault(subscription.watcher, {})[subscription] = None
         self.of_package[subscription.package.name] += 1
+        if subscription.package.follows_calls:
+            self.board.line_calls.watch(subscription.resource)
         place = (subscription.package.name, subscription.resource)
         self._watching.setdefault(place, {})[subscription] = None
 
@@ -205,6 +207,8 @@ class Notifier:
         dialog = subscription.dialog
         del self.subscriptions[(dialog.call_id, dialog.local_tag)]
         self.of_package[subscription.package.name] -= 1
+        if subscription.package.follows_calls:
+            self.board.line_calls.unwatch(subscription.resource)
         _discard(self._of_watcher, subscription.watcher, subscription)
         _discard(self._watching, (subscription.package.name, subscription.resource), subscription)
         if subscription.expiry is not None:

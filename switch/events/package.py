@@ -31,6 +31,10 @@ class EventPackage(Protocol):
     def interval_s(self) -> float:
         """Changes are told no more often than this."""
 
+    @property
+    def follows_calls(self) -> bool:
+        """Whether its documents say something of a line's calls."""
+
     def may_watch(self, watcher: Line, resource: Line) -> bool:
         """Asked at each SUBSCRIBE, and again before each NOTIFY: what was allowed may be over."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from provisioning.model import Line
-from switch.calls.admission import is_for_us
+from switch.calls.attempt import is_for_us
 from switch.calls.switchboard import USER_AGENT, Switchboard
 from switch.events import limits
 from switch.events.addressing import line_named

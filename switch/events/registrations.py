@@ -20,6 +20,7 @@ class Registrations:
     name: Final = "reg"
     content_type: Final = CONTENT_TYPE
     interval_s: Final = 5.0  # RFC 3680 4.10
+    follows_calls: Final = False
 
     def __init__(self, bindings: Bindings, domain: str) -> None:
         self._bindings = bindings

@@ -1,6 +1,6 @@
 """Event notification as the exchange sees it: the packages wired together, and where SUBSCRIBE and PUBLISH go.
 
-Whoever adds a package adds it to the table here. Lamps of calls come through the interface of package.py.
+Whoever adds a package adds it to the table here. What legs do comes by way of switch/calls/line_calls.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from provisioning.model import Line
 from switch.calls.switchboard import Switchboard
 from switch.events.counts import EventCounts
+from switch.events.dialogs import DIALOG, Dialogs
 from switch.events.lamps import Lamps
 from switch.events.mailboxes import PACKAGE, PublishedMailboxes
 from switch.events.message_summary import MessageSummary
@@ -37,13 +38,15 @@ class Events:
         self.publications = Publications(board, self.counts, self._presence_changed)
         self._login = login
         packages = (
-            Presence(self.publications, board.bindings, board.domain),
+            Presence(self.publications, board.bindings, board.line_calls, board.domain),
             summary,
             Registrations(board.bindings, board.domain),
+            Dialogs(board.line_calls, board.domain),
         )
         self.notifier = Notifier(board, packages, self.counts)
         self.lamps = Lamps(board, self.notifier, summary, self.counts)
         self.mailboxes.on_changed = self._mailbox_changed
+        board.line_calls.on_changed = self.line_calls_changed
 
     def serve(
         self, transaction: "ServerTransaction", request: Request, line: Line, flow: Flow, now: float
@@ -82,6 +85,11 @@ class Events:
             notifier.changed("reg", user, now)
             notifier.changed(PRESENCE, user, now)
         self.lamps.line_registered(user, now)
+
+    def line_calls_changed(self, user: str, now: float) -> None:
+        """A call of a line that is watched began, rings, is up or has ended."""
+        self.notifier.changed(DIALOG, user, now)
+        self.notifier.changed(PRESENCE, user, now)
 
     def line_removed(self, user: str, now: float) -> None:
         self.publications.line_removed(user)

@@ -5,7 +5,7 @@ other end's description with the relay's address in it. Each leg sees one o= lin
 that grows when something changes, whichever end it is talking with by then (RFC 3264 8).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switch.relay.figures import label_of
 from switch.relay.reach import may_hear_at
@@ -19,18 +19,26 @@ if TYPE_CHECKING:
     from switch.sip.flow import Flow
 
 
+# Of the Played messages that are about the music; those of other sounds have another.
+MUSIC_TOKEN: Final = 1
+
+
 class LegMedia:
-    """`is_direct`: its first description crossed without the relay, so the other end's must, too."""
+    """`is_direct`: its first description crossed without the relay, so the other end's must, too. `has_listened`:
+    the peer has wanted to hear something at some time (switch/calls/hold_music.py).
+    """
 
     __slots__ = (
         "_endpoints",
         "_hearings",
         "_leg",
+        "_music_on",
         "_relay",
         "_said",
         "_session_id",
         "_version",
         "browser",
+        "has_listened",
         "is_direct",
     )
 
@@ -44,6 +52,8 @@ class LegMedia:
         self._endpoints: list[Endpoint | None] = []
         self.browser: BrowserMedia | None = None
         self.is_direct = False
+        self.has_listened = False
+        self._music_on: Endpoint | None = None
 
     def hears(self, session: SessionDescription) -> list[Hearing | None]:
         """The peer's newest description; a browser's becomes a plain one. What `says` of the other end wants to know
@@ -108,6 +118,25 @@ class LegMedia:
         """The endpoint that tones are played to."""
         return self._endpoints[0] if self._endpoints else None
 
+    @property
+    def has_music(self) -> bool:
+        return self._music_on is not None
+
+    def play_music(self, number: int, name: str) -> None:
+        """To this peer, until it is stopped, on the medium of that number. From its beginning, if it plays already:
+        a new description may have another codec."""
+        endpoint = self._endpoints[number] if number < len(self._endpoints) else None
+        if endpoint is not self._music_on:
+            self.stop_music()
+        if endpoint is not None:
+            self._music_on = endpoint
+            endpoint.play_music(name, MUSIC_TOKEN)
+
+    def stop_music(self) -> None:
+        if self._music_on is not None:
+            self._music_on.stop_music()
+            self._music_on = None
+
     def close(self) -> None:
         if self.browser is not None:
             self.browser.close()
@@ -115,12 +144,19 @@ class LegMedia:
             if endpoint is not None:
                 endpoint.close()
         self._endpoints = []
+        self._music_on = None
 
     def on_silent(self, for_s: float, now: float) -> None:
         self._leg.call.on_silent(for_s, now)
 
     def on_heard(self) -> None:
         self._leg.call.silent_since = None
+
+    def on_played(self, token: int) -> None:
+        """A tone is over: the other end is heard again, or the music that the tone took the place of."""
+        endpoint = self._music_on
+        if endpoint is not None and token != MUSIC_TOKEN:
+            endpoint.play_music(endpoint.music, MUSIC_TOKEN)
 
     def _place(self, number: int, hearing: Hearing) -> Place | None:
         while len(self._endpoints) <= number:

@@ -41,6 +41,7 @@ from switch.sip.host import is_loopback, is_same_family
 
 # Endpoints whose last figures have not come yet; a relay that died with them never sends any.
 CLOSING_MAX: Final = 10_000
+UNTIL_STOPPED: Final = 0
 LISTENER_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound, here
 
 
@@ -50,6 +51,9 @@ class EndpointUser(Protocol):
     def on_silent(self, for_s: float, now: float) -> None:
         """Neither end of the bridge has sent anything for so long."""
 
+    def on_played(self, token: int) -> None:
+        """A sound is over."""
+
     def on_heard(self) -> None:
         """Such a silence is over, or nobody can tell any more."""
 
@@ -58,11 +62,12 @@ class Endpoint:
     """One pair of ports of the relay, in use for one medium of one leg.
 
     `host` is where the relay listens, `port` is the even one. `bridged_to` is the endpoint of the other end, 0 for
-    none.
+    none. `music` is what its peer hears until it is stopped, "" for what the other end says.
     """
 
     __slots__ = (
-        "aim", "bridged_to", "host", "is_rtp", "label", "number", "port", "relay", "user", "version", "watch_s",
+        "aim", "bridged_to", "host", "is_rtp", "label", "music", "music_token", "number", "port", "relay", "user",
+        "version", "watch_s",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +92,8 @@ class Endpoint:
         self.version = 0
         self.bridged_to = 0
         self.watch_s = 0
+        self.music = ""
+        self.music_token = 0
 
     def point_at(self, hearing: Hearing, sources: tuple[str, ...]) -> None:
         """What the peer's newest description says. Another address: the peer is looked for anew."""
@@ -110,7 +117,12 @@ class Endpoint:
             self.relay.tell(aim)
 
     def bridge(self, other: "Endpoint") -> None:
+        """Whoever was bridged with one of the two is heard by nobody from now on."""
         if self.bridged_to != other.number or other.bridged_to != self.number:
+            for end in (self, other):
+                left = self.relay.endpoints.get(end.bridged_to)
+                if left is not None and left.bridged_to == end.number:
+                    left.bridged_to = 0
             self.bridged_to, other.bridged_to = other.number, self.number
             self.relay.tell(Bridge(self.number, other.number))
 
@@ -119,9 +131,18 @@ class Endpoint:
         self.watch_s = silence_s
         self.relay.tell(Watch(self.number, silence_s))
 
-    def play(self, name: str, *, repeats: int = 1) -> None:
+    def play(self, name: str, token: int = 0, *, repeats: int = 1) -> None:
         """A sound of the catalogue instead of what the other end says; `repeats` 0: until `stop_playing`."""
-        self.relay.tell(Play(self.number, name, token=0, repeats=repeats))
+        self.relay.tell(Play(self.number, name, token, repeats))
+
+    def play_music(self, name: str, token: int) -> None:
+        """Until it is stopped, also by a relay that comes after this one."""
+        self.music, self.music_token = name, token
+        self.play(name, token, repeats=UNTIL_STOPPED)
+
+    def stop_music(self) -> None:
+        self.music = ""
+        self.stop_playing()
 
     def stop_playing(self) -> None:
         """The other end is heard again."""
@@ -232,16 +253,10 @@ class Relay:
                 endpoint = self.endpoints.get(number)
                 if endpoint is not None and endpoint.aim is not None:
                     endpoint.aim.latched = (host, port, rtcp_port)
-            case Silent(endpoint=number, for_s=for_s):
-                endpoint = self.endpoints.get(number)
+            case Silent() | Heard() | Played():
+                endpoint = self.endpoints.get(message.endpoint)
                 if endpoint is not None:
-                    endpoint.user.on_silent(for_s, now)
-            case Heard(endpoint=number):
-                endpoint = self.endpoints.get(number)
-                if endpoint is not None:
-                    endpoint.user.on_heard()
-            case Played():
-                pass  # nobody waits for the end of a sound
+                    _tell(endpoint.user, message, now)
             case Figures(endpoint=number):
                 self._take_figures(number, message, now)
             case RelayCounts():
@@ -291,3 +306,15 @@ class Relay:
             self.outgoing.append(endpoint.aim)
         if endpoint.watch_s:
             self.outgoing.append(Watch(endpoint.number, endpoint.watch_s))
+        if endpoint.music:
+            self.outgoing.append(Play(endpoint.number, endpoint.music, endpoint.music_token, UNTIL_STOPPED))
+
+
+def _tell(user: EndpointUser, message: Silent | Heard | Played, now: float) -> None:
+    match message:
+        case Silent(for_s=for_s):
+            user.on_silent(for_s, now)
+        case Heard():
+            user.on_heard()
+        case Played(token=token):
+            user.on_played(token)

@@ -85,6 +85,11 @@ def relay_metrics(relay: Relay) -> Iterator[Metric]:
     counts = relay.counts
     yield GaugeMetricFamily("offhook_relay_up", "1 while the relay is connected", value=int(relay.is_here))
     yield GaugeMetricFamily("offhook_relay_streams", "Streams of live calls", value=len(relay.endpoints))
+    yield GaugeMetricFamily(
+        "offhook_relay_hold_music",
+        "Streams on hold that hear music",
+        value=sum(1 for endpoint in tuple(relay.endpoints.values()) if endpoint.music),
+    )
     ports = GaugeMetricFamily("offhook_relay_ports", "Pairs of ports, by state", labels=["state"])
     ports.add_metric(["free"], counts.ports_free)
     ports.add_metric(["max"], counts.ports_max)

@@ -66,6 +66,28 @@ def _is_held(session: SessionDescription, medium: MediaDescription) -> bool:
     return connection is not None and connection.is_unspecified
 
 
+def heard_sound(session: SessionDescription) -> int | None:
+    """Which of its media is the first sound that the maker wants to hear, and can be sent; None: it hears none."""
+    for number, medium in enumerate(session.media):
+        if medium.media == "audio" and not medium.is_rejected:
+            connection = session.connection_of(medium)
+            is_reached = connection is None or not connection.is_unspecified
+            if is_reached and direction(session, medium) in (Direction.SENDRECV, Direction.RECVONLY):
+                return number
+    return None
+
+
+def is_speaking(session: SessionDescription) -> bool:
+    """Whether the maker sends sound. Who says that it is nowhere (0.0.0.0) is silent, too."""
+    for medium in session.media:
+        if medium.media == "audio" and not medium.is_rejected:
+            connection = session.connection_of(medium)
+            is_somewhere = connection is None or not connection.is_unspecified
+            if is_somewhere and direction(session, medium) in (Direction.SENDRECV, Direction.SENDONLY):
+                return True
+    return False
+
+
 def codec_names(session: SessionDescription) -> list[str]:
     """The codecs of the sound in order of preference, each once, in the spelling of the description."""
     names: dict[str, str] = {}

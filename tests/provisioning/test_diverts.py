@@ -1,5 +1,6 @@
 """Diverts in the books: set, taken back, heard of by the running exchange, and never half."""
 
+import re
 from pathlib import Path
 
 import asyncpg
@@ -11,15 +12,16 @@ from offhook.__main__ import app
 from provisioning import service
 from provisioning.books.changes import Position, read_changes
 from provisioning.books.snapshot import load_snapshot, read_checkpoint, write_checkpoint
-from provisioning.diverts import WHEN_NOT_TAKEN
+from provisioning.divert_rules import Destination, Filter
+from provisioning.diverts import BY_CODE, WHEN_NOT_TAKEN
 from provisioning.model import Divert, DivertCondition, DivertKind, LineChanged
-from provisioning.service import InvalidValue, Refused
+from provisioning.service import InvalidValue, ProvisioningProblem, Refused
 from tests.provisioning.databases import add_prepaid, in_database
 
 pytestmark = pytest.mark.wire
 
 REALM = "sip.example.com"
-ALL, BUSY, NO_REPLY, UNREACHABLE = DivertCondition
+ALL, BUSY, NO_REPLY, UNREACHABLE, DECLINED = DivertCondition
 VOICEMAIL = DivertKind.VOICEMAIL
 
 
@@ -74,6 +76,11 @@ async def test_what_cannot_be_is_refused_in_words(db: asyncpg.Pool) -> None:
         "('1001', 'busy', 0, 'voicemail', '1002', 0)",
         "('1001', 'sometimes', 0, 'voicemail', '', 0)",
         "('1001', 'busy', 0, 'moon', '', 0)",
+        "('1001', 'busy', 0, 'number', '', 0)",
+        "('1001', 'busy', 0, 'number', '999', 0)",
+        "('1001', 'busy', 0, 'number', '+441632960001', 0, 4)",
+        "('1001', 'busy', 0, 'number', '+441632960001', 0, 0, array_fill('x'::text, ARRAY[21]))",
+        "('1001', 'busy', 0, 'number', '+441632960001', 0, 0, '{}', '{}', 'No name')",
         "('nobody', 'busy', 0, 'voicemail', '', 0)",
     ],
 )
@@ -185,6 +192,173 @@ def test_the_command(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no line" in refused("divert", "set", "1009")
     for wrong in ("4", "121", "1_0", "+15", "\u0661\u0665"):
         refused("divert", "set", "1001", "--ring-s", wrong)
-    refused("divert", "set", "1001", "sometimes")
+    assert "'sometimes': expected all, busy" in refused("divert", "set", "1001", "sometimes")
     assert "diverts no calls" in run("divert", "clear", "1001")
     assert msgspec.json.decode(run("divert", "clear", "1001", "--json")) == {"line": "1001", "diverts": []}
+
+
+# Destinations, filters and their order
+
+NUMBER, LINE, PLAN, ANNOUNCEMENT = DivertKind.NUMBER, DivertKind.LINE, DivertKind.PLAN, DivertKind.ANNOUNCEMENT
+MOBILE = "+447700900123"
+
+
+def to_number(text: str, answer_s: int = 0) -> list[Destination]:
+    return [Destination(NUMBER, text, answer_s)]
+
+
+@in_database
+async def test_destinations_of_a_condition_stay_in_their_order_each_with_its_time(db: asyncpg.Pool) -> None:
+    await a_line(db)
+    wanted = [*to_number("07700 900123", 20), Destination(PLAN, "evening"), Destination(ANNOUNCEMENT, "closed")]
+    view = await service.set_diverts(db, "1001", [BUSY, DECLINED], destinations=wanted)
+    assert view.diverts == [
+        Divert(condition, kind, to, answer_s=answer_s)
+        for condition in (BUSY, DECLINED)
+        for kind, to, answer_s in ((NUMBER, MOBILE, 20), (PLAN, "evening", 0), (ANNOUNCEMENT, "closed", 0))
+    ]
+
+
+@in_database
+async def test_what_is_for_some_calls_replaces_only_itself_and_goes_before_what_is_for_all(db: asyncpg.Pool) -> None:
+    await a_line(db)
+    await service.assign_number(db, "01632960001", "1001")
+    await service.set_diverts(db, "1001", [BUSY])
+    some = Filter(("0163296*", "withheld"), ("01632960001",), "office")
+    await service.set_diverts(db, "1001", [BUSY], destinations=to_number("07700900001"), only=some)
+    view = await service.set_diverts(db, "1001", [BUSY], destinations=to_number("07700900002"), only=some)
+    first, last = view.diverts
+    assert first == Divert(
+        BUSY, NUMBER, "+447700900002", 0, 0, ("+44163296*", "withheld"), ("+441632960001",), "office"
+    )
+    assert last == Divert(BUSY, VOICEMAIL)
+    view = await service.clear_diverts(db, "1001", [BUSY], only=some)
+    assert view.diverts == [Divert(BUSY, VOICEMAIL)]
+
+
+@in_database
+async def test_a_code_leaves_the_mailbox_behind_what_it_sets(db: asyncpg.Pool) -> None:
+    await a_line(db)
+    await service.set_diverts(db, "1001")
+    for number in ("07700900001", "07700900123"):
+        view = await service.set_diverts(
+            db, "1001", [NO_REPLY], destinations=to_number(number), ring_s=20, keeps_others=True
+        )
+    assert [divert for divert in view.diverts if divert.condition is NO_REPLY] == [
+        Divert(NO_REPLY, NUMBER, MOBILE, 20),
+        Divert(NO_REPLY, VOICEMAIL, ring_s=15),
+    ]
+    view = await service.switch_diverts(db, "1001", [NO_REPLY], is_enabled=False, kinds=BY_CODE)
+    assert [divert.is_enabled for divert in view.diverts if divert.condition is NO_REPLY] == [False, True]
+    view = await service.switch_diverts(db, "1001", [NO_REPLY], is_enabled=True, kinds=BY_CODE)
+    assert all(divert.is_enabled for divert in view.diverts)
+    view = await service.clear_diverts(db, "1001", kinds=BY_CODE)
+    assert {divert.kind for divert in view.diverts} == {VOICEMAIL} and len(view.diverts) == 3
+    with pytest.raises(Refused, match="no such divert that could be switched on"):
+        await service.switch_diverts(db, "1001", [ALL], is_enabled=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "words"),
+    [
+        (NUMBER, "999", "emergency number '999'"),
+        (NUMBER, "112", "emergency number"),
+        (NUMBER, "18000", "emergency number"),
+        (NUMBER, "+44999", "emergency number"),
+        (NUMBER, "0909 8790123", "premium rate number"),
+        (NUMBER, "+449098790123", "premium rate number"),
+        (NUMBER, "118500", "directory enquiries"),
+        (NUMBER, "0044118500", "directory enquiries"),
+        (NUMBER, "960123", "expected a telephone number such as"),
+        (NUMBER, "0163", "expected a telephone number"),
+        (NUMBER, "04123456789", "expected 10 digits"),
+        (NUMBER, "", "expected a telephone number"),
+        (NUMBER, "\x1b[2J", "x1b[2J'"),
+        (NUMBER, "01632960001", "is the line's own"),
+        (NUMBER, "01632960003", "takes no diverted calls"),
+        (LINE, "1001", "cannot be diverted to itself"),
+        (LINE, "2001", "there is no line '2001' of the same account"),
+        (LINE, "1009", "there is no line '1009' of the same account"),
+        (LINE, "1003", "takes no diverted calls: its owner has refused them"),
+        (PLAN, "", "plan ''"),
+        (ANNOUNCEMENT, "x" * 65, "announcement"),
+        (VOICEMAIL, "1002", "the line's own mailbox"),
+    ],
+)
+def test_where_calls_cannot_be_diverted_to(dsn: str, kind: DivertKind, to: str, words: str) -> None:
+    @in_database
+    async def check(db: asyncpg.Pool) -> None:
+        await a_line(db)
+        await a_line(db, "2001")
+        await service.add_line(db, "1003", account_name="account of 1001", realm=REALM)
+        await service.set_line(db, "1003", settings=["refuses_diverts=yes"])
+        await service.assign_number(db, "01632960001", "1001")
+        await service.assign_number(db, "01632960003", "1003")
+        with pytest.raises(ProvisioningProblem) as caught:
+            await service.set_diverts(db, "1001", [ALL], destinations=[Destination(kind, to)])
+        assert words in str(caught.value) and str(caught.value).isprintable()
+        assert (await service.show_line(db, "1001")).diverts == []
+
+    check(dsn)
+
+
+@in_database
+async def test_a_filter_that_cannot_be_is_refused(db: asyncpg.Pool) -> None:
+    await a_line(db)
+    for only, words in (
+        (Filter(sources=("every",)), "caller 'every': expected a number"),
+        (Filter(ddis=("01632960001",)), "is no number of line '1001'"),
+        (Filter(time_set="Office hours"), "time set 'Office hours'"),
+        (Filter(sources=tuple(f"0163296{n:02}*" for n in range(21))), "at most 20"),
+    ):
+        with pytest.raises(ProvisioningProblem, match=re.escape(words)):
+            await service.set_diverts(db, "1001", [ALL], only=only)
+    with pytest.raises(InvalidValue, match="5 to 120 s, or 0"):
+        await service.set_diverts(db, "1001", [ALL], destinations=to_number(MOBILE, 3))
+
+
+@in_database
+async def test_a_line_has_so_many_and_no_more(db: asyncpg.Pool) -> None:
+    await a_line(db)
+    for n in range(20):
+        await service.set_diverts(db, "1001", [ALL], only=Filter(sources=(f"01632960{n:03}",)))
+    with pytest.raises(InvalidValue, match="expected at most 20"):
+        await service.set_diverts(db, "1001", [BUSY])
+    await service.set_diverts(db, "1001", [ALL], only=Filter(sources=("01632960001",)))
+    assert len((await service.clear_diverts(db, "1001", [ALL])).diverts) == 0
+
+
+def test_the_command_of_many_words(dsn: str) -> None:
+    @in_database
+    async def prepare(db: asyncpg.Pool) -> None:
+        await a_line(db)
+        await service.add_line(db, "1002", account_name="account of 1001", realm=REALM)
+
+    def run(*arguments: str) -> str:
+        ran = typer.testing.CliRunner().invoke(app, ["divert", *arguments, "--dsn", dsn])
+        return f"{ran.output}{ran.exception or ''}"
+
+    def diverts() -> list[object]:
+        found = msgspec.json.decode(run("list", "--line", "1001", "--json"))["diverts"]
+        return [(one["condition"], one["kind"], one["destination"], one["answer_s"]) for one in found]
+
+    prepare(dsn)
+    shown = run(
+        "set", "1001", "busy", "--to", "number", "07700900123", "--from", "+44163296*", "--in-hours", "office",
+        "--after", "20",
+    )  # fmt: skip
+    assert f"number {MOBILE}" in shown and "+44163296*" in shown and "office" in shown
+    assert diverts() == [("busy", "number", MOBILE, 20)]
+    run("clear", "1001", "busy", "--from", "0163296*", "--in-hours", "office")
+    assert diverts() == []
+    run("set", "1001", "all", "--to", "line:1002@25", "--to", "number:07700900123", "--to", "voicemail@30")
+    assert diverts() == [
+        ("all", "line", "1002", 25), ("all", "number", MOBILE, 0), ("all", "voicemail", "", 30),
+    ]  # fmt: skip
+    assert "off" in run("switch", "1001", "--off", "all")
+    assert run("list", "--line", "1001").count(" off") == 3
+    assert "which one? number:WHAT" in run("set", "1001", "all", "--to", "number")
+    assert "expected voicemail, number, line" in run("set", "1001", "all", "--to", "moon")
+    assert "is not a whole number" in run("set", "1001", "all", "--to", "line:1002@x")
+    assert "emergency number" in run("set", "1001", "all", "--to", "number", "999")
+    assert "'1003': expected all, busy" in run("set", "1001", "all", "1003", "--to", "voicemail")

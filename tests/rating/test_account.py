@@ -6,10 +6,11 @@ import pytest
 
 from rating.account import AccountTerms, LiveAccount
 from rating.money import VatMode
+from rating.spend import Period
 
 
 def account_with(balance: int) -> LiveAccount:
-    account = LiveAccount(AccountTerms(id=1, vat=VatMode.INC_VAT, floor_micros=0, is_suspended=False))
+    account = LiveAccount(AccountTerms(id=1, vat=VatMode.INC_VAT, floor_micros=0, is_suspended=False), Period())
     account.load(balance, credit_seq=0)
     return account
 
@@ -22,7 +23,7 @@ def account_with(balance: int) -> LiveAccount:
         lambda account: account.settle(30, spent_micros=31),
         lambda account: account.settle(31, spent_micros=0),
         lambda account: account.settle(30, spent_micros=-1),
-        lambda account: account.spend(-1),
+        lambda account: account.debit(-1),
     ],
     ids=[
         "reserve beyond the floor",

@@ -1,5 +1,6 @@
 """Reserve, extend, settle, release: one call after the other, as an account's owner would count on paper."""
 
+import msgspec
 import pytest
 
 from rating.charge import CALL_S_MAX
@@ -273,6 +274,11 @@ def test_the_first_broken_rule_is_the_reason() -> None:
     engine.release("first")
     assert reason() is ShortageReason.INSUFFICIENT_CREDIT
     engine.apply_credit(ACCOUNT, 1, 10_000_000)
+    engine.set_account(msgspec.structs.replace(terms(), daily_cap_micros=1, monthly_cap_micros=1))
+    assert reason() is ShortageReason.DAILY_CAP
+    engine.set_account(msgspec.structs.replace(terms(), daily_cap_micros=10_000_000, monthly_cap_micros=1))
+    assert reason() is ShortageReason.MONTHLY_CAP
+    engine.set_account(terms())
     assert reason() is None
     assert [engine.shortages[each] for each in ShortageReason] == [1] * len(ShortageReason)
 

@@ -313,6 +313,7 @@ class House:
         assert self.exchange.engine.reservations_count == 0
         assert self.exchange.counts.bugs == 0
         assert [key for key in self.journal.state if key[:2] in ("c/", "h/")] == []
+        assert board.safety.of_high_cost == {} and not board.safety._legs
         assert +board.of_line == {} and +board.of_account == {} and +board.of_trunk == {}
 
 

@@ -46,6 +46,9 @@ def test_both_families_and_what_they_are_told(tmp_path: Path) -> None:
         ("ports = 20000", "media.ports: found"),
         ('browser_ports = "80-90"', "media.browser_ports: found"),
         ("browsers = 1", "media.browsers: found 1, expected true or false"),
+        ('hold_music = "waltz"', "media.hold_music: found"),
+        ('hold_music = "waltz.mp3"', "media.hold_music: found"),
+        ("hold_music = true", "media.hold_music: found"),
         ("relay = 1", "media.relay: found 1, expected true or false"),
         ('bypass = "yes"', "media.bypass: found"),
         ("silence_timeout_s = 3601", "from 0 to 3600"),
@@ -63,11 +66,22 @@ def test_no_relay_needs_no_address(tmp_path: Path) -> None:
 
 
 def test_the_relay_is_started_with_what_is_configured(tmp_path: Path) -> None:
-    plan = relay_plan(DataDir(tmp_path), Media(listen=("192.0.2.1", "2001:db8::1")), voicemail=None)
+    plan = relay_plan(DataDir(tmp_path), tmp_path, Media(listen=("192.0.2.1", "2001:db8::1")), voicemail=None)
     assert plan.command[1:] == [
         "-P", "-m", "media.relay", "--socket", str(tmp_path / "run" / "relay.sock"),
         "--listen", "192.0.2.1", "2001:db8::1", "--ports", "20000-29999",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("hold_music", "told"), [("music", []), ("", []), ("own.wav", ["own.wav"]), ("/srv/own.WAV", ["/srv/own.WAV"])]
+)
+def test_the_relay_is_told_of_the_operators_music(tmp_path: Path, hold_music: str, told: list[str]) -> None:
+    read = media(tmp_path, f'hold_music = "{hold_music}"\n')
+    command = relay_plan(DataDir(tmp_path), tmp_path, read, voicemail=None).command
+    assert command[command.index("20000-29999") + 1 :] == (
+        ["--hold-music", str(tmp_path / told[0])] if told else []
+    )
 
 
 def test_the_browsers_process_is_started_with_what_is_configured(tmp_path: Path) -> None:
@@ -92,8 +106,9 @@ def test_only_what_the_relay_is_started_with_needs_a_restart() -> None:
     def changed(**what: object) -> list[str]:
         return settings_needing_restart(conf, msgspec.structs.replace(conf, media=Media(**what)))
 
-    assert changed(silence_timeout_s=60, bypass=True, advertised=("203.0.113.7",)) == []
+    assert changed(silence_timeout_s=60, bypass=True, advertised=("203.0.113.7",), hold_music="") == []
     assert changed(ports=PortRange(30_000, 30_099)) == changed(relay=False) == ["media"]
+    assert changed(hold_music="own.wav") == ["media"]
     assert changed(browser_ports=PortRange(31_000, 31_099)) == changed(browsers=False) == ["media"]
 
 
@@ -109,6 +124,6 @@ def test_only_what_the_relay_is_started_with_needs_a_restart() -> None:
 def test_voicemail_on_this_machine_is_reached_whatever_is_listened_on(
     tmp_path: Path, listen: tuple[str, ...], told: list[str]
 ) -> None:
-    plan = relay_plan(DataDir(tmp_path), Media(listen=listen), voicemail=Address("127.0.0.1", 5070))
+    plan = relay_plan(DataDir(tmp_path), tmp_path, Media(listen=listen), voicemail=Address("127.0.0.1", 5070))
     at = plan.command.index("--listen") + 1
     assert plan.command[at : plan.command.index("--ports")] == told

@@ -12,7 +12,7 @@ from switch.sip.stack import ServerTransaction
 from tests.switch.house import ANSWER, House, Phone, make_conf
 
 VOICEMAIL_AT = ("192.0.2.70", 5070)
-ALL, BUSY, NO_REPLY, UNREACHABLE = DivertCondition
+ALL, BUSY, NO_REPLY, UNREACHABLE, DECLINED = DivertCondition
 PROBED_S = 1.2  # from the start until the switch knows that it is there
 
 

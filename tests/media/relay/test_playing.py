@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.relay.messages import Close, Play, Played, Refused, Stop
+from media.relay.messages import Close, Format, Play, Played, Refused, Stop
 from media.relay.playing import FRAME_S
 from media.rtp import parse_packet
 from tests.media.relay.core_bench import CALLEE, CALLER, EVENT, PCMA, PCMU, RelayBench
@@ -90,10 +90,32 @@ def test_a_sound_that_there_is_not_is_refused(relay: RelayBench) -> None:
 
 def test_the_codec_is_the_first_of_the_peers_that_there_is(relay: RelayBench) -> None:
     relay.aim(1, CALLER, formats=(EVENT, PCMU, PCMA))
+    relay.aim(2, CALLEE, formats=(PCMU, EVENT))
     relay.tell(Play(1, "busy", 1))
     relay.wait(1.0)
     packet = parse_packet(relay.sent[0][2])
     assert (packet.payload_type, packet.payload) == (0, b"PCMU 0")
+
+
+@pytest.mark.parametrize(
+    ("own", "other_end", "payload_type"),
+    [
+        ((PCMU, PCMA), (PCMA,), 8),  # it offered both, and one was taken
+        ((PCMU, PCMA), (PCMA, PCMU), 8),  # which of the two the other end has been sending
+        ((PCMU,), (EVENT,), 0),
+        ((PCMU,), (PCMA,), 0),
+    ],
+)
+def test_the_codec_is_the_one_that_was_agreed(
+    relay: RelayBench, own: tuple[Format, ...], other_end: tuple[Format, ...], payload_type: int
+) -> None:
+    relay.rtp(2, CALLEE)  # in PCMA
+    relay.sent.clear()
+    relay.aim(1, CALLER, formats=own)
+    relay.aim(2, CALLEE, formats=other_end)
+    relay.tell(Play(1, "busy", 1))
+    relay.wait(0.1)
+    assert {parse_packet(data).payload_type for _, _, data, _ in relay.sent} == {payload_type}
 
 
 def test_a_description_in_the_middle_changes_the_codec(relay: RelayBench) -> None:

@@ -9,6 +9,7 @@ from rating.journal.damage import JournalDamagedError
 from rating.journal.group_commit import Batch
 from rating.journal.replay import JournalMismatchError, open_reader, read_journal
 from rating.journal.store import Store
+from rating.london_day import london_day
 from rating.records import EmergencyCall, OutboxRecord
 from tests.rating.journal.files import usage
 
@@ -54,7 +55,10 @@ def test_usage_above_the_mark_is_summed_by_account(path: Path) -> None:
         (("0123456789abcdef", 3), {1: -123, 2: -7, 3: -1}),  # the mark of another journal
     ]
     for mark, expected in table:
-        assert read_journal(path, epoch_mark=mark).usage_after_mark == expected
+        contents = read_journal(path, epoch_mark=mark)
+        assert contents.usage_after_mark == expected
+        day = london_day(1_700_000_000_000)
+        assert contents.usage_by_day == {(account_id, day): -micros for account_id, micros in expected.items()}
 
 
 def test_a_mark_beyond_the_end_shows_that_the_file_is_an_old_copy(path: Path) -> None:

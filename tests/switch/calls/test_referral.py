@@ -44,10 +44,9 @@ def told(phone: Phone) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ((TO_CAROL,), 603),
-        ((TO_CAROL, ("referred-by", f"<sip:bob@{DOMAIN}>")), 603),
-        ((("refer-to", f"<sip:carol@{DOMAIN}?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2>"),), 603),
-        ((("r", "<tel:+447700900123>"),), 603),
+        ((("refer-to", f"<sip:carol@{DOMAIN}?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2>"),), 481),
+        ((("refer-to", "<sip:carol@example.net>"),), 404),
+        ((("refer-to", f"<sip:999@{DOMAIN}>"),), 403),
         ((("subject", "nothing"),), 400),
         ((TO_CAROL, TO_CAROL), 400),
         ((("refer-to", "<http://www.example.com/>"),), 416),

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from switch.sdp.description import SdpError, parse_sdp
-from switch.sdp.offer_answer import Direction, codec_names, direction, is_hold, keep_codecs
+from switch.sdp.offer_answer import (
+    Direction,
+    codec_names,
+    direction,
+    heard_sound,
+    is_hold,
+    is_speaking,
+    keep_codecs,
+)
 from tests.switch.sdp.samples import BOTH, FAX, HEAD, PHONE, with_sound
 from tests.switch.sip.samples import corpus, request, with_true_length
 
@@ -54,6 +62,26 @@ def test_direction_is_the_mediums_or_the_sessions_or_both_ways(
 )
 def test_hold_is_when_no_sound_of_the_other_side_is_wanted(body: bytes, held: bool) -> None:
     assert is_hold(parse_sdp(body)) is held
+
+
+@pytest.mark.parametrize(
+    ("body", "heard", "speaks"),
+    [
+        (PHONE, 0, True),
+        (with_sound("a=recvonly"), 0, False),
+        (with_sound("a=sendonly"), None, True),
+        (with_sound("a=inactive"), None, False),
+        (with_sound("c=IN IP4 0.0.0.0"), None, False),
+        (with_sound(head=HEAD.replace("c=IN IP4 192.0.2.10\r\n", "")), 0, True),
+        (with_sound().replace(b"49170", b"0"), None, False),
+        (with_sound().replace(b"49170", b"0") + b"m=audio 49172 RTP/AVP 8\r\n", 1, True),
+        (FAX, None, False),
+    ],
+)
+def test_who_listens_and_who_speaks(body: bytes, heard: int | None, speaks: bool) -> None:
+    session = parse_sdp(body)
+    assert heard_sound(session) == heard
+    assert is_speaking(session) is speaks
 
 
 def test_codec_names_come_in_order_of_preference_each_once() -> None:

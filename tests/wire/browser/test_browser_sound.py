@@ -12,7 +12,7 @@ from demo.phone_messages import CallState, KeyHeard
 from demo.sound import read_growing_recording
 from tests.wire.browser.browser import TONE_HZ, BrowserPhone
 from tests.wire.browser.conftest import Phones, WebTown
-from tests.wire.phones.heard import assert_ends_in_tone
+from tests.wire.phones.heard import assert_tone
 
 PHONE_HZ = 440
 
@@ -29,7 +29,7 @@ def telephone(town: WebTown, tmp_path: Path) -> Iterator[Phone]:
 def hears_the_browser(phone: Phone) -> None:
     """What it has written down last is the browser's tone."""
     recording = read_growing_recording(Path(phone.settings.recording))
-    assert_ends_in_tone(*recording, TONE_HZ, among=(PHONE_HZ, TONE_HZ, 1100, 1500))
+    assert_tone(*recording, TONE_HZ, among=(PHONE_HZ, TONE_HZ, 1100, 1500))
 
 
 def talking(town: WebTown, page: BrowserPhone, telephone: Phone) -> PhoneCall:

@@ -14,6 +14,8 @@ from demo.sound import loudest_tone, read_growing_recording, tone_share
 STEP_S = 0.02
 # Of one step; what conceals a lost packet is no clean tone, and counts as a hole.
 CLEAR_SHARE = 0.7
+# What the phones of one test say, and what is heard on hold.
+TONES = (440, 700, 1100, 1500)
 # The last second of a recording is in its phone's buffer; the first has the ringing of the codec.
 TAIL_S = 1.5
 
@@ -56,7 +58,12 @@ def recorded_s(recording: Path) -> float:
     return len(samples) / rate
 
 
-def assert_ends_in_tone(samples: list[int], rate: int, hz: int, *, among: tuple[int, ...]) -> None:
+def hears(recording: Path, hz: int) -> None:
+    """What a phone in a call has written last is that tone."""
+    assert_tone(*read_growing_recording(recording), hz)
+
+
+def assert_tone(samples: list[int], rate: int, hz: int, *, among: tuple[int, ...] = TONES) -> None:
     """The last whole second is that tone of several, and hardly anything else."""
     assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
     second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]

@@ -17,8 +17,10 @@ import msgspec
 from demo.exchange import HOST, ConfFiles, ExchangeError, LocalExchange, free_port
 from demo.phone import Phone
 from demo.phone_messages import PhoneSettings
+from media.wav import format_wav
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError
+from tests.media.spectrum import sine
 
 PASSWORD = "correct-horse-7"
 OPENING_CREDIT = "100.00"
@@ -69,6 +71,9 @@ LINES = {
     "both": "+441632960005",
     "sha": "+441632960006",
 }
+# What is heard on hold, so that phones can tell it from all else.
+MUSIC_HZ = 1500
+MUSIC_RATE = 16_000
 DIGEST = {"both": "both", "sha": "sha256"}
 
 CALLS_END_TIMEOUT_S = 5.0
@@ -107,12 +112,14 @@ class Town(LocalExchange):
             tariff_csv=TARIFF_CSV,
             main=MAIN + main,
             listen=listen,
+            media='hold_music = "music.wav"\n',
             voicemail=voicemail,
             hosts=hosts,
             trunks=TRUNKS.format(a=self.carrier_ports["carrier_a"], b=self.carrier_ports["carrier_b"]),
             routing=ROUTING,
         )
         super().__init__(directory, conf)
+        (self.conf / "music.wav").write_bytes(format_wav(sine(MUSIC_HZ, MUSIC_RATE, 1.0), MUSIC_RATE))
 
     def populate(self) -> None:
         """One rich account with all lines."""

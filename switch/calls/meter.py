@@ -1,0 +1,87 @@
+"""What one account pays for in a call: held before a phone rings, running from the answer, settled once at the end.
+
+A plain call has one meter, the caller's. A leg that somebody else sends the call on to (a divert, a plan, a transfer)
+has a meter of its own, on its own record, paid by who sent it there.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from rating.charge import charge_within
+from rating.engine import Reservation, Settlement, Shortage
+from switch.calls.credit_watch import CreditWatch
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+    from switch.calls.terms import Price
+
+CALLERS_ROW: Final = 0
+
+
+class Meter:
+    """`row` is the index of the leg whose record carries the charge, `legs` are the ones because of which it runs: as
+    long as one of them talks. `started_at` is None until the answer."""
+
+    __slots__ = ("_call", "_watch", "key", "legs", "price", "reservation", "row", "started_at")
+
+    def __init__(self, call: "Call", row: int, price: "Price", reservation: Reservation) -> None:
+        self._call = call
+        self._watch: CreditWatch | None = None
+        self.key = reservation.call_id
+        self.row = row
+        self.legs: tuple[int, ...] = (row,)
+        self.price = price
+        self.reservation = reservation
+        self.started_at: float | None = None
+
+    @property
+    def granted_s(self) -> int:
+        """Seconds paid for so far, counted from the start."""
+        return self.reservation.granted_s if self._watch is None else self._watch.granted_s
+
+    def cost_micros(self, now: float) -> int:
+        """What it would come to if it ended now."""
+        if self.started_at is None:
+            return 0
+        duration_ms = round((now - self.started_at) * 1000)
+        return charge_within(self.reservation.rate, duration_ms, granted_s=self.granted_s).total_micros
+
+    def start(self, now: float) -> None:
+        """The answer has been passed on; from here every second counts."""
+        board = self._call.board
+        self.started_at = now
+        self._watch = CreditWatch(
+            call_id=self.key,
+            granted_s=self.reservation.granted_s,
+            engine=board.engine,
+            timers=board.timers,
+            ahead_s=board.conf.prepaid.reserve_ahead_s,
+            before_s=board.conf.prepaid.renew_before_s,
+            on_renewed=self._call.on_renewed,
+            on_exhausted=self._call.on_exhausted,
+            on_low=self._call.on_credit_low,
+        )
+        self._watch.start(now)
+
+    def close(self, ended_at: float, *, free: bool = False) -> Settlement | None:
+        """Charge the talk and release the rest. None: nobody heard an answer, or `free`. Never called twice."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        engine = self._call.board.engine
+        if self.started_at is None or free:
+            engine.release(self.key)
+            return None
+        return engine.settle(self.key, duration_ms=round((ended_at - self.started_at) * 1000))
+
+
+def open_meter(call: "Call", row: int, price: "Price") -> Meter | Shortage | None:
+    """Hold the money for the first minute. None: there is nothing to pay."""
+    rate = price.rate
+    if rate is None or rate.is_free or price.account_id is None:
+        return None
+    board = call.board
+    key = call.id if row == CALLERS_ROW else f"{call.id}/{row}"
+    held = board.engine.reserve(
+        key, price.account_id, rate, initial_ahead_s=board.conf.prepaid.reserve_ahead_s
+    )
+    return held if isinstance(held, Shortage) else Meter(call, row, price, held)

@@ -1,0 +1,202 @@
+"""One end of a call that is up gets somebody new to talk with: the search, the answer, the change of partner.
+
+Used by transfers, and by what is dialled into a voice of the exchange. Until somebody has answered the call is as it
+was; the end that stays hears ringing when there is some. An answer that costs something is passed on when the journal
+has it, like any other; then the end that stays is told the new session description, and the one that leaves is gone.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from switch.calls.call_records import answered_state
+from switch.calls.callee_leg import CalleeLeg, LegOutcome
+from switch.calls.conversation import depart, settle_departed, speaker_at
+from switch.calls.hunting import Hunting
+from switch.calls.invitation import Invitation, onward_invitation
+from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.refusal import Refusal
+from switch.calls.renegotiation import Renegotiation
+from switch.sdp.description import SdpError
+from switch.sdp.joining import fresh_offer
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+    from switch.calls.journey import Journey, Search
+    from switch.calls.leg import Leg
+    from switch.sip.timers import Timer
+
+RINGING: Final = "ringing"
+NOT_RECORDED: Final = LegOutcome(503, 41, "the answer could not be recorded", is_ours=True)
+
+
+class Retarget:
+    """Of `call`: `leaving` is its end that goes, `staying` the one that gets a new partner, also of a joined call."""
+
+    __slots__ = ("_answer", "_found", "_gate_timer", "_is_ringing", "call", "leaving", "staying")
+
+    def __init__(self, call: "Call", leaving: "Leg", staying: "Leg") -> None:
+        self.call = call
+        self.leaving = leaving
+        self.staying = staying
+        self._found: CalleeLeg | None = None
+        self._answer = NO_BODY
+        self._gate_timer: Timer | None = None
+        self._is_ringing = False
+        call.retarget = self
+
+    # What a kind of it says
+
+    def rings(self, now: float) -> None:
+        """Somebody's phone rings."""
+
+    def found(self, leg: CalleeLeg, now: float) -> None:
+        """The change of partner is made."""
+
+    def failed(self, outcome: LegOutcome | Refusal, now: float) -> None:
+        """It is not made."""
+
+    @property
+    def words(self) -> str:
+        """Why who leaves has left, for his record."""
+        raise NotImplementedError
+
+    # The search
+
+    def search(self, search: "Search", journey: "Journey", now: float) -> None:
+        """Ring somebody."""
+        self.call.hunting = _Rehunting(self, journey)
+        self.call.hunting.begin(search.stages, now, line=search.line)
+
+    def on_ringing(self, now: float) -> None:
+        if not self._is_ringing:
+            self._is_ringing = True
+            sound = self.staying.media.sound if self.staying.media is not None else None
+            if sound is not None:
+                sound.play(RINGING, repeats=0)
+            self.rings(now)
+
+    def on_answered(self, leg: CalleeLeg, body: Body, now: float) -> None:
+        """Somebody has."""
+        call, board = self.call, self.call.board
+        call.end_search(leg, now)
+        self._found, self._answer = leg, body or leg.early_body
+        meter = call.meter_of(leg)
+        seq = board.record([answered_state(call, now)], is_urgent=True)
+        if meter is None:
+            self._change(now)
+            return
+        board.await_durable(seq, call)
+        gate_s = board.conf.calls.answer_gate_ms / 1000
+        self._gate_timer = board.timers.start(now, gate_s, self._on_gate_closed)
+
+    def on_durable(self, now: float) -> None:
+        """The journal has what was recorded last."""
+        if self._gate_timer is not None:
+            self._gate_timer.cancel()
+            self._gate_timer = None
+            self._change(now)
+
+    def on_gone(self, leg: "Leg", now: float) -> bool:
+        """An end has hung up; True where the search goes on all the same."""
+        if leg is not self.leaving or self._found is not None:
+            return False
+        depart(leg, self.words, now)
+        settle_departed(self.call, now)
+        return True
+
+    def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
+        """Nobody has answered: things stay as they were, or the call is over where its other end has left."""
+        self._stop_ringing()
+        self.call.retarget = None
+        self.failed(outcome, now)
+        if self.leaving not in self.call.talkers:
+            words = outcome.words if isinstance(outcome, LegOutcome | Refusal) else ""
+            self.staying.call.hang_up(now, words=words, ended_by="exchange")
+
+    def stop(self) -> None:
+        """The call is over."""
+        if self._gate_timer is not None:
+            self._gate_timer.cancel()
+        self._stop_ringing()
+
+    def _on_gate_closed(self, now: float) -> None:
+        self._gate_timer = None
+        leg = self._found
+        assert leg is not None
+        self._found = None
+        board = self.call.board
+        board.counts.gate_closed += 1
+        board.journal.answer_lost()
+        leg.outcome = NOT_RECORDED
+        leg.acknowledge(NO_BODY)
+        leg.hang_up(now, cause=41, words=NOT_RECORDED.words)
+        self.call.release_onward(leg, now)
+        self.nobody(NOT_RECORDED, now)
+
+    def _change(self, now: float) -> None:
+        """From here on the two talk."""
+        call, leg, staying = self.call, self._found, self.staying
+        assert leg is not None
+        self._stop_ringing()
+        leg.acknowledge(NO_BODY)
+        meter = call.meter_of(leg)
+        if meter is not None:
+            meter.start(now)
+        call.talkers = [end for end in call.talkers if end is not self.leaving]
+        call.talkers.append(leg)
+        if staying.call is not call:
+            staying.call.joined = leg
+        call.retarget = None
+        self.found(leg, now)
+        if self.leaving.is_up:
+            depart(self.leaving, self.words, now)
+        settle_departed(call, now)
+        Renegotiation(staying, leg, call.on_renegotiated, known=self._answer).start(now)
+
+    def _stop_ringing(self) -> None:
+        if self._is_ringing:
+            self._is_ringing = False
+            sound = self.staying.media.sound if self.staying.media is not None else None
+            if sound is not None:
+                sound.stop_playing()
+
+
+class _Rehunting(Hunting):
+    """The search for the end that stays."""
+
+    __slots__ = ("_retarget",)
+
+    def __init__(self, retarget: Retarget, journey: "Journey") -> None:
+        super().__init__(retarget.call, retarget.staying, journey)
+        self._retarget = retarget
+
+    def invitation(self, leg: CalleeLeg) -> Invitation:
+        staying = self._retarget.staying
+        speaker = speaker_at(staying) or self._retarget.call.caller
+        return onward_invitation(leg.terms, _offer_of(staying), leg.target, speaker, self.fields(), leg.board)
+
+    def fields(self) -> Fields:
+        return []
+
+    def on_ringing(
+        self, leg: CalleeLeg, status: int, reason: str, body: Body, fields: Fields, now: float
+    ) -> None:
+        self._stop_stage_timer()
+        self._retarget.on_ringing(now)
+
+    def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
+        self._retarget.on_answered(leg, body, now)
+
+    def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
+        self._call.stop_hunting()
+        self._retarget.nobody(outcome, now)
+
+
+def _offer_of(leg: "Leg") -> Body:
+    """What the end said last, on hold or not, as it would offer it to somebody new."""
+    body = leg.own_body
+    try:
+        return msgspec.structs.replace(body, content=fresh_offer(body.content)) if body.content else body
+    except SdpError:
+        return body

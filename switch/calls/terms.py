@@ -1,0 +1,78 @@
+"""The terms of a call, or of a leg that somebody sends it on to: who is shown, where it goes, who pays what."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from provisioning.model import DivertCondition, Line
+from rating.tariff import Rate
+from switch.calls.identity import CallerId
+from switch.calls.refusal import Refusal
+from switch.calls.target import Target
+from switch.trunks.trunks import Skipped
+
+if TYPE_CHECKING:
+    from switch.calls.journey import Journey
+
+
+class Hop(msgspec.Struct, frozen=True):
+    """One line that sent the call on. `number` is the one that was called, "" where it was called by its name."""
+
+    line: Line
+    number: str
+    condition: DivertCondition
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Who sends a call on, and pays for where it goes then. `reason` is for the record; `hops` are the lines that have
+    diverted the call by now."""
+
+    line: Line
+    reason: str
+    hops: tuple[Hop, ...] = ()
+
+
+class Route(msgspec.Struct):
+    """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
+
+    `refused` is what the caller is told after the words of an announcement. `holds_line`: the call is one of those that
+    the line may have at once. `journey` decides what comes after the stages.
+    """
+
+    number: str
+    ddi: str
+    line: Line | None
+    stages: Sequence[Sequence[Target]]
+    is_emergency: bool = False
+    relay_prefix: str = ""
+    skipped: Sequence[Skipped] = ()
+    refused: Refusal | None = None
+    holds_line: bool = True
+    is_announcement: bool = False
+    is_service: bool = False
+    journey: "Journey | None" = None
+
+
+class Price(msgspec.Struct):
+    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in."""
+
+    account_id: int | None = None
+    rate: Rate | None = None
+    tariff: str = ""
+    tariff_version: str = ""
+
+
+class Admission(msgspec.Struct):
+    """Everything that a call needs to begin, or a leg that a `sender` sends it on to."""
+
+    caller_id: CallerId
+    dialled: str
+    route: Route
+    price: Price
+    sender: Sender | None = None
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The lines that have diverted the call by now."""
+        return () if self.sender is None else self.sender.hops

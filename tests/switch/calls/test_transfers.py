@@ -1,0 +1,427 @@
+"""Transfers, blind and attended, by either end, to whatever there is: one conversation stays, everybody pays his part.
+
+alice calls bob; one of them sends the other on to carol, to a mobile by the carrier, to carol's voicemail, or to
+somebody who is busy or not there. alice, bob and carol are accounts 1, 2 and 3.
+"""
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from provisioning.model import Divert, DivertKind
+from rating.records import Cdr
+from rating.tariff import load_tariff
+from switch.calls.routing import make_routing
+from switch.sip.dialog import Dialog
+from switch.sip.message import Response
+from tests.switch.house import (
+    DOMAIN,
+    TARIFF_CSV,
+    House,
+    Phone,
+    make_account,
+    make_conf,
+    make_line,
+    make_trunk,
+)
+from tests.switch.voicemail_stand_in import ALL, StandIn, voicemail_conf
+
+ALICE, BOB, CAROL = "+441632960001", "+441632960002", "+441632960003"
+MOBILE, STRANGER = "+447700900123", "+442079460123"
+TARIFF = load_tariff("retail", TARIFF_CSV + "on-net,On-net,0.01,0.03,60,60,2020-01-01,\n", "inc_vat")
+BALANCE = 5_000_000
+
+
+class Street:
+    def __init__(self, *, carol: tuple[Divert, ...] = ()) -> None:
+        routing = make_routing({"+": ("out",)}, version="routing1", emergency_trunks=("out",))
+        trunks = [make_trunk("in", "192.0.2.50"), make_trunk("out", "192.0.2.60")]
+        self.house = House(
+            conf=voicemail_conf(make_conf(trunks=trunks, tariff=TARIFF, routing=routing)),
+            lines=[make_line("alice", 1), make_line("bob", 2), make_line("carol", 3, diverts=carol)],
+            accounts=[make_account(number) for number in (1, 2, 3)],
+            numbers={ALICE: "alice", BOB: "bob", CAROL: "carol"},
+            balances=dict.fromkeys((1, 2, 3), BALANCE),
+        )
+        self.voicemail = StandIn(self.house)
+        self.alice = self.house.phone("alice", "192.0.2.10")
+        self.bob = self.house.phone("bob", "192.0.2.20")
+        self.carol = self.house.phone("carol", "192.0.2.30")
+        self.stranger = self.house.phone("in", "192.0.2.50")
+        self.mobile = self.house.phone("out", "192.0.2.60")
+        for phone in (self.alice, self.bob, self.carol):
+            phone.register()
+
+    def talk(self, seconds: float = 10) -> None:
+        self.house.run(seconds)
+
+    def answer(self, phone: Phone, dialled: str) -> Dialog:
+        """A call by this phone that is answered; its dialog."""
+        phone.invite(dialled)
+        self.house.run(2)
+        assert phone.statuses[-1] == 200
+        return phone.dialogs[-1]
+
+    def refer(self, phone: Phone, target: str, dialog: Dialog | None = None) -> Response:
+        dialog = dialog or phone.dialogs[-1]
+        request = dialog.create_request("REFER", contact=f"<{phone.contact}>")
+        request.headers.add("refer-to", target)
+        phone.responses.clear()
+        phone.stack.send_request(request, phone.flow, phone, self.house.clock.now)
+        self.house.run(0.1)
+        return next(response for response in phone.responses if response.cseq.method == "REFER")
+
+    def conversations(self) -> list[set[str]]:
+        """Who talks with whom, by name."""
+        found = []
+        for call in self.house.exchange.board.calls.values():
+            ends = [*call.talkers, *([call.joined] if call.joined is not None else [])]
+            names = {leg.target.name if leg.index else _name(call) for leg in ends if leg.call is call}
+            names |= {
+                leg.target.name if leg.index else _name(leg.call) for leg in ends if leg.call is not call
+            }
+            if names not in found:
+                found.append(names)
+        return found
+
+    def rows(self) -> list[Cdr]:
+        return self.house.journal.cdrs()
+
+    def assert_money_adds_up(self) -> dict[int, int]:
+        """By account: what its rows say is what its balance lost and what the ledger has."""
+        costs: Counter[int] = Counter()
+        for row in self.rows():
+            if row.cost_micros:
+                assert row.payer_account_id is not None
+                costs[row.payer_account_id] += row.cost_micros
+        ledger: Counter[int] = Counter()
+        for entry in self.house.journal.usage():
+            ledger[entry.account_id] -= entry.amount_micros
+        assert ledger == costs
+        assert {number: BALANCE - self.house.balance(number) for number in (1, 2, 3)} == {
+            number: costs[number] for number in (1, 2, 3)
+        }
+        return costs
+
+    def end(self, phone: Phone) -> None:
+        phone.hang_up()
+        self.house.run(2)
+        self.house.assert_clean()
+        assert self.house.exchange.counts.bugs == 0
+
+
+def _name(call: object) -> str:
+    caller = call.caller
+    return caller.line.user if hasattr(caller, "line") else caller.trunk.name
+
+
+def notified(phone: Phone) -> list[str]:
+    return [notify.body.decode().strip() for notify in phone.requests_of("NOTIFY")]
+
+
+TARGETS = ("line", "trunk", "voicemail")
+WHERE = {
+    "line": f"<sip:carol@{DOMAIN}>",
+    "trunk": f"<sip:07700900123@{DOMAIN}>",
+    "voicemail": f"<sip:carol@{DOMAIN}>",
+}
+NAME = {"line": "carol", "trunk": "out", "voicemail": "voicemail"}
+
+
+def street_for(target: str) -> Street:
+    return Street(carol=(Divert(ALL, DivertKind.VOICEMAIL),) if target == "voicemail" else ())
+
+
+@pytest.mark.parametrize(("who", "target"), list(itertools.product(("caller", "callee"), TARGETS)))
+def test_a_blind_transfer(who: str, target: str) -> None:
+    street = street_for(target)
+    street.answer(street.alice, "bob")
+    street.talk(10)
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    payer = 1 if who == "caller" else 2
+    assert street.refer(leaving, WHERE[target]).status == 202
+    street.talk(3)
+    assert notified(leaving)[0] == "SIP/2.0 100 Trying"
+    assert notified(leaving)[-1] == "SIP/2.0 200 OK"
+    assert leaving.requests_of("BYE"), "who has transferred is out of the call"
+    assert street.conversations() == [{staying.user, NAME[target]}]
+    reinvites = [invite for invite in staying.requests_of("INVITE") if invite.to_tag is not None]
+    assert len(reinvites) == 1 and b"m=audio 5000" in reinvites[0].body
+    street.talk(20)
+    street.end(staying)
+    costs = street.assert_money_adds_up()
+    first = next(row for row in street.rows() if row.leg == 0)
+    last = max(street.rows(), key=lambda row: row.leg)
+    # alice's call is on-net, a penny and 3 a minute begun, and runs as long as anybody talks because of it.
+    assert (first.payer_account_id, first.cost_micros) == (1, 40_000)
+    assert last.leg_reason.startswith(
+        f"transfer by line {leaving.user}" if target != "voicemail" else "divert_all"
+    )
+    if target == "voicemail":
+        assert last.payer_account_id is None
+    else:
+        assert last.payer_account_id == payer
+        expected = 40_000 if target == "line" else 10_000 + 1_000 * last.billed_s
+        assert last.cost_micros == expected
+        assert costs[payer] >= expected
+    gone = street.rows()[0 if who == "caller" else 1]
+    assert gone.reason == "transferred the call" and gone.outcome == "answered"
+    assert gone.duration_ms < 16_000
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+@pytest.mark.parametrize("target", ["busy", "dead", "declined", "number"])
+def test_a_blind_transfer_that_nobody_takes_leaves_the_call_as_it_was(who: str, target: str) -> None:
+    street = Street()
+    if target == "dead":
+        street.house.exchange.bindings.remove_user("carol")
+    street.carol.answer, street.carol.answer_after_s = {"busy": 486, "declined": 603}.get(target, 200), 0.2
+    street.answer(street.alice, "bob")
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    where = "<sip:0500123456@example.com>" if target == "number" else WHERE["line"]
+    assert street.refer(leaving, where).status == 202
+    street.talk(5)
+    assert notified(leaving)[-1].split()[1] == {"busy": "486", "declined": "603", "number": "484"}.get(
+        target, "480"
+    )
+    assert not leaving.requests_of("BYE") and not staying.requests_of("BYE")
+    assert street.conversations() == [{"alice", "bob"}]
+    street.talk(20)
+    street.end(street.alice)
+    street.assert_money_adds_up()
+
+
+def test_the_conversation_there_is_stays_while_the_target_rings_and_who_stays_may_hang_up() -> None:
+    street = Street()
+    street.carol.answer_after_s = None
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["line"])
+    street.talk(5)
+    assert notified(street.bob)[-1] == "SIP/2.0 180 Ringing"
+    assert street.conversations() == [{"alice", "bob"}]
+    street.alice.hang_up()
+    street.talk(2)
+    assert street.carol.requests_of("CANCEL") and street.bob.requests_of("BYE")
+    street.house.assert_clean()
+    street.assert_money_adds_up()
+
+
+def test_who_has_transferred_may_go_before_anybody_answers() -> None:
+    street = Street()
+    street.carol.answer_after_s = 8
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["line"])
+    street.bob.hang_up()
+    street.talk(3)
+    assert street.conversations() == [{"alice"}]
+    assert not street.alice.requests_of("BYE")
+    street.talk(7)
+    assert street.conversations() == [{"alice", "carol"}]
+    street.end(street.alice)
+    street.assert_money_adds_up()
+
+
+def test_when_who_has_transferred_is_gone_and_nobody_answers_the_call_is_over() -> None:
+    street = Street()
+    street.carol.answer, street.carol.answer_after_s = 486, 3
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["line"])
+    street.bob.hang_up()
+    street.talk(6)
+    assert street.alice.requests_of("BYE")
+    street.house.assert_clean()
+    street.assert_money_adds_up()
+
+
+def test_a_second_transfer_waits_for_the_first() -> None:
+    street = Street()
+    street.carol.answer_after_s = None
+    street.answer(street.alice, "bob")
+    assert street.refer(street.bob, WHERE["line"]).status == 202
+    assert street.refer(street.alice, WHERE["line"]).status == 491
+    assert street.refer(street.bob, WHERE["trunk"]).status == 491
+    street.end(street.alice)
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_attended_transfer(who: str, target: str) -> None:
+    street = street_for(target)
+    first = street.answer(street.alice, "bob")
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    dialog = first if who == "caller" else street.bob.dialogs[-1]
+    street.talk(10)
+    second = street.answer(leaving, "07700900123" if target == "trunk" else "carol")
+    street.talk(5)
+    replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+    answer = street.refer(leaving, f"<sip:{NAME[target]}@{DOMAIN}?Replaces={replaces}>", dialog)
+    assert answer.status == 202
+    street.talk(3)
+    assert notified(leaving)[-1] == "SIP/2.0 200 OK"
+    assert len(leaving.requests_of("BYE")) == 2
+    assert street.conversations() == [{staying.user, NAME[target]}]
+    street.talk(30)
+    street.end(staying)
+    costs = street.assert_money_adds_up()
+    payer = 1 if who == "caller" else 2
+    outer = [row for row in street.rows() if row.leg == 0]
+    assert [
+        (row.payer_account_id, row.cost_micros > 0) for row in sorted(outer, key=lambda row: row.setup_at_ms)
+    ] == [
+        (1, True),
+        (payer, True),
+    ]
+    if target == "trunk":
+        leg = next(row for row in street.rows() if row.trunk == "out")
+        call = next(row for row in outer if row.call_id == leg.call_id)
+        assert call.billed_s == pytest.approx(leg.duration_ms / 1000, abs=1.1)
+        assert call.duration_ms < leg.duration_ms - 25_000, "who pays has been gone for half a minute"
+    assert costs[payer] > 0
+
+
+def test_either_far_end_ends_an_attended_transfer_for_both() -> None:
+    for which in range(2):
+        street = Street()
+        first = street.answer(street.alice, "bob")
+        second = street.answer(street.alice, "carol")
+        replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+        street.refer(street.alice, f"<sip:carol@{DOMAIN}?Replaces={replaces}>", first)
+        street.talk(3)
+        ends = (street.bob, street.carol)
+        ends[which].hang_up()
+        street.talk(2)
+        assert ends[1 - which].requests_of("BYE")
+        street.house.assert_clean()
+        street.assert_money_adds_up()
+
+
+def test_who_was_transferred_may_transfer_again() -> None:
+    street = Street()
+    first = street.answer(street.alice, "bob")
+    second = street.answer(street.alice, "carol")
+    replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+    street.refer(street.alice, f"<sip:carol@{DOMAIN}?Replaces={replaces}>", first)
+    street.talk(3)
+    assert street.refer(street.carol, WHERE["trunk"]).status == 202
+    street.talk(3)
+    assert street.conversations() == [{"bob", "out"}]
+    street.end(street.bob)
+    costs = street.assert_money_adds_up()
+    assert costs[3] > 0, "carol pays for the mobile"
+
+
+def test_a_consultation_that_still_rings_becomes_a_blind_transfer() -> None:
+    street = Street()
+    street.carol.answer_after_s = 6
+    first = street.answer(street.alice, "bob")
+    street.alice.invite("carol")
+    street.house.run(1)
+    ringing = next(r for r in reversed(street.alice.responses) if r.status == 180)
+    replaces = f"{ringing.call_id}%3Bto-tag%3D{ringing.to_tag}%3Bfrom-tag%3D{ringing.from_tag}"
+    assert street.refer(street.alice, f"<sip:carol@{DOMAIN}?Replaces={replaces}>", first).status == 202
+    street.talk(10)
+    assert street.conversations() == [{"bob", "carol"}]
+    street.end(street.bob)
+    street.assert_money_adds_up()
+
+
+def test_nobody_takes_over_what_is_not_his() -> None:
+    street = Street()
+    first = street.answer(street.alice, "bob")
+    street.answer(street.carol, "07700900123")
+    theirs = street.carol.dialogs[-1]
+    replaces = f"{theirs.call_id}%3Bto-tag%3D{theirs.remote_tag}%3Bfrom-tag%3D{theirs.local_tag}"
+    assert street.refer(street.alice, f"<sip:x@{DOMAIN}?Replaces={replaces}>", first).status == 403
+    wrong = f"{theirs.call_id}%3Bto-tag%3D{theirs.remote_tag}%3Bfrom-tag%3Dother"
+    assert street.refer(street.alice, f"<sip:x@{DOMAIN}?Replaces={wrong}>", first).status == 481
+    assert sorted(map(sorted, street.conversations())) == [["alice", "bob"], ["carol", "out"]]
+
+
+def test_a_carriers_call_is_transferred_and_the_line_pays_for_where_it_goes() -> None:
+    street = Street()
+    street.stranger.invite(BOB, from_=f"<sip:{STRANGER}@192.0.2.50>")
+    street.house.run(2)
+    assert street.refer(street.bob, WHERE["trunk"]).status == 202
+    street.talk(5)
+    assert street.conversations() == [{"in", "out"}]
+    (invite,) = street.mobile.requests_of("INVITE")
+    assert STRANGER in (invite.headers.get("from") or "")
+    street.talk(20)
+    street.end(street.stranger)
+    assert set(street.assert_money_adds_up()) == {2}
+
+
+def test_a_carrier_transfers_nothing() -> None:
+    street = Street()
+    street.answer(street.alice, "07700900123")
+    assert street.refer(street.mobile, WHERE["line"]).status == 603
+    street.end(street.alice)
+
+
+def test_an_emergency_call_stays_where_it_is() -> None:
+    street = Street()
+    street.answer(street.alice, "999")
+    assert street.refer(street.alice, WHERE["line"]).status == 403
+    street.end(street.alice)
+    street.answer(street.alice, "bob")
+    assert street.refer(street.bob, f"<sip:999@{DOMAIN}>").status == 403
+    street.end(street.alice)
+
+
+def test_without_credit_nothing_is_transferred_outside() -> None:
+    street = Street()
+    street.house.exchange.engine.debit_usage(2, BALANCE)
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["trunk"])
+    street.talk(3)
+    assert notified(street.bob)[-1].split()[1] == "402"
+    assert street.conversations() == [{"alice", "bob"}]
+    street.end(street.alice)
+
+
+def test_when_the_ends_have_no_sound_in_common_the_call_ends_and_says_so() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.alice.reinvite_status = 488
+    street.refer(street.bob, WHERE["line"])
+    street.talk(5)
+    assert street.carol.requests_of("BYE") and street.alice.requests_of("BYE")
+    street.house.assert_clean()
+    assert any("no sound in common" in row.reason for row in street.rows())
+
+
+def test_the_answer_of_the_target_waits_for_the_journal() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.house.journal.durable = "never"
+    street.refer(street.bob, WHERE["trunk"])
+    street.talk(3)
+    assert notified(street.bob)[-1].split()[1] == "480"
+    assert street.mobile.requests_of("BYE")
+    assert street.conversations() == [{"alice", "bob"}]
+    street.house.journal.durable = "at once"
+    street.end(street.alice)
+    assert street.assert_money_adds_up()[2] == 0
+
+
+def test_a_crash_after_a_transfer_ends_the_new_conversation_and_charges_both_payers() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["trunk"])
+    street.talk(21)
+    reborn = House(
+        conf=street.house.conf,
+        lines=list(street.house.exchange.books.lines.values()),
+        accounts=[make_account(number) for number in (1, 2, 3)],
+        balances={number: street.house.balance(number) for number in (1, 2, 3)},
+        state=street.house.journal.state,
+        seed=2,
+    )
+    rows = {row.leg: row for row in reborn.journal.cdrs()}
+    assert rows[0].cost_micros == 40_000 and rows[0].payer_account_id == 1
+    assert rows[2].payer_account_id == 2 and rows[2].cost_micros == 10_000 + 1_000 * rows[2].billed_s
+    assert 18 <= rows[2].billed_s <= 21
+    assert rows[1].reason == "transferred the call"
+    hung_up = {datagram for flow, datagram in reborn.exchange.outgoing if datagram.startswith(b"BYE")}
+    assert len(hung_up) == 2
