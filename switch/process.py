@@ -46,6 +46,7 @@ from switch.paths import SwitchPaths
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
+from switch.transport.alarm import Alarm
 from switch.transport.edge_link import EdgeLink
 from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
@@ -110,8 +111,7 @@ class SwitchProcess:
         self._edge_task: asyncio.Task[None] | None = None
         self._media: MediaLinks
         self._control = Control(self)
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
         self._beat: asyncio.TimerHandle | None = None
         self._probe: asyncio.TimerHandle | None = None
         self._snapshot: asyncio.Future[Path] | None = None
@@ -281,7 +281,7 @@ class SwitchProcess:
         self.journal.flush()
         self._media.tell()
         self._send()
-        self._arm()
+        self._alarm.set(self.exchange.timers.next_deadline())
 
     def _ask_books(self) -> None:
         """What customers have dialled. What nobody can be asked for is answered in this turn."""
@@ -315,21 +315,7 @@ class SwitchProcess:
         like = (each for each in self.udp_listeners if is_same_family(each.host, flow.remote_host))
         return next(like, None)
 
-    def _arm(self) -> None:
-        deadline = self.exchange.timers.next_deadline()
-        if deadline == self._timer_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_at = deadline
-        if deadline is not None:
-            delay_s = max(deadline - self.now(), 0.0) + TIMER_SLACK_S
-            self._timer = self._loop.call_later(delay_s, self._run_timers)
-
     def _run_timers(self) -> None:
-        self._timer = None
-        self._timer_at = None
         more = self.exchange.run_timers(self.now())
         self._finish_turn()
         if more:
@@ -486,9 +472,10 @@ class SwitchProcess:
         """No new calls; end and settle the live ones; journal; books; in this order."""
         if self._is_serving:
             await self._drain()
-        for handle in (self._beat, self._probe, self._timer):
+        for handle in (self._beat, self._probe):
             if handle is not None:
                 handle.cancel()
+        self._alarm.cancel()
         await self._control.stop()
         if self._edge_task is not None:
             self._edge_task.cancel()

@@ -181,3 +181,22 @@ class Linphone:
         answer = self._socket.recv(65536).decode(errors="replace")
         assert answer.startswith("Status: Ok"), f"linphone {self.user}: {words!r}: {answer}"
         return answer
+
+
+def talk_hold_and_hang_up(caller: Linphone, callee: Linphone, dialled: str) -> None:
+    """The caller holds and resumes, the callee hangs up."""
+    caller.dial(dialled)
+    callee.wait_for("IncomingReceived")
+    caller.wait_for("OutgoingRinging")
+    callee.answer()
+    for phone in (caller, callee):
+        phone.wait_for("StreamsRunning")
+    mark = callee.mark()
+    caller.hold()
+    callee.wait_for("PausedByRemote")
+    caller.wait_for("Paused")
+    caller.resume()
+    callee.wait_for("StreamsRunning", after=mark)
+    callee.hang_up()
+    for phone in (caller, callee):
+        phone.wait_for("End")
