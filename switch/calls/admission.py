@@ -106,7 +106,7 @@ class Attempt(msgspec.Struct):
     plan_result: Dialled
     called_line: Line | None
     instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
-    cli: CliDecision = NOTHING_DECIDED
+    cli: CliDecision | None = None
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
@@ -207,7 +207,7 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
-    if attempt.cli.refused is not None:
+    if attempt.cli is not None and attempt.cli.refused is not None:
         return attempt.cli.refused
     if attempt.called_line is None:
         service = service_of(attempt.plan_result.destination, board.conf)
