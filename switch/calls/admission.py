@@ -66,7 +66,7 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
-    if attempt.cli.refused is not None:
+    if attempt.cli is not None and attempt.cli.refused is not None:
         return attempt.cli.refused
     destination = attempt.plan_result.destination
     if attempt.called_line is None:
