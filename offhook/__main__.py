@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from offhook.commands import account, bans, cdr, divert, exchange, line, number, quarantine, up, voicemail
+from offhook.commands import (
+    account,
+    bans,
+    cdr,
+    divert,
+    exchange,
+    line,
+    number,
+    prompt,
+    quarantine,
+    up,
+    voicemail,
+)
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_error
 
@@ -27,6 +39,7 @@ app.add_typer(number.app, name="number")
 app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")
+app.add_typer(prompt.app, name="prompt")
 app.add_typer(bans.app, name="bans")
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -8,6 +8,7 @@ prompts: ask `is_encoded` before a call, and let a thread call `frames`.
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from av.error import FFmpegError
@@ -32,11 +33,12 @@ FILES_MAX: Final = 1000
 class MusicLibrary:
     """`own` is the folder of the operator's music, or None. `problems` are files that are not used, and why."""
 
-    __slots__ = ("_files", "_frames", "problems")
+    __slots__ = ("_files", "_frames", "_lock", "problems")
 
     def __init__(self, own: Path | None = None) -> None:
         self.problems: list[PromptProblem] = []
         self._files = {} if own is None else dict(self._find(own))
+        self._lock = Lock()
         self._frames: dict[tuple[str, Codec], Frames] = {}
 
     def names(self) -> set[str]:
@@ -53,9 +55,13 @@ class MusicLibrary:
         """One round; of the default where there is none of that name. Never empty."""
         key = (self._known(name), codec)
         frames = self._frames.get(key)
-        if frames is None:
-            pcm = whole_frames(self._pcm(key[0], codec.sample_rate), codec)
-            frames = self._frames[key] = tuple(encode_round(codec, pcm))
+        if frames is not None:
+            return frames
+        with self._lock:  # who comes meanwhile waits: encoding it twice would take longer for both
+            frames = self._frames.get(key)
+            if frames is None:
+                pcm = whole_frames(self._pcm(key[0], codec.sample_rate), codec)
+                frames = self._frames[key] = tuple(encode_round(codec, pcm))
         return frames
 
     def _known(self, name: str) -> str:

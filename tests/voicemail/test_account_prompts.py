@@ -40,7 +40,14 @@ def test_an_account_has_no_others_prompts(prompts):
 
 @pytest.mark.parametrize(
     ("account", "name"),
-    [("7", "../7/welcome"), ("..", "welcome"), ("7", ""), ("", "welcome"), ("7", "Welcome"), ("7/..", "welcome")],
+    [
+        ("7", "../7/welcome"),
+        ("..", "welcome"),
+        ("7", ""),
+        ("", "welcome"),
+        ("7", "Welcome"),
+        ("7/..", "welcome"),
+    ],
 )
 def test_names_lead_nowhere_else(prompts, account, name):
     prompts.put("7", "welcome", wav())
