@@ -356,7 +356,7 @@ class VoicemailProcess:
         self.reception.close(self.now())
         self._finish_turn()
         deadline = self.now() + STOP_WAIT_S
-        while (self.reception.sessions or self._agent.dialogs_count) and self.now() < deadline:
+        while (self.reception.is_busy or self._agent.dialogs_count) and self.now() < deadline:
             await asyncio.sleep(0.05)
         self._ticker.stop()
         if self._timer is not None:

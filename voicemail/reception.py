@@ -123,6 +123,10 @@ class Reception:
         return len(self._ringing)
 
     @property
+    def is_busy(self) -> bool:
+        return bool(self.sessions or self._ringing)
+
+    @property
     def is_full(self) -> bool:
         return len(self.sessions) + len(self._ringing) >= self._conf.calls_max
 

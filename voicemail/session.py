@@ -88,6 +88,7 @@ class Session:
         "_party",
         "_rtp",
         "_say_number",
+        "_saying",
         "_stream",
         "_wait_until",
         "call",
@@ -125,7 +126,8 @@ class Session:
         self._party: Party | None = None
         self._music: Round | None = None
         self._after_said: Record | None = None
-        self._held: Action | None = None  # until the caller has said where he hears
+        self._held: Join | None = None  # until the caller has said where he hears
+        self._saying: Say | PlayMusic | None = None  # what is being loaded or played
         self._loading = False
         self._say_number = 0  # of the latest Say: what was loaded for an earlier one is not played
         self._wait_until: float | None = None
@@ -143,7 +145,7 @@ class Session:
     # The caller (CallOwner)
 
     def media_agreed(self, agreed: Agreed, now: float) -> None:
-        """A change of codec in the middle of a recording goes on in the new one, if its samples are alike."""
+        """A change of codec in the middle of a recording ends it; what was being said begins anew in the new one."""
         self._rtp.aim(agreed.host, agreed.port)
         stream = self._stream
         if stream is not None and stream.is_for(agreed):
@@ -162,11 +164,9 @@ class Session:
         if self._party is not None:
             self._party.change_codec(agreed.codec)
             changed.confer(self._party)
-        if self._music is not None:
-            self._play_music(self._music.name, now)
-        held, self._held = self._held, None
-        if held is not None:
-            self._act(held, now)
+        for action in (self._saying, self._held):
+            if action is not None:
+                self._act(action, now)
 
     def _break(self) -> None:
         self._owner.session_broken(self)
@@ -246,6 +246,7 @@ class Session:
         self._perform(self._machine.digit(digit), now)
 
     def _said(self, now: float) -> None:
+        self._saying = None
         record, self._after_said = self._after_said, None
         if record is None:
             self._perform(self._machine.said(), now)
@@ -313,10 +314,9 @@ class Session:
         clips, stream, house, mailbox = say.clips, self._stream, self._house, self._mailbox
         if self._is_gone:
             return
+        self._saying = say
         if stream is None or self._say_number < 0:
-            if self.call.awaits_description:
-                self._held = say
-            else:  # early media for a caller who offered none
+            if not self.call.awaits_description:  # early media for a caller who offered none
                 house.loop.call_soon(self._said, now)
             return
         codec = stream.codec
@@ -333,8 +333,8 @@ class Session:
         stream, clips = self._stream, self._house.clips
         if self._is_gone:
             return
+        self._saying = PlayMusic(name)
         if stream is None:
-            self._held = PlayMusic(name)
             return
         codec, before = stream.codec, self._music
         if before is not None and before.is_of(name, codec):
@@ -379,6 +379,7 @@ class Session:
         if self._say_number >= 0:
             self._say_number += 1
         self._loading = False
+        self._saying = None
         self._wait_until = None
         if self._stream is not None:
             self._stream.player.stop()
@@ -392,6 +393,7 @@ class Session:
         if stream is None:
             self._held = join
             return
+        self._held = None
         conferences = self._house.conferences
         if conferences.refusal(join.conference):  # others came while this one's description was awaited
             self.end(now)

@@ -164,6 +164,30 @@ def test_a_queue_says_the_place_and_plays_on(voicemail: VoicemailServer) -> None
     voicemail.assert_at_rest()
 
 
+def test_another_codec_in_the_middle_is_heard_from_the_start(voicemail: VoicemailServer) -> None:
+    """Of a place that is being said, and of the music after it."""
+    put_tone(voicemail, "jingle", 900, 0.5)
+    with calling(voicemail.switch, "queue@;music=own.7.jingle;position=4;says=1", codec=G722) as caller:
+        caller.dial()
+        caller.codec = PCMU
+        caller.invite()
+        voicemail.switch.wait(
+            caller.call_id, lambda text: text.startswith("SIP/2.0 200") and "CSeq: 2 INVITE" in text
+        )
+        caller.wait_for(200)  # and its ACK
+        time.sleep(0.2)
+        caller.heard.clear()
+        caller.wait_heard(900)
+        caller.inform("position=1", "application/offhook-queue")
+        mark = len(caller.heard)
+        deadline = time.monotonic() + HEARD_S
+        while level_at(caller.sound()[mark * 320 :][-3200:], 900, 8000) > 3000:
+            assert time.monotonic() < deadline, "the place was not said"
+            time.sleep(0.05)
+        caller.hang_up()
+    voicemail.assert_at_rest()
+
+
 def test_an_announcement_of_several_words_is_refused_after_them(voicemail: VoicemailServer) -> None:
     put_tone(voicemail, "closed", 800, 0.4)
     target = "announce@;words=own.7.closed.count-3;status=486;cause=17"
