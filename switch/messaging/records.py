@@ -77,7 +77,8 @@ def message_records(
         post_dial_delay_ms=None, is_emergency=False, is_recovered=False,
         routing_version=routing_version,
     )  # fmt: skip
-    add_decision(row, attempt.cli.words)
+    if attempt.cli is not None:
+        add_decision(row, attempt.cli.words)
     records: list[OutboxRecord] = [row, _destination_row(row, admitted, target)]
     if settlement is not None and price.account_id is not None:
         cost_micros = settlement.charge.total_micros
