@@ -211,7 +211,7 @@ class Call:
             board.record([], [emergency_note(self, now)], is_urgent=True)
         route = admission.route
         self.hunting = Hunting(self, self.caller_leg, route.journey)
-        self.hunting.begin(route.stages, now, line=route.line if route.holds_line else None)
+        self.hunting.begin(route.stages, now, lines=route.lines)
 
     def add_leg(self, target: Target, now: float) -> CalleeLeg:
         """One target is about to be tried."""
@@ -555,7 +555,7 @@ class Call:
         puts: list[Put] = []
         if was_live:
             assert self.admission is not None
-            count_out(self, self.admission)
+            count_out(self, self.admission, now)
             puts = closing_puts(self)
         seq = board.record(puts, records)
         board.await_durable(seq, self)

@@ -33,6 +33,7 @@ from switch.token_bucket import TokenBucket
 if TYPE_CHECKING:
     from switch.calls.refusal import Refusal
     from switch.conf_voicemail import Voicemail
+    from switch.journey.moves import Menu, Queue
     from switch.sip.stack import Stack
     from switch.sip.tokens import Tokens
 
@@ -210,6 +211,31 @@ class VoicemailServer:
         taken = f";keys={keys}" if keys else ""
         uri = f"sip:say@{self._host_port()};words={'.'.join(words)}{taken}"
         return VoicemailTarget(self.flow, uri, "service")
+
+    def words(self, prompt: str, refused: "Refusal") -> VoicemailTarget | None:
+        """Words before an answer, and that refusal after them, where somebody has chosen so for his calls."""
+        if self.flow is None or not self.is_there:
+            return None
+        query = f"status={refused.status};cause={refused.q850_cause}"
+        return VoicemailTarget(self.flow, f"sip:announce.{prompt}@{self._host_port()};{query}", f"words {prompt}")
+
+    def menu(self, menu: "Menu", plan: str) -> VoicemailTarget | None:
+        """A prompt, and what the caller presses."""
+        if self.flow is None or not self.is_there:
+            return None
+        choices = ".".join(menu.choices).replace("*", "s").replace("#", "h")
+        asked = f"choices={choices};extension={menu.extension_digits};timeout={menu.timeout_s};tries={menu.tries}"
+        uri = f"sip:menu@{self._host_port()};prompt={menu.prompt};{asked}"
+        return VoicemailTarget(self.flow, uri, f"menu of plan {plan}")
+
+    def queue(self, queue: "Queue") -> VoicemailTarget | None:
+        """Music, and the caller's place in the row as it changes."""
+        if self.flow is None or not self.is_there:
+            return None
+        says = ";says=1" if queue.says_position else ""
+        music = f";music={queue.music}" if queue.music else ""
+        uri = f"sip:queue@{self._host_port()};position=1{music}{says}"
+        return VoicemailTarget(self.flow, uri, f"queue {queue.name}")
 
     def announcement(self, prompt: str, refused: "Refusal", caller: str) -> VoicemailTarget:
         """Words for a refusal, where there is room for them. The room is given back by `announcement_ended`."""
