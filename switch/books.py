@@ -22,6 +22,7 @@ from provisioning.model import (
     NumberRemoved,
     Snapshot,
 )
+from switch.calls.pickup_groups import PickupGroups
 from switch.sip.flow import UDP, Flow
 
 
@@ -39,6 +40,7 @@ class Books:
         "lines",
         "numbers",
         "numbers_of_line",
+        "pickup_groups",
     )
 
     def __init__(self) -> None:
@@ -48,6 +50,7 @@ class Books:
         self.numbers_of_line: dict[str, tuple[str, ...]] = {}
         self.digest_policies: Counter[DigestPolicy] = Counter()
         self.change_seq = 0
+        self.pickup_groups = PickupGroups()
         # By transport, host and port; over a connection, which may come from any port, that is 0.
         self._line_at: dict[tuple[str, str, int], Line] = {}
 
@@ -62,6 +65,7 @@ class Books:
         for number in snapshot.numbers:
             of_line.setdefault(number.line, []).append(number.e164)
         self.numbers_of_line = {user: tuple(numbers) for user, numbers in of_line.items()}
+        self.pickup_groups.load(snapshot.lines)
         self._line_at = {_place(address): line for line in snapshot.lines for address in line.addresses}
         self.change_seq = snapshot.change_seq
 
@@ -74,6 +78,7 @@ class Books:
                 self._forget_line(line.user)
                 self.lines[line.user] = line
                 self.digest_policies[line.digest] += 1
+                self.pickup_groups.add(line)
                 for address in line.addresses:
                     self._line_at[_place(address)] = line
             case LineRemoved(user=user):
@@ -120,6 +125,7 @@ class Books:
         self.digest_policies[line.digest] -= 1
         if not self.digest_policies[line.digest]:
             del self.digest_policies[line.digest]
+        self.pickup_groups.remove(line)
         for address in line.addresses:
             place = _place(address)
             owner = self._line_at.get(place)

@@ -15,6 +15,7 @@ from switch.calls.cdr import Ending, complete
 from switch.calls.concurrent_calls import leave_line
 from switch.calls.end_record import charge_records
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
+from switch.calls.meter import JOINED
 from switch.calls.q850 import NORMAL_CLEARING
 from switch.calls.target import LineTarget, TrunkTarget, VoicemailTarget
 
@@ -73,9 +74,21 @@ def depart(leg: "Leg", words: str, now: float) -> None:
     complete(call.rows[leg.index], leg, ending, call.board.clock, now)
 
 
+def leave(leg: "Leg", words: str, now: float) -> None:
+    """This end is out of it for good. Where nobody of its call talks any more, that is over, and so is who pays it."""
+    call = leg.call
+    depart(leg, words, now)
+    if call.talkers:
+        settle_departed(call, now)
+    else:
+        call.hang_up(now, words=words, ended_by="exchange")
+
+
 def settle_departed(call: "Call", now: float) -> None:
     """What nobody who talks is the reason for is charged now; the open record says who talks."""
     ends = {end.index for end in call.talkers}
+    if call.joined is not None:
+        ends.add(JOINED)
     over = [meter for meter in call.meters if ends.isdisjoint(meter.legs)]
     call.meters = [meter for meter in call.meters if meter not in over]
     records: list[OutboxRecord] = charge_records(call, [(meter, meter.close(now)) for meter in over], now)

@@ -114,7 +114,7 @@ class Retarget:
             words = outcome.words if isinstance(outcome, LegOutcome | Refusal) else ""
             self.staying.call.hang_up(now, words=words, ended_by="exchange")
 
-    def stop(self) -> None:
+    def stop(self, now: float) -> None:
         """The call is over."""
         if self._gate_timer is not None:
             self._gate_timer.cancel()

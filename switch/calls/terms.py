@@ -14,6 +14,7 @@ from switch.trunks.trunks import Skipped
 
 if TYPE_CHECKING:
     from switch.calls.journey import Journey
+    from switch.calls.leg import Leg
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -37,7 +38,8 @@ class Route(msgspec.Struct):
     """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
 
     `refused` is what the caller is told after the words of an announcement. `holds_line`: the call is one of those that
-    the line may have at once. `journey` decides what comes after the stages.
+    the line may have at once. `journey` decides what comes after the stages. `replaces` is the end whose place the
+    caller takes.
     """
 
     number: str
@@ -52,6 +54,7 @@ class Route(msgspec.Struct):
     is_announcement: bool = False
     is_service: bool = False
     journey: "Journey | None" = None
+    replaces: "Leg | None" = None
 
 
 class Price(msgspec.Struct):

@@ -16,11 +16,10 @@ from switch.calls.attempt import Attempt, attempt_of
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.conversation import (
     caller_id_of,
-    depart,
     join,
+    leave,
     line_of,
     separate,
-    settle_departed,
 )
 from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
@@ -105,10 +104,8 @@ def _join_calls(leg: Leg, staying: Leg, consulted: Leg, target: Leg, referral: R
     for leaving in (leg, consulted):
         call = leaving.call
         separate(call)
-        depart(leaving, TRANSFERRED, now)
+        leave(leaving, TRANSFERRED, now)
     join(staying, target)
-    settle_departed(staying.call, now)
-    settle_departed(target.call, now)
 
     def done(is_joined: bool, later: float) -> None:
         if not is_joined:
