@@ -16,7 +16,10 @@ from offhook.commands import (
     exchange,
     line,
     number,
+    plan,
     quarantine,
+    route,
+    trace,
     up,
     voicemail,
 )
@@ -36,11 +39,14 @@ exchange.add_to(app)
 app.add_typer(account.app, name="account")
 app.add_typer(line.app, name="line")
 app.add_typer(number.app, name="number")
+app.add_typer(plan.app, name="plan")
+app.add_typer(route.app, name="route")
 app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")
 app.add_typer(bans.app, name="bans")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(trace.app, name="trace")
 app.add_typer(quarantine.app, name="quarantine")
 
 

@@ -1,4 +1,4 @@
-"""How the switch's live tables (status, calls, registrations, subscriptions, bans) are shown as text. Pure.
+"""How the switch's live tables (status, calls, registrations, subscriptions, messages, bans) are shown as text. Pure.
 
 The switch owns what a row holds (switch/control.py). A field known here gets a heading and its unit; a field
 that is not known is left to `--json`, except in `status`, which shows everything.
@@ -136,6 +136,34 @@ SUBSCRIPTION_FIELDS: tuple[Field, ...] = (
     Field("notifies", "told", is_right=True),
     Field("is_waiting", "waiting", _yes),
     Field("contact", "contact"),
+)
+MESSAGE_FIELDS: tuple[Field, ...] = (
+    Field("user", "user"),
+    Field("waiting", "waiting", is_right=True),
+    Field("octets", "octets", is_right=True),
+    Field("oldest_at_ms", "oldest", _moment),
+    Field("expires_at_ms", "first expires", _moment),
+    Field("on_their_way", "on their way", is_right=True),
+    Field("failures", "tries failed", is_right=True),
+)
+
+REMINDER_FIELDS: tuple[Field, ...] = (
+    Field("line", "line"),
+    Field("at_ms", "rings at", _moment),
+    Field("tries", "tried", is_right=True),
+)
+
+QUEUE_FIELDS: tuple[Field, ...] = (
+    Field("account", "account"),
+    Field("name", "queue"),
+    Field("waiting", "waiting", is_right=True),
+    Field("ringing", "ringing", is_right=True),
+    Field("longest_wait_s", "longest wait", _duration, is_right=True),
+    Field("entered", "came", is_right=True),
+    Field("answered", "answered", is_right=True),
+    Field("gave_up", "gave up", is_right=True),
+    Field("timed_out", "too long", is_right=True),
+    Field("turned_away", "no room", is_right=True),
 )
 
 

@@ -1,7 +1,8 @@
 """`offhook cdr list`: from what an operator asks to one parameterised statement that an index can answer.
 
 The latest first. A call belongs to an account when the account made it or pays for it. What is typed as a
-number is compared as E.164; what is not one (a line's name, a short code) as it stands.
+number is compared as E.164; what is not one (a line's name, a short code) as it stands. Calls whose number was withheld
+are found by everything but that number.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this file; values are always parameters
@@ -9,13 +10,15 @@ number is compared as E.164; what is not one (a line's name, a short code) as it
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from provisioning.cdr_row import CDR_COLUMNS, cdr_from_row
 from provisioning.media_row import MEDIA_COLUMNS, media_from_row
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue, NumberProblem
+from provisioning.settings import WITHHELD
 from provisioning.views import CdrQuery, CdrView
-from rating.records import MediaFigures
+from rating.records import Cdr, MediaFigures
 
 LIMIT_MAX = 10_000  # some megabytes in memory at once; more is an export, not a look
 ORDER = "setup_at DESC, call_id DESC, leg"
@@ -31,13 +34,27 @@ async def find_cdrs(db: asyncpg.Connection, query: CdrQuery, account_id: int | N
     media = await _media_of(db, sorted({row["call_id"] for row in rows}))
     return [
         CdrView(
-            cdr_from_row(row),
+            without_withheld(cdr_from_row(row)),
             row["account_name"] or "",
             row["payer_name"] or "",
             media.get((row["call_id"], row["leg"]), []),
         )
         for row in rows
     ]
+
+
+def without_withheld(cdr: Cdr) -> Cdr:
+    """A withheld number is for nobody who looks through calls; who has to know it asks for a trace.
+
+    An emergency call has no privacy (PECR 2003 reg. 16).
+    """
+    if not cdr.privacy or cdr.is_emergency:
+        return cdr
+    return msgspec.structs.replace(
+        cdr,
+        network_number=WITHHELD if cdr.network_number else "",
+        presentation_number=WITHHELD if cdr.presentation_number else "",
+    )
 
 
 async def _media_of(db: asyncpg.Connection, call_ids: list[str]) -> dict[tuple[str, int], list[MediaFigures]]:
@@ -66,6 +83,7 @@ def cdr_statement(query: CdrQuery, account_id: int | None) -> tuple[str, list[Ar
         demand("setup_at <", _aware("until", query.until))
     if query.cli:
         demand("network_number =", _number_or_text("CLI", query.cli))
+        conditions.append("(privacy = '' OR is_emergency)")
     if query.called:
         demand("destination =", _number_or_text("called", query.called))
     if query.call_id:

@@ -96,20 +96,15 @@ def check_name(what: str, text: str) -> str:
     return text
 
 
-def arranged(
-    have: Sequence[Divert], wanted: Sequence[Divert], *, kept: frozenset[DivertKind]
-) -> list[Divert]:
-    """A condition's diverts with `wanted` in place of those for the same calls; behind it stay those of kinds `kept`.
+def arranged(have: Sequence[Divert], wanted: Sequence[Divert], kept: Sequence[Divert]) -> list[Divert]:
+    """A condition's diverts with `wanted` in place of those for the same calls; behind it stay those that are `kept`.
 
     Those for some calls go before those for every call: otherwise they would never be reached.
     """
-    if not wanted:
-        return list(have)
     same = filter_of(wanted[0])
     others = [divert for divert in have if filter_of(divert) != same]
-    stay = [divert for divert in have if filter_of(divert) == same and divert.kind in kept]
-    every = [*others, *wanted, *stay]
-    return sorted(every, key=lambda divert: filter_of(divert).is_empty)
+    stay = [divert for divert in kept if filter_of(divert) == same]
+    return sorted([*others, *wanted, *stay], key=lambda divert: filter_of(divert).is_empty)
 
 
 def _patterns(what: str, texts: Sequence[str], read: Callable[[str], str], expected: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from provisioning import store
+from provisioning.books.line_changes import RING_S_DEFAULT
 from provisioning.divert_rows import replace_diverts
 from provisioning.divert_rules import (
     ANY_CALL,
@@ -29,7 +30,6 @@ from provisioning.model import Divert, DivertCondition, DivertKind, Line
 from provisioning.problems import InvalidValue, Refused, shown
 from provisioning.views import DivertView, LineView
 
-RING_S_DEFAULT: Final = 15  # what BT's *61* has where no time is dialled: six rings
 # What "voicemail" means to a customer: whenever the call would otherwise be lost.
 WHEN_NOT_TAKEN: Final[tuple[DivertCondition, ...]] = (
     DivertCondition.BUSY,
@@ -37,7 +37,8 @@ WHEN_NOT_TAKEN: Final[tuple[DivertCondition, ...]] = (
     DivertCondition.UNREACHABLE,
 )
 TO_VOICEMAIL: Final = (Destination(DivertKind.VOICEMAIL),)
-# What a code sets and takes back. A mailbox is none of it: who dials *61* has one behind it, and after #61# again.
+# What a code sets and takes back. A mailbox is none of it: who dials *61* has one behind it, and after #61# again. Only
+# all calls are sent somewhere by what somebody set, wherever that is.
 BY_CODE: Final = frozenset({DivertKind.NUMBER, DivertKind.LINE})
 
 
@@ -56,7 +57,6 @@ async def set_diverts(
     `ring_s` is how long the line rings, for no_reply. `keeps_others`: what no code can set stays behind it.
     """
     wanted_for = check_filter(only)
-    kept = frozenset(DivertKind) - BY_CODE if keeps_others else frozenset()
     async with db.acquire() as connection, connection.transaction():
         line = await _lock_line(connection, user)
         await _check_ddis(connection, line, wanted_for)
@@ -64,7 +64,9 @@ async def set_diverts(
         changed = []
         for condition in dict.fromkeys(conditions):
             wanted = [_divert(condition, one, ring_s, wanted_for) for one in found]
-            changed.append((condition, arranged(_of(line, condition), wanted, kept=kept)))
+            have = _of(line, condition)
+            kept = [divert for divert in have if keeps_others and not is_by_code(divert)]
+            changed.append((condition, arranged(have, wanted, kept)))
         await _replace(connection, line, changed)
         return await _view(connection, user)
 
@@ -75,15 +77,15 @@ async def clear_diverts(
     conditions: Sequence[DivertCondition] = tuple(DivertCondition),
     *,
     only: Filter | None = None,
-    kinds: frozenset[DivertKind] = frozenset(DivertKind),
+    by_code: bool = False,
 ) -> LineView:
     """The line has no divert of these conditions any more, with `only` none for exactly these calls. Clearing what is
-    not set is no error."""
+    not set is no error. `by_code`: only what a code can set."""
     wanted_for = None if only is None else check_filter(only)
 
     def stays(divert: Divert) -> bool:
         is_named = wanted_for is None or filter_of(divert) == wanted_for
-        return not is_named or divert.kind not in kinds
+        return not is_named or (by_code and not is_by_code(divert))
 
     async with db.acquire() as connection, connection.transaction():
         line = await _lock_line(connection, user)
@@ -99,7 +101,7 @@ async def switch_diverts(
     *,
     is_enabled: bool,
     only: Filter | None = None,
-    kinds: frozenset[DivertKind] = frozenset(DivertKind),
+    by_code: bool = False,
 ) -> LineView:
     """Diverts are switched off and on again without being forgotten. Refused where there is none to switch on."""
     wanted_for = None if only is None else check_filter(only)
@@ -107,7 +109,9 @@ async def switch_diverts(
 
     def switched(divert: Divert) -> Divert:
         nonlocal is_found
-        if divert.kind not in kinds or (wanted_for is not None and filter_of(divert) != wanted_for):
+        if by_code and not is_by_code(divert):
+            return divert
+        if wanted_for is not None and filter_of(divert) != wanted_for:
             return divert
         is_found = True
         return msgspec.structs.replace(divert, is_enabled=is_enabled)
@@ -126,6 +130,10 @@ async def list_diverts(db: asyncpg.Pool) -> list[DivertView]:
     async with db.acquire() as connection:
         views = await store.views_with_diverts(connection)
     return [DivertView(view.user, view.account, divert) for view in views for divert in view.diverts]
+
+
+def is_by_code(divert: Divert) -> bool:
+    return divert.kind in BY_CODE or divert.condition is DivertCondition.ALL
 
 
 async def _replace(

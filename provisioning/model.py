@@ -8,7 +8,8 @@ import enum
 
 import msgspec
 
-from provisioning.settings import AccountSettings, LineSettings
+from provisioning.plans.plan import Plan
+from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE, AccountSettings, LineSettings
 from rating.money import VatMode
 
 
@@ -82,7 +83,7 @@ class Account(msgspec.Struct, frozen=True):
     credit_limit_micros: int
     is_suspended: bool
     calls_max: int
-    settings: AccountSettings = AccountSettings()
+    settings: AccountSettings = PLAIN_ACCOUNT
 
     @property
     def floor_micros(self) -> int:
@@ -132,7 +133,7 @@ class Line(msgspec.Struct, frozen=True):
     addresses: tuple[LineAddress, ...] = ()
     calls_per_second_max: int = 0
     diverts: tuple[Divert, ...] = ()
-    settings: LineSettings = LineSettings()
+    settings: LineSettings = PLAIN_LINE
 
     @property
     def has_mailbox(self) -> bool:
@@ -140,10 +141,21 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A DDI assigned here and the line that it rings."""
+    """A DDI assigned here and the line that it rings. With a `plan`, calls go by that one of the line's account; the
+    line still owns the number, pays and presents it."""
 
     e164: str
     line: str
+    plan: str = ""
+
+
+class AccountPlan(msgspec.Struct, frozen=True):
+    """A plan of an account, ready to be walked. `version` counts its imports."""
+
+    account_id: int
+    name: str
+    version: int
+    plan: Plan
 
 
 class AccountBalance(msgspec.Struct, frozen=True):
@@ -189,6 +201,7 @@ class Snapshot(msgspec.Struct):
     lines: list[Line]
     numbers: list[Number]
     spends: list[AccountSpend] = []
+    plans: list[AccountPlan] = []
 
 
 class AccountChanged(msgspec.Struct, frozen=True, tag="account"):
@@ -211,8 +224,26 @@ class NumberRemoved(msgspec.Struct, frozen=True, tag="number_removed"):
     e164: str
 
 
+class PlanChanged(msgspec.Struct, frozen=True, tag="plan"):
+    plan: AccountPlan
+
+
+class PlanRemoved(msgspec.Struct, frozen=True, tag="plan_removed"):
+    account_id: int
+    name: str
+
+
 class Credited(msgspec.Struct, frozen=True, tag="credited"):
     credit: CreditRow
 
 
-Change = AccountChanged | LineChanged | LineRemoved | NumberChanged | NumberRemoved | Credited
+Change = (
+    AccountChanged
+    | LineChanged
+    | LineRemoved
+    | NumberChanged
+    | NumberRemoved
+    | Credited
+    | PlanChanged
+    | PlanRemoved
+)

@@ -20,6 +20,7 @@ from rating.records import OutboxRecord
 
 LIMIT_MAX = 10_000  # a record has some 500 bytes; more is an export, not a look
 _COLUMNS = "id, at, epoch, batch, reason, raw"
+TRACED = "traced"  # who called is for `offhook trace` alone
 _decoder = msgspec.msgpack.Decoder(OutboxRecord)
 
 
@@ -49,6 +50,7 @@ async def remove(db: asyncpg.Connection, record_id: int) -> QuarantinedRecord | 
 
 def record_from_row(row: Mapping[str, Any]) -> QuarantinedRecord:
     kind, fields = _read(row["raw"])
+    is_traced = kind == TRACED
     return QuarantinedRecord(
         id=row["id"],
         at_ms=ms_from_time(row["at"]),
@@ -56,8 +58,8 @@ def record_from_row(row: Mapping[str, Any]) -> QuarantinedRecord:
         batch=row["batch"],
         reason=row["reason"],
         kind=kind,
-        fields=fields,
-        raw_hex=row["raw"].hex(),
+        fields={name: fields[name] for name in ("call_id", "line")} if is_traced else fields,
+        raw_hex="" if is_traced else row["raw"].hex(),
     )
 
 

@@ -18,6 +18,14 @@ from provisioning.model import Account, AccountKind, DigestPolicy, Line, LineAdd
 from provisioning.number_ranges import assign_numbers, unassign_numbers
 from provisioning.numbers import parse_number
 from provisioning.passwords import generate_password, ha1_md5, ha1_sha256
+from provisioning.plans.keeping import (
+    assign_plan,
+    delete_plan,
+    import_plan,
+    list_plans,
+    plans_naming,
+    show_plan,
+)
 from provisioning.problems import (
     ImportProblem,
     ImportProblems,
@@ -97,10 +105,13 @@ __all__ = [
     "add_line",
     "assign_number",
     "assign_numbers",
+    "assign_plan",
     "clear_diverts",
     "connect",
     "count_quarantined",
+    "delete_plan",
     "import_lines",
+    "import_plan",
     "lines_with_addresses",
     "lines_without_emergency",
     "list_accounts",
@@ -108,6 +119,7 @@ __all__ = [
     "list_diverts",
     "list_lines",
     "list_numbers",
+    "list_plans",
     "list_quarantined",
     "remove_line",
     "remove_quarantined",
@@ -116,6 +128,7 @@ __all__ = [
     "set_line",
     "show_account",
     "show_line",
+    "show_plan",
     "show_quarantined",
     "suspend_account",
     "switch_diverts",
@@ -347,10 +360,13 @@ async def show_line(db: asyncpg.Pool, user: str) -> LineView:
 async def remove_line(db: asyncpg.Pool, user: str) -> None:
     """Refused while numbers ring it: they would be left without an answer, or go with it by surprise."""
     async with db.acquire() as connection, connection.transaction():
-        await _find_line(connection, user, is_locked=True)
+        line = await _find_line(connection, user, is_locked=True)
         numbers = await store.numbers_of_line(connection, user)
         if numbers:
             raise Refused(f"line {shown(user)} still has {_listed(numbers)}: unassign it first")
+        plans = await plans_naming(connection, line.account_id, user)
+        if plans:
+            raise Refused(f"plan {shown(plans[0])} names line {shown(user)}: import it without that first")
         await store.delete_line(connection, user)
 
 

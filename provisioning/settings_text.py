@@ -296,6 +296,9 @@ LINE_KEYS: Final[dict[str, Key]] = {
         str,
     ),
     "presents": ListKey(EXPECTED_PRESENTED, _read_presented, _shown_presented, items_max=PRESENTED_MAX),
+    "traces_until": Scalar(
+        "the last day, such as 2026-12-31, or nothing", lambda text: text and _matched(_date, text), str
+    ),
 }
 ACCOUNT_KEYS: Final[dict[str, Key]] = {
     "bars": _bars(),

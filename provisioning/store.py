@@ -46,6 +46,7 @@ LINE_ADDRESSES = (
     " FROM line_addresses x WHERE x.line = l.user_part ORDER BY x.position) AS addresses"
 )
 NUMBER_ORDER = "assigned_at, e164"  # a line without a CLI of its own presents its first number
+NUMBER_PLAN = "coalesce((SELECT p.name FROM plans p WHERE p.id = n.plan_id), '') AS plan"
 MOVEMENTS_SHOWN = 20  # one screen of `account show`
 
 
@@ -85,7 +86,7 @@ def line_from_row(row: asyncpg.Record) -> Line:
 
 
 def number_from_row(row: asyncpg.Record) -> Number:
-    return Number(e164=row["e164"], line=row["line"])
+    return Number(e164=row["e164"], line=row["line"], plan=row["plan"])
 
 
 def balance_from_row(row: asyncpg.Record) -> AccountBalance:
@@ -133,7 +134,8 @@ async def load_numbers(db: asyncpg.Connection, e164s: Sequence[str] | None = Non
     """In the order of assignment: a line without a CLI of its own presents its first number."""
     some = "" if e164s is None else " WHERE e164 = ANY ($1::text[])"
     rows = await db.fetch(
-        f"SELECT e164, line FROM numbers{some} ORDER BY {NUMBER_ORDER}", *([] if e164s is None else [e164s])
+        f"SELECT e164, line, {NUMBER_PLAN} FROM numbers n{some} ORDER BY {NUMBER_ORDER}",
+        *([] if e164s is None else [e164s]),
     )
     return [number_from_row(row) for row in rows]
 
@@ -473,14 +475,16 @@ async def delete_numbers(db: asyncpg.Connection, numbers: Sequence[str]) -> None
     await db.execute("DELETE FROM numbers WHERE e164 = ANY ($1::text[])", numbers)
 
 
-_NUMBER_VIEW = """
-    SELECT n.e164, n.line, n.assigned_at, a.name AS account
+_NUMBER_VIEW = f"""
+    SELECT n.e164, n.line, n.assigned_at, a.name AS account, {NUMBER_PLAN}
     FROM numbers n JOIN lines l ON l.user_part = n.line JOIN accounts a ON a.id = l.account_id
 """
 
 
 def _number_view(row: asyncpg.Record) -> NumberView:
-    return NumberView(row["e164"], row["line"], row["account"], ms_from_time(row["assigned_at"]))
+    return NumberView(
+        row["e164"], row["line"], row["account"], ms_from_time(row["assigned_at"]), row["plan"]
+    )
 
 
 async def number_views(db: asyncpg.Connection, numbers: Sequence[str] | None = None) -> list[NumberView]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from provisioning.model import Account, DigestPolicy, Divert, Line, LineKind
+from provisioning.plans.plan import Plan
 from provisioning.settings import LineSettings
 from rating.records import Cdr, MediaFigures
 
@@ -100,6 +101,19 @@ class NumberView(msgspec.Struct, frozen=True):
     line: str
     account: str
     assigned_at_ms: int
+    plan: str = ""
+
+
+class PlanView(msgspec.Struct, frozen=True):
+    """A plan as it was written and as it is read, and the numbers that lead to it."""
+
+    account: str
+    name: str
+    version: int
+    changed_at_ms: int
+    numbers: list[str]
+    text: str
+    plan: Plan
 
 
 class CdrView(msgspec.Struct, frozen=True):

@@ -45,6 +45,12 @@ def parse_end_ms(text: str) -> int:
     return _utc_ms(text, when + _DAY if is_date else when)
 
 
+def day_in_london(utc_ms: int) -> str:
+    """The ISO date of an instant where the customers are."""
+    when = _EPOCH + utc_ms * _MILLISECOND
+    return when.astimezone(zoneinfo.ZoneInfo("Europe/London")).date().isoformat()
+
+
 def _parse(text: str) -> tuple[datetime.datetime, bool]:
     """The time, aware only when it was given in UTC, and whether it was a date alone."""
     match = _TIME.fullmatch(text.strip(" \t"))

@@ -13,6 +13,7 @@ from rating.money import MICROS_PER_POUND, Micros, VatMode
 from rating.prefix import PREFIX_CHARS_MAX
 
 ON_NET = "on-net"  # the prefix of the row that prices calls between lines of this exchange
+TEXT = "sms:"  # before a prefix: the row prices texts there, by its connect fee
 
 # A slip of the decimal point, not a price. A foreign deck in a small currency was seen with 2,339 a minute.
 PRICE_MICROS_MAX = 10_000 * MICROS_PER_POUND
@@ -25,10 +26,14 @@ DESTINATION_CHARS_MAX = 80  # one line of a bill
 
 # E.164 with the plus, or a UK short code (1xx to 118xxx). A spreadsheet that ate the plus ("441632") and a
 # national number ("01632") are neither: such a row would match no call, and nobody would notice.
-_PREFIX = re.compile(rf"\+[1-9][0-9]{{0,{PREFIX_CHARS_MAX - 2}}}|1[0-9]{{2,5}}|{re.escape(ON_NET)}")
-PREFIX_EXPECTED = (
-    f"+ and 1 to {PREFIX_CHARS_MAX - 1} digits, a short code of 3 to 6 digits from 100 on, or {ON_NET}"
+_PREFIX = re.compile(
+    rf"(?:{TEXT})?(?:\+[1-9][0-9]{{0,{PREFIX_CHARS_MAX - 2}}}|{re.escape(ON_NET)})|1[0-9]{{2,5}}"
 )
+PREFIX_EXPECTED = (
+    f"+ and 1 to {PREFIX_CHARS_MAX - 1} digits, a short code of 3 to 6 digits from 100 on, or {ON_NET}; "
+    f"for texts {TEXT} before the first or the last"
+)
+PER_TEXT_EXPECTED = "0: a text has no minutes, its price is the connect fee"
 
 # Never priced, whatever a file says. 999 is not here because no prefix of the form above begins it.
 EMERGENCY_NUMBERS = frozenset({"112", "18000"})
@@ -58,10 +63,16 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             raise ValueError(f"connect fee {self.connect_fee_micros}: expected 0 to {PRICE_MICROS_MAX}")
         if not 0 <= self.per_minute_micros <= PRICE_MICROS_MAX:
             raise ValueError(f"price per minute {self.per_minute_micros}: expected 0 to {PRICE_MICROS_MAX}")
+        if self.is_for_texts and self.per_minute_micros:
+            raise ValueError(f"price per minute {self.per_minute_micros} of a text: expected {PER_TEXT_EXPECTED}")
         if not (1 <= self.initial_s <= INTERVAL_S_MAX and 1 <= self.next_s <= INTERVAL_S_MAX):
             raise ValueError(f"intervals {self.initial_s}/{self.next_s}: expected 1 to {INTERVAL_S_MAX}")
         if self.valid_until_ms is not None and self.valid_until_ms <= self.valid_from_ms:
             raise ValueError(f"valid until {self.valid_until_ms}: expected later than {self.valid_from_ms}")
+
+    @property
+    def is_for_texts(self) -> bool:
+        return self.prefix.startswith(TEXT)
 
     @property
     def is_free(self) -> bool:

@@ -10,7 +10,10 @@ import msgspec
 
 
 class Cdr(msgspec.Struct, array_like=True, tag="cdr"):
-    """One leg of one attempt. Leg 0 is the caller's; 1 and up are the targets tried, in order."""
+    """One leg of one attempt. Leg 0 is the caller's; 1 and up are the targets tried, in order.
+
+    `decisions` are short words of what was decided about the call, separated by "; " (switch/calls/decisions.py).
+    """
 
     call_id: str
     leg: int
@@ -55,6 +58,7 @@ class Cdr(msgspec.Struct, array_like=True, tag="cdr"):
     is_emergency: bool
     is_recovered: bool
     routing_version: str
+    decisions: str = ""
 
 
 class UsageEntry(msgspec.Struct, array_like=True, tag="usage"):
@@ -86,6 +90,27 @@ class EmergencyCall(msgspec.Struct, array_like=True, tag="emergency"):
     dialled: str
     at_ms: int
     source_address: str
+
+
+class TracedCall(msgspec.Struct, array_like=True, tag="traced"):
+    """A call that its callee had marked as malicious, or that a watched line got: who really called (PECR reg. 15).
+
+    Only for who may read it (provisioning/traced_calls.py). `marked_by` is "code", "operator" or "watch". `caller_line`
+    or `trunk` is where it came from; `identity_headers` are its header fields about the caller as they were received.
+    """
+
+    call_id: str
+    line: str
+    marked_at_ms: int
+    marked_by: str
+    called_at_ms: int
+    network_number: str
+    presentation_number: str
+    is_withheld: bool
+    caller_line: str
+    trunk: str
+    source_address: str
+    identity_headers: str
 
 
 class MediaFigures(msgspec.Struct, array_like=True, tag="media"):
@@ -131,4 +156,4 @@ class Alarm(msgspec.Struct, array_like=True, tag="alarm"):
     bar_until_ms: int | None
 
 
-OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures | Alarm
+OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures | TracedCall | Alarm

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from rating.money import VatMode
 from rating.prefix import PrefixTable
-from rating.rate import ON_NET, RATES_PER_PREFIX_MAX, Rate, overlapping_rates
+from rating.rate import ON_NET, RATES_PER_PREFIX_MAX, TEXT, Rate, overlapping_rates
 from rating.tariff_csv import TariffProblem, TariffProblems, read_rates
 
 __all__ = ["ON_NET", "Rate", "Tariff", "TariffProblem", "TariffProblems", "load_tariff", "tariff_version"]
@@ -24,7 +24,7 @@ class Tariff:
     prefix never hold at one time.
     """
 
-    __slots__ = ("_prefixes", "name", "rates", "vat", "version")
+    __slots__ = ("_prefixes", "_texts", "name", "rates", "vat", "version")
 
     def __init__(self, name: str, *, vat: VatMode, version: str, rates: Iterable[Rate]) -> None:
         self.name = name
@@ -40,7 +40,16 @@ class Tariff:
             by_prefix.setdefault(rate.prefix, []).append(rate)
         if any(len(rates) > RATES_PER_PREFIX_MAX for rates in by_prefix.values()):
             raise ValueError(f"more than {RATES_PER_PREFIX_MAX} rates of one prefix")
-        self._prefixes = PrefixTable(by_prefix)
+        self._prefixes = PrefixTable(
+            {prefix: rates for prefix, rates in by_prefix.items() if not rates[0].is_for_texts}
+        )
+        self._texts = PrefixTable(
+            {
+                prefix.removeprefix(TEXT): rates
+                for prefix, rates in by_prefix.items()
+                if rates[0].is_for_texts
+            }
+        )
 
     def rate_for(self, number: str, at_ms: int) -> Rate | None:
         """The rate of the longest prefix that has one at that instant; None is a refusal, never a free call.
@@ -48,11 +57,19 @@ class Tariff:
         `number` is E.164 with the plus, a short code such as "118500", or ON_NET for a call between lines of
         this exchange: that alone is free when the tariff has no rate for it.
         """
-        for rates in self._prefixes.matching(number):
-            for rate in rates:
-                if rate.is_valid_at(at_ms):
-                    return rate
-        return None
+        return _valid(self._prefixes.matching(number), at_ms)
+
+    def text_rate_for(self, number: str, at_ms: int) -> Rate | None:
+        """The same for a text, whose price is the rate's connect fee; free without a rate is ON_NET alone."""
+        return _valid(self._texts.matching(number), at_ms)
+
+
+def _valid(matching: list[list[Rate]], at_ms: int) -> Rate | None:
+    for rates in matching:
+        for rate in rates:
+            if rate.is_valid_at(at_ms):
+                return rate
+    return None
 
 
 def _newest_first(rate: Rate) -> int:

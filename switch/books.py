@@ -5,7 +5,9 @@ them while the switch runs.
 """
 
 from collections import Counter
-from typing import assert_never
+from typing import TypeVar, assert_never
+
+import msgspec
 
 from provisioning.model import (
     Account,
@@ -20,16 +22,22 @@ from provisioning.model import (
     Number,
     NumberChanged,
     NumberRemoved,
+    PlanChanged,
+    PlanRemoved,
     Snapshot,
 )
+from provisioning.plans.plan import Plan
+from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE
 from switch.calls.pickup_groups import PickupGroups
 from switch.sip.flow import UDP, Flow
+
+Entity = TypeVar("Entity", Account, Line)
 
 
 class Books:
     """Look-ups for one call: line by user or address, account by id, line by number, numbers by line.
 
-    `digest_policies` counts the lines of each policy in use.
+    `digest_policies` counts the lines of each policy in use. `plans` are those of each account that has any, by name.
     """
 
     __slots__ = (
@@ -41,6 +49,7 @@ class Books:
         "numbers",
         "numbers_of_line",
         "pickup_groups",
+        "plans",
     )
 
     def __init__(self) -> None:
@@ -49,6 +58,7 @@ class Books:
         self.numbers: dict[str, Number] = {}
         self.numbers_of_line: dict[str, tuple[str, ...]] = {}
         self.digest_policies: Counter[DigestPolicy] = Counter()
+        self.plans: dict[int, dict[str, Plan]] = {}
         self.change_seq = 0
         self.pickup_groups = PickupGroups()
         # By transport, host and port; over a connection, which may come from any port, that is 0.
@@ -56,8 +66,8 @@ class Books:
 
     def load(self, snapshot: Snapshot) -> None:
         """Replace everything by a snapshot."""
-        self.accounts = {account.id: account for account in snapshot.accounts}
-        self.lines = {line.user: line for line in snapshot.lines}
+        self.accounts = {account.id: _with_plain_settings(account) for account in snapshot.accounts}
+        self.lines = {line.user: _with_plain_settings(line) for line in snapshot.lines}
         self.digest_policies = Counter(line.digest for line in self.lines.values())
         self.numbers = {number.e164: number for number in snapshot.numbers}
         # Lists first: a trunk has thousands, and a tuple made longer by one is made anew.
@@ -65,17 +75,21 @@ class Books:
         for number in snapshot.numbers:
             of_line.setdefault(number.line, []).append(number.e164)
         self.numbers_of_line = {user: tuple(numbers) for user, numbers in of_line.items()}
-        self.pickup_groups.load(snapshot.lines)
-        self._line_at = {_place(address): line for line in snapshot.lines for address in line.addresses}
+        self.pickup_groups.load(self.lines.values())
+        self._line_at = {_place(address): line for line in self.lines.values() for address in line.addresses}
+        self.plans = {}
+        for plan in snapshot.plans:
+            self.plans.setdefault(plan.account_id, {})[plan.name] = plan.plan
         self.change_seq = snapshot.change_seq
 
     def apply(self, change: Change) -> None:
         """Take over one change. A credit is the rating engine's business and changes nothing here."""
         match change:
             case AccountChanged(account=account):
-                self.accounts[account.id] = account
+                self.accounts[account.id] = _with_plain_settings(account)
             case LineChanged(line=line):
                 self._forget_line(line.user)
+                line = _with_plain_settings(line)
                 self.lines[line.user] = line
                 self.digest_policies[line.digest] += 1
                 self.pickup_groups.add(line)
@@ -88,6 +102,10 @@ class Books:
                 self._assign(number)
             case NumberRemoved(e164=e164):
                 self._unassign(e164)
+            case PlanChanged(plan=plan):
+                self.plans.setdefault(plan.account_id, {})[plan.name] = plan.plan
+            case PlanRemoved(account_id=account_id, name=name):
+                self._forget_plan(account_id, name)
             case Credited():
                 pass
             case _:
@@ -133,6 +151,12 @@ class Books:
             if owner is not None and owner.user == user:
                 del self._line_at[place]
 
+    def _forget_plan(self, account_id: int, name: str) -> None:
+        plans = self.plans.get(account_id, {})
+        plans.pop(name, None)
+        if not plans:
+            self.plans.pop(account_id, None)
+
     def _assign(self, number: Number) -> None:
         self.numbers[number.e164] = number
         have = self.numbers_of_line.get(number.line, ())
@@ -148,6 +172,14 @@ class Books:
             return
         place = have.index(e164)
         self.numbers_of_line[number.line] = have[:place] + have[place + 1 :]
+
+
+def _with_plain_settings(entity: Entity) -> Entity:
+    """Most have set nothing. They share the one object that the call path recognises without looking inside."""
+    for plain in (PLAIN_LINE, PLAIN_ACCOUNT):
+        if entity.settings is not plain and entity.settings == plain:
+            return msgspec.structs.replace(entity, settings=plain)
+    return entity
 
 
 def _place(address: LineAddress) -> tuple[str, str, int]:

@@ -20,6 +20,7 @@ from switch.conf_lines import KeyLines
 TOML_BYTES_MAX = 1024 * 1024
 # The largest price decks sold have some 200,000 rows of about 60 bytes; this is five times that.
 TARIFF_BYTES_MAX = 64 * 1024 * 1024
+DO_NOT_ORIGINATE_FILE = "do-not-originate.txt"  # switch/conf_cli.py reads it
 # Enough to recognise a value in a message, short enough for one line of a terminal.
 SHOWN_CHARS_MAX = 60
 
@@ -98,6 +99,11 @@ def open_conf_file(folder: Path, name: str) -> ConfFile:
     return file
 
 
+def open_optional_file(folder: Path, name: str) -> ConfFile:
+    """The same of a file that may be missing: one from before a release that knows it."""
+    return open_conf_file(folder, name) if (folder / name).exists() else ConfFile(name, "", {})
+
+
 def open_secrets_file(folder: Path, name: str) -> ConfFile:
     """Read and parse a file of passwords, which may be missing but never readable to others."""
     file = ConfFile(name, "", {})
@@ -162,7 +168,11 @@ def read_text(path: Path, *, bytes_max: int) -> str:
 def conf_fingerprint(folder: Path) -> Fingerprint:
     """Name, time, size, inode and mode of every file that `load_conf` reads. Equal means unchanged."""
     marks = []
-    for path in (*sorted(folder.glob("*.toml")), *sorted(folder.glob("tariffs/*.csv"))):
+    for path in (
+        *sorted(folder.glob("*.toml")),
+        *sorted(folder.glob(DO_NOT_ORIGINATE_FILE)),
+        *sorted(folder.glob("tariffs/*.csv")),
+    ):
         try:
             status = path.stat()
         except OSError:

@@ -44,6 +44,13 @@ class IdentityHeader(enum.Enum):
     NONE = "none"
 
 
+class Origin(enum.Enum):
+    """Where its calls begin: a carrier that brings calls from abroad is "international" (Ofcom GC C6)."""
+
+    UK = "uk"
+    INTERNATIONAL = "international"
+
+
 class ContactRule(enum.Enum):
     """Whether requests in a dialog go where the carrier's Record-Route or Contact says, or where the INVITE went."""
 
@@ -63,7 +70,8 @@ class Trunk(Struct, frozen=True):
     """[trunk.NAME]: one carrier. `password` comes from trunk_secrets.toml; `pass_headers` are lower-case.
 
     `answer_timeout_s` is the time to a first sign of ringing; then the next trunk is tried, if there is one.
-    `options_interval_s` 0 sends none, `calls_per_second_max` 0 is no limit.
+    `options_interval_s` 0 sends none, `calls_per_second_max` 0 is no limit. `messages`: texts (MESSAGE) go there and
+    come from there.
     """
 
     name: str = ""
@@ -78,6 +86,7 @@ class Trunk(Struct, frozen=True):
     from_domain: OptionalHost = ""
     number_format: NumberFormat = NumberFormat.E164_PLUS
     inbound_number_format: NumberFormat = NumberFormat.E164_PLUS
+    origin: Origin = Origin.UK
     identity: IdentityHeader = IdentityHeader.PAI
     diversion: DiversionHeader = DiversionHeader.NONE
     pass_headers: HeaderNames = frozenset()
@@ -94,6 +103,7 @@ class Trunk(Struct, frozen=True):
     options_interval_s: Annotated[int, Meta(ge=0, le=3600)] = 0
     breaker_failures: Annotated[int, Meta(ge=1, le=100)] = 3
     breaker_open_s: Annotated[int, Meta(ge=1, le=3600)] = 30
+    messages: Switch = False
 
     @property
     def registrar_addresses(self) -> tuple[TrunkAddress, ...]:

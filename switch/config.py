@@ -8,7 +8,7 @@ version. Nothing here opens a socket or reads a clock.
 """
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -18,6 +18,7 @@ from switch.calls.routing import Routing
 from switch.calls.service_codes import UK_SERVICES, ServiceTable
 from switch.calls.trunk_sources import TrunkSources
 from switch.conf_addresses import NameServers
+from switch.conf_cli import NO_CLI_RULES, CliRules, read_cli_rules
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
@@ -26,6 +27,7 @@ from switch.conf_files import (
     Fingerprint,
     conf_fingerprint,
     open_conf_file,
+    open_optional_file,
     open_secrets_file,
 )
 from switch.conf_media import Media, read_media
@@ -35,6 +37,7 @@ from switch.conf_safety import DEFAULT_SAFETY, Safety, open_safety_file, read_sa
 from switch.conf_security import Security
 from switch.conf_services import open_services_file, read_services
 from switch.conf_tariffs import read_tariffs
+from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets
 from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
 from switch.conf_values import (
     Address,
@@ -46,6 +49,7 @@ from switch.conf_values import (
     Transport,
 )
 from switch.conf_voicemail import NO_VOICEMAIL, Voicemail, check_voicemail_address, read_voicemail_conf
+from switch.journey.time_sets import TimeSets
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -80,6 +84,8 @@ ROUTING_FILE = "routing.toml"
 SECRETS_FILE = "trunk_secrets.toml"
 
 MIN_SE_S = 90  # RFC 4028 5: no session may be shorter, and it is what a missing Min-SE means
+
+NO_TIME_SETS: Final = TimeSets()
 
 S = TypeVar("S", bound=Struct)
 Limit = Annotated[int, Meta(ge=1, le=100_000)]
@@ -147,7 +153,8 @@ class DigestSettings(Struct, frozen=True):
 
 
 class ConfText(Struct, frozen=True):
-    """One file as loaded, for the books. `kind` is trunks, routing or tariff; `version` 16 hex of SHA-256."""
+    """One file as loaded, for the books. `kind` is trunks, routing, time_sets or tariff; `version` 16 hex of SHA-256.
+    """
 
     kind: str
     name: str
@@ -179,6 +186,8 @@ class Conf(Struct, frozen=True):
     voicemail: Voicemail = NO_VOICEMAIL
     safety: Safety = DEFAULT_SAFETY
     services: ServiceTable = UK_SERVICES
+    cli: CliRules = NO_CLI_RULES
+    time_sets: TimeSets = NO_TIME_SETS
 
     @property
     def metrics(self) -> Address | None:
@@ -211,7 +220,8 @@ def load_conf(folder: Path) -> Conf:
     secrets_file = open_secrets_file(folder, SECRETS_FILE)
     services_file = open_services_file(folder)
     safety_file = open_safety_file(folder)
-    files = (main, trunks_file, routing_file, services_file, safety_file, secrets_file)
+    time_sets_file = open_optional_file(folder, TIME_SETS_FILE)
+    files = (main, trunks_file, routing_file, services_file, safety_file, time_sets_file, secrets_file)
 
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
@@ -220,6 +230,7 @@ def load_conf(folder: Path) -> Conf:
     voicemail = read_voicemail_conf(main)
     services = read_services(services_file)
     check_voicemail_address(main, voicemail, edge.listen)
+    cli_rules, list_problems = read_cli_rules(main, folder)
     conf = Conf(
         exchange=_section(main, "exchange", Exchange),
         listen=edge.listen,
@@ -237,6 +248,7 @@ def load_conf(folder: Path) -> Conf:
         versions=[
             ConfText("trunks", "trunks", tariff_version(trunks_file.text), trunks_file.text),
             ConfText("routing", "routing", tariff_version(routing_file.text), routing_file.text),
+            *_version_of("time_sets", "time-sets", time_sets_file),
             *(ConfText("tariff", name, tariffs[name].version, text) for name, text in tariff_texts.items()),
         ],
         warnings=[],
@@ -248,17 +260,24 @@ def load_conf(folder: Path) -> Conf:
         voicemail=voicemail,
         safety=read_safety(safety_file),
         services=services,
+        cli=cli_rules,
+        time_sets=read_time_sets(time_sets_file),
     )
-    problems = [problem for file in files for problem in file.in_order()] + tariff_problems
+    problems = [problem for file in files for problem in file.in_order()] + tariff_problems + list_problems
     if problems:
         raise ConfProblems(problems)
     conf.warnings.extend(warning for file in files for warning in file.warnings)
     return conf
 
 
+def _version_of(kind: str, name: str, file: ConfFile) -> list[ConfText]:
+    """None of a file that is missing."""
+    return [ConfText(kind, name, tariff_version(file.text), file.text)] if file.text else []
+
+
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
+    *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
 )
 
 

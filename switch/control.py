@@ -15,16 +15,22 @@ import msgspec
 
 from provisioning.model import Account
 from provisioning.printable import shorten
+from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from switch.calls.call import Call, CallState
+from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
+from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
+from switch.queue_metrics import queue_rows
 from switch.relay.view import Stream, streams
 from switch.safety_view import account_safety, fraud_bars
+from switch.service_metrics import reminder_rows
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
+from switch.waiting_view import WaitingMessages, waiting_messages
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -45,6 +51,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     user: str = ""
     address: str = ""
     for_s: int = 0
+    question: Question | None = None
 
 
 class ControlRefusedError(Exception):
@@ -54,7 +61,8 @@ class ControlRefusedError(Exception):
 class LiveCall(msgspec.Struct):
     """A row of `offhook calls`. `cost_micros` is what it would cost all who pay for it if it ended now.
 
-    `account` is the caller's ("" for a carrier), `account_id` that of who pays (None for nobody).
+    `cli` is the network number, or "withheld". `account` is the caller's ("" for a carrier), `account_id` that of who
+    pays (None for nobody).
     """
 
     call_id: str
@@ -129,12 +137,17 @@ class Control:
             "end_call": self._end_call,
             "registrations": self._registrations,
             "subscriptions": self._subscriptions,
+            "messages": self._messages,
+            "reminders": lambda _request: reminder_rows(self._process.exchange),
             "account": self._account,
             "bans": self._bans,
             "ban": self._ban,
             "lift_ban": self._lift_ban,
             "fraud_bars": lambda _request: fraud_bars(self._process.exchange),
             "clear_alarms": self._clear_alarms,
+            "mark_last_call": self._mark_last_call,
+            "explain": self._explain,
+            "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }
 
     async def start(self, path: Path) -> None:
@@ -200,6 +213,7 @@ class Control:
     def _live_call(self, call: Call, now: float) -> LiveCall:
         leg = call.caller_leg
         caller = call.caller
+        caller_id = call.attempt.caller_id
         account = caller.account if isinstance(caller, LineCaller) else None
         answered_at = leg.answered_at
         duration_ms = 0 if answered_at is None else round((now - answered_at) * 1000)
@@ -208,7 +222,7 @@ class Control:
             state=call.state.value,
             started_at_ms=self._process.exchange.board.clock.ms(leg.setup_at),
             caller=caller.line.user if isinstance(caller, LineCaller) else caller.trunk.name,
-            cli=call.attempt.caller_id.network_number,
+            cli=WITHHELD if caller_id.is_withheld else caller_id.network_number,
             dialled=call.attempt.dialled[:128],
             destination=call.destination[:128],
             account=account.name if account is not None else "",
@@ -227,6 +241,23 @@ class Control:
             lambda now: call.hang_up(now, words="the operator ended the call", ended_by="operator")
         )
         return call.id
+
+    def _mark_last_call(self, request: ControlRequest) -> str:
+        """The call's id; who called stands in the books alone."""
+        board = self._process.exchange.board
+        line = board.books.lines.get(request.user)
+        if line is None:
+            raise ControlRefusedError(f"the switch knows no line {shorten(request.user)!r}")
+        marked: list[str] = []
+
+        def mark(now: float) -> None:
+            last = mark_last_call(line, board, now, marked_by=BY_OPERATOR)
+            marked.extend([] if last is None else [last.call_id])
+
+        self._process.turn(mark)
+        if not marked:
+            raise ControlRefusedError("no call to this line since the exchange was started")
+        return marked[0]
 
     def _registrations(self, request: ControlRequest) -> list[Registration]:
         now = self._process.now()
@@ -263,6 +294,9 @@ class Control:
             for subscription in self._process.exchange.events.notifier.subscriptions.values()
             if request.user in ("", subscription.watcher)
         ]
+
+    def _messages(self, request: ControlRequest) -> list[WaitingMessages]:
+        return waiting_messages(self._process.exchange.messaging.waiting, request.user)
 
     def _account_named(self, name: str) -> Account:
         accounts = self._process.exchange.books.accounts.values()
@@ -330,6 +364,15 @@ class Control:
         if source and not gone[0]:
             raise ControlRefusedError(f"{source} is not banned: `offhook bans` lists who is")
         return gone[0]
+
+    def _explain(self, request: ControlRequest) -> list[str]:
+        """What a call would do, a step a line."""
+        if request.question is None:
+            raise ControlRefusedError("explain: expected a question")
+        try:
+            return explain(request.question, self._process.exchange.board, self._process.now())
+        except QuestionError as problem:
+            raise ControlRefusedError(str(problem)) from None
 
 
 def _source(address: str) -> str:

@@ -20,7 +20,7 @@ from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
 from switch.calls.admission import admit
-from switch.calls.attempt import is_for_us, read_attempt
+from switch.calls.attempt import Attempt, is_for_us, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
@@ -33,9 +33,11 @@ from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
 from switch.calls.reinvite import Reinvite
 from switch.calls.restart import hang_up_recovered, signing_key
+from switch.calls.service_desk import ServiceDesk
 from switch.calls.sips import keep_promise
 from switch.calls.stray_answer import hang_up_stray
 from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, WallClock
+from switch.calls.tracing import note_attempt, note_begun
 from switch.calls.voicemail import VoicemailServer
 from switch.calls.voicemail_calls import ask_for_calls
 from switch.config import Conf
@@ -43,7 +45,7 @@ from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
 from switch.events.service import Events
 from switch.keepalive import Keepalive
-from switch.messaging import Messaging
+from switch.messaging.service import Messaging
 from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode_bindings, encode_bindings
 from switch.registrar.gruu import Gruus
 from switch.registrar.pings import PingLimits, PingSchedule
@@ -177,6 +179,7 @@ class Exchange:
             media_host=network.media_host,
             voicemail=self.voicemail,
         )
+        self.services = self.board.services = ServiceDesk(self.board)
         self.voicemail.on_doubt = lambda heard_at, at: ask_for_calls(self.board, heard_at, at)
         self._screening = Screening(
             self.board,
@@ -257,6 +260,8 @@ class Exchange:
             self.board.record(self._first_puts)
         hang_up_recovered(self.board, state, now)
         self.events.restore(state, now)
+        self.messaging.restore(state, now)
+        self.services.restore(state)
 
     def record_conf(self, now: float) -> None:
         """Every loaded version of trunks, routing and tariffs goes to the books, once for each load."""
@@ -290,10 +295,13 @@ class Exchange:
                 self._credit(change)
             elif isinstance(change, LineChanged):
                 warn_of_conflicts((change.line,), self.board.conf)
+                self.events.line_changed(change.line.user, now)
             elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
                 self.board.record([(BINDING_KEY + change.user, None)])
             if isinstance(change, LineRemoved):
                 self.events.line_removed(change.user, now)
+                self.messaging.line_removed(change.user)
+                self.services.line_removed(change.user)
 
     def _set_account(self, account: Account) -> None:
         terms = AccountTerms(
@@ -327,6 +335,8 @@ class Exchange:
             return self.dialog_screening.screen(leg, request, flow, now)
         if request.method == "PUBLISH" and self.voicemail.is_from(flow):
             return None
+        if request.method == "INVITE" and self.services.out_calls.expects(request, flow):
+            return None
         silence = self.door.silence(request, flow, now)
         if silence is not None:
             return silence
@@ -355,20 +365,25 @@ class Exchange:
                 transaction.respond(make_response(request, 481), now)
             return
         caller, self._caller = self._caller, None
+        if caller is None and isinstance(transaction, InviteServerTransaction):
+            self._ring_out(transaction, request, flow, now)
+            return
         if caller is None and request.method == "PUBLISH":
             self.voicemail.heard(request.headers.get("user-agent") or "", now)
             self.events.mailboxes.publish(transaction, request, now)
             return
         assert caller is not None, "a request outside a dialog that nobody screened"
         if isinstance(transaction, InviteServerTransaction):
-            self._invite(transaction, request, flow, caller, now)
+            attempt = read_attempt(request, caller, self.board, now)
+            self._invite(transaction, request, flow, attempt, now)
+            return
+        if request.method == "MESSAGE":
+            self.messaging.deliver(transaction, request, caller, now)
             return
         assert isinstance(caller, LineCaller)
         match request.method:
             case "REGISTER":
                 self._register(transaction, request, flow, caller, now)
-            case "MESSAGE":
-                self.messaging.deliver(transaction, request, caller, now)
             case _:
                 self.events.serve(transaction, request, caller.line, flow, now)
 
@@ -415,11 +430,21 @@ class Exchange:
         elif self.board.is_our_call_id(response.call_id):
             hang_up_stray(self.board, response, flow, now)
 
+    def _ring_out(
+        self, transaction: InviteServerTransaction, request: Request, flow: Flow, now: float
+    ) -> None:
+        """The media server calls a line for the exchange."""
+        attempt = self.services.out_calls.attempt_of(request, flow, now)
+        if attempt is None:
+            transaction.respond(make_response(request, 404), now)
+        else:
+            self._invite(transaction, request, flow, attempt, now)
+
     def _invite(
-        self, transaction: InviteServerTransaction, request: Request, flow: Flow, caller: Caller, now: float
+        self, transaction: InviteServerTransaction, request: Request, flow: Flow, attempt: Attempt, now: float
     ) -> None:
         board = self.board
-        attempt = read_attempt(request, caller, board, now)
+        caller = attempt.caller
         call = Call(board, self._mint_call_id(now), attempt)
         trunk = caller.trunk if isinstance(caller, TrunkCaller) else None
         leg = CallerLeg(
@@ -427,13 +452,20 @@ class Exchange:
         )
         call.take(leg)
         transaction.user_data = leg
+        note_attempt(attempt, board)
         admission = keep_promise(request, flow, admit(request, attempt, board, now))
+        self.services.note(attempt, admission, now)
         if isinstance(admission, Refusal):
+            if attempt.failed is not None:
+                attempt.failed(now)
             call.refuse(admission, now)
         elif admission.route.replaces is not None:
             replace_end(call, admission, admission.route.replaces, now)
+        elif admission.route.code is not None:
+            self.services.begin(call, admission, admission.route.code, now)
         else:
             call.begin(admission, now)
+            note_begun(call, admission, now)
 
     def _mint_call_id(self, now: float) -> str:
         """Sortable by time, unguessable behind it: neighbours in time are neighbours in the database."""
@@ -471,6 +503,7 @@ class Exchange:
         value = encode_bindings(live, self._offset_ms) if live else None
         self.board.record([(BINDING_KEY + user, value)])
         self.events.line_registered(user, now)
+        self.messaging.line_registered(user, now)
 
     @property
     def _offset_ms(self) -> int:
@@ -493,6 +526,7 @@ class Exchange:
         self.trunks.run(now)
         self.voicemail.run(now)
         self.board.line_calls.on_second(now)
+        self.services.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:
         """What the browsers' process says of its gates."""
@@ -529,6 +563,7 @@ class Exchange:
         """No new calls; live ones are ended and settled."""
         self.board.is_draining = True
         self.trunks.leave(now)
+        self.services.drain(now)
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
 

@@ -14,10 +14,14 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
+from switch.message_metrics import message_metrics
+from switch.queue_metrics import queue_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.safety_metrics import safety_metrics
+from switch.service_metrics import service_metrics
 from switch.sip.counts import Histogram
 from switch.trunk_metrics import trunk_metrics
 from switch.voicemail_metrics import voicemail_metrics
@@ -51,7 +55,11 @@ class SwitchCollector(Collector):
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
         yield from voicemail_metrics(self._process.exchange)
+        yield from message_metrics(self._process.exchange.messaging)
         yield from safety_metrics(self._process.exchange.board.safety)
+        yield from cli_metrics(self._process.exchange.board)
+        yield from service_metrics(self._process.exchange)
+        yield from queue_metrics(self._process.exchange.board, self._process.now())
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange
@@ -218,7 +226,6 @@ class SwitchCollector(Collector):
         yield _gauge("offhook_publications", "Published documents", len(publications.by_tag))
         yield _gauge("offhook_published_bytes", "Bytes of published documents", publications.bytes_held)
         yield _counters("offhook_publishes", "PUBLISH by status", "status", counts.publishes)
-        yield _counters("offhook_messages", "MESSAGE by what it came to", "status", exchange.messaging.counts)
         yield _counters("offhook_refers", "REFER in calls by status", "status", exchange.counts.refers)
         yield _counters(
             "offhook_transfers", "Transfers begun, by kind, and what came to nothing", "kind", exchange.counts.transfers

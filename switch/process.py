@@ -15,8 +15,10 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from provisioning.books.link import BooksLink
+from provisioning.books.link import PROCESS_LOST, BooksLink
 from provisioning.books.messages import (
+    ChangeDone,
+    ChangeResult,
     Changes,
     Checkpointed,
     CreditMark,
@@ -44,6 +46,7 @@ from switch.paths import SwitchPaths
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
+from switch.transport.alarm import Alarm
 from switch.transport.edge_link import EdgeLink
 from switch.transport.resolver import Resolver
 from switch.transport.udp import GATHER_S, UdpListener
@@ -108,8 +111,7 @@ class SwitchProcess:
         self._edge_task: asyncio.Task[None] | None = None
         self._media: MediaLinks
         self._control = Control(self)
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
         self._beat: asyncio.TimerHandle | None = None
         self._probe: asyncio.TimerHandle | None = None
         self._snapshot: asyncio.Future[Path] | None = None
@@ -275,10 +277,22 @@ class SwitchProcess:
 
     def _finish_turn(self) -> None:
         """Journal first, then the wire, then the timer for what comes next."""
+        self._ask_books()
         self.journal.flush()
         self._media.tell()
         self._send()
-        self._arm()
+        self._alarm.set(self.exchange.timers.next_deadline())
+
+    def _ask_books(self) -> None:
+        """What customers have dialled. What nobody can be asked for is answered in this turn."""
+        services = self.exchange.services
+        if not services.asked:
+            return
+        asked = services.asked.copy()
+        services.asked.clear()
+        for change in asked:
+            if not self.books.ask(change):
+                services.hear(ChangeDone(change.id, ChangeResult.AWAY, "no books process"), self.now())
 
     def _send(self) -> None:
         outgoing = self.exchange.outgoing
@@ -301,21 +315,7 @@ class SwitchProcess:
         like = (each for each in self.udp_listeners if is_same_family(each.host, flow.remote_host))
         return next(like, None)
 
-    def _arm(self) -> None:
-        deadline = self.exchange.timers.next_deadline()
-        if deadline == self._timer_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_at = deadline
-        if deadline is not None:
-            delay_s = max(deadline - self.now(), 0.0) + TIMER_SLACK_S
-            self._timer = self._loop.call_later(delay_s, self._run_timers)
-
     def _run_timers(self) -> None:
-        self._timer = None
-        self._timer_at = None
         more = self.exchange.run_timers(self.now())
         self._finish_turn()
         if more:
@@ -388,10 +388,7 @@ class SwitchProcess:
                 if self._snapshot is not None and not self._snapshot.done():
                     self._snapshot.set_result(Path(path))
             case Changes():
-                if self._is_serving:
-                    self._apply(message)
-                else:
-                    self._early_changes.append(message)
+                self._apply(message) if self._is_serving else self._early_changes.append(message)
             case Shipped(batch=batch, records=records, quarantined=quarantined):
                 state.shipped_batch = batch
                 state.records_shipped += records
@@ -401,14 +398,21 @@ class SwitchProcess:
             case Checkpointed(epoch=epoch, batch=batch):
                 if epoch == self.journal.epoch:
                     self.journal.forget(max(0, batch - KEEP_SHIPPED_BATCHES))
+            case ChangeDone():
+                self.turn(lambda now: self.exchange.services.hear(message, now))
             case DatabaseUp():
                 state.is_up = True
                 state.reason = ""
                 log.info("database_up")
             case DatabaseDown(reason=reason):
-                state.is_up = False
-                state.reason = reason
-                log.warning("database_down", reason=reason)
+                self._on_database_down(reason)
+
+    def _on_database_down(self, reason: str) -> None:
+        self.books_state.is_up = False
+        self.books_state.reason = reason
+        log.warning("database_down", reason=reason)
+        if reason == PROCESS_LOST and self._is_serving:
+            self.turn(self.exchange.services.books_lost)
 
     def _apply(self, changes: Changes) -> None:
         self.turn(lambda now: self.exchange.apply_changes(changes.changes, now))
@@ -468,9 +472,10 @@ class SwitchProcess:
         """No new calls; end and settle the live ones; journal; books; in this order."""
         if self._is_serving:
             await self._drain()
-        for handle in (self._beat, self._probe, self._timer):
+        for handle in (self._beat, self._probe):
             if handle is not None:
                 handle.cancel()
+        self._alarm.cancel()
         await self._control.stop()
         if self._edge_task is not None:
             self._edge_task.cancel()

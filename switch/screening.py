@@ -76,7 +76,9 @@ class Screening:
                 return self._screen_invite(request, flow, now)
             case "REGISTER":
                 return self._screen_login(request, flow, now, header="authorization", status=401)
-            case "SUBSCRIBE" | "PUBLISH" | "MESSAGE":
+            case "MESSAGE":
+                return self._screen_message(request, flow, now)
+            case "SUBSCRIBE" | "PUBLISH":
                 return self._screen_line(request, flow, now)
             case "OPTIONS":
                 return self._answer_options(request, flow)
@@ -109,12 +111,17 @@ class Screening:
         return verdict.caller.line.user
 
     def _screen_line(self, request: Request, flow: Flow, now: float) -> Response | Identified:
-        """What only lines may ask for. A carrier has no subscriptions here, and its texts come with SMS."""
+        """What only lines may ask for. A carrier has no subscriptions here."""
         if self._board.trunks.trunk_at(flow.remote_host, flow.remote_port) is not None:
             return make_response(request, 403)
-        if request.method == "MESSAGE":  # it goes through us to somebody, as an INVITE does
-            return self._screen_login(request, flow, now, header="proxy-authorization", status=407)
         return self._screen_login(request, flow, now, header="authorization", status=401)
+
+    def _screen_message(self, request: Request, flow: Flow, now: float) -> Response | Identified:
+        """A text goes through us to somebody, as an INVITE does. A carrier's is taken where its trunk says so."""
+        trunk = None if flow.transport in WEBSOCKETS else self._board.trunks.caller_of(request, flow)
+        if trunk is not None:
+            return Identified(TrunkCaller(trunk)) if trunk.messages else make_response(request, 403)
+        return self._screen_login(request, flow, now, header="proxy-authorization", status=407)
 
     def _screen_login(
         self,

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from switch.cli_metrics import cli_status
 from switch.edge_view import edge_status
 from switch.relay.browser_view import browsers_state
 from switch.relay.view import relay_state
+from switch.service_metrics import service_status
 from switch.sip.host import host_port
 from switch.trunks.view import trunk_views
 from switch.voicemail_metrics import voicemail_status
@@ -37,6 +39,8 @@ def status_of(process: "SwitchProcess") -> dict[str, object]:
         "relay": relay_state(exchange.relay),
         "browsers": browsers_state(exchange.relay),
         **voicemail_status(exchange),
+        **cli_status(board),
+        **service_status(exchange),
         "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
         "recovered_calls": exchange.counts.recovered_calls,
         "bugs": exchange.counts.bugs,

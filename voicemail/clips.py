@@ -29,7 +29,7 @@ class Catalogue(Protocol):
     def frames(self, name: str, codec: Codec) -> Sequence[bytes] | None:
         """Payloads of 20 ms each; None where there is none of that name."""
 
-    def prepare(self, codecs: Sequence[Codec] = ...) -> None:
+    def prepare(self, codecs: Sequence[Codec] = ..., *, goes_on: Callable[[], bool] = ...) -> None:
         """Encode all for these codecs, so that none waits for it. Takes seconds."""
 
 
@@ -44,9 +44,9 @@ class Clips:
         self._prepared: tuple[Codec, ...] = ()
         self._missing: set[str] = set()  # said once each
 
-    def prepare(self) -> None:
+    def prepare(self, goes_on: Callable[[], bool]) -> None:
         """In a thread. What phones speak most; the others' prompts are encoded when they are first heard."""
-        self._catalogue.prepare(PREPARED)
+        self._catalogue.prepare(PREPARED, goes_on=goes_on)
         self._prepared = PREPARED
 
     def at_once(self, clips: Sequence[Clip], codec: Codec) -> list[Piece] | None:

@@ -26,6 +26,7 @@ from switch.sip.message import Request
 from switch.sip.stack import Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
+from switch.transport.alarm import Alarm
 from switch.transport.udp import UdpListener
 from voicemail.announcement import Announcement
 from voicemail.clips import Catalogue, Clips
@@ -107,8 +108,8 @@ class VoicemailProcess:
         self._lookout = ThreadPoolExecutor(1, thread_name_prefix="mailboxes")
         self.sessions: set[Session] = set()
         self._timers = TimerQueue()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
+        self._is_stopping = False
         self._mail: MailQueue | None = None
         self._seen: dict[str, int] = {}  # when each mailbox was last seen to change
         self._tasks: list[asyncio.Task[None]] = []
@@ -246,23 +247,9 @@ class VoicemailProcess:
         for flow, data in outgoing:
             self._listener.send(data, flow.remote_host, flow.remote_port)
         outgoing.clear()
-        self._arm()
-
-    def _arm(self) -> None:
-        deadline = self._timers.next_deadline()
-        if deadline == self._timer_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_at = deadline
-        if deadline is not None:
-            delay_s = max(deadline - self.now(), 0.0) + TIMER_SLACK_S
-            self._timer = self._loop.call_later(delay_s, self._run_timers)
+        self._alarm.set(self._timers.next_deadline())
 
     def _run_timers(self) -> None:
-        self._timer = None
-        self._timer_at = None
         self._timers.run(self.now())
         self._finish_turn()
 
@@ -408,7 +395,7 @@ class VoicemailProcess:
 
     async def _prepare_prompts(self) -> None:
         """Until then a prompt is encoded when it is first played, in a thread."""
-        await self._loop.run_in_executor(self._executor, self._clips.prepare)
+        await self._loop.run_in_executor(self._executor, self._clips.prepare, lambda: not self._is_stopping)
 
     async def _sweep(self) -> None:
         """What has been kept for long enough."""
@@ -429,6 +416,7 @@ class VoicemailProcess:
 
     async def stop(self) -> None:
         """End the calls, keep what was said."""
+        self._is_stopping = True  # a thread that is encoding would keep the process for seconds
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -439,8 +427,7 @@ class VoicemailProcess:
         while (self.sessions or self._agent.dialogs_count) and self.now() < deadline:
             await asyncio.sleep(0.05)
         self._ticker.stop()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         self._listener.close()
         for executor in (self._executor, self._lookout):
             executor.shutdown(wait=False, cancel_futures=True)

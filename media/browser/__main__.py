@@ -5,10 +5,8 @@ It joins the sound of browsers (ICE, DTLS-SRTP) to plain RTP for the relay. The 
 
 import argparse
 import asyncio
-import contextlib
 import ipaddress
 import os
-import resource
 import secrets
 import signal
 import sys
@@ -19,6 +17,7 @@ import uvloop
 
 from media.browser.process import BrowserProcess
 from media.relay.port_pool import ports_of
+from provisioning.descriptor_limit import raise_descriptor_limit
 from provisioning.logs import configure_logs
 
 EPOCH_BYTES = 4
@@ -32,7 +31,7 @@ def main() -> int:
     arguments = _parse_arguments()
     configure_logs()
     os.umask(0o077)
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     try:
         uvloop.run(_run(arguments))
     except OSError as problem:
@@ -64,13 +63,6 @@ def _parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--ports", required=True, type=ports_of, help='UDP ports, like "30000-30999"')
     return parser.parse_args()
-
-
-def _raise_descriptor_limit() -> None:
-    """A gate has a socket for each address and two more; the usual soft limit is 1,024."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _address(text: str) -> str:

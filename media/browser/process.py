@@ -5,7 +5,6 @@ calls. With no switch for a minute everything in use is closed.
 """
 
 import asyncio
-import contextlib
 import itertools
 from pathlib import Path
 from typing import Final, cast
@@ -32,7 +31,7 @@ from media.browser.messages import (
     reader_of_switch,
 )
 from provisioning.message_frames import FrameError, encode_frames
-from provisioning.socket_path import short_socket_path
+from provisioning.socket_path import listen_at
 
 # Calls of browsers that begin before the process has had a turn.
 READY: Final = 16
@@ -87,10 +86,8 @@ class BrowserProcess:
         """Until `stop`. Raises OSError when it cannot listen."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_bug)
-        await _refuse_second(path)
-        with short_socket_path(path) as short:
-            server = await loop.create_unix_server(lambda: _SwitchProtocol(self), short)
-        path.chmod(0o600)
+        listener = listen_at(path, "browsers' process")
+        server = await loop.create_unix_server(lambda: _SwitchProtocol(self), sock=listener)
         tasks = [loop.create_task(self._keep_ready()), loop.create_task(self._tell_counts())]
         try:
             await stop.wait()
@@ -252,20 +249,6 @@ class _SwitchProtocol(asyncio.Protocol):
     def cut_off(self) -> None:
         if self._transport is not None:
             self._transport.abort()
-
-
-async def _refuse_second(path: Path) -> None:
-    """Takes the place of a dead process's socket; refuses when a living one answers on it."""
-    try:
-        with short_socket_path(path) as short:
-            _, writer = await asyncio.open_unix_connection(short)
-    except (FileNotFoundError, ConnectionRefusedError):
-        path.unlink(missing_ok=True)
-        return
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    raise OSError(f"another process is running on {path}")
 
 
 def _log_bug(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ in a thread. What is asked for before is encoded there and then.
 """
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,9 +80,14 @@ class Catalogue:
         """Several in a row. What is not there is left out: the rest of a sentence is better than none."""
         return tuple(payload for name in names for payload in self.frames(name, codec, language) or ())
 
-    def prepare(self, codecs: Sequence[Codec] = (PCMA, PCMU)) -> None:
-        """Encodes all that has not been, so that no call waits for it. Blocks; a thread may do it."""
+    def prepare(
+        self, codecs: Sequence[Codec] = (PCMA, PCMU), *, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Encodes all that has not been, so that no call waits for it. Blocks; a thread may do it, for as long as it
+        `goes_on`."""
         for key in (*((LANGUAGE, name) for name in TONES), *self._shipped, *self._files):
+            if not goes_on():
+                return
             missing = [codec for codec in codecs if (key, codec) not in self._frames]
             if missing and self._find(key[1], key[0]) == key:
                 self._encode(key, missing)

@@ -5,12 +5,10 @@ listens on comes by the command line: what stands in offhook.toml is the switch'
 """
 
 import argparse
-import contextlib
 import gc
 import ipaddress
 import os
 import random
-import resource
 import secrets
 import sys
 from pathlib import Path
@@ -19,9 +17,11 @@ import structlog
 
 from media.relay.port_pool import ports_of
 from media.relay.process import RelayProcess
-from media.relay.switch_link import SwitchLink, listen_unix
+from media.relay.switch_link import SwitchLink
 from media.relay.tones import MusicProblem, RelayTones
+from provisioning.descriptor_limit import raise_descriptor_limit
 from provisioning.logs import configure_logs
+from provisioning.socket_path import listen_at
 
 EPOCH_BYTES = 4
 EXIT_REFUSED = 1
@@ -33,7 +33,7 @@ def main() -> int:
     arguments = _parse_arguments()
     configure_logs()
     os.umask(0o077)
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     mixed = random.SystemRandom()
     tones = RelayTones()
     try:
@@ -42,7 +42,7 @@ def main() -> int:
         log.warning("hold_music_not_usable", file=str(arguments.hold_music), problem=str(problem))
     try:
         relay = RelayProcess(
-            SwitchLink(listen_unix(arguments.socket), epoch=secrets.token_hex(EPOCH_BYTES)),
+            SwitchLink(listen_at(arguments.socket, "relay"), epoch=secrets.token_hex(EPOCH_BYTES)),
             tones,
             listen=arguments.listen,
             ports=arguments.ports,
@@ -71,13 +71,6 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _address(text: str) -> str:
     return str(ipaddress.ip_address(text))
-
-
-def _raise_descriptor_limit() -> None:
-    """Two sockets an endpoint, four a call; the usual soft limit of 1,024 is for programs that use select()."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

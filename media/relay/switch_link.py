@@ -8,14 +8,12 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
-from pathlib import Path
 
 import structlog
 
 from media.relay.limits import BACKLOG_MAX, LINK_BYTES_MAX
 from media.relay.messages import VERSION, FromRelay, FromSwitch, Hello, reader_of_switch
 from provisioning.message_frames import FrameError, encode_frames
-from provisioning.socket_path import short_socket_path
 
 READ_BYTES = 256 * 1024
 
@@ -115,25 +113,3 @@ class SwitchLink:
                 self.connection.sendall(self._out)
         self.cut_off()
         self.listener.close()
-
-
-def listen_unix(path: Path) -> socket.socket:
-    """Takes the place of a dead relay's socket; refuses when a living one answers on it. Raises OSError."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        with short_socket_path(path) as short:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                try:
-                    probe.connect(short)
-                except (FileNotFoundError, ConnectionRefusedError):
-                    path.unlink(missing_ok=True)
-                else:
-                    raise OSError(f"another relay is running on {path}")
-            listener.bind(short)
-        path.chmod(0o600)
-        listener.listen(8)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -14,6 +14,7 @@ from offhook.commands.options import (
     data_dir,
     problem_text,
 )
+from offhook.commands.plan_findings import UnknownTimeSet, unknown_time_sets
 from offhook.commands.prompt_findings import hold_music_findings, prompt_findings
 from offhook.commands.tls_findings import tls_findings
 from offhook.database import find_dsn, run_on_books
@@ -23,7 +24,7 @@ from offhook.paths import DataDir
 from offhook.supervisor.conf_home import MAIN_FILE, packaged_conf
 from provisioning import service
 from provisioning.model import Line
-from provisioning.views import LineView
+from provisioning.views import LineView, PlanView
 from switch.address_conflicts import AddressConflict, address_conflicts
 from switch.conf_files import ConfProblem, ConfProblems
 from switch.config import Conf, load_conf
@@ -44,6 +45,7 @@ class Findings(msgspec.Struct):
     records_quarantined: int
     is_database_checked: bool
     address_conflicts: list[AddressConflict]
+    unknown_time_sets: list[UnknownTimeSet]
 
 
 class Books(msgspec.Struct):
@@ -52,6 +54,7 @@ class Books(msgspec.Struct):
     lines_without_emergency: list[LineView]
     records_quarantined: int
     lines_with_addresses: list[Line]
+    plans: list[PlanView]
 
 
 def check(
@@ -76,6 +79,9 @@ def check(
         records_quarantined=books.records_quarantined if books is not None else 0,
         is_database_checked=books is not None,
         address_conflicts=address_conflicts(books.lines_with_addresses, loaded)
+        if books is not None and loaded is not None
+        else [],
+        unknown_time_sets=unknown_time_sets(books.plans, loaded.time_sets.names)
         if books is not None and loaded is not None
         else [],
     )
@@ -113,6 +119,7 @@ def _ask_books(place: DataDir, dsn: str) -> Books | None:
             await service.lines_without_emergency(db),
             await service.count_quarantined(db),
             await service.lines_with_addresses(db),
+            await service.list_plans(db),
         )
 
     try:
@@ -140,6 +147,8 @@ def _print(directory: Path, findings: Findings, lines: list[LineView]) -> None:
             f"warning: line {conflict.line} has the address {conflict.address}, which is the carrier"
             f" {conflict.carrier}'s: calls from it are the carrier's"
         )
+    for unknown in findings.unknown_time_sets:
+        print_error(f"warning: {unknown}: it is never that time")
     if findings.records_quarantined:
         count = findings.records_quarantined
         print_error(

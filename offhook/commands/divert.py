@@ -11,8 +11,9 @@ from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
 from provisioning import service
+from provisioning.books.line_changes import RING_S_DEFAULT
 from provisioning.divert_rules import Destination, Filter
-from provisioning.diverts import RING_S_DEFAULT, TO_VOICEMAIL, WHEN_NOT_TAKEN
+from provisioning.diverts import TO_VOICEMAIL, WHEN_NOT_TAKEN
 from provisioning.model import Divert, DivertCondition, DivertKind
 from provisioning.printable import shorten
 from provisioning.rules import RING_S_MAX, RING_S_MIN

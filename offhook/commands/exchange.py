@@ -12,7 +12,10 @@ from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.live_view import (
     CALL_FIELDS,
+    MESSAGE_FIELDS,
+    QUEUE_FIELDS,
     REGISTRATION_FIELDS,
+    REMINDER_FIELDS,
     STREAM_FIELDS,
     SUBSCRIPTION_FIELDS,
     fact_rows,
@@ -31,7 +34,10 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(calls_app, name="calls")
     app.command()(registrations)
     app.command()(subscriptions)
+    app.command()(messages)
+    app.command()(reminders)
     app.command()(relay)
+    app.command()(queues)
     app.command()(backup)
     app.command()(restore)
     app.command()(migrate)
@@ -111,6 +117,26 @@ def subscriptions(data: DataOption = None, as_json: JsonOption = False) -> None:
     print_table(heads, rows, empty="Nothing is watched.")
 
 
+def messages(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the lines that messages wait for, and how many; never what they say."""
+    result = _rows(ask(data_dir(data), "messages"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(MESSAGE_FIELDS, result)
+    print_table(heads, rows, empty="No message waits.")
+
+
+def reminders(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the reminder calls that lines have asked for (*55*)."""
+    result = _rows(ask(data_dir(data), "reminders"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(REMINDER_FIELDS, result)
+    print_table(heads, rows, empty="No reminder is set.")
+
+
 def relay(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List the live streams of sound: what each end of a call sends, how well, and what was dropped."""
     result = _rows(ask(data_dir(data), "relay"))
@@ -119,6 +145,16 @@ def relay(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(STREAM_FIELDS, result)
     print_table(heads, rows, empty="No sound goes through the relay.")
+
+
+def queues(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the queues of plans: who waits, how long, and what became of those who waited."""
+    result = _rows(ask(data_dir(data), "queues"))
+    if as_json:
+        print_json(result)
+        return
+    heads, rows = table_of(QUEUE_FIELDS, result)
+    print_table(heads, rows, empty="No call has come to a queue.")
 
 
 def _rows(result: Any) -> list[dict[str, Any]]:

@@ -53,8 +53,10 @@ def list_(data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = Fa
     if as_json:
         print_json(views)
         return
-    rows = [[view.e164, view.line, view.account, format_moment(view.assigned_at_ms)] for view in views]
-    heads = columns("number", "line", "account", "since")
+    rows = [
+        [view.e164, view.line, view.plan, view.account, format_moment(view.assigned_at_ms)] for view in views
+    ]
+    heads = columns("number", "line", "plan", "account", "since")
     print_table(heads, rows, empty="No number is assigned: `offhook number assign NUMBER --line USER`.")
 
 

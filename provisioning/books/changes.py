@@ -20,8 +20,11 @@ from provisioning.model import (
     LineRemoved,
     NumberChanged,
     NumberRemoved,
+    PlanChanged,
+    PlanRemoved,
     Snapshot,
 )
+from provisioning.plans.plan_rows import load_plans
 
 # Some milliseconds of the switch's loop and an eighth of a megabyte; the rest follows at once. A line with all its
 # lists full has 32 KiB of settings and 16 of diverts at most, and so many of them still fit into one frame (16 MiB).
@@ -74,13 +77,14 @@ async def read_changes(db: asyncpg.Connection, position: Position) -> Changes | 
             position.change_seq,
             CHANGES_MAX,
         )
-        keys: dict[str, list[str]] = {"account": [], "line": [], "number": [], "credit": []}
+        keys: dict[str, list[str]] = {"account": [], "line": [], "plan": [], "number": [], "credit": []}
         for row in rows:
             keys[row["entity"]].append(row["key"])
         changes: list[Change] = []
-        # Accounts before the lines that belong to them, lines before the numbers that ring them.
+        # Accounts before the lines that belong to them, lines and plans before the numbers that lead to them.
         changes += await _accounts(db, keys["account"])
         changes += await _lines(db, keys["line"])
+        changes += await _plans(db, keys["plan"])
         changes += await _numbers(db, keys["number"])
         changes += await _credits(db, keys["credit"], position)
         return Changes(rows[-1]["seq"], changes)
@@ -95,6 +99,17 @@ async def _lines(db: asyncpg.Connection, keys: list[str]) -> list[Change]:
     lines = await store.load_lines(db, keys) if keys else []
     gone = set(keys).difference(line.user for line in lines)
     return [*map(LineRemoved, sorted(gone)), *map(LineChanged, lines)]
+
+
+async def _plans(db: asyncpg.Connection, keys: list[str]) -> list[Change]:
+    plans = await load_plans(db, keys) if keys else []
+    gone = set(keys).difference(f"{plan.account_id}/{plan.name}" for plan in plans)
+    return [*map(_plan_removed, sorted(gone)), *map(PlanChanged, plans)]
+
+
+def _plan_removed(key: str) -> PlanRemoved:
+    account_id, _, name = key.partition("/")
+    return PlanRemoved(int(account_id), name)
 
 
 async def _numbers(db: asyncpg.Connection, keys: list[str]) -> list[Change]:

@@ -15,10 +15,12 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from provisioning.books.changer import Changer
 from provisioning.books.changes import CHANNEL, BooksWentBackError, Position, read_changes, refuse_older_books
 from provisioning.books.channel import Channel
 from provisioning.books.messages import (
     Begin,
+    ChangeAsked,
     Checkpointed,
     DatabaseDown,
     DatabaseUp,
@@ -68,6 +70,7 @@ class Keeper:
         self._outbox = outbox
         self._checkpoint = checkpoint
         self._channel = channel
+        self._changer = Changer(dsn, channel.send)
         self._position: Position | None = None
         self._records_hint = asyncio.Event()
         self._changes_hint = asyncio.Event()
@@ -87,10 +90,11 @@ class Keeper:
         keeping = asyncio.create_task(self._keep())
         listening = asyncio.create_task(self._listen(keeping))
         offering = asyncio.create_task(self._offer_old_checkpoint())
+        changing = asyncio.create_task(self._changer.run())
         try:
             await asyncio.wait((keeping, listening), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end(listening, offering, keeping)
+            await _end(listening, offering, changing, keeping)
         for task in (keeping, listening):
             if task.done() and not task.cancelled():
                 task.result()
@@ -101,6 +105,8 @@ class Keeper:
             match await self._channel.receive():
                 case Durable():
                     self._records_hint.set()
+                case ChangeAsked() as asked:
+                    await self._changer.ask(asked)
                 case Stop(is_flushed=True):
                     self._stopping_at = asyncio.get_running_loop().time()
                     self._stopping.set()

@@ -16,6 +16,7 @@ from typing import Final
 
 from provisioning.books.messages import (
     Begin,
+    ChangeAsked,
     DatabaseDown,
     Durable,
     FromBooks,
@@ -86,6 +87,11 @@ class BooksLink:
         if now - self._hinted_at >= HINT_SPACING_S:
             self._hinted_at = now
             self._send(Durable(batch))
+
+    def ask(self, asked: ChangeAsked) -> bool:
+        """Whether there is a process that can answer. One that dies before it does says PROCESS_LOST instead."""
+        self._send(asked)
+        return self._socket is not None
 
     async def stop(self, *, is_flushed: bool) -> bool:
         """End the process, all of the journal shipped first if `is_flushed`. False if it had to be killed."""

@@ -4,10 +4,12 @@ The switch speaks first, with Begin. The framing is the journal's (`rating.journ
 ours and of one release, so a frame that does not decode is a bug and nothing is negotiated.
 """
 
+import enum
 from typing import Final
 
 import msgspec
 
+from provisioning.books.line_changes import LineChange
 from provisioning.model import Change
 from rating.journal.frames import FRAME_BYTES_MAX, LENGTH_BYTES
 
@@ -42,6 +44,30 @@ class Stop(msgspec.Struct, array_like=True, tag="stop"):
     """Switch to books: exit, and before that ship everything that is in the journal if `is_flushed`."""
 
     is_flushed: bool
+
+
+class ChangeResult(enum.Enum):
+    """What became of a change: it is in the books, the books said no, or they did not answer."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    AWAY = "away"
+
+
+class ChangeAsked(msgspec.Struct, array_like=True, tag="change"):
+    """Switch to books: a customer has dialled a code. `id` is the switch's own."""
+
+    id: int
+    user: str
+    change: LineChange
+
+
+class ChangeDone(msgspec.Struct, array_like=True, tag="change_done"):
+    """Books to switch: the answer to a ChangeAsked. `words` say why not, for the log and the record."""
+
+    id: int
+    result: ChangeResult
+    words: str
 
 
 class DatabaseUp(msgspec.Struct, array_like=True, tag="up"):
@@ -96,8 +122,8 @@ class Checkpointed(msgspec.Struct, array_like=True, tag="checkpoint"):
     batch: int
 
 
-ToBooks = Begin | Durable | Stop
-FromBooks = DatabaseUp | DatabaseDown | SnapshotReady | Changes | Shipped | Checkpointed
+ToBooks = Begin | Durable | Stop | ChangeAsked
+FromBooks = DatabaseUp | DatabaseDown | SnapshotReady | Changes | Shipped | Checkpointed | ChangeDone
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_books: Final = msgspec.msgpack.Decoder(ToBooks)

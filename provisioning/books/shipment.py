@@ -12,9 +12,19 @@ import msgspec
 from provisioning.books.outbox import OutboxBatch
 from provisioning.cdr_row import CDR_COLUMNS, Row, row_from_cdr
 from provisioning.media_row import MEDIA_COLUMNS, row_from_media
+from provisioning.traced_calls import TRACED_COLUMNS, row_from_traced
 from provisioning.utc import time_from_ms
 from rating.journal.frames import unpack_records
-from rating.records import Alarm, Cdr, ConfVersion, EmergencyCall, MediaFigures, OutboxRecord, UsageEntry
+from rating.records import (
+    Alarm,
+    Cdr,
+    ConfVersion,
+    EmergencyCall,
+    MediaFigures,
+    OutboxRecord,
+    TracedCall,
+    UsageEntry,
+)
 
 _decoder: Final = msgspec.msgpack.Decoder(OutboxRecord)
 
@@ -39,6 +49,7 @@ EMERGENCY_CALLS: Final = Table(
     "emergency_calls", ["call_id", "line", "network_number", "dialled", "at", "source_address"], (0,)
 )
 MEDIA: Final = Table("call_media", MEDIA_COLUMNS, (0, 1, 2))
+TRACED_CALLS: Final = Table("traced_calls", TRACED_COLUMNS, (0, 1))
 CONF_VERSIONS: Final = Table("conf_versions", ["kind", "name", "version", "content"], (0, 1, 2))
 CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"], (0, 1, 2))
 
@@ -48,7 +59,7 @@ ALARMS: Final = Table("alarms", ["id", "account_id", "rule", "at", "words", "bar
 # conf_versions.
 COMPARED_FIRST: Final = (CONF_VERSIONS, CONF_LOADS)
 # The ledger comes last, because its rows lock balances until the commit.
-COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, ALARMS, LEDGER)
+COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, TRACED_CALLS, ALARMS, LEDGER)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +130,8 @@ def _add_record(shipment: Shipment, record: OutboxRecord, batch: int, raw: msgsp
         case Alarm(id=id_, account_id=account_id, rule=rule, words=words, bar_until_ms=until):
             bar_until = None if until is None else time_from_ms(until)
             _add(shipment, ALARMS, (id_, account_id, rule, time_from_ms(record.at_ms), words, bar_until), batch, raw)
+        case TracedCall():
+            _add(shipment, TRACED_CALLS, row_from_traced(record), batch, raw)
         case ConfVersion(kind=kind, name=name, version=version, content=content):
             valid_from = time_from_ms(record.valid_from_ms)
             _add(shipment, CONF_VERSIONS, (kind, name, version, content), batch, raw)

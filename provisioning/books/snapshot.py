@@ -15,6 +15,7 @@ import msgspec
 
 from provisioning import store
 from provisioning.model import Snapshot
+from provisioning.plans.plan_rows import load_plans
 from provisioning.spend_rows import load_spends
 
 OWNER_ONLY: Final = 0o600
@@ -38,6 +39,7 @@ async def load_snapshot(db: asyncpg.Connection, epoch: str) -> Snapshot:
             lines=await store.load_lines(db),
             numbers=await store.load_numbers(db),
             spends=await load_spends(db),
+            plans=await load_plans(db),
         )
 
 

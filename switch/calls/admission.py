@@ -8,10 +8,10 @@ Only the attempt itself is counted, where a line may begin no more than so many 
 from typing import Final, assert_never
 
 from provisioning.model import Line
-from provisioning.settings import LineSettings
 from switch.calls import refusal
 from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.incoming_screen import outgoing_block
 from switch.calls.journey import Journey
 from switch.calls.leg import Leg
 from switch.calls.line_targets import line_refusal, line_targets
@@ -26,12 +26,12 @@ from switch.calls.terms import Admission, Price, Route
 from switch.sdp.door import is_broken_offer
 from switch.sip.message import Request
 
-NO_SETTINGS: Final = LineSettings()
 # No further digit would change that: 404. To anything else that is no number the answer is 484, at which a phone may
 # ask for more.
 LEADS_NOWHERE: Final = frozenset(
     {DialProblem.TOO_LONG, DialProblem.NOT_IN_USE, DialProblem.INDIRECT_ACCESS, DialProblem.FOREIGN_CONTEXT}
 )
+
 
 
 def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) -> Admission | Refusal:
@@ -81,10 +81,20 @@ def _in_place_of(
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    if attempt.cli.refused is not None:
+        return attempt.cli.refused
+    destination = attempt.plan_result.destination
     if attempt.called_line is None:
-        service = service_of(attempt.plan_result.destination, board.conf)
+        service = service_of(destination, board.conf)
         if service is not None:
             return _to_service(service, attempt.caller, board, now)
+        if type(destination) is ServiceCode:
+            return _to_code(destination, attempt.caller, board, now)
+    elif attempt.is_ours:
+        targets = line_targets(attempt.called_line, board, now, None)
+        # For who asked for it, or for nobody: no divert applies.
+        route = Route("", "", attempt.called_line, [targets], is_service=True)
+        return route if targets else refusal.NOT_REGISTERED
     number = _destination_number(attempt)
     if isinstance(number, Refusal):
         return number
@@ -130,6 +140,11 @@ def _route_inbound(number: str, attempt: Attempt, board: Switchboard, now: float
 
 
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
+    caller = attempt.caller
+    if isinstance(caller, LineCaller):
+        blocked = outgoing_block(caller.line, caller.account, number)
+        if blocked is not None:
+            return blocked
     line = attempt.called_line
     if line is not None:
         return _to_line(line, number, "", attempt, board, now)
@@ -181,13 +196,24 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
     return Route("", "", None, [[target]], is_service=True)
 
 
+def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
+    """Free, and for every line that may call at all. What it comes to is decided when the call begins."""
+    rule = board.conf.services.find(code)
+    if rule is None or not isinstance(caller, LineCaller) or board.voicemail.flow is None:
+        return refusal.SERVICE_UNKNOWN
+    refused = _caller_refusal(caller, board, now)
+    if refused is None and not board.voicemail.is_there:
+        refused = refusal.VOICEMAIL_AWAY
+    return refused if refused is not None else Route("", "", None, [], is_service=True, code=rule)
+
+
 def _to_line(
     line: Line, number: str, ddi: str, attempt: Attempt, board: Switchboard, now: float
 ) -> Route | Refusal:
-    if attempt.instance is None and (line.diverts or line.settings != NO_SETTINGS):
+    if attempt.instance is None and line.diverts:
         return Journey(board, attempt).begin(line, number, ddi, now)
     targets = line_targets(line, board, now, attempt.instance)
-    refused = line_refusal(line, targets, board)
+    refused = line_refusal(line, targets, attempt.caller_id, board, now)
     return refused if refused is not None else Route(number, ddi, line, [targets])
 
 

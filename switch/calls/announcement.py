@@ -53,6 +53,10 @@ PROMPTS: "Final[Mapping[str, str]]" = {
     "vat_mismatch": "cannot-connect",
     "journal_failed": "cannot-connect",
     "anonymous_refused": "anonymous-refused",
+    "incoming_barred": "incoming-barred",
+    "caller_blocked": "incoming-barred",
+    "do_not_disturb": "not-available",
+    "destination_blocked": "barred",
 }
 FOR_CARRIERS: Final = frozenset({"anonymous_refused"})
 

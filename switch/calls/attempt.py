@@ -1,23 +1,40 @@
 """What is known of an attempt before any rule is asked: who calls, and what was dialled."""
 
+from collections.abc import Callable
+from typing import Final
+
 import msgspec
 
 from provisioning.model import Line
+from switch.calls.cli_policy import screen_claim
 from switch.calls.diversions import DIVERSION
-from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller, line_caller_id, trunk_caller_id
+from switch.calls.identity import (
+    NOTHING_DECIDED,
+    Caller,
+    CallerId,
+    CliDecision,
+    LineCaller,
+    TrunkCaller,
+    trunk_claim,
+)
 from switch.calls.number_plan import (
     Dialled,
     DialProblem,
     Emergency,
     PrivacyChoice,
+    ServiceCode,
     Unrecognised,
     read_dialled,
     read_trunk_number,
 )
+from switch.calls.presentation import line_caller_id
+from switch.calls.short_dialling import meant_by, read_meant
 from switch.calls.sips_uri import is_sips
 from switch.calls.switchboard import Switchboard
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
+
+EMERGENCY_CALLBACK: Final = "psap-callback"  # Priority, RFC 7090; believed of carriers that take our emergency calls
 
 
 class Attempt(msgspec.Struct):
@@ -31,6 +48,9 @@ class Attempt(msgspec.Struct):
     instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
     diversions: int = 0  # that a carrier names of its call
     wants_sips: bool = False
+    cli: CliDecision = NOTHING_DECIDED
+    is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
+    failed: Callable[[float], None] | None = None
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
@@ -49,20 +69,54 @@ def _read(request: Request, caller: Caller, board: Switchboard, now: float) -> A
         text = board.trunks.called_of(request) or text
         number = read_trunk_number(text, caller.trunk.inbound_number_format, plan)
         plan_result = read_dialled(number or text, plan)
-        return Attempt(caller, trunk_caller_id(request, caller.trunk, plan), text, plan_result, None)
+        caller_id, decided = _of_carrier(request, caller, plan_result, board)
+        return Attempt(caller, caller_id, text, plan_result, None, cli=decided)
     plan_result = read_dialled(text, plan)
+    if type(plan_result.destination) is ServiceCode:
+        services = board.conf.services
+        meant = meant_by(plan_result.destination, caller.line, services, board.services.last_dialled)
+        if meant:
+            text, plan_result = meant, read_meant(meant, plan_result, plan)
     withhold = None if plan_result.privacy is None else plan_result.privacy is PrivacyChoice.WITHHOLD
-    caller_id = line_caller_id(request, caller.line, board.books, plan, withhold=withhold)
-    if isinstance(plan_result.destination, Emergency):
-        return Attempt(caller, caller_id, text, plan_result, None)
+    is_emergency = isinstance(plan_result.destination, Emergency)
+    caller_id, decided = line_caller_id(
+        request,
+        caller.line,
+        board.books,
+        plan,
+        board.conf.cli,
+        withhold=withhold,
+        is_emergency=is_emergency,
+        clock=board.clock,
+        now=now,
+    )
+    if is_emergency:
+        return Attempt(caller, caller_id, text, plan_result, None, cli=decided)
     uri = request.request_uri
     if isinstance(uri, SipUri) and "gr" in uri.params:
         reached = board.gruus.find(uri, board.bindings, now)
         line = board.books.lines.get(reached.user) if reached is not None else None
         if reached is None or line is None:
             return Attempt(caller, caller_id, text, Dialled(Unrecognised(DialProblem.NOT_IN_USE)), None)
-        return Attempt(caller, caller_id, text, plan_result, line, reached.instance)
-    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
+        return Attempt(caller, caller_id, text, plan_result, line, reached.instance, cli=decided)
+    return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text), cli=decided)
+
+
+def _of_carrier(
+    request: Request, caller: TrunkCaller, plan_result: Dialled, board: Switchboard
+) -> tuple[CallerId, CliDecision]:
+    """Who a carrier says is calling, and what of that goes on. A call to an emergency service is not screened."""
+    conf, trunk = board.conf, caller.trunk
+    claim = trunk_claim(request, trunk, conf.routing.plan)
+    if isinstance(plan_result.destination, Emergency):
+        return CallerId(claim.network, claim.presentation, claim.is_withheld), NOTHING_DECIDED
+    priority = request.headers.get("priority")
+    is_callback = (
+        priority is not None
+        and priority.strip().lower() == EMERGENCY_CALLBACK
+        and trunk.name in conf.routing.emergency_trunks
+    )
+    return screen_claim(claim, trunk, conf.cli, conf.routing.plan, is_emergency_callback=is_callback)
 
 
 def attempt_of(text: str, caller: LineCaller, caller_id: CallerId, board: Switchboard) -> Attempt:

@@ -16,7 +16,7 @@ Freephone numbers (080), 116xxx and the free short codes of public services (101
 only. Emergency calls never come here. What is barred goes by the number that was dialled, wherever it is answered.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -26,6 +26,7 @@ from switch.calls import refusal
 from switch.calls.countries import COUNTRY_CODES, country_of
 from switch.calls.number_plan import E164, E164_DIGITS_MAX, NumberClass, Short
 from switch.calls.refusal import Refusal
+from switch.journey.time_sets import TimeSets
 
 ALL: Final = "all"
 COUNTRY: Final = "country:"
@@ -52,24 +53,6 @@ CLASSES: Final = frozenset({*_BARRED_BY.values(), ALL, SATELLITE})
 _CHARGED_SERVICES: Final = frozenset({"159"})
 
 Destination = E164 | Short | None  # None: a line of the exchange, called by its name
-
-
-class TimeSets(Protocol):
-    """The named time sets of the configuration."""
-
-    def __contains__(self, name: str) -> bool: ...
-
-    def is_in(self, name: str, utc_ms: int) -> bool: ...
-
-
-class NoTimeSets:
-    """A configuration without any."""
-
-    def __contains__(self, name: str) -> bool:
-        return False
-
-    def is_in(self, name: str, utc_ms: int) -> bool:
-        return False
 
 
 class SetBar(msgspec.Struct, frozen=True):

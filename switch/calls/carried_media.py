@@ -10,6 +10,7 @@ import msgspec
 
 from switch.calls.browser_media import browser_media_of
 from switch.calls.passing import Body
+from switch.calls.privacy import hides_caller, without_people
 from switch.relay.leg_media import LegMedia
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.door import is_session_description
@@ -29,13 +30,15 @@ def carry(origin: "Leg", target: "Leg", body: Body) -> Body:
     content = body.content
     if not content or not is_session_description(content):
         return body
+    if origin is origin.call.caller_leg and hides_caller(origin.call):
+        content = without_people(content)
     codecs = _codecs_of(target)
     carried: bytes | None = None
     if target.board.relay is not None and not _may_be_direct(origin, target):
         carried = _relayed(origin, target, content, codecs)
     if carried is None:
         carried = _unrelayed(content, codecs)
-    return body if carried is content else msgspec.structs.replace(body, content=carried)
+    return body if carried is body.content else msgspec.structs.replace(body, content=carried)
 
 
 def takes(trunk: "Trunk", offer: Body) -> bool:

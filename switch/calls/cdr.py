@@ -14,6 +14,7 @@ from rating.records import Cdr
 from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.caller_leg import CallerLeg
+from switch.calls.decisions import add_decision
 from switch.calls.identity import LineCaller
 from switch.calls.leg import Leg
 from switch.calls.number_plan import E164, Emergency, ServiceCode, Short
@@ -64,6 +65,7 @@ def caller_row(facts: CallFacts, leg: CallerLeg, clock: WallClock) -> Cdr:
         row.account_id = caller.line.account_id
     else:
         row.trunk = caller.trunk.name
+    add_decision(row, facts.attempt.cli.words)
     row.source_address = _remote(leg.flow)
     row.destination_address = _local(leg.flow)
     row.sip_call_id = storable(leg.request.call_id[:CALL_ID_CHARS_MAX])

@@ -16,6 +16,7 @@ from switch.calls.concurrent_calls import leave_line
 from switch.calls.end_record import charge_records
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
 from switch.calls.meter import JOINED
+from switch.calls.presentation import network_number
 from switch.calls.q850 import NORMAL_CLEARING
 from switch.calls.target import LineTarget, TrunkTarget, VoicemailTarget
 
@@ -48,7 +49,7 @@ def caller_id_of(leg: "Leg") -> CallerId:
         return leg.call.attempt.caller_id
     target, route = leg.target, leg.terms.route
     if isinstance(target, LineTarget):
-        number = leg.board.books.network_number_of(target.line)
+        number = network_number(target.line, leg.board.books)
         return CallerId(number, number, is_withheld=target.line.withholds_cli)
     return CallerId(route.number, route.number, is_withheld=False)
 

@@ -11,7 +11,9 @@ class CallCounts:
     __slots__ = (
         "answer_delay",
         "bugs",
+        "calls_traced",
         "charged_micros",
+        "cli_decisions",
         "emergency_calls",
         "flow_failovers",
         "gate_closed",
@@ -35,6 +37,7 @@ class CallCounts:
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.cli_decisions: Counter[tuple[str, str, str]] = Counter()  # by trunk ("" for lines), rule and action
         self.refers: Counter[str] = Counter()  # REFER inside a call, by what it came to
         self.transfers: Counter[str] = Counter()  # begun, by kind; and those that came to nothing, by why
         self.logins: Counter[str] = Counter()  # by digest outcome
@@ -53,6 +56,7 @@ class CallCounts:
         self.unreadable_descriptions = 0  # session descriptions that crossed without the relay
         self.vanished: Counter[str] = Counter()  # calls ended because an end gave no sign of life, by end
         self.recovered_calls = 0
+        self.calls_traced = 0  # marked as malicious, or to a watched line
         self.talk_ms = 0
         self.charged_micros = 0
         self.bugs = 0

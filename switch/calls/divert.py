@@ -14,15 +14,15 @@ reply is the ring time of the rule, or a phone that gave up ringing by itself.
 from typing import TYPE_CHECKING, Final
 
 from provisioning.model import Divert, DivertCondition, Line
-from provisioning.patterns import matches
 from switch.calls.line_targets import FAILOVER_CODES, FLOW_FAILED
+from switch.calls.number_pattern import is_listed, lists_withheld
 from switch.calls.q850 import NO_ANSWER
 from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, NOT_REGISTERED, Refusal
 
 if TYPE_CHECKING:
     from switch.calls.callee_leg import LegOutcome
     from switch.calls.identity import CallerId
-    from switch.calls.switchboard import TimeSets
+    from switch.journey.time_sets import TimeSets
 
 BUSY_HERE: Final = 486
 DECLINED: Final = 603
@@ -63,7 +63,7 @@ def rules_for(
     caller_id: "CallerId",
     called: str,
     at_ms: int,
-    time_sets: "TimeSets | None",
+    time_sets: "TimeSets",
 ) -> list[Divert]:
     """The destinations of a condition for this caller, this number and this time, in their order."""
     return [
@@ -73,11 +73,12 @@ def rules_for(
         and divert.is_enabled
         and (not divert.sources or _is_from(caller_id, divert.sources))
         and (not divert.ddis or called in divert.ddis)
-        and (not divert.time_set or (time_sets is not None and time_sets.is_in(divert.time_set, at_ms)))
+        and (not divert.time_set or time_sets.is_in(divert.time_set, at_ms))
     ]
 
 
 def _is_from(caller_id: "CallerId", sources: tuple[str, ...]) -> bool:
     """A number that is withheld is nobody's to choose by."""
-    number = "" if caller_id.is_withheld else caller_id.presentation_number or caller_id.network_number
-    return any(matches(pattern, number) for pattern in sources)
+    if caller_id.is_withheld:
+        return lists_withheld(sources)
+    return is_listed(caller_id.presentation_number or caller_id.network_number, sources)

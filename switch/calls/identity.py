@@ -1,7 +1,8 @@
 """Who is calling: what the network vouches for, what may be shown, and whether it is withheld.
 
 The *network number* is ours to assert: the line's own number, or what a carrier asserted. The *presentation number*
-is what the callee is shown: a number that the line claimed in From counts only if the line owns it (Ofcom GC C6).
+is what the callee is shown. Here they are read as claimed and written as decided; what a line may present is decided in
+presentation.py, what of a carrier's goes through in cli_policy.py (Ofcom GC C6).
 Withheld (RFC 3323, RFC 3325; 141 and 1470 per call) hides both from the callee, never from an emergency service and
 never from the CDR.
 """
@@ -11,7 +12,6 @@ from typing import Final
 import msgspec
 
 from provisioning.model import Account, Line
-from switch.books import Books
 from switch.calls.number_plan import (
     E164,
     NumberFormat,
@@ -21,6 +21,7 @@ from switch.calls.number_plan import (
     read_trunk_number,
 )
 from switch.calls.passing import Fields
+from switch.calls.refusal import Refusal
 from switch.config import IdentityHeader, Trunk
 from switch.sip.errors import SipParseError
 from switch.sip.message import Request
@@ -52,40 +53,76 @@ def caller_name(caller: Caller) -> str:
 
 
 class CallerId(msgspec.Struct, frozen=True):
-    """Both numbers are E.164 or "". `display` is a name that the callee may be shown."""
+    """Both numbers are E.164 or "". `display` is a name that the callee may be shown.
+
+    `is_emergency_callback`: a carrier that takes our emergency calls says that an emergency service calls (RFC 7090).
+    """
 
     network_number: str
     presentation_number: str
     is_withheld: bool
     display: str = ""
+    is_emergency_callback: bool = False
 
 
-def line_caller_id(
-    request: Request, line: Line, books: Books, plan: NumberPlan, *, withhold: bool | None
-) -> CallerId:
-    """The identity of a call from a line. `withhold` is what 141 (True) or 1470 (False) asked for."""
-    network = books.network_number_of(line)
+class CliDecision(msgspec.Struct, frozen=True):
+    """What became of the numbers that a caller claimed. `rule` is "" where nothing had to be decided.
+
+    `action` is the word for the metric. `words` are for the record (decisions.py) and name no number. `refused` is the
+    answer where the call goes no further.
+    """
+
+    rule: str = ""
+    action: str = ""
+    words: str = ""
+    refused: Refusal | None = None
+
+
+NOTHING_DECIDED: Final = CliDecision()
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The numbers as a peer gives them: E.164, or "" for none. Unreadable is what looks like a number and is none."""
+
+    network: str
+    presentation: str
+    is_withheld: bool
+    is_network_unreadable: bool = False
+    is_presentation_unreadable: bool = False
+
+
+def line_claim(request: Request, line: Line, plan: NumberPlan) -> Claim:
+    """What a phone says in From. Nothing that it says is the network number; its own name is no number."""
     sender = request.from_
     user = _user_of(sender)
     claimed = _number_in(user, plan) if user != line.user else ""
-    presentation = claimed if claimed and books.may_present(line, claimed) else network
-    if withhold is None:
-        withhold = line.withholds_cli or _asks_privacy(request) or _is_anonymous(user, sender)
-    return CallerId(network, presentation, withhold, sender.display)
+    return Claim("", claimed, _asks_privacy(request) or _is_anonymous(user, sender))
 
 
-def trunk_caller_id(request: Request, trunk: Trunk, plan: NumberPlan) -> CallerId:
-    """The identity that a carrier asserts: PAI (or Remote-Party-ID) is the network number, From the presentation."""
+def trunk_claim(request: Request, trunk: Trunk, plan: NumberPlan) -> Claim:
+    """What a carrier asserts: PAI (or Remote-Party-ID) is the network number, From the presentation number.
+
+    Without an asserted number From is both, as carriers have it that assert nothing.
+    """
     headers = request.headers
-    withhold = _asks_privacy(request) or _is_anonymous(_user_of(request.from_), request.from_)
-    network = ""
+    user = _user_of(request.from_)
+    withhold = _asks_privacy(request) or _is_anonymous(user, request.from_)
+    number_format = trunk.inbound_number_format
+    network, is_unreadable = "", False
     for asserted in headers.values("p-asserted-identity"):
-        network = network or _trunk_number(asserted, trunk, plan)
+        if not network:
+            network, is_broken = _claimed(_user_in(asserted), number_format, plan)
+            is_unreadable = is_unreadable or is_broken
     if not network and (party := headers.first_value("remote-party-id")) is not None:
-        network = _trunk_number(party, trunk, plan)
+        network, is_broken = _claimed(_user_in(party), number_format, plan)
+        is_unreadable = is_unreadable or is_broken
         withhold = withhold or "privacy=full" in party.lower()
-    presentation = _number_of_user(_user_of(request.from_), trunk.inbound_number_format, plan)
-    return CallerId(network or presentation, presentation or ("" if withhold else network), withhold)
+    presentation, is_broken = _claimed(user, number_format, plan)
+    if not network and not is_unreadable:
+        return Claim(presentation, presentation, withhold, is_broken, is_broken)
+    if not presentation and not withhold and not is_broken:
+        presentation = network
+    return Claim(network, presentation, withhold, is_unreadable and not network, is_broken)
 
 
 def from_towards_line(caller_id: CallerId, *, user: str, domain: str, shows_name: bool) -> str:
@@ -152,15 +189,20 @@ def _number_in(user: str, plan: NumberPlan) -> str:
     return dialled.number if isinstance(dialled, E164) else ""
 
 
-def _trunk_number(field: str, trunk: Trunk, plan: NumberPlan) -> str:
+def _user_in(field: str) -> str:
+    """The user part of a name-addr, "" of what is none."""
     try:
-        return _number_of_user(_user_of(parse_name_addr(field)), trunk.inbound_number_format, plan)
+        return _user_of(parse_name_addr(field))
     except SipParseError:
         return ""
 
 
-def _number_of_user(user: str, number_format: NumberFormat, plan: NumberPlan) -> str:
-    return read_trunk_number(user, number_format, plan) or ""
+def _claimed(user: str, number_format: NumberFormat, plan: NumberPlan) -> tuple[str, bool]:
+    """The number in a user part, and whether it is written like one and is none. A name ("unavailable") is neither."""
+    if not user or not (user[0] == "+" or user[0].isdigit()):
+        return "", False
+    number = read_trunk_number(user, number_format, plan)
+    return (number, False) if number else ("", True)
 
 
 def _quoted(display: str) -> str:

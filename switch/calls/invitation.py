@@ -21,6 +21,7 @@ from switch.calls.line_targets import request_uri
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.own_diversions import hops_to_line, hops_to_trunk
 from switch.calls.passing import Body, Fields, only_listed, passed_fields
+from switch.calls.privacy import without_caller
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.sip.host import host_port, uri_host
 from switch.sip.message import Request
@@ -51,21 +52,27 @@ def invitation_for(
     hops = request.max_forwards
     max_forwards = (MAX_FORWARDS if hops is None else hops) - 1
     passed = passed_fields(request)
+    is_hidden = admission.caller_id.is_withheld and not admission.route.is_emergency
+    if is_hidden:
+        passed = without_caller(passed, admission.caller_id, caller)
     if isinstance(target, LineTarget):
         if isinstance(caller, TrunkCaller):
-            passed = [*passed, *diversions_to_line(request)]
+            passed = [*passed, *_diversions(request, admission, caller)]
         if admission.hops:
             passed = [*hops_to_line(admission, board), *passed]
         return _to_line(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if isinstance(target, VoicemailTarget):
-        fields = [*target.fields, *(diversions_to_line(request) if isinstance(caller, TrunkCaller) else ())]
+        fields = [*target.fields, *(_diversions(request, admission, caller) if isinstance(caller, TrunkCaller) else ())]
         return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
     invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
     if admission.hops:
         domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
         invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
     if isinstance(caller, TrunkCaller):
-        invitation.fields += diversions_to_trunk(request, target.trunk)
+        diversions = diversions_to_trunk(request, target.trunk)
+        invitation.fields += (
+            without_caller(diversions, admission.caller_id, caller) if is_hidden else diversions
+        )
     return invitation
 
 
@@ -83,6 +90,14 @@ def onward_invitation(
     domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
     invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
     return invitation
+
+
+def _diversions(request: "Request", admission: "Admission", caller: TrunkCaller) -> Fields:
+    """What a line is told; a caller who withheld the number may have been called back by his own divert."""
+    diversions = diversions_to_line(request)
+    if admission.caller_id.is_withheld:
+        return without_caller(diversions, admission.caller_id, caller)
+    return diversions
 
 
 def _to_line(

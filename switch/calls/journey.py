@@ -111,16 +111,15 @@ class Journey:
 
     def rules(self, stop: "_Stop", condition: DivertCondition, now: float) -> list[Divert]:
         """The diverts of a stop that apply to this call now."""
-        attempt, at_ms = self._attempt, self._board.clock.ms(now)
-        return rules_for(
-            stop.line, condition, caller_id=attempt.caller_id, called=stop.number, at_ms=at_ms, time_sets=None
-        )
+        board, caller_id = self._board, self._attempt.caller_id
+        at_ms, sets = board.clock.ms(now), board.conf.time_sets
+        return rules_for(stop.line, condition, caller_id=caller_id, called=stop.number, at_ms=at_ms, time_sets=sets)
 
     def ring(self, stop: "_Stop", now: float) -> "_Found | Refusal":
         """The phones of a stop's line."""
         board, line = self._board, stop.line
         targets = line_targets(line, board, now)
-        refused = line_refusal(line, targets, board)
+        refused = line_refusal(line, targets, self._attempt.caller_id, board, now)
         if refused is not None:
             return refused
         ring_s = stop.ring_s

@@ -14,6 +14,7 @@ from switch.calls.carried_media import takes_reoffer
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.own_answers import answer_options, refuse_extensions, refuse_method
 from switch.calls.passing import NO_BODY, Body, Fields, body_of, only_listed, passed_fields
+from switch.calls.privacy import crossing
 from switch.calls.q850 import format_reason, passed_reason, read_reason
 from switch.calls.referral import Referral, take_refer, take_subscribe
 from switch.calls.refresh import Refresh
@@ -177,7 +178,7 @@ class Leg:
 
     def passed_to_peer(self, message: Request) -> Fields:
         """What of the other end's message goes on to this one."""
-        fields = passed_fields(message)
+        fields = crossing(passed_fields(message), self)
         return fields if self.trunk is None else only_listed(fields, self.trunk.pass_headers)
 
     def session_request_fields(self, request: Request) -> Fields:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from provisioning.model import Line, LineKind
+from switch.calls.identity import CallerId
+from switch.calls.incoming_screen import incoming_refusal
 from switch.calls.refusal import CALLEE_FULL, NOT_REGISTERED, Refusal
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget
@@ -31,8 +33,13 @@ def line_targets(line: Line, board: Switchboard, now: float, instance: str | Non
     return [LineTarget(line, binding.flow, binding.contact, binding) for binding in bindings]
 
 
-def line_refusal(line: Line, targets: Sequence[LineTarget], board: Switchboard) -> Refusal | None:
+def line_refusal(
+    line: Line, targets: Sequence[LineTarget], caller_id: CallerId, board: Switchboard, now: float
+) -> Refusal | None:
     """Why the line's phones are not rung now."""
+    unwanted = incoming_refusal(line, board.books.account_of(line), caller_id, board, now)
+    if unwanted is not None:
+        return unwanted
     if not targets:
         return NOT_REGISTERED
     return CALLEE_FULL if is_full(line, board) else None

@@ -216,6 +216,8 @@ def read_trunk_number(text: str, number_format: NumberFormat, plan: NumberPlan) 
     nothing before them need the trunk's format to be understood.
     """
     digits, _ = _subscriber(text)
+    if digits.startswith("+0"):
+        return _after_plus(digits[1:], plan)
     if digits.startswith("+"):
         return _e164(digits[1:])
     if digits.startswith("00"):
@@ -227,8 +229,21 @@ def read_trunk_number(text: str, number_format: NumberFormat, plan: NumberPlan) 
     if number_format is NumberFormat.NATIONAL and _is_decimal(digits):
         # Some carriers leave out the 0 as well; only a whole national number is taken for one.
         whole = _classify_national(digits, plan)
+        if isinstance(whole, E164):
+            return whole.number
+    if digits.startswith(COUNTRY[1:]) and _is_decimal(digits):
+        # The + is lost on many ways. No UK number begins with 44 once its 0 is gone, so a whole one is no other's.
+        whole = _classify_national(digits[2:], plan)
         return whole.number if isinstance(whole, E164) else None
     return None
+
+
+def _after_plus(digits: str, plan: NumberPlan) -> str | None:
+    """No country code begins with 0: somebody put a + before a number as it was dialled."""
+    if digits.startswith("00"):
+        return _e164(digits[2:])
+    whole = _classify_national(digits[1:], plan) if _is_decimal(digits) else None
+    return whole.number if isinstance(whole, E164) else None
 
 
 def format_number(number: str, number_format: NumberFormat) -> str:
@@ -429,11 +444,12 @@ def _read_service_code(digits: str) -> Destination:
     body = digits.lstrip("*#")
     prefix = digits[: len(digits) - len(body)]
     code, *args = body.removesuffix("#").split("*")
+    ends = (0, len(args) - 1)
     is_sound = (
         prefix in _SERVICE_PREFIXES
         and _is_decimal(code)
         and len(args) <= SERVICE_ARGS_MAX
-        and all(not arg or _is_decimal(arg.removeprefix("+")) for arg in args)
+        and all(_is_decimal(arg.removeprefix("+")) for place, arg in enumerate(args) if arg or place in ends)
     )
     return ServiceCode(prefix, code, tuple(args)) if is_sound else Unrecognised(DialProblem.NOT_A_NUMBER)
 

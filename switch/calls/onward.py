@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.identity import CallerId, LineCaller
+from switch.calls.incoming_screen import outgoing_block
 from switch.calls.number_plan import E164, NumberClass, read_dialled
 from switch.calls.outbound import account_refusal, price_of, route_outside
 from switch.calls.refusal import Refusal
@@ -37,6 +38,7 @@ def terms_outside(
     refused = account_refusal(caller, board) or board.safety.refusal_for(
         caller.line, caller.account, destination, now
     )
+    refused = refused or outgoing_block(caller.line, caller.account, destination.number)
     if refused is not None:
         return refused
     route = route_outside(destination.number, Attempt(caller, caller_id, number, dialled, None), board, now)

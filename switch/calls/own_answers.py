@@ -7,7 +7,8 @@ from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.message import Request, Response, make_response
 from switch.sip.option_tags import SUPPORTED_VALUE, lacking
 
-ALLOW_EVENTS: Final = "presence, message-summary, reg, dialog"  # the packages of switch/events/service.py
+# The packages of switch/events/service.py.
+ALLOW_EVENTS: Final = "presence, message-summary, reg, dialog, as-feature-event"
 KNOWN_METHODS: Final = frozenset(METHODS) - {OTHER_METHOD}
 
 

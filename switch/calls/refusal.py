@@ -24,6 +24,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 DRAINING: Final = Refusal("draining", 503, 41, "the exchange is closing down", 30)
 TOO_MANY_CALLS: Final = Refusal("exchange_full", 503, 42, "the exchange has as many calls as it takes", 5)
+CLI_BLOCKED: Final = Refusal("cli_blocked", 403, 21, "the caller's number breaks a rule")
 NOT_HERE: Final = Refusal("not_here", 404, 1, "the request is for a domain that is not ours")
 UNRECOGNISED: Final = Refusal("unrecognised_number", 484, 28, "the dialled digits are not a number we know")
 NOT_IN_USE: Final = Refusal("number_not_in_use", 404, 1, "no line or route for the dialled number")
@@ -54,8 +55,12 @@ HIGH_COST_FULL: Final = Refusal(
     "high_cost_calls_limit", 403, 21, "the account has as many calls to high-cost destinations as it may have at once"
 )
 NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
+INCOMING_BARRED: Final = Refusal("incoming_barred", 403, 21, "the called line takes no calls")
+ANONYMOUS_REFUSED: Final = Refusal("anonymous_refused", 433, 24, "the called line takes no calls without a number")
+CALLER_BLOCKED: Final = Refusal("caller_blocked", 403, 21, "the called line does not take this caller's calls")
+DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 480, 20, "the called line is not to be disturbed")
+DESTINATION_BLOCKED: Final = Refusal("destination_blocked", 403, 21, "the number is blocked on the calling line")
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
-DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 486, 17, "the called line takes no calls at the moment")
 DIVERT_LOOP: Final = Refusal("divert_loop", 480, 25, "the line has diverted this call before")
 DIVERTED_TOO_OFTEN: Final = Refusal("diverted_too_often", 480, 25, "the call has been diverted too often")
 REFUSES_DIVERTS: Final = Refusal("refuses_diverts", 403, 21, "the line takes no diverted calls")
@@ -77,9 +82,10 @@ NOTHING_TO_PICK_UP: Final = Refusal("nothing_to_pick_up", 480, 31, "no phone rin
 IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, SESSION_TOO_BRIEF, BROKEN_OFFER, REPLACES_MALFORMED,
     REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED,
-    REPLACED_IS_BUSY, LATE_OFFER, UNRECOGNISED, SERVICE_UNKNOWN,
-    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST, BARRED,
-    NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, NOT_IN_USE,
+    REPLACED_IS_BUSY, LATE_OFFER, CLI_BLOCKED, UNRECOGNISED, SERVICE_UNKNOWN,
+    TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST,
+    DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, INCOMING_BARRED, ANONYMOUS_REFUSED,
+    CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,
     VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
     JOURNAL_FAILED, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
 )  # fmt: skip

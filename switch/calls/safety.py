@@ -16,7 +16,7 @@ from rating.engine import CAP_WARNING_PERCENT, CapWarning, ShortageReason
 from rating.money import format_pounds
 from rating.records import Alarm
 from switch.calls import refusal
-from switch.calls.bars import Destination, NoTimeSets, TimeSets, barred, has_bars, refusal_of
+from switch.calls.bars import Destination, barred, has_bars, refusal_of
 from switch.calls.countries import country_of
 from switch.calls.fraud import Velocity
 from switch.calls.fraud_record import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 HOUR_MS: Final = 3_600_000
 CLEARED: Final = "cleared"
-_NO_TIME_SETS: Final = NoTimeSets()
 _CAP_NAMES: Final = {ShortageReason.DAILY_CAP: "daily", ShortageReason.MONTHLY_CAP: "monthly"}
 _WORDS: Final = {
     FraudRule.NEW_HIGH_COST: "many calls to dear destinations that are new for the account",
@@ -83,7 +82,7 @@ class Safety:
     ) -> "Refusal | None":
         """Whether this line may have a leg to this destination (None: a line of the exchange), for this account."""
         if has_bars(line, account):
-            stopped = barred(line, account, destination, self._board.clock.ms(now), self._time_sets)
+            stopped = barred(line, account, destination, self._board.clock.ms(now), self._board.conf.time_sets)
             if stopped is not None:
                 return refusal_of(stopped)
         if destination is None or account is None:
@@ -114,10 +113,6 @@ class Safety:
     def _destination(self, number: str) -> Destination:
         found = read_dialled(number, self._board.conf.routing.plan).destination if number else None
         return found if isinstance(found, (E164, Short)) else None
-
-    @property
-    def _time_sets(self) -> TimeSets:
-        return getattr(self._board.conf, "time_sets", None) or _NO_TIME_SETS
 
     # While a leg is there
 

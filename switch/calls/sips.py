@@ -33,6 +33,6 @@ def keep_promise(request: Request, flow: Flow, admission: Admission | Refusal) -
         return SIPS_NOT_ALLOWED
     stages = [[target for target in stage if keeps_promise(target)] for stage in admission.route.stages]
     stages = [stage for stage in stages if stage]
-    if not stages:
+    if not stages and admission.route.code is None:  # a service code's target comes later, and is looked at then
         return SIPS_NOT_ALLOWED
     return msgspec.structs.replace(admission, route=msgspec.structs.replace(admission.route, stages=stages))

@@ -15,9 +15,13 @@ from rating.engine import Engine
 from rating.records import OutboxRecord
 from switch.books import Books
 from switch.calls.call_rates import CallRates
+from switch.calls.emergency_callbacks import EmergencyCallbacks
+from switch.calls.last_calls import LastCalls
 from switch.calls.line_calls import LineCalls
 from switch.calls.safety import Safety
 from switch.config import Conf
+from switch.journey.queues import Queues
+from switch.journey.turns import Turns
 from switch.registrar.bindings import Binding, Bindings
 from switch.registrar.gruu import Gruus
 from switch.sip.flow import Flow
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.service_desk import ServiceDesk
     from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
     from switch.trunks.trunks import Trunks
@@ -55,10 +60,10 @@ class Journal(Protocol):
         """An answer could not be made durable in time: failed until a commit succeeds."""
 
 
-class TimeSets(Protocol):
-    """Named sets of hours and days."""
+class AwaitsJournal(Protocol):
+    """Who has something to do when a record is durable."""
 
-    def is_in(self, name: str, utc_ms: int) -> bool: ...
+    def on_durable(self, now: float) -> None: ...
 
 
 class Failpoints(Protocol):
@@ -89,6 +94,7 @@ class Switchboard:
         "books",
         "call_counts",
         "call_rates",
+        "callbacks",
         "calls",
         "clock",
         "conf",
@@ -102,19 +108,23 @@ class Switchboard:
         "is_draining",
         "is_here",
         "journal",
+        "last_calls",
         "legs",
         "line_calls",
         "media_host",
         "of_account",
         "of_line",
         "of_trunk",
+        "queues",
         "relay",
         "safety",
+        "services",
         "sign",
         "stack",
         "timers",
         "tokens",
         "trunks",
+        "turns",
         "voicemail",
     )
 
@@ -166,6 +176,7 @@ class Switchboard:
         self.relay = relay
         self.media_host = media_host
         self.voicemail = voicemail
+        self.services: ServiceDesk  # the exchange's next step: it works with this board
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}
@@ -175,7 +186,11 @@ class Switchboard:
         self.call_rates = CallRates()
         self.safety = Safety(self)
         self.line_calls = LineCalls(timers)
-        self._awaiting: deque[tuple[int, Call]] = deque()
+        self.callbacks = EmergencyCallbacks()
+        self.last_calls = LastCalls()
+        self.queues = Queues()
+        self.turns = Turns()
+        self._awaiting: deque[tuple[int, AwaitsJournal]] = deque()
 
     def leg_of(self, request: Request) -> "Leg | None":
         """The leg whose dialog an in-dialog request belongs to: all three of its ids must match (12.2.2)."""
@@ -200,8 +215,9 @@ class Switchboard:
         """Journal state and outbox records as one atomic step."""
         return self.journal.append(puts, [_encode(record) for record in outbox], is_urgent=is_urgent)
 
-    def await_durable(self, seq: int, call: "Call") -> None:
-        """The call hears `on_durable` when the journal has `seq`. Sequence numbers only grow, so a queue will do."""
+    def await_durable(self, seq: int, call: AwaitsJournal) -> None:
+        """The call (or who else it is) hears `on_durable` when the journal has `seq`. Sequence numbers only grow, so
+        a queue will do."""
         self._awaiting.append((seq, call))
 
     def on_durable(self, seq: int, now: float) -> None:

@@ -9,6 +9,7 @@ from provisioning.model import DivertCondition, Line
 from rating.tariff import Rate
 from switch.calls.identity import CallerId
 from switch.calls.refusal import Refusal
+from switch.calls.service_codes import CodeRule
 from switch.calls.target import Target
 from switch.trunks.trunks import Skipped
 
@@ -38,8 +39,9 @@ class Route(msgspec.Struct):
     """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
 
     `refused` is what the caller is told after the words of an announcement. `holds_line`: the call is one of those that
-    the line may have at once. `journey` decides what comes after the stages. `replaces` is the end whose place the
-    caller takes.
+    the line may have at once. `code` is a service code's, which has no target yet; `pressed` is what a key dials that
+    is pressed while a service speaks. `journey` decides what comes after the
+    stages, `replaces` is the end whose place the caller takes.
     """
 
     number: str
@@ -53,6 +55,8 @@ class Route(msgspec.Struct):
     holds_line: bool = True
     is_announcement: bool = False
     is_service: bool = False
+    code: CodeRule | None = None
+    pressed: dict[str, str] = {}
     journey: "Journey | None" = None
     replaces: "Leg | None" = None
 

@@ -60,6 +60,7 @@ class ShortCode(Struct, frozen=True):
 _RANGES: tuple[tuple[str, NumberClass, tuple[int, ...], str], ...] = (
     # Parts of 41 four-digit codes still have 9 digits, and 016977 too: 9 is never refused for 01 ...
     ("1", NumberClass.GEOGRAPHIC, (9, 10), UK),
+    ("10", NumberClass.NOT_IN_USE, (), UK),  # no area code begins so since 010 was the prefix for abroad
     # ... but where the area code has three digits the local number has seven, always.
     ("11", NumberClass.GEOGRAPHIC, (10,), UK),
     ("121", NumberClass.GEOGRAPHIC, (10,), UK),

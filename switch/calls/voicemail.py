@@ -11,10 +11,11 @@ asked for (`voicemail_calls.py`). The Request-URIs are the whole of what it is t
     retrieve.<user>             the line itself, which has proven who it is, listens to its messages
     retrieve                    somebody does, who is asked for number and PIN
     announce.<prompt>;status=n  the prompt as early media, then that refusal
+    say;words=a.b.c;keys=3      it answers, speaks, and takes these keys while it does
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -201,6 +202,14 @@ class VoicemailServer:
             return None
         whose = "" if line is None else f".{escape_user(line.user)}"
         return VoicemailTarget(self.flow, f"sip:retrieve{whose}@{self._host_port()}", "retrieval", line)
+
+    def saying(self, words: Sequence[str], keys: str = "") -> VoicemailTarget | None:
+        """Words that a caller hears answered: what a service code has done."""
+        if self.flow is None or not self.is_there:
+            return None
+        taken = f";keys={keys}" if keys else ""
+        uri = f"sip:say@{self._host_port()};words={'.'.join(words)}{taken}"
+        return VoicemailTarget(self.flow, uri, "service")
 
     def announcement(self, prompt: str, refused: "Refusal", caller: str) -> VoicemailTarget:
         """Words for a refusal, where there is room for them. The room is given back by `announcement_ended`."""

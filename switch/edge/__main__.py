@@ -7,9 +7,7 @@ certificates, it reads itself from offhook.toml.
 
 import argparse
 import asyncio
-import contextlib
 import os
-import resource
 import secrets
 import signal
 import socket
@@ -20,8 +18,9 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from provisioning.descriptor_limit import raise_descriptor_limit
 from provisioning.logs import configure_logs
-from provisioning.socket_path import short_socket_path
+from provisioning.socket_path import listen_at
 from switch.conf_edge import EdgeConf, load_edge_conf
 from switch.conf_files import ConfProblems
 from switch.conf_values import Address
@@ -41,7 +40,7 @@ def main() -> int:
     arguments = _parse_arguments()
     configure_logs()
     os.umask(0o077)
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     try:
         conf = load_edge_conf(arguments.conf)
         uvloop.run(_serve(arguments.socket, arguments.conf, conf))
@@ -61,13 +60,6 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _raise_descriptor_limit() -> None:
-    """Each connection is a descriptor; the usual soft limit of 1,024 is for programs that use select()."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 async def _serve(socket_path: Path, folder: Path, conf: EdgeConf) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -81,7 +73,7 @@ async def _serve(socket_path: Path, folder: Path, conf: EdgeConf) -> None:
     live_conf = LiveConf(folder, conf, edge)
     await live_conf.load()
     servers: list[asyncio.AbstractServer] = []
-    with _bind_unix(socket_path) as listener:
+    with listen_at(socket_path, "edge") as listener:
         servers.append(await loop.create_unix_server(edge.link.protocol, sock=listener))
         for transport, address in _listeners(conf):
             factory = partial(edge.inbound, transport)
@@ -114,21 +106,6 @@ def _bind_tcp(address: Address) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OSError(f"{address}: {error.strerror or error}") from None
-    return listener
-
-
-def _bind_unix(path: Path) -> socket.socket:
-    """Takes the place of a dead edge's socket; refuses when a living one answers on it."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with short_socket_path(path) as short:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            try:
-                probe.connect(short)
-            except (FileNotFoundError, ConnectionRefusedError):
-                path.unlink(missing_ok=True)
-            else:
-                raise OSError(f"another edge is running on {path}")
-        listener.bind(short)
     return listener
 
 

@@ -29,9 +29,3 @@ PUBLICATIONS_PER_LINE_MAX: Final = 10
 DOCUMENT_BYTES_MAX: Final = 4096
 # A hundred thousand phones with 600 bytes each.
 PUBLISHED_BYTES_MAX: Final = 64 * 1024 * 1024
-
-# People type a line in a second or two, and a phone may send a few at once after it was away.
-MESSAGES_PER_SECOND: Final = 1.0
-MESSAGES_BURST: Final = 20
-# RFC 3428 8: a MESSAGE must fit into one packet on every link of its way.
-MESSAGE_BYTES_MAX: Final = 1300

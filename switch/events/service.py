@@ -10,6 +10,7 @@ from provisioning.model import Line
 from switch.calls.switchboard import Switchboard
 from switch.events.counts import EventCounts
 from switch.events.dialogs import DIALOG, Dialogs
+from switch.events.features import FEATURES, Features
 from switch.events.lamps import Lamps
 from switch.events.mailboxes import PACKAGE, PublishedMailboxes
 from switch.events.message_summary import MessageSummary
@@ -42,6 +43,7 @@ class Events:
             summary,
             Registrations(board.bindings, board.domain),
             Dialogs(board.line_calls, board.domain),
+            Features(),
         )
         self.notifier = Notifier(board, packages, self.counts)
         self.lamps = Lamps(board, self.notifier, summary, self.counts)
@@ -90,6 +92,10 @@ class Events:
         """A call of a line that is watched began, rings, is up or has ended."""
         self.notifier.changed(DIALOG, user, now)
         self.notifier.changed(PRESENCE, user, now)
+
+    def line_changed(self, user: str, now: float) -> None:
+        """The books have it otherwise."""
+        self.notifier.changed(FEATURES, user, now)
 
     def line_removed(self, user: str, now: float) -> None:
         self.publications.line_removed(user)

@@ -66,7 +66,9 @@ def test_without_an_exchange_every_command_says_so_and_exits_3(
         ["divert", "list"], ["divert", "set", "1001"], ["divert", "clear", "1001", "busy"],
         ["quarantine", "show", "1"], ["quarantine", "remove", "1"],
         ["backup", tmp_path / "file"], ["bans"], ["bans", "lift", "192.0.2.1"], ["bans", "lift", "--all"],
-        ["bans", "add", "192.0.2.1", "--for", "30m"],
+        ["bans", "add", "192.0.2.1", "--for", "30m"], ["trace", "mark", "1001"], ["trace", "readings"],
+        ["trace", "list", "--reader", "dispatch", "--why", "case 12"],
+        ["trace", "show", "c1", "--reader", "dispatch", "--why", "case 12"],
     )  # fmt: skip
     for arguments in commands:
         ran = offhook(*arguments, "--data", tmp_path / "none")

@@ -13,7 +13,7 @@ from provisioning import service
 from provisioning.books.changes import Position, read_changes
 from provisioning.books.snapshot import load_snapshot, read_checkpoint, write_checkpoint
 from provisioning.divert_rules import Destination, Filter
-from provisioning.diverts import BY_CODE, WHEN_NOT_TAKEN
+from provisioning.diverts import WHEN_NOT_TAKEN
 from provisioning.model import Divert, DivertCondition, DivertKind, LineChanged
 from provisioning.service import InvalidValue, ProvisioningProblem, Refused
 from tests.provisioning.databases import add_prepaid, in_database
@@ -248,11 +248,11 @@ async def test_a_code_leaves_the_mailbox_behind_what_it_sets(db: asyncpg.Pool) -
         Divert(NO_REPLY, NUMBER, MOBILE, 20),
         Divert(NO_REPLY, VOICEMAIL, ring_s=15),
     ]
-    view = await service.switch_diverts(db, "1001", [NO_REPLY], is_enabled=False, kinds=BY_CODE)
+    view = await service.switch_diverts(db, "1001", [NO_REPLY], is_enabled=False, by_code=True)
     assert [divert.is_enabled for divert in view.diverts if divert.condition is NO_REPLY] == [False, True]
-    view = await service.switch_diverts(db, "1001", [NO_REPLY], is_enabled=True, kinds=BY_CODE)
+    view = await service.switch_diverts(db, "1001", [NO_REPLY], is_enabled=True, by_code=True)
     assert all(divert.is_enabled for divert in view.diverts)
-    view = await service.clear_diverts(db, "1001", kinds=BY_CODE)
+    view = await service.clear_diverts(db, "1001", by_code=True)
     assert {divert.kind for divert in view.diverts} == {VOICEMAIL} and len(view.diverts) == 3
     with pytest.raises(Refused, match="no such divert that could be switched on"):
         await service.switch_diverts(db, "1001", [ALL], is_enabled=True)

@@ -269,3 +269,38 @@ def test_the_message_of_all_problems_names_the_tariff() -> None:
         TariffProblems, match=r"tariff retail: line 2, per_minute: found 'x', expected pounds"
     ):
         load(with_field("per_minute", "x"))
+
+
+def test_a_text_has_rows_of_its_own() -> None:
+    tariff = load(
+        GOOD,
+        "sms:+44,Text,0.05,0,1,1,2026-01-01,",
+        "sms:+447700900123456,A whole number,0.06,0,1,1,2026-01-01,",
+        "sms:on-net,Text to a colleague,0,0,1,1,2026-01-01,",
+    )
+    at_ms = 1_767_225_600_000
+    text, call = tariff.text_rate_for("+447700900123", at_ms), tariff.rate_for("+447700900123", at_ms)
+    assert text is not None and call is not None
+    assert (text.destination, text.connect_fee_micros, text.is_for_texts) == ("Text", 50_000, True)
+    assert (call.destination, call.is_for_texts) == ("United Kingdom", False)
+    whole = tariff.text_rate_for("+447700900123456", at_ms)
+    assert whole is not None and whole.connect_fee_micros == 60_000
+    on_net = tariff.text_rate_for("on-net", at_ms)
+    assert on_net is not None and on_net.is_free
+    assert tariff.text_rate_for("+33123456789", at_ms) is None
+    assert tariff.text_rate_for("+447700900123", at_ms - 1) is None
+    assert tariff.rate_for("on-net", at_ms) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ("sms:+44,Text,0.05,0.01,1,1,2026-01-01,", "per_minute"),
+        ("sms:118,Text,0.05,0,1,1,2026-01-01,", "prefix"),
+        ("sms:,Text,0.05,0,1,1,2026-01-01,", "prefix"),
+        ("sms:sms:+44,Text,0.05,0,1,1,2026-01-01,", "prefix"),
+        ("SMS:+44,Text,0.05,0,1,1,2026-01-01,", "prefix"),
+    ],
+)
+def test_a_text_row_that_cannot_be(row: str, column: str) -> None:
+    assert [problem.column for problem in problems(row)] == [column]

@@ -3,6 +3,7 @@
 from provisioning.model import (
     AccountBalance,
     AccountChanged,
+    AccountPlan,
     DigestPolicy,
     LineAddress,
     LineChanged,
@@ -11,8 +12,11 @@ from provisioning.model import (
     Number,
     NumberChanged,
     NumberRemoved,
+    PlanChanged,
+    PlanRemoved,
     Snapshot,
 )
+from provisioning.plans.plan_text import read_plan
 from switch.books import Books
 from switch.sip.flow import Flow
 from tests.switch.house import make_account, make_line
@@ -111,3 +115,17 @@ def test_changes_replace_what_was_there() -> None:
     books.apply(LineChanged(make_line("alice", account_id=2)))
     assert books.accounts[1].is_suspended
     assert books.account_of(books.lines["alice"]) is None
+
+
+def test_plans_come_and_go_by_account_and_name() -> None:
+    plan, other = read_plan('start="a"\n[a]\nline="1001"\n'), read_plan('start="a"\n[a]\nline="1002"\n')
+    books = Books()
+    books.apply(PlanChanged(AccountPlan(1, "day", 1, plan)))
+    books.apply(PlanChanged(AccountPlan(1, "night", 1, plan)))
+    books.apply(PlanChanged(AccountPlan(2, "day", 1, other)))
+    assert books.plans == {1: {"day": plan, "night": plan}, 2: {"day": other}}
+    books.apply(PlanChanged(AccountPlan(1, "day", 2, other)))
+    books.apply(PlanRemoved(1, "night"))
+    books.apply(PlanRemoved(2, "day"))
+    books.apply(PlanRemoved(3, "day"))
+    assert books.plans == {1: {"day": other}}

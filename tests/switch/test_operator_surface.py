@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -16,6 +17,7 @@ from switch.control import Control
 from switch.edge.messages import CertificateState, EdgeCounts, TransportCounts
 from switch.edge_view import edge_status
 from switch.events.message_summary import MessageCount
+from switch.journey.moves import Place, PlaceKind, Queue, Strategy
 from switch.metrics import SwitchCollector
 from switch.process import BooksState
 from switch.sip.counts import Histogram
@@ -98,6 +100,34 @@ def test_a_live_call_is_shown_with_its_cost_so_far(house: House, alice: Phone) -
     assert (row["account"], row["account_id"]) == ("account1", 1)
     assert row["duration_s"] == 9
     assert row["cost_micros"] == 10_000 + 10 * 1000
+
+
+def test_queues_are_shown_the_fullest_first_and_counted(house: House) -> None:
+    row = Queue("main/sales", (Place(PlaceKind.LINE, "alice"),), Strategy.IN_ORDER, 20, 1, 60, "", says_position=True)
+    queues, now = house.exchange.board.queues, house.clock.now
+    queues.enter(1, msgspec.structs.replace(row, name="main/empty"), "one", now)
+    queues.answered("one")
+    assert queues.enter(9, row, "two", now) == 1
+    assert queues.enter(9, row, "three", now) == 0
+    house.run(7)
+    first, second = ask(house, command="queues")["result"]
+    assert (first["account"], first["waiting"], first["longest_wait_s"], first["turned_away"]) == ("9", 1, 7, 1)
+    assert (second["account"], second["name"], second["answered"]) == ("account1", "main/empty", 1)
+    seen = metrics(house)
+    assert seen["offhook_queued_calls"] == 1
+    assert seen["offhook_queue_longest_wait_seconds"] == 7
+    assert seen['offhook_queue_calls_total{outcome="answered"}'] == 1
+    assert seen['offhook_queue_calls_turned_away_total{limit="queue"}'] == 1
+
+
+def test_a_call_is_explained_without_being_made(house: House, alice: Phone) -> None:
+    question = {"caller": "alice", "to": "07700900123", "at_ms": 1_795_426_200_000}
+    steps = ask(house, command="explain", question=question)["result"]
+    assert "dialled: 07700900123 is +447700900123 (mobile)" in steps
+    assert len(house.exchange.board.calls) == 1  # alice's
+    for broken in ({**question, "caller": "nobody"}, {**question, "came": {"line": "x"}}, {**question, "at_ms": "now"}):
+        assert ask(house, command="explain", question=broken)["ok"] is False
+    assert ask(house, command="explain")["error"] == "explain: expected a question"
 
 
 def test_a_carriers_call_has_no_account(house: House, alice: Phone) -> None:
@@ -242,6 +272,32 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert after['offhook_sip_received_total{kind="BYE"}'] == 1
     assert after["offhook_post_dial_delay_seconds_count"] == 1
     assert after['offhook_post_dial_delay_seconds_bucket{le="+Inf"}'] == 1
+
+
+def test_callers_numbers_that_broke_a_rule_are_counted_by_trunk_and_rule(house: House, alice: Phone) -> None:
+    carrier = Phone(house, "carrier2", ("192.0.2.50", 5070))
+    house.exchange.apply_changes([NumberChanged(Number("+441632960001", "alice"))], house.clock.now)
+    for number in ("1234", "1234", "+449098790123"):
+        carrier.invite("+441632960001", from_=f"<sip:{number}@192.0.2.50>")
+        house.run(1)
+    alice.invite("01632960123", from_="<sip:+442079460001@example.com>")
+    alice.invite("999")
+    carrier.invite("+441632960001", from_="<sip:+441632960123@192.0.2.50>")
+    house.run(2)
+    seen = metrics(house)
+    assert seen['offhook_cli_decisions_total{action="block",rule="invalid",trunk="carrier"}'] == 2
+    assert seen['offhook_cli_decisions_total{action="block",rule="premium",trunk="carrier"}'] == 1
+    assert seen['offhook_cli_decisions_total{action="replaced",rule="not_own",trunk=""}'] == 1
+    assert seen["offhook_emergency_callbacks_awaited"] == 1
+    assert seen["offhook_last_calls"] == 1
+    assert seen["offhook_calls_traced_total"] == 0
+    status = ask(house, command="status")["result"]
+    assert status["caller_numbers"] == {
+        "carrier invalid block": 2,
+        "carrier premium block": 1,
+        "lines not_own replaced": 1,
+    }
+    assert status["numbers_not_to_originate"] == 0
 
 
 def test_the_edge_is_shown_by_transport_and_its_certificates_by_file(house: House) -> None:

@@ -86,6 +86,14 @@ def test_what_is_prepared_is_not_read_again(monkeypatch):
     assert all(catalogue.frames(name, law) for name in catalogue.names() for law in ("PCMA", "PCMU"))
 
 
+def test_preparing_ends_when_it_is_told_to():
+    catalogue = Catalogue()
+    looks = iter([True, False])
+    catalogue.prepare((PCMA,), goes_on=lambda: next(looks))
+    (name,) = [name for name in catalogue.names() if (("en_GB", name), PCMA) in catalogue._frames]
+    assert catalogue.bytes_held == sum(map(len, catalogue.frames(name, PCMA)))
+
+
 def test_what_is_not_there_is_none(shipped):
     assert shipped.frames("no-such-prompt", "PCMA") is None
     assert shipped.frames("", "PCMA") is None

@@ -4,8 +4,10 @@ import msgspec
 import pytest
 
 from provisioning.model import AccountChanged, LineChanged, Number, NumberChanged
+from provisioning.settings import LineSettings
 from rating.money import VatMode
 from switch.calls import refusal
+from switch.calls.hidden_caller import hidden_caller
 from switch.calls.refusal import IN_ORDER
 from switch.config import CallLimits
 from tests.switch.house import DOMAIN, OFFER, House, make_account, make_conf, make_line, make_trunk
@@ -72,6 +74,30 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     )
     assert board.call_rates.take("alice", 1, house.clock.now)
     call(mobile)
+    blocking = LineSettings(blocked_destinations=("+447700900188",))
+    pace = {"calls_max": 1, "calls_per_second_max": 1}
+    worst = {"bars_incoming": True, "rejects_anonymous": True, "does_not_disturb": True}
+    hidden = hidden_caller("+441632960777", "carol", board.sign)
+    exchange.apply_changes(
+        [
+            LineChanged(make_line("alice", settings=blocking, cli="+441632960777", **pace)),
+            LineChanged(make_line("carol", settings=LineSettings(hidden_callers=(hidden,), **worst))),
+            NumberChanged(Number("+447700900188", "carol")),
+        ],
+        house.clock.now,
+    )
+    carol = f"sip:14107700900188@{DOMAIN}"
+    call(carol)
+    exchange.apply_changes([LineChanged(make_line("alice", cli="+441632960777", **pace))], house.clock.now)
+    call(carol)
+    for setting in ("bars_incoming", "rejects_anonymous", "hidden"):
+        if setting in worst:
+            del worst[setting]
+        else:
+            hidden = ""
+        settings = LineSettings(hidden_callers=(hidden,), **worst)
+        exchange.apply_changes([LineChanged(make_line("carol", settings=settings))], house.clock.now)
+        call(carol)
     call(f"sip:0500123456@{DOMAIN}")
     call(mobile)
     board.of_trunk["one"] = 0
@@ -98,7 +124,9 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     rungs = [
         refusal.DRAINING, refusal.TOO_MANY_CALLS, refusal.NOT_HERE, refusal.SESSION_TOO_BRIEF, refusal.BROKEN_OFFER,
         refusal.UNRECOGNISED, refusal.SERVICE_UNKNOWN, refusal.ACCOUNT_MISSING, refusal.SUSPENDED,
-        refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.LINE_TOO_FAST, refusal.NOT_IN_USE, refusal.TRUNK_FULL,
+        refusal.LINE_FULL, refusal.ACCOUNT_FULL, refusal.LINE_TOO_FAST, refusal.DESTINATION_BLOCKED,
+        refusal.INCOMING_BARRED, refusal.ANONYMOUS_REFUSED, refusal.CALLER_BLOCKED, refusal.DO_NOT_DISTURB,
+        refusal.NOT_IN_USE, refusal.TRUNK_FULL,
         refusal.NOT_REGISTERED, refusal.CALLEE_FULL, refusal.NO_TARIFF, refusal.VAT_MISMATCH, refusal.NO_RATE,
         refusal.JOURNAL_FAILED, refusal.NO_CREDIT,
     ]  # fmt: skip

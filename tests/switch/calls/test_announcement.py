@@ -55,7 +55,7 @@ def last_rows(house: House) -> list[tuple[str, str, int, int]]:
 
 def test_every_label_is_that_of_a_refusal() -> None:
     labels = {refused.label for refused in (*IN_ORDER, SIPS_NOT_ALLOWED)}
-    assert set(PROMPTS) - labels == {"anonymous_refused", "divert_unavailable"}
+    assert set(PROMPTS) - labels == {"divert_unavailable"}
 
 
 def test_no_credit_is_said_as_early_media_and_then_402() -> None:
@@ -86,7 +86,7 @@ def test_no_credit_is_said_as_early_media_and_then_402() -> None:
     [
         ("0500123456", "number-not-recognised;status=404;cause=1", 404, "number_not_in_use"),
         ("01632", "number-not-recognised;status=484;cause=28", 484, "unrecognised_number"),
-        ("*21*01632960124#", "service-unknown;status=404;cause=1", 404, "service_code_unknown"),
+        ("*99*01632960124#", "service-unknown;status=404;cause=1", 404, "service_code_unknown"),
         ("bob", "not-available;status=480;cause=20", 480, "not_registered"),
         ("+33123456789", "barred;status=403;cause=21", 403, "no_rate"),
     ],

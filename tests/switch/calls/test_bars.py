@@ -3,15 +3,16 @@
 import pytest
 
 from provisioning.settings import AccountSettings, Bar, LineSettings
-from switch.calls.bars import CLASSES, NoTimeSets, barred, barring_class, has_bars, is_known, matches
+from switch.calls.bars import CLASSES, barred, barring_class, has_bars, is_known, matches
 from switch.calls.countries import COUNTRY_CODES, country_of
 from switch.calls.high_cost import HighCost, has_opted_in
 from switch.calls.number_plan import E164, NumberClass, NumberPlan, Short, read_dialled
 from switch.conf_safety import DEFAULT_HIGH_COST
+from switch.journey.time_sets import TimeSets
 from tests.switch.house import make_account, make_line
 
 PLAN = NumberPlan()
-NONE = NoTimeSets()
+NONE = TimeSets()
 
 
 def number(dialled: str) -> E164 | Short:
@@ -98,7 +99,7 @@ def test_a_line_of_the_exchange_is_barred_by_all_only() -> None:
     assert not matches("country:GB", None)
 
 
-class Evenings:
+class Evenings(TimeSets):
     def __contains__(self, name: str) -> bool:
         return name == "evening"
 

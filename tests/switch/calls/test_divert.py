@@ -7,6 +7,7 @@ from switch.calls.callee_leg import LegOutcome
 from switch.calls.divert import condition_of, condition_of_refusal, rules_for
 from switch.calls.identity import CallerId
 from switch.calls.refusal import CALLEE_FULL, NOT_REGISTERED, SUSPENDED
+from switch.journey.time_sets import TimeSets
 from tests.switch.house import make_line
 from tests.switch.voicemail_stand_in import BUSY, NO_REPLY, UNREACHABLE
 
@@ -65,7 +66,7 @@ CALLER = CallerId("+441632960001", "+441632960001", is_withheld=False)
 WITHHELD = CallerId("+441632960001", "+441632960001", is_withheld=True)
 
 
-class Night:
+class Night(TimeSets):
     """Open for odd milliseconds."""
 
     def is_in(self, name: str, utc_ms: int) -> bool:
@@ -107,5 +108,5 @@ def test_for_which_number_and_when_a_rule_is() -> None:
 def test_the_destinations_of_a_condition_keep_their_order() -> None:
     diverts = tuple(Divert(BUSY, DivertKind.NUMBER, f"+44163296000{n}") for n in (3, 1, 2))
     line = make_line("bob", diverts=diverts)
-    found = rules_for(line, BUSY, caller_id=CALLER, called="", at_ms=0, time_sets=None)
+    found = rules_for(line, BUSY, caller_id=CALLER, called="", at_ms=0, time_sets=Night())
     assert tuple(found) == diverts

@@ -167,6 +167,7 @@ SERVICE_CODES = """
     *#21#                               -> service *#21
     #21#                                -> service #21
     **62*01632960124#                   -> service **62 01632960124
+    **61*01632960124**20#               -> service **61 01632960124  20
     ##002#                              -> service ##002
     %2A%2321%23                         -> service *#21
     1471                                -> service 1471
@@ -403,7 +404,12 @@ def test_range_can_be_changed_without_changing_its_shape() -> None:
 TRUNK_NUMBERS = """
     # format            as written                  -> number
     e164_plus           +441632960123               -> +441632960123
-    e164_plus           441632960123                -> none
+    e164_plus           441632960123                -> +441632960123
+    e164_plus           44163296012345              -> none
+    e164_plus           12025550123                 -> none
+    e164_plus           +01632960123                -> +441632960123
+    e164_plus           +00441632960123             -> +441632960123
+    e164_plus           +0123                       -> none
     e164_plus           00441632960123              -> +441632960123
     e164_plus           01632960123                 -> +441632960123
     e164                441632960123                -> +441632960123
@@ -417,7 +423,7 @@ TRUNK_NUMBERS = """
     national            960123                      -> none
     international_00    00441632960123              -> +441632960123
     international_00    0012025550123               -> +12025550123
-    international_00    441632960123                -> none
+    international_00    441632960123                -> +441632960123
     e164_plus           +44(0)1632-960123           -> +441632960123
     e164_plus           +441632960123;npdi          -> +441632960123
     e164_plus           tel:+44-1632-960123         -> +441632960123

@@ -47,7 +47,7 @@ def test_a_subscribe_is_challenged_answered_and_followed_by_a_notify(house: Hous
     headers = watch.response.headers
     assert headers.get("expires") == "600"
     assert headers.get("contact") == f"<sip:{EXCHANGE[0]}:{EXCHANGE[1]}>"
-    assert headers.get("allow-events") == "presence, message-summary, reg, dialog"
+    assert headers.get("allow-events") == "presence, message-summary, reg, dialog, as-feature-event"
     (notify,) = watch.notifies()
     (state,) = watch.states()
     assert (state.state, state.expires_s) == ("active", 600)
@@ -179,7 +179,7 @@ def test_who_may_watch_what(alice: Phone, target: str, fields: list[tuple[str, s
 
 def test_an_unknown_package_is_489_with_the_known_ones(alice: Phone) -> None:
     response = send(alice, "SUBSCRIBE", "bob", [("event", "conference")])
-    assert response.headers.get("allow-events") == "presence, message-summary, reg, dialog"
+    assert response.headers.get("allow-events") == "presence, message-summary, reg, dialog, as-feature-event"
 
 
 def test_a_strangers_line_and_no_line_get_the_same_answer(alice: Phone) -> None:

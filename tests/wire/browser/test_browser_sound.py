@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from demo.phone import Phone
+from demo.phone import Phone, PhoneCall
 from demo.phone_messages import CallState, KeyHeard
-from demo.sound import loudest_tone, read_growing_recording
-from tests.wire.browser.browser import TONE_HZ
+from demo.sound import read_growing_recording
+from tests.wire.browser.browser import TONE_HZ, BrowserPhone
 from tests.wire.browser.conftest import Phones, WebTown
+from tests.wire.phones.heard import assert_tone
 
 PHONE_HZ = 440
-# The last second of a recording is in its phone's buffer.
-TAIL_S = 1.5
 
 
 @pytest.fixture
@@ -28,13 +27,20 @@ def telephone(town: WebTown, tmp_path: Path) -> Iterator[Phone]:
 
 
 def hears_the_browser(phone: Phone) -> None:
-    """The last whole second that it has written down is the browser's tone, and hardly anything else."""
-    samples, rate = read_growing_recording(Path(phone.settings.recording))
-    assert len(samples) > 2 * rate, f"{len(samples) / rate:.1f} s recorded"
-    second = samples[-int(TAIL_S * rate) : -int((TAIL_S - 1) * rate)]
-    found, share = loudest_tone(second, rate, (PHONE_HZ, TONE_HZ, 1100, 1500))
-    assert found == TONE_HZ
-    assert share > 0.9
+    """What it has written down last is the browser's tone."""
+    recording = read_growing_recording(Path(phone.settings.recording))
+    assert_tone(*recording, TONE_HZ, among=(PHONE_HZ, TONE_HZ, 1100, 1500))
+
+
+def talking(town: WebTown, page: BrowserPhone, telephone: Phone) -> PhoneCall:
+    """The browser has called the telephone and hears it."""
+    mark = telephone.mark()
+    page.dial(town.uri("01632960003"))
+    call = telephone.expect_call(after=mark)
+    call.answer()
+    page.wait_for("confirmed")
+    page.wait_to_hear(PHONE_HZ)
+    return call
 
 
 @pytest.fixture
@@ -89,11 +95,7 @@ def test_hold_is_silence_and_resume_is_sound_again(
     town: WebTown, phones: Phones, telephone: Phone, holds: str
 ) -> None:
     alice = phones.start("alice")
-    alice.dial(town.uri("01632960003"))
-    call = telephone.expect_call()
-    call.answer()
-    alice.wait_for("confirmed")
-    alice.wait_to_hear(PHONE_HZ)
+    call = talking(town, alice, telephone)
     if holds == "browser":
         alice.hold()
     else:
@@ -129,11 +131,7 @@ def test_two_browsers_hear_each_other_in_opus(town: WebTown, phones: Phones) -> 
 def test_the_process_is_killed_in_a_call(town: WebTown, phones: Phones, telephone: Phone) -> None:
     """That call ends at both ends, with a record; the next one has sound again."""
     alice = phones.start("alice")
-    alice.dial(town.uri("01632960003"))
-    call = telephone.expect_call()
-    call.answer()
-    alice.wait_for("confirmed")
-    alice.wait_to_hear(PHONE_HZ)
+    call = talking(town, alice, telephone)
     mark = telephone.mark()
     os.kill(town.part_id("media.browser"), signal.SIGKILL)
     alice.wait_for("ended")
@@ -164,11 +162,7 @@ def test_keys_of_a_browser_are_telephone_events_at_the_telephone(
     town: WebTown, phones: Phones, telephone: Phone
 ) -> None:
     alice = phones.start("alice")
-    alice.dial(town.uri("01632960003"))
-    call = telephone.expect_call()
-    call.answer()
-    alice.wait_for("confirmed")
-    alice.wait_to_hear(PHONE_HZ)
+    call = talking(town, alice, telephone)
     alice.press("7")
     assert telephone.wait_for(KeyHeard, "a key").digit == "7"
     alice.hang_up()
@@ -181,11 +175,7 @@ def test_a_browser_that_leaves_without_a_word_of_sip_is_hung_up(
     town: WebTown, phones: Phones, telephone: Phone
 ) -> None:
     alice = phones.start("alice")
-    alice.dial(town.uri("01632960003"))
-    call = telephone.expect_call()
-    call.answer()
-    alice.wait_for("confirmed")
-    alice.wait_to_hear(PHONE_HZ)
+    call = talking(town, alice, telephone)
     alice.leave()
     call.wait_ended()
     telephone.unregister()

@@ -124,6 +124,11 @@ class Linphone:
     def hang_up(self) -> None:
         self._command("terminate")
 
+    def has_received(self, text: str) -> bool:
+        """Whether it was in a message, by its log."""
+        log = (self._directory / "log").read_text("utf-8", "replace")
+        return any(text in part for part in log.split("\nMESSAGE sip:")[1:])
+
     def mark(self) -> int:
         self._fetch_events()
         return len(self._states)
@@ -176,3 +181,22 @@ class Linphone:
         answer = self._socket.recv(65536).decode(errors="replace")
         assert answer.startswith("Status: Ok"), f"linphone {self.user}: {words!r}: {answer}"
         return answer
+
+
+def talk_hold_and_hang_up(caller: Linphone, callee: Linphone, dialled: str) -> None:
+    """The caller holds and resumes, the callee hangs up."""
+    caller.dial(dialled)
+    callee.wait_for("IncomingReceived")
+    caller.wait_for("OutgoingRinging")
+    callee.answer()
+    for phone in (caller, callee):
+        phone.wait_for("StreamsRunning")
+    mark = callee.mark()
+    caller.hold()
+    callee.wait_for("PausedByRemote")
+    caller.wait_for("Paused")
+    caller.resume()
+    callee.wait_for("StreamsRunning", after=mark)
+    callee.hang_up()
+    for phone in (caller, callee):
+        phone.wait_for("End")

@@ -6,7 +6,7 @@ import pytest
 
 from demo.phone import Phone
 from demo.phone_messages import CallState, MediaState
-from tests.wire.phones.linphone import Linphone
+from tests.wire.phones.linphone import Linphone, talk_hold_and_hang_up
 from tests.wire.phones.town import LINES, Town
 
 Starter = Callable[..., Linphone]
@@ -34,21 +34,7 @@ def test_two_of_them_talk_hold_and_hang_up(town: Town, linphone: Starter, caller
     carol, dave = linphone("carol", caller), linphone("dave", callee)
     sources = [town.registrations(user)[0]["source"] for user in ("carol", "dave")]
     assert [source.partition(":")[0] for source in sources] == [caller, callee]
-    carol.dial("01632960004")
-    dave.wait_for("IncomingReceived")
-    carol.wait_for("OutgoingRinging")
-    dave.answer()
-    for phone in (carol, dave):
-        phone.wait_for("StreamsRunning")
-    mark = dave.mark()
-    carol.hold()
-    dave.wait_for("PausedByRemote")
-    carol.wait_for("Paused")
-    carol.resume()
-    dave.wait_for("StreamsRunning", after=mark)
-    dave.hang_up()
-    for phone in (carol, dave):
-        phone.wait_for("End")
+    talk_hold_and_hang_up(carol, dave, "01632960004")
 
 
 def test_it_gives_up_while_it_rings(linphone: Starter) -> None:

@@ -117,7 +117,7 @@ def test_a_text_reaches_the_other_phone(town: Town, registered: Registered, tran
 
 
 @pytest.mark.parametrize(
-    ("dialled", "status"), [("02079460123", 403), ("999", 403), ("nobody", 404), ("both", 480)]
+    ("dialled", "status"), [("02079460123", 403), ("999", 403), ("nobody", 404)]
 )
 def test_where_texts_do_not_go(town: Town, registered: Registered, dialled: str, status: int) -> None:
     alice = registered("alice")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.phone import Phone
-from demo.phone_messages import CallState, MediaState
+from demo.phone_messages import MediaState
 from demo.sound import read_recording
 from tests.wire.phones.baresip import Baresip
 from tests.wire.phones.calling import connect, hang_up, hold, received, resume, talk
@@ -38,11 +38,7 @@ def test_two_phones_behind_nat_hear_each_other(
     town: Town, nat_pair: tuple[Phone, Phone, Path, Path]
 ) -> None:
     alice, bob, alice_hears, bob_hears = nat_pair
-    mark = bob.mark()
-    call = alice.dial(town.uri("01632960002"))
-    theirs = bob.expect_call(after=mark)
-    theirs.answer()
-    theirs.wait_for(CallState.CONFIRMED)
+    call, theirs = connect(town, alice, "01632960002", bob)
     call.wait_for_media(MediaState.ACTIVE)
     talk(4.0)
     hears(alice_hears, 1100)
@@ -56,11 +52,7 @@ def test_they_hear_each_other_again_after_a_hold(
     town: Town, nat_pair: tuple[Phone, Phone, Path, Path]
 ) -> None:
     alice, bob, alice_hears, bob_hears = nat_pair
-    mark = bob.mark()
-    call = alice.dial(town.uri("01632960002"))
-    theirs = bob.expect_call(after=mark)
-    theirs.answer()
-    theirs.wait_for(CallState.CONFIRMED)
+    call, theirs = connect(town, alice, "01632960002", bob)
     call.wait_for_media(MediaState.ACTIVE)
     hold(call, theirs)
     resume(call, theirs)

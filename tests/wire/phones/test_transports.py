@@ -19,7 +19,7 @@ from tests.wire.phones.baresip import Baresip
 from tests.wire.phones.browser import Browser
 from tests.wire.phones.calling import connect, hang_up, header, hold, received, resume
 from tests.wire.phones.linphone import PROGRAM as LINPHONE
-from tests.wire.phones.linphone import Linphone
+from tests.wire.phones.linphone import Linphone, talk_hold_and_hang_up
 from tests.wire.phones.records import records_of
 from tests.wire.phones.town import PASSWORD, kill_part
 from tests.wire.phones.transports_town import HOST_IPV6, NAME, TransportsTown
@@ -205,20 +205,7 @@ def test_linphone_holds_and_resumes_over_tls(
     carol, dave = linphone("carol", caller), linphone("dave", callee)
     sources = [wide.registrations(user)[0]["source"] for user in ("carol", "dave")]
     assert [source.partition(":")[0] for source in sources] == [caller, callee]
-    carol.dial(DAVE_DIALLED)
-    dave.wait_for("IncomingReceived")
-    dave.answer()
-    for phone in (carol, dave):
-        phone.wait_for("StreamsRunning")
-    mark = dave.mark()
-    carol.hold()
-    dave.wait_for("PausedByRemote")
-    carol.wait_for("Paused")
-    carol.resume()
-    dave.wait_for("StreamsRunning", after=mark)
-    dave.hang_up()
-    for phone in (carol, dave):
-        phone.wait_for("End")
+    talk_hold_and_hang_up(carol, dave, DAVE_DIALLED)
 
 
 def test_a_phone_that_does_not_believe_our_certificate_does_not_register(

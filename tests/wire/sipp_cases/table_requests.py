@@ -1,6 +1,6 @@
 """Requests outside a dialog other than REGISTER and calls; strangers and scanners."""
 
-from sipp_scenarios.scenarios import answered
+from sipp_scenarios.scenarios import Leg, answered
 from tests.wire.sipp_cases.case import Case
 from tests.wire.sipp_cases.edits import Edit, each, first
 from tests.wire.sipp_cases.files import DRACHTIO, SAGHUL, UNCONFIRMED, line, phone, stranger
@@ -8,6 +8,9 @@ from tests.wire.sipp_cases.files import DRACHTIO, SAGHUL, UNCONFIRMED, line, pho
 NOTIFY_CALLER = f"{DRACHTIO}uac-notify-during-call-setup.xml"
 NOTIFY_XML = Edit(r'<recv response="100"\s*</recv>', '<recv response="100"></recv>')
 EARLY_MEDIA = '<recv response="183" optional="true"></recv>\n<recv response="180" optional="true"></recv>\n'
+
+# A message has a record for its sender and one for where it went.
+DELIVERED = 2 * (Leg(outcome="delivered", sip_status=200, cause=0, ended_by="callee"),)
 
 TIMED_OUT = 255  # SIPp's exit code
 
@@ -28,6 +31,7 @@ REQUESTS = (
         id="bad-message",
         caller=line(f"{SAGHUL}uac_bad_message.xml", "407 MESSAGE, 200 MESSAGE", login="MESSAGE"),
         callees=(phone("takes_message.xml", "MESSAGE", must_hear=(r"\r\n\r\ntest",)),),
+        legs=DELIVERED,
         why="the four octets are there, only their Content-Type is not: passed as they are",
     ),
     Case(
@@ -39,6 +43,7 @@ REQUESTS = (
             edits=(each("34020000002000000002", "[service]"),),
         ),
         callees=(phone("takes_message.xml", "MESSAGE", must_hear=("IPC-HFW3236M-I1",)),),
+        legs=DELIVERED,
         why="it is sent to a number of ours",
     ),
     Case(

@@ -4,47 +4,11 @@ import pytest
 
 from switch.calls.routing import make_routing
 from switch.config import Conf
-from switch.events.limits import MESSAGE_BYTES_MAX, MESSAGES_BURST
-from switch.sip.message import Request, Response, make_response
+from switch.messaging.limits import MESSAGE_BYTES_MAX, MESSAGES_BURST
+from switch.sip.message import Request
 from tests.switch.events.watcher import send
-from tests.switch.house import DOMAIN, House, Phone, make_account, make_conf, make_line, make_trunk
-
-PLAIN = [("content-type", "text/plain")]
-NUMBERS = {"+441632960001": "alice", "+441632960002": "bob"}
-
-
-def make_house(**settings: object) -> tuple[House, Phone, Phone]:
-    settings.setdefault("lines", [make_line("alice"), make_line("bob"), make_line("carol", account_id=2)])
-    settings.setdefault("accounts", [make_account(1), make_account(2)])
-    house = House(numbers=NUMBERS, **settings)
-    alice, bob = house.phone("alice", "192.0.2.10"), house.phone("bob", "192.0.2.20")
-    alice.register()
-    bob.register()
-    return house, alice, bob
-
-
-def text(
-    phone: Phone, target: str, body: bytes = b"Watson, come here.", fields: list[tuple[str, str]] = PLAIN
-) -> Response:
-    return send(phone, "MESSAGE", target, fields, body, contact="")
-
-
-def answer_with(phone: Phone, status: int) -> None:
-    """0 leaves a MESSAGE unanswered."""
-
-    def on_request(transaction, request, flow, now) -> None:  # type: ignore[no-untyped-def]
-        phone.requests.append(request)
-        if status:
-            transaction.respond(make_response(request, status), now)
-
-    phone.on_request = on_request  # type: ignore[method-assign]
-
-
-def assert_clean(house: House) -> None:
-    house.run(70)
-    house.assert_clean()
-    assert house.exchange.stack.transactions_count == 0
-    assert house.journal.records == []
+from tests.switch.house import DOMAIN, make_account, make_conf, make_line, make_trunk
+from tests.switch.messaging.texts import PLAIN, answer_with, assert_clean, make_house, records_of, text
 
 
 @pytest.mark.parametrize("target", ["bob", "01632960002", "+441632960002"])
@@ -76,12 +40,23 @@ def test_every_phone_gets_a_copy_and_one_200_is_enough() -> None:
 
 @pytest.mark.parametrize(
     ("status", "told"),
-    [(486, 486), (603, 603), (415, 415), (302, 480), (401, 500), (407, 500), (503, 500), (404, 404)],
-)
-def test_a_phones_refusal_is_passed_on(status: int, told: int) -> None:
+    [
+        (603, 603), (415, 415), (302, 480), (401, 500), (407, 500), (404, 404), (501, 501), (413, 413), (400, 400),
+        (600, 600), (488, 488),
+        # of the moment
+        (486, 202), (480, 202), (503, 202), (500, 202), (430, 202),
+    ],
+)  # fmt: skip
+def test_a_phones_refusal_is_passed_on_and_an_answer_of_the_moment_is_not(status: int, told: int) -> None:
     house, alice, bob = make_house()
     answer_with(bob, status)
     assert text(alice, "bob").status == told
+    assert house.exchange.messaging.waiting.count == (told == 202)
+    [sender, destination] = records_of(house)
+    assert sender.outcome == (
+        "kept" if told == 202 else "failed" if told >= 500 and told < 600 else "refused"
+    )
+    assert (sender.sip_status, destination.line) == (told, "bob")
     assert_clean(house)
 
 
@@ -90,29 +65,44 @@ def test_the_best_refusal_counts() -> None:
     mobile = house.phone("bob", "192.0.2.21", seed=8)
     mobile._registered = 10
     mobile.register()
-    answer_with(bob, 500)
+    answer_with(bob, 501)
     answer_with(mobile, 415)
     assert text(alice, "bob").status == 415
 
 
-def test_silence_is_answered_with_silence() -> None:
+def test_now_or_never_is_not_kept_and_silence_is_answered_with_silence() -> None:
     """RFC 4320 4.2: never a 408 to a non-INVITE."""
     house, alice, bob = make_house()
     answer_with(bob, 0)
-    assert text(alice, "bob").status == 407
+    assert text(alice, "bob", fields=[*PLAIN, ("expires", "0")]).status == 407
     house.run(40)
     assert alice.statuses[-1] == -408 and 408 not in alice.statuses
     assert house.exchange.messaging.counts["silence"] == 1
+    assert house.exchange.messaging.waiting.count == 0
     assert_clean(house)
+
+
+def test_now_or_never_to_nobody_is_480() -> None:
+    house, alice, _ = make_house()
+    assert text(alice, "carol", fields=[*PLAIN, ("expires", "0")]).status == 480
+    assert house.exchange.messaging.waiting.count == 0
+
+
+def test_is_typing_is_passed_on_and_neither_kept_nor_on_record() -> None:
+    house, alice, bob = make_house()
+    typing = [("content-type", "application/im-iscomposing+xml")]
+    assert text(alice, "bob", fields=typing).status == 200
+    assert text(alice, "carol", fields=typing).status == 480
+    assert len(bob.requests_of("MESSAGE")) == 1
+    assert house.journal.records == [] and house.exchange.messaging.waiting.count == 0
 
 
 @pytest.mark.parametrize(
     ("target", "status"),
     [
-        ("carol", 480),  # nobody is there
         ("nobody", 404),
         ("01632960009", 404),
-        ("07700900123", 403),  # a route exists, but texts do not go to carriers
+        ("07700900123", 403),  # a route exists, but its trunk takes no texts
         ("999", 403),
         ("112", 403),
     ],
@@ -122,6 +112,7 @@ def test_where_it_does_not_go(target: str, status: int) -> None:
     carrier = house.phone("carrier", "192.0.2.50")
     assert text(alice, target).status == status
     assert carrier.requests == []
+    assert house.journal.records == []
     assert_clean(house)
 
 
@@ -176,6 +167,13 @@ def test_a_line_has_a_pace_of_its_own() -> None:
     assert text(bob, "alice").status == 200
     house.run(5)
     assert text(alice, "bob").status == 200
+
+
+def test_names_are_not_tried_out_at_any_pace() -> None:
+    _, alice, _ = make_house()
+    statuses = [text(alice, f"nobody{number}").status for number in range(2 * MESSAGES_BURST)]
+    assert statuses.count(480) > MESSAGES_BURST / 3
+    assert text(alice, "999").status == 403, "never a word that says try again later"
 
 
 @pytest.mark.parametrize(("changes", "fields"), [({"withholds_cli": True}, []), ({}, [("privacy", "id")])])

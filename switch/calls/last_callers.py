@@ -1,0 +1,90 @@
+"""1471: who called each line last, whether or not the call was answered.
+
+Fed once for each call to a line, also for one that was refused there (busy, not registered, do not disturb) and for one
+that was let in beside another. A withheld number is never kept: only that somebody withheld it, and a keyed hash by
+which 14258 can refuse the same caller again (PECR 2003 reg. 10 to 15). The journal is told once a second, of so many
+lines; a crash forgets the last second.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from switch.calls.identity import CallerId
+from switch.calls.service_records import LAST_CALLER_KEY, LastCaller, decode_last_caller, encode
+
+# Nobody asks who rang a month ago, and it is data about a person's calls.
+KEPT_MS: Final = 30 * 86_400_000
+# Rows that the journal gets in a second. A storm of calls to many lines is written a little later, and only the last
+# caller of each counts.
+WRITTEN_MAX: Final = 200
+SWEEP_MS: Final = 3_600_000
+
+Put = tuple[str, bytes | None]
+
+
+class LastCallers:
+    """One a process. There are at most as many as lines."""
+
+    __slots__ = ("_of", "_sign", "_swept_ms", "_unwritten")
+
+    def __init__(self, sign: Callable[[str], str]) -> None:
+        self._sign = sign
+        self._of: dict[str, LastCaller] = {}
+        self._unwritten: dict[str, None] = {}
+        self._swept_ms = 0
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def note(self, user: str, caller_id: CallerId, at_ms: int, name: str = "") -> None:
+        """`name` is the line that called, which a line without a number is called back by if it has digits."""
+        number = caller_id.presentation_number or caller_id.network_number
+        if not number and name.isascii() and name.isdigit():
+            number = name
+        if caller_id.is_withheld:
+            known = caller_id.network_number or number
+            hidden = hidden_caller(self._sign, known) if known else ""
+            self._of[user] = LastCaller(at_ms, "", True, hidden)
+        else:
+            self._of[user] = LastCaller(at_ms, number)
+        self._unwritten[user] = None
+
+    def of(self, user: str, now_ms: int) -> LastCaller | None:
+        found = self._of.get(user)
+        return None if found is None or now_ms - found.at_ms > KEPT_MS else found
+
+    def erase(self, user: str) -> None:
+        """1475; also for a line that is gone."""
+        if self._of.pop(user, None) is not None:
+            self._unwritten[user] = None
+
+    def on_second(self, now_ms: int) -> list[Put]:
+        """What the journal is to be told now."""
+        if now_ms - self._swept_ms > SWEEP_MS:
+            self._swept_ms = now_ms
+            for user in [user for user, last in self._of.items() if now_ms - last.at_ms > KEPT_MS]:
+                self.erase(user)
+        if not self._unwritten:
+            return []
+        users = list(self._unwritten)[:WRITTEN_MAX]
+        for user in users:
+            del self._unwritten[user]
+        return [(LAST_CALLER_KEY + user, self._written(user)) for user in users]
+
+    def restore(self, state: Mapping[str, bytes]) -> None:
+        for key, value in state.items():
+            if key.startswith(LAST_CALLER_KEY) and (found := decode_last_caller(value)) is not None:
+                self._of[key[len(LAST_CALLER_KEY) :]] = found
+
+    def users(self) -> Iterable[str]:
+        return list(self._of)
+
+    def _written(self, user: str) -> bytes | None:
+        last = self._of.get(user)
+        return None if last is None else encode(last)
+
+
+def hidden_caller(sign: Callable[[str], str], number: str) -> str:
+    """What is kept of a number that was withheld: as in LineSettings.hidden_callers. The key is the journal's, so the
+    hash says nothing to who has only the books."""
+    return sign(f"hidden caller 1 {number}") + sign(f"hidden caller 2 {number}")

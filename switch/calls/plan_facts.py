@@ -1,0 +1,70 @@
+"""What a plan's walk may ask about one call and this exchange: the facts of switch/journey/plan_walk.py."""
+
+from random import Random
+
+from switch.calls.identity import CallerId
+from switch.calls.switchboard import Switchboard
+from switch.journey.time_sets import TimeSets
+
+
+class CallFacts:
+    """Of one call. `counts_turns` False leaves rounds of groups as they are: nobody calls, somebody asks."""
+
+    __slots__ = (
+        "_board",
+        "_counts_turns",
+        "_now",
+        "_random",
+        "account_id",
+        "called",
+        "caller",
+        "time_sets",
+        "utc_ms",
+    )
+
+    def __init__(
+        self,
+        board: Switchboard,
+        account_id: int,
+        caller_id: CallerId,
+        called: str,
+        now: float,
+        random: Random,
+        *,
+        counts_turns: bool = True,
+    ) -> None:
+        self._board = board
+        self._counts_turns = counts_turns
+        self._now = now
+        self._random = random
+        self.account_id: int = account_id
+        # A list of callers is no way to find out who withholds the number.
+        self.caller: str = (
+            "" if caller_id.is_withheld else caller_id.presentation_number or caller_id.network_number
+        )
+        self.called: str = called
+        self.time_sets: TimeSets = board.conf.time_sets
+        self.utc_ms: int = board.clock.ms(now)
+
+    def random(self) -> float:
+        return self._random.random()
+
+    def has_line(self, user: str) -> bool:
+        line = self._board.books.lines.get(user)
+        return line is not None and line.account_id == self.account_id
+
+    def is_busy(self, user: str) -> bool:
+        return self._board.of_line[user] > 0
+
+    def is_registered(self, user: str) -> bool:
+        line = self._board.books.lines.get(user)
+        if line is None:
+            return False
+        return bool(line.addresses) or bool(self._board.bindings.contacts_for(user, self._now))
+
+    def rested_since(self, user: str) -> int:
+        return self._board.turns.rested_since(user)
+
+    def next_turn(self, name: str) -> int:
+        turns = self._board.turns
+        return turns.next(self.account_id, name) if self._counts_turns else turns.peek(self.account_id, name)

@@ -1,0 +1,185 @@
+"""`offhook route explain`: the same answers as live calls, and nothing left behind."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from provisioning.model import AccountPlan, LineChanged, Number, NumberChanged, PlanChanged
+from provisioning.plans.plan_text import read_plan
+from switch.calls.explain import Question, QuestionError, explain
+from switch.journey.time_sets import Period, TimeSet, TimeSets
+from tests.switch.house import House, make_account, make_conf, make_line, make_trunk
+
+MONDAY_MS = round(datetime(2026, 11, 23, 9, 30, tzinfo=UTC).timestamp() * 1000)
+SUNDAY_MS = MONDAY_MS - 86_400_000
+PLAN = """
+start = "opening"
+[opening]
+hours = "office"
+then = "desk"
+else = "box"
+[desk]
+group = ["line bob", "line carol"]
+strategy = "round_robin"
+else = "mobile"
+[mobile]
+number = "07700 900456"
+else = "box"
+[box]
+voicemail = "bob"
+"""
+OFFICE = TimeSets({"office": TimeSet(hours=((Period(540, 1050),),) * 5 + ((), ()))})
+
+
+@pytest.fixture
+def house() -> House:
+    trunks = [make_trunk("one", "192.0.2.50"), make_trunk("two", "192.0.2.51", calls_max=1)]
+    conf = msgspec.structs.replace(make_conf(trunks=trunks), time_sets=OFFICE)
+    lines = [make_line("alice"), make_line("bob"), make_line("carol")]
+    house = House(conf=conf, lines=lines, numbers={"+441632960001": "alice", "+441632960002": "bob"})
+    house.exchange.books.apply(PlanChanged(AccountPlan(1, "main", 1, read_plan(PLAN))))
+    house.exchange.books.apply(NumberChanged(Number("+441632960009", "bob", "main")))
+    for place, line in enumerate(lines):
+        house.phone(line.user, f"192.0.2.1{place}").register()
+    return house
+
+
+def told(
+    house: House, caller: str = "alice", to: str = "01632960009", at_ms: int = MONDAY_MS, **more: object
+) -> list[str]:
+    question = Question(caller, to, at_ms, **more)  # type: ignore[arg-type]
+    return explain(question, house.exchange.board, house.clock.now)
+
+
+def about(lines: list[str], name: str) -> list[str]:
+    return [line.partition(": ")[2] for line in lines if line.partition(": ")[0] == name]
+
+
+def test_a_call_to_the_outside_is_told_with_its_price_and_every_trunk(house: House) -> None:
+    house.exchange.board.of_trunk["two"] = 1
+    assert told(house, to="07700900123") == [
+        "time: Mon 23 Nov 2026 09:30 in London",
+        "caller: line alice of account account1",
+        "CLI: network number +441632960001, presented +441632960001",
+        "dialled: 07700900123 is +447700900123 (mobile)",
+        "ladder: no rule forbids the call",
+        "price: tariff retail, UK mobile (+447) for +447700900123: £0.01 and £0.06 a minute, in steps of 1 s, then 1 s",
+        "credit: £10.00, enough",
+        "trunk: left out: two has as many calls as it may have at once",
+        "trunk: 1. one at udp:192.0.2.50:5060",
+    ]
+
+
+def test_a_plan_is_walked_and_moves_fail_unless_said_otherwise(house: House) -> None:
+    lines = told(house)
+    assert about(lines, "move") == [
+        "ring line bob for 20 s",
+        "ring line carol for 20 s",
+        "ring number +447700900456 for 20 s",
+        "take a message for line bob",
+    ]
+    assert about(lines, "then") == ["no_answer"] * 3
+    assert "[opening] hours: 'office' says yes at Mon 23 Nov 2026 09:30 -> desk" in about(lines, "plan")
+    lines = told(house, came={"bob": "busy", "group": "declined", "number": "answered"})
+    assert about(lines, "then") == ["busy", "no_answer", "it is answered"]
+    assert about(told(house, at_ms=SUNDAY_MS), "move") == ["take a message for line bob"]
+
+
+def test_asking_takes_no_turn_and_counts_nothing(house: House) -> None:
+    board = house.exchange.board
+    house.exchange.books.apply(LineChanged(make_line("alice", calls_per_second_max=1)))
+    board.of_trunk["two"] = 1
+    board.trunks.skipped["one", "of yesterday"] = 3
+    before = [board.clock, board.call_rates, dict(board.trunks.skipped), house.journal.seq]
+    for _ in range(5):
+        assert about(told(house), "move")[0] == "ring line bob for 20 s"
+        told(house, to="07700900123")
+        with pytest.raises(QuestionError):
+            told(house, caller="nobody")
+    assert before == [board.clock, board.call_rates, dict(board.trunks.skipped), house.journal.seq]
+    assert len(board.call_rates) == 0 and len(board.turns) == 0
+    del board.of_trunk["two"]
+    house.assert_clean()
+
+
+def test_too_little_credit_is_told() -> None:
+    house = House(
+        conf=make_conf(trunks=[make_trunk("one", "192.0.2.50")]),
+        lines=[make_line("alice")],
+        balances={1: 10_999},
+    )
+    assert about(told(house, to="07700900123"), "credit") == [
+        "£0.010999, too little: refused, 402, cause 21 (no_credit): "
+        "not enough credit for the first interval of this call"
+    ]
+
+
+def test_what_the_ladder_says_is_told(house: House) -> None:
+    assert told(house, to="0500123456")[-1] == (
+        "ladder: refused, 404, cause 1 (number_not_in_use): no line or route for the dialled number"
+    )
+    house.exchange.books.accounts[1] = make_account(1, is_suspended=True)
+    assert "account_suspended" in told(house)[-1]
+    assert "(line_calls_per_second)" not in "".join(told(house))
+
+
+@pytest.mark.parametrize(
+    ("caller", "who", "cli"),
+    [
+        (
+            "01632 960001",
+            "line alice of account account1",
+            "network number +441632960001, presented +441632960001",
+        ),
+        ("+442079460001", "trunk one", "network number +442079460001, presented +442079460001"),
+        ("withheld", "trunk one", "network number none, presented none, withheld"),
+    ],
+)
+def test_who_calls_may_be_a_number(house: House, caller: str, who: str, cli: str) -> None:
+    lines = told(house, caller=caller, to="+441632960009")
+    assert about(lines, "caller")[-1] == who
+    assert about(lines, "CLI") == [cli]
+    assert about(lines, "move")[0] == "ring line bob for 20 s"
+
+
+def test_a_carriers_call_to_a_number_that_is_not_ours_is_refused(house: House) -> None:
+    assert "(trunk_to_trunk)" in told(house, caller="withheld", trunk="two", to="07700900123")[-1]
+
+
+def test_an_emergency_call_is_told_and_a_line_by_name(house: House) -> None:
+    lines = told(house, to="999")
+    assert about(lines, "dialled") == ["999 is an emergency call to 999"]
+    assert about(lines, "price") == ["free of charge"]
+    assert "line bob: rings the phone at udp:192.0.2.11:5060" in told(house, to="bob")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"trunk": "three"}, "there is no trunk 'three'"),
+        ({"caller": "nobody"}, "is neither a line nor a number"),
+        ({"to": "1" * 200}, "200 characters to dial"),
+        ({"came": {"line": "maybe"}}, "line=maybe: expected one of answered, busy"),
+        ({"came": {"menu": "x"}}, "menu=x: expected"),
+    ],
+)
+def test_a_question_that_makes_no_sense(house: House, more: dict[str, object], words: str) -> None:
+    with pytest.raises(QuestionError, match=words):
+        told(house, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("to", ["", "\x1b[2J", "a b", "\udc80", "<sip:x>", "%00", "urn:service:sos", "é"])
+def test_what_is_dialled_may_be_anything(house: House, to: str) -> None:
+    try:
+        lines = told(house, to=to)
+    except QuestionError:
+        return
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_busy_group_member_and_one_who_is_away_are_left_out(house: House) -> None:
+    house.exchange.board.of_line["bob"] = 1
+    lines = told(house)
+    assert "[desk] group: line bob is busy" in about(lines, "plan")
+    assert about(lines, "move")[0] == "ring line carol for 20 s"

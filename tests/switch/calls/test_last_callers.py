@@ -1,0 +1,128 @@
+"""1471, 1475 and 14258: who called last, whatever became of the call, and nothing of who did not want to be known."""
+
+import msgspec
+import pytest
+
+from provisioning.model import LineRemoved
+from switch.calls.identity import CallerId
+from switch.calls.last_callers import KEPT_MS, LastCallers, hidden_caller
+from switch.calls.service_records import LAST_CALLER_KEY, LastCaller, decode_last_caller, encode
+from tests.switch.calls.test_service_codes import Street
+from tests.switch.house import House, make_line
+
+
+def sign(token: str) -> str:
+    return f"{len(token):012x}"
+
+
+def called(street: Street, dialled: str, *, by: str = "1002", seconds: float = 2.0, **options: object) -> None:
+    phone = street.phones[by]
+    phone.statuses.clear()
+    phone.invite(dialled, **options)
+    street.books.run(seconds)
+    if phone.dialogs:
+        phone.hang_up()
+    street.books.run(1)
+
+
+def test_the_number_is_spoken_and_3_calls_it() -> None:
+    street = Street()
+    called(street, "01632960001")
+    at_ms = street.house.exchange.services.last_callers.of("1001", 0).at_ms
+    words = f"telephone-number.number-01632960002.called.at-{at_ms}.to-return-call.press-3;keys=3"
+    assert street.dial("1471") == words
+    street.me.invite("1471")
+    street.books.run(1)
+    (call,) = street.house.exchange.board.calls.values()
+    services = street.house.exchange.services
+    assert (services.on_pressed(call, "3"), services.on_pressed(call, "4")) == ("+441632960002", "")
+    street.voicemail.hang_up()
+    street.close()
+
+
+def test_a_caller_who_was_refused_busy_or_gave_up_is_the_last_one_too() -> None:
+    street = Street(calls_max=1)
+    called(street, "01632960002", by="1001", seconds=1.0)
+    street.me.register(expires=0)
+    street.phones["1002"].invite("01632960001")
+    street.books.run(1)
+    assert street.phones["1002"].statuses[-1] in (480, 183, 100)
+    assert street.house.exchange.services.last_callers.of("1001", 0).number == "+441632960002"
+    street.me.register()
+    street.me.answer_after_s = None
+    called(street, "01632960001", by="2001", seconds=3.0)
+    assert street.house.exchange.services.last_callers.of("1001", 0).number == "+441632960003"
+
+
+def test_who_cannot_pay_or_may_not_call_has_not_called() -> None:
+    street = Street()
+    account = msgspec.structs.replace(street.house.exchange.books.accounts[2], is_suspended=True)
+    street.house.exchange.books.accounts[2] = account
+    called(street, "01632960001", by="2001")
+    assert street.dial("1471") == "no-calls-to-return"
+
+
+def test_of_a_withheld_number_nothing_is_kept_but_a_hash_and_14258_refuses_it() -> None:
+    street = Street()
+    called(street, "14101632960001")
+    at_ms = street.house.exchange.services.last_callers.of("1001", 0).at_ms
+    assert street.dial("1471") == f"you-were-called.at-{at_ms}.caller-withheld"
+    kept = street.house.journal.state[f"{LAST_CALLER_KEY}1001"]
+    assert b"1632960002" not in kept
+    assert street.dial("14258") == "caller-refused"
+    hashed = hidden_caller(street.house.exchange.board.sign, "+441632960002")
+    assert street.books.changes == [((f"hidden_callers+={hashed}",),)]
+
+
+def test_14258_refuses_a_known_caller_by_number_and_1475_forgets_it() -> None:
+    street = Street()
+    called(street, "01632960001")
+    assert street.dial("14258") == "caller-refused"
+    assert street.books.changes == [(("blocked_callers+=+441632960002",),)]
+    assert street.dial("1475") == "last-caller-erased"
+    assert street.dial("1471") == "no-calls-to-return"
+    assert f"{LAST_CALLER_KEY}1001" not in street.house.journal.state
+    street.close()
+
+
+def test_a_caller_without_a_number_cannot_be_returned_or_refused() -> None:
+    callers = LastCallers(sign)
+    callers.note("1001", CallerId("", "", False), 5, "alice")
+    assert callers.of("1001", 5) == LastCaller(5, "")
+    callers.note("1001", CallerId("", "", False), 5, "1002")
+    assert callers.of("1001", 5) == LastCaller(5, "1002")
+    callers.note("1001", CallerId("", "", True), 5)
+    assert callers.of("1001", 5) == LastCaller(5, "", True)
+
+
+def test_a_restart_remembers_and_a_month_later_nobody_does() -> None:
+    street = Street()
+    called(street, "01632960001")
+    house = House(lines=[make_line("1001")], state=street.house.journal.state)
+    last_callers = house.exchange.services.last_callers
+    found = last_callers.of("1001", 0)
+    assert found is not None and found.number == "+441632960002"
+    assert last_callers.of("1001", found.at_ms + KEPT_MS + 1) is None
+    last_callers.on_second(found.at_ms + KEPT_MS + 1)
+    assert len(last_callers) == 0
+
+
+def test_the_journal_gets_so_many_in_a_second() -> None:
+    callers = LastCallers(sign)
+    for index in range(450):
+        callers.note(str(index), CallerId("+441632960001", "", False), 1)
+    assert [len(callers.on_second(now)) for now in (1, 2, 3, 4)] == [200, 200, 50, 0]
+
+
+def test_a_line_that_is_removed_leaves_nothing_to_the_next_of_its_name() -> None:
+    street = Street()
+    called(street, "01632960001")
+    street.house.exchange.apply_changes([LineRemoved("1001")], street.house.clock.now)
+    street.books.run(1.2)
+    assert f"{LAST_CALLER_KEY}1001" not in street.house.journal.state
+    assert street.house.exchange.services.last_callers.of("1001", 0) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc0", b"\x91\x01", b"\x92\x01\x01", encode([1, 2, 3])])
+def test_what_cannot_be_read_is_no_caller(data: bytes) -> None:
+    assert decode_last_caller(data) is None
