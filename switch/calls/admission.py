@@ -19,7 +19,7 @@ from switch.calls.number_plan import E164, DialProblem, Emergency, ServiceCode, 
 from switch.calls.outbound import price_of, route_outside
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace, replacing_refusal
-from switch.calls.service_codes import Service, service_of
+from switch.calls.service_codes import NEEDS_NO_VOICE, Service, service_of
 from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.terms import Admission, Price, Route
@@ -199,7 +199,11 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
 def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
     """Free, and for every line that may call at all. What it comes to is decided when the call begins."""
     rule = board.conf.services.find(code)
-    if rule is None or not isinstance(caller, LineCaller) or board.voicemail.flow is None:
+    if rule is None or not isinstance(caller, LineCaller):
+        return refusal.SERVICE_UNKNOWN
+    if rule.feature in NEEDS_NO_VOICE:
+        return _caller_refusal(caller, board, now) or Route("", "", None, [], is_service=True, code=rule)
+    if board.voicemail.flow is None:
         return refusal.SERVICE_UNKNOWN
     refused = _caller_refusal(caller, board, now)
     if refused is None and not board.voicemail.is_there:

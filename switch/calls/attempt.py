@@ -18,6 +18,7 @@ from switch.calls.identity import (
     trunk_claim,
 )
 from switch.calls.number_plan import (
+    E164,
     Dialled,
     DialProblem,
     Emergency,
@@ -123,6 +124,16 @@ def attempt_of(text: str, caller: LineCaller, caller_id: CallerId, board: Switch
     """A line asks for a number or another line's name, for a call that is there already."""
     plan_result = read_dialled(text, board.conf.routing.plan)
     return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
+
+
+def line_of_number(dialled: str, board: Switchboard) -> Line | None:
+    """A line of this exchange, by its name or by a number as it is dialled."""
+    line = board.books.lines.get(dialled)
+    if line is not None:
+        return line
+    found = read_dialled(dialled, board.conf.routing.plan).destination
+    number = board.books.numbers.get(found.number) if isinstance(found, E164) else None
+    return board.books.lines.get(number.line) if number is not None else None
 
 
 def dialled_text(request: Request) -> str:

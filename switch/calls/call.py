@@ -31,6 +31,7 @@ from switch.calls.meter import CALLERS_ROW, Meter, open_meter
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.pick_up import on_picked_up
+from switch.calls.pressed import OnPressed
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
 from switch.calls.refresh import Refresh
@@ -76,6 +77,7 @@ class Call:
         "id",
         "joined",
         "meters",
+        "on_pressed",
         "retarget",
         "rows",
         "silent_since",
@@ -100,6 +102,7 @@ class Call:
         self.talkers: list[Leg] = []  # the ends that talk with each other (conversation.py)
         self.joined: Leg | None = None  # the end of another call that ours talks with
         self.retarget: Retarget | TakeOver | None = None  # while an end that talks is to get another partner
+        self.on_pressed: OnPressed | None = None  # what keys mean while a voice of the exchange speaks
         self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
         self._answer: tuple[Body, Fields] = (NO_BODY, [])

@@ -77,6 +77,8 @@ REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "the call is no
 REPLACED_IS_BUSY: Final = Refusal("replaced_is_busy", 491, 21, "another change of this call is under way")
 LATE_OFFER: Final = Refusal("late_offer", 488, 65, "who takes over a call has to say how he wants to be heard")
 NO_COMMON_MEDIA: Final = Refusal("no_common_media", 488, 65, "the two ends have no sound in common")
+NOTHING_PARKED: Final = Refusal("nothing_parked", 480, 31, "no call is parked there")
+NO_SLOT: Final = Refusal("no_slot", 486, 17, "there is no room to park a call, or not where it was to be")
 NOTHING_TO_PICK_UP: Final = Refusal("nothing_to_pick_up", 480, 31, "no phone rings that could be picked up")
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (

@@ -18,6 +18,7 @@ from provisioning.books.messages import ChangeAsked, ChangeDone, ChangeResult
 from switch.calls import refusal
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
+from switch.calls.in_call_services import IN_CALL, begin_code
 from switch.calls.last_callers import LastCallers
 from switch.calls.number_plan import E164, Emergency, ServiceCode, read_dialled
 from switch.calls.out_calls import OutCalls
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from provisioning.model import Line
     from switch.calls.attempt import Attempt
+    from switch.calls.pressed import Pressed
     from switch.calls.service_codes import CodeRule
     from switch.calls.switchboard import Put, Switchboard
     from switch.calls.terms import Admission
@@ -130,6 +132,9 @@ class ServiceDesk:
         assert isinstance(caller, LineCaller)
         assert isinstance(destination, ServiceCode)
         self.codes[rule.feature.value] += 1
+        if rule.feature in IN_CALL:
+            begin_code(call, admission, rule, now)
+            return
         board = self._board
         asker = Asker(
             caller.line, board.books, board.conf.routing.plan, self.last_callers, board.clock.ms(now)
@@ -206,15 +211,17 @@ class ServiceDesk:
             return
         admission.route.stages = [[target]]
         admission.route.pressed = said.pressed
+        call.on_pressed = self
         call.begin(admission, now)
 
-    def on_pressed(self, call: Call, keys: str) -> str:
-        """What the caller wants to be connected to who has pressed these keys while he was spoken to; "": nothing.
-
-        The media server says so by REFER (Refer-To pressed.<keys>); whoever takes that asks here what it means.
-        """
-        admission = call.admission
-        return "" if admission is None else admission.route.pressed.get(keys, "")
+    def on_pressed(self, pressed: "Pressed", now: float) -> None:
+        """The caller wants to be connected who has pressed keys while he was spoken to: after 1471 to who called."""
+        admission = pressed.call.admission
+        dialled = "" if admission is None else admission.route.pressed.get(pressed.keys, "")
+        if dialled:
+            pressed.dial(dialled, now)
+        else:
+            pressed.refuse(now)
 
     # What the switch itself keeps
 

@@ -85,7 +85,9 @@ class TakeOver:
         if not is_joined:
             self._fail(refusal.NO_COMMON_MEDIA, now)
             return
-        self._free()
+        self._is_done = True
+        for each, _ in self._before:
+            each.retarget = None
         call, staying, leaving, own = self.call, self.staying, self.leaving, self.call.caller_leg
         call.board.counts.transfers["taken_over"] += 1
         separate(staying.call)

@@ -40,8 +40,8 @@ class Route(msgspec.Struct):
 
     `refused` is what the caller is told after the words of an announcement. `holds_line`: the call is one of those that
     the line may have at once. `code` is a service code's, which has no target yet; `pressed` is what a key dials that
-    is pressed while a service speaks. `journey` decides what comes after the
-    stages, `replaces` is the end whose place the caller takes.
+    is pressed while a service speaks. `journey` decides what comes after the stages. `replaces` is the end whose place
+    the caller takes; at `slot` a call will be parked that is transferred to this one.
     """
 
     number: str
@@ -59,6 +59,7 @@ class Route(msgspec.Struct):
     pressed: dict[str, str] = {}
     journey: "Journey | None" = None
     replaces: "Leg | None" = None
+    slot: int = 0
 
 
 class Price(msgspec.Struct):

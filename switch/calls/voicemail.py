@@ -12,6 +12,8 @@ asked for (`voicemail_calls.py`). The Request-URIs are the whole of what it is t
     retrieve                    somebody does, who is asked for number and PIN
     announce.<prompt>;status=n  the prompt as early media, then that refusal
     say;words=a.b.c;keys=3      it answers, speaks, and takes these keys while it does
+    music;music=hold            it answers and plays until BYE
+    conference.<account>.<room> all who call it hear each other
 """
 
 from collections import Counter
@@ -210,6 +212,24 @@ class VoicemailServer:
         taken = f";keys={keys}" if keys else ""
         uri = f"sip:say@{self._host_port()};words={'.'.join(words)}{taken}"
         return VoicemailTarget(self.flow, uri, "service")
+
+    def music(self) -> VoicemailTarget | None:
+        """For somebody who waits, until he is fetched."""
+        return self._service(f"sip:music@{self._host_port()};music=hold", "music") if self._is_ready else None
+
+    def conference(self, room: str) -> VoicemailTarget | None:
+        """All who are in the room hear each other."""
+        if not self._is_ready:
+            return None
+        return self._service(f"sip:conference.{room}@{self._host_port()}", f"conference {room}")
+
+    @property
+    def _is_ready(self) -> bool:
+        return self.flow is not None and self.is_there
+
+    def _service(self, uri: str, reason: str) -> VoicemailTarget:
+        assert self.flow is not None
+        return VoicemailTarget(self.flow, uri, reason)
 
     def announcement(self, prompt: str, refused: "Refusal", caller: str) -> VoicemailTarget:
         """Words for a refusal, where there is room for them. The room is given back by `announcement_ended`."""

@@ -4,11 +4,13 @@ import pytest
 
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.sdp.description import parse_sdp
+from tests.clock import HandClock
+from tests.link import Link
 from tests.switch.calls.office import BALANCE, STRANGER, Office, names_dialog, names_ringing
 from tests.switch.house import ANSWER, OFFER, House, Phone, make_account
 
 BENS_OFFER = OFFER.replace(b"4000", b"4444")
-HOW = ["replaces"]
+HOW = ["replaces", "*8", "*8*01632960002", "**01632960002"]
 NO_CODEC = OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 18")
 
 
@@ -312,3 +314,88 @@ def test_a_crash_after_a_pick_up_charges_who_called(how: str) -> None:
     hung_up = [datagram for _, datagram in reborn.exchange.outgoing if datagram.startswith(b"BYE")]
     assert len(hung_up) == 2
     office.end(office.ben)
+
+
+# By code
+
+
+def test_the_call_of_the_group_that_has_rung_longest_is_picked_up() -> None:
+    office = Office()
+    for phone in (office.bob, office.boss, office.dora):
+        phone.answer_after_s = None
+    office.dora.invite("boss")  # not of the group
+    office.run(1)
+    office.stranger.invite("+441632960002", from_=f"<sip:{STRANGER}@192.0.2.50>")
+    office.run(1)
+    office.alice.invite("bob")
+    office.run(1)
+    assert office.status_of(office.ben, "*8") == 200
+    assert ["ben", "in"] in office.conversations()
+    assert office.status_of(office.ben, "*8") == 200
+    assert ["alice", "ben"] in office.conversations()
+    assert office.status_of(office.ben, "*8") == 480, "the boss is in no group"
+    assert office.status_of(office.ben, "**01632960004") == 200
+    assert ["ben", "dora"] in office.conversations()
+
+
+@pytest.mark.parametrize(
+    ("who", "code"),
+    [
+        ("dora", "*8"),  # of the same name, but another account's group
+        ("dora", "*8*01632960002"),
+        ("boss", "*8"),  # in no group
+        ("ben", "*8*01632960003"),  # his own phone does not ring
+        ("ben", "*8*01632960009"),
+        ("ben", "**07700900123"),
+    ],
+)
+def test_there_is_nothing_to_pick_up(who: str, code: str) -> None:
+    office = ringing()
+    assert office.status_of(office.phones[who], code) == 480
+    assert office.house.exchange.counts.refusals["nothing_to_pick_up"] == 1
+    assert not office.bob.requests_of("CANCEL")
+
+
+def test_a_carrier_has_no_codes() -> None:
+    office = ringing()
+    assert office.status_of(office.stranger, "*8") == 404
+    assert not office.bob.requests_of("CANCEL")
+
+
+def test_a_pick_up_needs_no_media_server() -> None:
+    office = ringing(with_media_server=False)
+    assert office.status_of(office.ben, "*8") == 200
+    office.end(office.ben)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("how", ["*8", "replaces", "take over"])
+def test_on_a_bad_link_it_comes_to_one_conversation_or_none_and_the_money_adds_up(
+    how: str, seed: int
+) -> None:
+    link = Link(HandClock(), seed=seed, loss=0.25, duplication=0.1, reorder=0.2, delay_s=0.05)
+    office = Office(link=link, with_media_server=False)
+    for phone in office.phones.values():
+        for _ in range(6):
+            phone.register()
+    office.bob.answer_after_s = 1.0 if how == "take over" else None
+    office.alice.invite("bob")
+    office.run(20)
+    if how == "*8":
+        office.ben.invite("*8")
+    elif how == "take over" and office.bob.dialogs:
+        office.ben.invite("bob", extra=names_dialog(office.bob))
+    elif how == "replaces" and office.bob._ringing:
+        office.ben.invite("bob", extra=names_ringing(office.bob))
+    office.run(40)
+    talks = office.conversations()
+    assert talks in ([["alice", "ben"]], [["alice", "bob"]], [])
+    for phone in office.phones.values():
+        while phone.dialogs:
+            phone.hang_up()
+    office.run(200)
+    for call in list(office.house.exchange.board.calls.values()):
+        call.hang_up(office.house.clock.now, words="the test is over", ended_by="exchange")
+    office.run(80)
+    office.assert_over()
+    office.assert_money_adds_up()
