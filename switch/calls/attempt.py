@@ -1,7 +1,7 @@
 """What is known of an attempt before any rule is asked: who calls, and what was dialled."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -35,6 +35,9 @@ from switch.calls.switchboard import Switchboard
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
 
+if TYPE_CHECKING:
+    from switch.calls.pressed import OnPressed
+
 EMERGENCY_CALLBACK: Final = "psap-callback"  # Priority, RFC 7090; believed of carriers that take our emergency calls
 
 
@@ -52,6 +55,7 @@ class Attempt(msgspec.Struct):
     cli: CliDecision = NOTHING_DECIDED
     is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
     failed: Callable[[float], None] | None = None
+    on_pressed: "OnPressed | None" = None  # what a REFER means of who rings the line for the exchange
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:

@@ -102,7 +102,7 @@ class Call:
         self.talkers: list[Leg] = []  # the ends that talk with each other (conversation.py)
         self.joined: Leg | None = None  # the end of another call that ours talks with
         self.retarget: Retarget | TakeOver | None = None  # while an end that talks is to get another partner
-        self.on_pressed: OnPressed | None = None  # what keys mean while a voice of the exchange speaks
+        self.on_pressed: OnPressed | None = attempt.on_pressed  # what keys mean while a voice of the exchange speaks
         self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
         self._answer: tuple[Body, Fields] = (NO_BODY, [])

@@ -25,6 +25,7 @@ from switch.calls.out_calls import OutCalls
 from switch.calls.refusal import Refusal
 from switch.calls.reminders import Reminders
 from switch.calls.ring_back import RingBacks
+from switch.calls.ring_back_calls import ring_back_free
 from switch.calls.service_decision import (
     NOT_AVAILABLE,
     NOT_CHANGED,
@@ -303,6 +304,8 @@ class ServiceDesk:
         now_ms = self._board.clock.ms(now)
         self.ring_backs.on_second(now)
         self.out_calls.on_second(now)
+        if self.ring_backs.waiting:
+            ring_back_free(self.ring_backs, self.out_calls, self._board, now)
         due, puts = self.reminders.due(now_ms)
         for reminder in due:
             self._remind(reminder, now)
