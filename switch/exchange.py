@@ -25,6 +25,7 @@ from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.in_call_services import replace_end
 from switch.calls.leg import Leg
 from switch.calls.passing import body_of
 from switch.calls.q850 import passed_reason
@@ -458,6 +459,8 @@ class Exchange:
             if attempt.failed is not None:
                 attempt.failed(now)
             call.refuse(admission, now)
+        elif admission.route.replaces is not None:
+            replace_end(call, admission, admission.route.replaces, now)
         elif admission.route.code is not None:
             self.services.begin(call, admission, admission.route.code, now)
         else:

@@ -8,6 +8,7 @@ left, is the call's business (`on_found`, `on_nobody`).
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line
@@ -191,6 +192,8 @@ class Hunting:
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
+        if isinstance(target, LineTarget):
+            announce_waiting(invitation, target.line, board)
         invitation.body = carry(self._origin, leg, invitation.body)
         leg.offer(invitation, now)
         if isinstance(target, VoicemailTarget):

@@ -166,7 +166,7 @@ class PlanStop:
         """The call enters the row when the voice has answered (queue_desk.py): until then it has no place in it."""
         if not journey.board.queues.has_room(self._line.account_id, move):
             return Came.QUEUE_FULL
-        target = journey.board.voicemail.queue(move)
+        target = journey.board.voicemail.queue(move, 1)
         return Came.FAILED if target is None else Found([], Search([[target]]))
 
     @property

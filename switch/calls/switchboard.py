@@ -18,6 +18,7 @@ from switch.calls.call_rates import CallRates
 from switch.calls.emergency_callbacks import EmergencyCallbacks
 from switch.calls.last_calls import LastCalls
 from switch.calls.line_calls import LineCalls
+from switch.calls.parked import ParkedCalls
 from switch.calls.safety import Safety
 from switch.config import Conf
 from switch.journey.queues import Queues
@@ -115,6 +116,7 @@ class Switchboard:
         "of_account",
         "of_line",
         "of_trunk",
+        "parked",
         "queues",
         "relay",
         "safety",
@@ -176,6 +178,7 @@ class Switchboard:
         self.relay = relay
         self.media_host = media_host
         self.voicemail = voicemail
+        self.parked = ParkedCalls()
         self.services: ServiceDesk  # the exchange's next step: it works with this board
         self.is_draining = False
         self.calls: dict[str, Call] = {}
