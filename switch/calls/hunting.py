@@ -8,6 +8,7 @@ left, is the call's business (`on_found`, `on_nobody`).
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line
@@ -84,10 +85,12 @@ class Hunting:
         now: float,
         *,
         lines: "tuple[Line, ...]" = (),
+        search: "Search | None" = None,
         within_s: float | None = None,
     ) -> None:
-        """Ring the first stage; `lines` are those whose phones they are. `within_s` is for what is no ordinary call;
-        Expires (RFC 3261 13.3.1) can only shorten the ordinary time, and never an emergency call's."""
+        """Ring the first stage; `lines` are those whose phones they are, `search` is where somebody else decides about
+        the call. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten the ordinary
+        time, and never an emergency call's."""
         call = self._call
         self._lines = lines
         for line in lines:
@@ -102,8 +105,8 @@ class Hunting:
         else:
             self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
         self._hunt = Hunt(stages)
-        if self._journey is not None:
-            self._start_line_timers(self._journey.search, now)
+        if search is not None:
+            self._start_line_timers(search, now)
         self._try_next_stage(now)
 
     def stop(self) -> None:
@@ -111,6 +114,13 @@ class Hunting:
         self._stop_line_timers()
         self._stop_stage_timer()
         self._no_answer_timer = _stop(self._no_answer_timer)
+
+    def leave_lines(self, now: float, answered: "Line | None" = None) -> None:
+        """Those whose phones rang are free again, but for the one that has answered."""
+        for line in self._lines:
+            if line is not answered:
+                leave_line(self._call, line, now)
+        self._lines = ()
 
     def cancel(self, now: float, outcome: LegOutcome, reason: str = "") -> None:
         """What still rings is given up, with this outcome on its record."""
@@ -171,8 +181,7 @@ class Hunting:
         self._stop_stage_timer()
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
-        for line in self._lines:
-            leave_line(call, line, now)
+        self.leave_lines(now)
         self._lines = search.lines
         for line in self._lines:
             hold_line(call, line)
@@ -191,6 +200,8 @@ class Hunting:
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
+        if isinstance(target, LineTarget):
+            announce_waiting(invitation, target.line, board)
         invitation.body = carry(self._origin, leg, invitation.body)
         leg.offer(invitation, now)
         if isinstance(target, VoicemailTarget):
@@ -324,7 +335,10 @@ class Hunting:
     def _on_no_reply(self, now: float) -> None:
         """If there is nowhere to go on to, the phones go on ringing."""
         self._no_reply_timer = None
-        self._go_on(NOT_ANSWERED, now)
+        if self._journey is None:
+            self._exhausted(NOT_ANSWERED, now)
+        else:
+            self._go_on(NOT_ANSWERED, now)
 
     def _on_phones_silent(self, now: float) -> None:
         """Nothing at all has come back from any phone."""
@@ -336,7 +350,7 @@ class Hunting:
         left_s = max(leg.setup_at for leg in legs) + board.conf.calls.reaction_timeout_s - now
         if left_s > 0:  # one of them is a second way to a phone whose first was silent
             self._silence_timer = board.timers.start(now, left_s, self._on_phones_silent)
-        elif self._go_on(SILENT, now):
+        elif self._journey is not None and self._go_on(SILENT, now):
             for leg in legs:
                 if isinstance(leg.target, LineTarget) and leg.target.binding is not None:
                     board.binding_failed(leg.target.binding, now)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from switch.calls.callee_leg import LegOutcome
     from switch.calls.switchboard import Switchboard
     from switch.calls.target import Target
+    from switch.journey.moves import Result
 
 # Searches of one call. Lines that send calls to several destinations each could else keep one going for ever.
 SEARCHES_MAX: Final = 20
@@ -123,6 +124,23 @@ class Journey:
             if found is not None:
                 self._stops = [*self._stops[: depth + 1], *found.stops]
                 return found.search
+        return None
+
+    @property
+    def plan(self) -> PlanStop | None:
+        """The innermost plan that has the call."""
+        return next((stop for stop in reversed(self._stops) if isinstance(stop, PlanStop)), None)
+
+    def came(self, result: "Result", now: float) -> Search | None:
+        """What came of a voice that the innermost plan sent the call to: whom to ring next; None: nobody."""
+        for depth in reversed(range(len(self._stops))):
+            stop = self._stops[depth]
+            found = stop.came(self, result, now) if isinstance(stop, PlanStop) else None
+            if found is not None:
+                self._stops = [*self._stops[: depth + 1], *found.stops]
+                return found.search
+            if isinstance(stop, PlanStop) and isinstance(stop.own, Refusal):
+                self.refused = stop.own
         return None
 
     def outcome_for_caller(self, outcome: "LegOutcome") -> "LegOutcome | Refusal":

@@ -105,6 +105,8 @@ def decide(rule: CodeRule, code: ServiceCode, asker: Asker) -> Decision:
             return Local(f"{rule.feature.value} {rule.action}") if rule.action else NOT_AVAILABLE
         case Feature.SERVICES:
             return _services(asker.line)
+        case Feature.PICK_UP | Feature.PARK | Feature.RETRIEVE | Feature.CONFERENCE:
+            return NOT_AVAILABLE  # they are no words: in_call_services.py has them
         case unknown:
             assert_never(unknown)
 

@@ -34,8 +34,8 @@ def test_the_number_is_spoken_and_3_calls_it() -> None:
     street.me.invite("1471")
     street.books.run(1)
     (call,) = street.house.exchange.board.calls.values()
-    services = street.house.exchange.services
-    assert (services.on_pressed(call, "3"), services.on_pressed(call, "4")) == ("+441632960002", "")
+    assert call.on_pressed is street.house.exchange.services
+    assert call.admission.route.pressed == {"3": "+441632960002"}
     street.voicemail.hang_up()
     street.close()
 
