@@ -41,7 +41,7 @@ help:
 	@echo "make kill    the long crash tests"
 	@echo "make fuzz    coverage-guided fuzzing of all that reads messages, 300 s in all (SECONDS=n); docs/fuzzing.md"
 	@echo "make fuzz-long    the same, then ten million mutated messages (MESSAGES=n)"
-	@echo "make prompts the spoken prompts anew from media/prompts/en_GB.toml (needs npm; docs/sound.md)"
+	@echo "make prompts new and changed prompts spoken from media/prompts/en_GB.toml (needs npm; docs/sound.md)"
 	@echo "make fast    a wheel with the call path compiled to C, in $(FAST) (needs a C compiler); make test-fast tests it"
 
 demo: setup

@@ -167,6 +167,18 @@ def encode_recording(codec: Codec, pcm: bytes) -> list[bytes]:
     return payloads
 
 
+def encode_round(codec: Codec, pcm: bytes) -> list[bytes]:
+    """What is played over and over, as the payloads of one round: it is encoded twice, and the second half kept.
+
+    So a decoder with a memory (G.722, Opus) is at the end of a round in the state in which it began it, and nothing is
+    heard of the seam. `pcm` should end with a frame. G.711 has no memory.
+    """
+    if codec in (PCMA, PCMU):
+        return encode_recording(codec, pcm)
+    payloads = encode_recording(codec, pcm + pcm)
+    return payloads[len(payloads) // 2 :]
+
+
 def decode_recording(codec: Codec, payloads: Iterable[bytes]) -> bytes:
     """The PCM of all payloads. Raises UndecodablePayload."""
     decoder = decoder_of(codec)

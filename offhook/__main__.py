@@ -17,6 +17,7 @@ from offhook.commands import (
     line,
     number,
     plan,
+    prompt,
     quarantine,
     route,
     trace,
@@ -44,6 +45,7 @@ app.add_typer(route.app, name="route")
 app.add_typer(divert.app, name="divert")
 app.add_typer(cdr.app, name="cdr")
 app.add_typer(voicemail.app, name="voicemail")
+app.add_typer(prompt.app, name="prompt")
 app.add_typer(bans.app, name="bans")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(trace.app, name="trace")

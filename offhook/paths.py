@@ -3,6 +3,7 @@
     DATA/conf/            the configuration, when no --conf is given (copied there on the first `offhook up`)
     DATA/postgres/        the embedded PostgreSQL's files
     DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of the parts
+    DATA/prompts/         prompts of accounts: <account id>/<name>.wav (voicemail/account_prompts.py)
     DATA/voicemail/       mailboxes: settings, greetings and messages (voicemail/store.py)
     DATA/control.sock     the switch's control socket
 
@@ -79,6 +80,11 @@ class DataDir:
     def voicemail(self) -> Path:
         """Mailboxes, which the commands read and change, also while nothing runs."""
         return self.root / "voicemail"
+
+    @property
+    def prompts(self) -> Path:
+        """Prompts of accounts, which the commands read and change, also while nothing runs."""
+        return self.root / "prompts"
 
     @property
     def control_socket(self) -> Path:

@@ -123,6 +123,7 @@ class Voicemail(Struct, frozen=True):
     access_numbers: Numbers = ()
     announcements_max: Annotated[int, Meta(ge=0, le=10_000)] = 50
     calls_max: Annotated[int, Meta(ge=1, le=1000)] = 100
+    conferences_max: Annotated[int, Meta(ge=0, le=100)] = 10
     greeting_max_s: Annotated[int, Meta(ge=5, le=300)] = 60
     message_max_s: Annotated[int, Meta(ge=10, le=600)] = 180
     message_min_s: Annotated[int, Meta(ge=1, le=10)] = 2

@@ -1,4 +1,4 @@
-"""`python -m voice speak [NAME ...]`, `judge [NAME ...]` or `compare`, in the environment of `make prompts`."""
+"""`python -m voice speak [all | NAME ...]`, `judge [NAME ...]`, `compare` or `music`: where `make prompts` runs."""
 
 import sys
 
@@ -17,6 +17,10 @@ def main() -> None:
             from voice.compare import compare  # noqa: PLC0415
 
             compare()
+        case ["music"]:
+            from voice.music import make_music  # noqa: PLC0415
+
+            make_music()
         case _:
             raise SystemExit(__doc__)
 

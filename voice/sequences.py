@@ -1,6 +1,6 @@
 """What callers hear of the prompts that are single words: each of them at least once in a sequence."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from media.prompts import speech
 
@@ -27,6 +27,11 @@ def _sequences() -> dict[str, tuple[str, ...]]:
         found[f"{hours_ago} hours ago"] = ("received", *speech.moment(at, NOW))
     for key, what in zip("1234567890", _MENU, strict=True):
         found[f"menu {key}"] = speech.choice(what, key)
+    found["reminder"] = ("reminder-set-for", *speech.moment(NOW + timedelta(days=1), NOW))
+    found["last caller"] = ("telephone-number", *speech.digits("+441632960123"), "called", *speech.moment(NOW, NOW))
+    found["return call"] = speech.choice("to-return-call", "3")
+    found["queue"] = ("you-are-number", "number-3", "in-the-queue")
+    found["divert"] = ("divert-no-reply-is-set-to", *speech.digits("+447700900123"), "after", "number-20", "seconds")
     found["menu *"] = speech.choice("to-repeat", "*")
     found["menu #"] = speech.choice("to-end", "#")
     return found

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import structlog
 import uvloop
 
+from media.music.library import FOLDER as MUSIC_FOLDER
+from media.music.library import MusicLibrary
 from media.prompts.catalogue import Catalogue
 from media.prompts.own_recordings import FOLDER
 from provisioning.logs import configure_logs
@@ -44,21 +46,24 @@ def main() -> int:
         log.error("voicemail_switched_off", key="voicemail.sip")
         return EXIT_INVALID
     try:
-        uvloop.run(_serve(arguments.data, conf, arguments.conf / FOLDER, arguments.switch))
+        uvloop.run(_serve(arguments.data, conf, arguments.conf, arguments.switch))
     except OSError as problem:
         log.error("voicemail_cannot_listen", sip=str(conf.sip), problem=str(problem))
         return EXIT_REFUSED
     return 0
 
 
-async def _serve(data: Path, conf: Voicemail, prompts: Path, switches: list[Address]) -> None:
+async def _serve(data: Path, conf: Voicemail, conf_dir: Path, switches: list[Address]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    catalogue = Catalogue(prompts)
+    catalogue = Catalogue(conf_dir / FOLDER)
     for unused in catalogue.problems:
         log.warning("voicemail_prompt_unused", file=unused.file, reason=unused.reason)
-    process = VoicemailProcess(data, conf, switches, catalogue=catalogue, zone=ZONE)
+    music = MusicLibrary(conf_dir / MUSIC_FOLDER)
+    for unused in music.problems:
+        log.warning("voicemail_music_unused", file=unused.file, reason=unused.reason)
+    process = VoicemailProcess(data, conf, switches, catalogue=catalogue, music=music, zone=ZONE)
     await process.start()
     await stop.wait()
     await process.stop()

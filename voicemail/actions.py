@@ -22,6 +22,7 @@ class ClipKind(enum.Enum):
     MESSAGE = "message"  # of this mailbox, by id
     GREETING = "greeting"  # the owner's own
     DRAFT = "draft"  # what was just recorded in this call
+    OWN = "own"  # an account's own prompt, "<account id>.<name>"
     PAUSE = "pause"  # name is milliseconds
 
 
@@ -111,6 +112,30 @@ class StopRecording(msgspec.Struct, frozen=True):
     why: RecordingEnd
 
 
+class Refer(msgspec.Struct, frozen=True):
+    """REFER to the switch, which goes on with the call by these digits -> `referred(True)` when it accepts."""
+
+    digits: str
+
+
+class EndWithin(msgspec.Struct, frozen=True):
+    """Nothing is said any more; BYE in so many seconds, unless the other side's comes first."""
+
+    seconds: float
+
+
+class PlayMusic(msgspec.Struct, frozen=True):
+    """Until something is said, or to the end of the call. "" is the house's. It goes on where it was."""
+
+    name: str
+
+
+class Join(msgspec.Struct, frozen=True):
+    """The conference of that name; `left_alone` comes when it is over."""
+
+    conference: str
+
+
 # What to do with the mailbox. Each is answered by one event.
 
 
@@ -172,6 +197,7 @@ class UseStandardGreeting(msgspec.Struct, frozen=True):
 
 Action = (
     Progress | Answer | Refuse | HangUp | Say | Hush | Wait | Record | StopRecording
+    | Refer | EndWithin | PlayMusic | Join
     | Open | OpenByNumber | CheckPin | Keep | Discard | Mark | Delete | SetPin | SetNotify | UseStandardGreeting
 )  # fmt: skip
 Actions = list[Action]

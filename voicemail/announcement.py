@@ -1,10 +1,10 @@
-"""An announcement: 183, the prompt as early media, then the final status that was asked for. Nobody pays for it."""
+"""An announcement: 183, the words as early media, then the final status that was asked for. Nobody pays for it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from voicemail.actions import NOTHING, Actions, Opened, Progress, RecordingEnd, Refuse, Say, pause, prompt
+from voicemail.actions import NOTHING, Actions, Clip, Progress, Refuse, Say, pause
 
 # Heard twice by who lifts the phone to the ear late; longer would only keep lines busy.
 TIMES: Final = 2
@@ -15,16 +15,16 @@ LEAD_MS: Final = 300  # the first packets are lost where a phone or a relay open
 class Announcement:
     """One refused call. Each method is an event and returns what to do."""
 
-    __slots__ = ("_cause", "_is_over", "_name", "_status")
+    __slots__ = ("_cause", "_clips", "_is_over", "_status")
 
-    def __init__(self, name: str, *, status: int, cause: int) -> None:
-        self._name = name
+    def __init__(self, clips: tuple[Clip, ...], *, status: int, cause: int) -> None:
+        self._clips = clips
         self._status = status
         self._cause = cause
         self._is_over = False
 
     def start(self) -> Actions:
-        once = (pause(LEAD_MS), prompt(self._name))
+        once = (pause(LEAD_MS), *self._clips)
         return [Progress(), Say((*once, pause(GAP_MS), *once[1:] * (TIMES - 1)))]
 
     def said(self) -> Actions:
@@ -41,13 +41,4 @@ class Announcement:
         return NOTHING
 
     def timed_out(self) -> Actions:
-        return NOTHING
-
-    def opened(self, mailbox: Opened | None) -> Actions:
-        return NOTHING
-
-    def recorded(self, seconds: float, why: RecordingEnd) -> Actions:
-        return NOTHING
-
-    def kept(self, is_safe: bool) -> Actions:
         return NOTHING

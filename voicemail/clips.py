@@ -8,7 +8,9 @@ from typing import Final, Protocol
 import structlog
 
 from media.codecs import FRAME_MS, PCMA, PCMU, Codec
+from media.music.library import MusicLibrary
 from media.wav import WavProblem, load_wav
+from voicemail.account_prompts import AccountPrompts
 from voicemail.actions import Clip, ClipKind
 from voicemail.files import StoreProblem
 from voicemail.player import Piece, Samples, Silence
@@ -18,6 +20,7 @@ from voicemail.store import Store
 FILE_BYTES_MAX: Final = 20 * 1024 * 1024
 # Names come from our own tables and from the switch.
 MISSING_MAX: Final = 1000
+OWN_PREFIX: Final = "own."
 PREPARED: Final = (PCMA, PCMU)
 
 log = structlog.get_logger("voicemail")
@@ -36,11 +39,15 @@ class Catalogue(Protocol):
 class Clips:
     """Turns clips into pieces for a player."""
 
-    __slots__ = ("_catalogue", "_missing", "_prepared", "_store")
+    __slots__ = ("_catalogue", "_missing", "_music", "_own", "_prepared", "_store", "skipped")
 
-    def __init__(self, catalogue: Catalogue, store: Store) -> None:
+    def __init__(self, catalogue: Catalogue, store: Store, *, music: MusicLibrary, own: AccountPrompts) -> None:
+        """`own` are the prompts of accounts."""
         self._catalogue = catalogue
         self._store = store
+        self._music = music
+        self._own = own
+        self.skipped = 0  # clips that there are none of; only grows
         self._prepared: tuple[Codec, ...] = ()
         self._missing: set[str] = set()  # said once each
 
@@ -48,6 +55,9 @@ class Clips:
         """In a thread. What phones speak most; the others' prompts are encoded when they are first heard."""
         self._catalogue.prepare(PREPARED, goes_on=goes_on)
         self._prepared = PREPARED
+        for name in self._music.names():
+            for codec in PREPARED:
+                self._music.frames(name, codec)
 
     def at_once(self, clips: Sequence[Clip], codec: Codec) -> list[Piece] | None:
         """None where a file has to be read first, or a prompt to be encoded."""
@@ -73,6 +83,7 @@ class Clips:
             try:
                 pieces += self._pieces(clip, codec, user, draft)
             except (OSError, WavProblem, StoreProblem) as problem:
+                self.skipped += 1
                 log.error("voicemail_sound_missing", user=user, clip=clip.kind.value, problem=str(problem))
                 if clip.other:
                     pieces.append(self._prompt(clip.other, codec))
@@ -86,15 +97,42 @@ class Clips:
                 path = self._store.greeting_file(user)
             case ClipKind.DRAFT:
                 return [Samples(draft())]
+            case ClipKind.OWN:
+                return [self._own_prompt(clip.name, codec)]
             case _:
                 return self._without_files((clip,), codec) or []
         return [Samples(load_wav(path, codec.sample_rate, bytes_max=FILE_BYTES_MAX).pcm)]
 
+    def music_at_once(self, name: str, codec: Codec) -> Sequence[bytes] | None:
+        """One round; None where a file has to be read or encoded first."""
+        if name.startswith(OWN_PREFIX) or not self._music.is_encoded(name, codec):
+            return None
+        return self._music.frames(name, codec)
+
+    def music(self, name: str, codec: Codec) -> Sequence[bytes]:
+        """The same for a thread. The house's, where an account has none of that name."""
+        if name.startswith(OWN_PREFIX):
+            account, _, own_name = name.removeprefix(OWN_PREFIX).partition(".")
+            try:
+                frames = self._own.frames(account, own_name, codec, loops=True)
+            except (OSError, WavProblem) as problem:
+                log.error("voicemail_sound_missing", clip=name, problem=str(problem))
+                frames = None
+            if frames:
+                return frames
+            self._skip(name)
+        return self._music.frames(name, codec)
+
     def _prompt(self, name: str, codec: Codec) -> Piece:
-        frames = self._catalogue.frames(name, codec)
-        if frames is None:
-            if name not in self._missing and len(self._missing) < MISSING_MAX:
-                self._missing.add(name)
-                log.warning("voicemail_prompt_missing", prompt=name)
-            return Silence(1)
-        return frames
+        return self._catalogue.frames(name, codec) or self._skip(name)
+
+    def _own_prompt(self, name: str, codec: Codec) -> Piece:
+        account, _, own_name = name.partition(".")
+        return self._own.frames(account, own_name, codec) or self._skip(f"{OWN_PREFIX}{name}")
+
+    def _skip(self, name: str) -> Piece:
+        self.skipped += 1
+        if name not in self._missing and len(self._missing) < MISSING_MAX:
+            self._missing.add(name)
+            log.warning("voicemail_prompt_missing", prompt=name)
+        return Silence(1)

@@ -14,9 +14,11 @@ class VoicemailCounts:
     __slots__ = (
         "bugs",
         "calls",
+        "calls_out",
         "deleted",
         "deposits",
         "expired",
+        "handovers",
         "lamps",
         "mail_queue",
         "mails",
@@ -30,8 +32,10 @@ class VoicemailCounts:
     )
 
     def __init__(self) -> None:
-        self.calls: dict[str, int] = {}  # by kind: announcement, deposit, retrieval
-        self.refused: dict[str, int] = {}  # INVITEs, by reason
+        self.calls: dict[str, int] = {}  # by kind: announcement, deposit, retrieval, say, menu, queue, ...
+        self.calls_out: dict[str, int] = {}  # that the switch asked for: answered, busy, no_answer
+        self.handovers: dict[str, int] = {}  # REFERs to the switch: accepted, refused
+        self.refused: dict[str, int] = {}  # INVITEs and REFERs, by reason
         self.deposits: dict[str, int] = {}  # kept, failed
         self.recordings: dict[str, int] = {}  # by what ended them
         self.pins: dict[str, int] = {}  # right, wrong, locked
@@ -52,6 +56,12 @@ class VoicemailCounts:
 
     def refuse(self, reason: str) -> None:
         _add(self.refused, reason)
+
+    def called_out(self, result: str) -> None:
+        _add(self.calls_out, result)
+
+    def handed_over(self, result: str) -> None:
+        _add(self.handovers, result)
 
     def recorded(self, kind: str, why: str) -> None:
         if kind == "deposit":

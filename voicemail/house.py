@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from voicemail.clips import Clips
+from voicemail.conference import Conferences
 from voicemail.counts import VoicemailCounts
 from voicemail.front_door import FrontDoor
 from voicemail.mailbox import Message
@@ -20,6 +21,7 @@ class House:
     __slots__ = (
         "before_message",
         "clips",
+        "conferences",
         "counts",
         "door",
         "executor",
@@ -49,6 +51,7 @@ class House:
         before_message: Callable[[str], Callable[[Message], None]],
         mailbox_changed: Callable[[str], None],
         turn_over: Callable[[], None],
+        conferences: Conferences,
     ) -> None:
         """`before_message(user)` gives what is done, in a thread, just before a message of that user exists;
         `turn_over` sends what SIP has to send.
@@ -66,3 +69,4 @@ class House:
         self.before_message = before_message
         self.mailbox_changed = mailbox_changed
         self.turn_over = turn_over
+        self.conferences = conferences

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from media.codecs import Codec
 from voicemail.coder import Coder
 
 
@@ -19,7 +20,31 @@ class Silence(NamedTuple):
     packets: int
 
 
-Piece = Sequence[bytes] | Samples | Silence
+class Round:
+    """Payloads that are played over and over, shared by all who listen. Played again, it goes on where it was."""
+
+    __slots__ = ("_at", "_codec", "_frames", "name")
+
+    def __init__(self, name: str, codec: Codec, frames: Sequence[bytes]) -> None:
+        """`frames` are one or more, as encode_round makes them."""
+        self.name = name
+        self._codec = codec
+        self._frames = frames
+        self._at = 0
+
+    def is_of(self, name: str, codec: Codec) -> bool:
+        return (self.name, self._codec) == (name, codec)
+
+    def payloads(self) -> Iterator[bytes]:
+        """Without end."""
+        frames = self._frames
+        while True:
+            payload = frames[self._at]
+            self._at = (self._at + 1) % len(frames)
+            yield payload
+
+
+Piece = Sequence[bytes] | Samples | Silence | Round
 
 
 class Player:
@@ -63,6 +88,8 @@ class Player:
             return iter((self.silence,) * piece.packets)
         if isinstance(piece, Samples):
             return self._encoded(piece.data)
+        if isinstance(piece, Round):
+            return piece.payloads()
         return iter(piece)
 
     def _encoded(self, data: bytes) -> Iterator[bytes]:

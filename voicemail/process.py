@@ -13,46 +13,35 @@ from typing import Final
 
 import structlog
 
+from media.music.library import MusicLibrary
 from media.wav import WavProblem
 from switch.calls.voicemail import PRODUCT
 from switch.conf_values import Address
 from switch.conf_voicemail import Voicemail
 from switch.sip.counts import SipCounts
-from switch.sip.dialog import Dialog
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port
-from switch.sip.invite_server import InviteServerTransaction
-from switch.sip.message import Request
 from switch.sip.stack import Stack
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.transport.alarm import Alarm
 from switch.transport.udp import UdpListener
-from voicemail.announcement import Announcement
+from voicemail.account_prompts import FOLDER as PROMPTS_FOLDER
+from voicemail.account_prompts import AccountPrompts
 from voicemail.clips import Catalogue, Clips
+from voicemail.conference import Conferences
 from voicemail.counts import VoicemailCounts
-from voicemail.deposit import Deposit, DepositRule
+from voicemail.deposit import DepositRule
 from voicemail.files import StoreProblem
 from voicemail.front_door import FrontDoor
 from voicemail.house import House
 from voicemail.mail_queue import MailQueue, SmtpSender
 from voicemail.mailbox import Counts, LockOutRule, Message, Quota
-from voicemail.menu import Menu
 from voicemail.metrics import serve_metrics
 from voicemail.publish import Publisher
-from voicemail.rtp_port import RtpCounts, RtpPort
-from voicemail.session import Machine, Session
-from voicemail.sip_call import SipCall, contact_at
+from voicemail.reception import Reception
+from voicemail.rtp_port import RtpCounts
 from voicemail.store import Store
-from voicemail.target import (
-    AnnouncementOf,
-    DepositFor,
-    RetrievalBy,
-    called_number,
-    caller_of,
-    reason_of,
-    target_of,
-)
 from voicemail.ticker import Ticker
 from voicemail.user_agent import UserAgent
 from voicemail.wording import Wording
@@ -78,6 +67,7 @@ class VoicemailProcess:
         switches: list[Address],
         *,
         catalogue: Catalogue,
+        music: MusicLibrary,
         zone: tzinfo,
     ) -> None:
         """`switches` are the addresses that requests of the switch come from; the first is told what waits.
@@ -85,7 +75,7 @@ class VoicemailProcess:
         `zone` is that of the times that are spoken and written.
         """
         assert conf.sip is not None and switches
-        self._conf = conf
+        self.conf = conf
         self._switches = {(address.host, address.port) for address in switches}
         self._wording = Wording(lambda: datetime.now(zone))
         self._zone = zone
@@ -97,7 +87,10 @@ class VoicemailProcess:
         house_quota = Quota(conf.messages_max, conf.mailbox_max_s, conf.retention_days)
         self.store = Store(data / "voicemail", house=house_quota, lock_out=lock_out)
         self._door = FrontDoor(self.store, lock_out)
-        self._clips = Clips(catalogue, self.store)
+        self.own_prompts = AccountPrompts(data / PROMPTS_FOLDER)
+        self.music = music
+        self.clips = Clips(catalogue, self.store, music=music, own=self.own_prompts)
+        self.conferences = Conferences(conf.conferences_max)
         self._rule = DepositRule(
             message_max_s=conf.message_max_s,
             message_min_s=conf.message_min_s,
@@ -106,7 +99,6 @@ class VoicemailProcess:
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="voicemail")
         # One thread, so that of two looks at a mailbox the later one is told last; and calls wait for none of them.
         self._lookout = ThreadPoolExecutor(1, thread_name_prefix="mailboxes")
-        self.sessions: set[Session] = set()
         self._timers = TimerQueue()
         self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
         self._is_stopping = False
@@ -119,6 +111,7 @@ class VoicemailProcess:
         self._agent: UserAgent
         self.publisher: Publisher
         self._house: House
+        self.reception: Reception
         self._ticker: Ticker
 
     @staticmethod
@@ -131,30 +124,32 @@ class VoicemailProcess:
         """Everything up to the first datagram. Raises OSError for a port in use."""
         self._loop = asyncio.get_running_loop()
         await self._loop.run_in_executor(self._executor, self._recover)
-        sip = self._conf.sip
+        sip = self.conf.sip
         assert sip is not None
         self._listener = UdpListener(
             sip.host, sip.port, received=self._received, turn_over=self._finish_batch
         )
-        self._make_stack()
         self._mail = self._make_mail_queue()
         self._house = House(
             loop=self._loop,
             executor=self._executor,
             store=self.store,
-            clips=self._clips,
+            clips=self.clips,
             door=self._door,
             counts=self.counts,
             rtp_counts=self.rtp_counts,
-            message_max_s=self._conf.message_max_s,
+            message_max_s=self.conf.message_max_s,
             now=self.now,
             random_bytes=os.urandom,
             before_message=self._before_message,
             mailbox_changed=self._mailbox_changed,
             turn_over=self._finish_turn,
+            conferences=self.conferences,
         )
-        self._serve_metrics()
+        self._make_stack()
         self._ticker = Ticker(self._loop, self._tick, lateness=self.counts.tick_lateness)
+        self.reception.ticker = self._ticker
+        self._serve_metrics()
         self._listener.start(self._loop)
         self.publisher.start(self.now())
         self._tasks = [
@@ -174,13 +169,13 @@ class VoicemailProcess:
 
     def _recover(self) -> None:
         self.store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        finished, removed = self.store.recover(spoken_min_s=self._conf.message_min_s)
+        finished, removed = self.store.recover(spoken_min_s=self.conf.message_min_s)
         self.counts.recovered, self.counts.removed = finished, removed
         if finished or removed:
             log.warning("voicemail_recovered", finished=finished, removed=removed)
 
     def _make_mail_queue(self) -> MailQueue | None:
-        conf = self._conf
+        conf = self.conf
         if not conf.sends_mail:
             return None
         return MailQueue(
@@ -194,7 +189,7 @@ class VoicemailProcess:
         )
 
     def _serve_metrics(self) -> None:
-        address = self._conf.metrics
+        address = self.conf.metrics
         if address is None:
             return
         try:
@@ -204,6 +199,7 @@ class VoicemailProcess:
 
     def _make_stack(self) -> None:
         tokens = Tokens(os.urandom)
+        self.reception = self._make_reception(tokens)
         host, port = self._listener.host, self._listener.port
         own = host_port(host, port)
         product = f"{PRODUCT} ({tokens.tag()})"  # this life of it
@@ -215,12 +211,24 @@ class VoicemailProcess:
             counts=self.counts,
             user_agent=product,
         )
-        self._agent = UserAgent(tokens, self._new_call, server=product, on_probe=self.publisher.heard_switch)
+        self._agent = UserAgent(tokens, self.reception, server=product, on_probe=self.publisher.heard_switch)
         self._stack = Stack(
             tokens, self._timers, self._agent, sent_by=lambda _flow: own, counts=self.sip_counts
         )
-        self._agent.stack = self._stack
-        self.publisher.stack = self._stack
+        self._agent.stack = self.reception.stack = self.publisher.stack = self._stack
+        self.reception.agent = self._agent
+
+    def _make_reception(self, tokens: Tokens) -> Reception:
+        return Reception(
+            self.conf,
+            house=self._house,
+            wording=self._wording,
+            rule=self._rule,
+            host=self._listener.host,
+            port=self._listener.port,
+            timers=self._timers,
+            tokens=tokens,
+        )
 
     # Turns
 
@@ -255,96 +263,9 @@ class VoicemailProcess:
 
     def _tick(self) -> bool:
         """Every 20 ms while there are calls."""
-        now = self.now()
-        for session in list(self.sessions):
-            try:
-                session.tick(now)
-            except Exception:  # noqa: BLE001 - the border: logged and counted there
-                self.session_broken(session)
+        goes_on = self.reception.tick(self.now())
         self._finish_turn()
-        return bool(self.sessions)
-
-    def session_broken(self, session: Session) -> None:
-        """A bug ends its call, and no other."""
-        if session not in self.sessions:
-            return
-        now = self.now()
-        self.counts.bugs += 1
-        log.exception("voicemail_bug", kind=session.kind)
-        self.sessions.discard(session)
-        session.abandon(now)
-        self._agent.forget(session.call)
-        self._finish_turn()
-
-    # Calls
-
-    def _new_call(
-        self, transaction: InviteServerTransaction, request: Request, dialog: Dialog, now: float
-    ) -> SipCall | int:
-        target = target_of(request)
-        if target is None:
-            self.counts.refuse("unknown")
-            return 404
-        if len(self.sessions) >= self._conf.calls_max:
-            self.counts.refuse("calls_max")
-            return 503
-        machine, kind, draft = self._machine_for(target, request)
-        assert self._conf.sip is not None
-        try:
-            rtp = RtpPort(self._listener.host, loop=self._loop, counts=self.rtp_counts)
-        except OSError as problem:
-            log.error("voicemail_no_port", problem=str(problem))
-            self.counts.refuse("no_port")
-            return 503
-        session = Session(machine, kind=kind, house=self._house, rtp=rtp, owner=self, draft=draft, now=now)
-        session.call = SipCall(
-            self._stack,
-            transaction,
-            dialog,
-            contact=contact_at(self._listener.host, self._listener.port),
-            host=rtp.host,
-            port=rtp.port,
-            session_id=int.from_bytes(os.urandom(4), "big"),
-            owner=session,
-        )
-        if not session.call.read_offer(request, now):
-            rtp.close()
-            self.counts.refuse("media")
-            return 488
-        rtp.received = session.receive
-        self.sessions.add(session)
-        self.counts.call(kind)
-        session.start(now)
-        self._ticker.start()
-        return session.call
-
-    def _machine_for(
-        self, target: DepositFor | RetrievalBy | AnnouncementOf, request: Request
-    ) -> tuple[Machine, str, Message | None]:
-        match target:
-            case AnnouncementOf(prompt=prompt, status=status, cause=cause):
-                return Announcement(prompt, status=status, cause=cause), "announcement", None
-            case RetrievalBy(user=user):
-                menu = Menu(user, self._wording, greeting_max_s=self._conf.greeting_max_s)
-                return menu, "retrieval", None
-            case DepositFor(user=user):
-                number, name = caller_of(request)
-                draft = Message(
-                    id="",
-                    received_ms=0,
-                    duration_ms=0,
-                    caller=number,
-                    name=name,
-                    called=called_number(request),
-                    reason=reason_of(request),
-                    call_id=request.call_id[:200],
-                )
-                return Deposit(user, self._rule), "deposit", draft
-
-    def session_over(self, session: Session) -> None:
-        self.sessions.discard(session)
-        self._agent.forget(session.call)
-        self._finish_turn()
+        return goes_on
 
     # Mailboxes
 
@@ -395,7 +316,7 @@ class VoicemailProcess:
 
     async def _prepare_prompts(self) -> None:
         """Until then a prompt is encoded when it is first played, in a thread."""
-        await self._loop.run_in_executor(self._executor, self._clips.prepare, lambda: not self._is_stopping)
+        await self._loop.run_in_executor(self._executor, self.clips.prepare, lambda: not self._is_stopping)
 
     async def _sweep(self) -> None:
         """What has been kept for long enough."""
@@ -420,11 +341,10 @@ class VoicemailProcess:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for session in list(self.sessions):
-            session.end(self.now())
+        self.reception.close(self.now())
         self._finish_turn()
         deadline = self.now() + STOP_WAIT_S
-        while (self.sessions or self._agent.dialogs_count) and self.now() < deadline:
+        while (self.reception.is_busy or self._agent.dialogs_count) and self.now() < deadline:
             await asyncio.sleep(0.05)
         self._ticker.stop()
         self._alarm.cancel()

@@ -5,15 +5,18 @@ Pure. SRTP is not spoken here: what comes through the house's own switch and rel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from media.codecs import (
+    CODECS,
     FRAME_MS,
     PCMA,
     PCMU,
     TELEPHONE_EVENT,
     TELEPHONE_EVENT_PAYLOAD_TYPE,
     Chosen,
+    Codec,
     choose,
 )
 from switch.sdp.description import SdpError, SessionDescription, parse_sdp
@@ -53,12 +56,15 @@ class Agreed:
         return bool(self.host) and self.direction in (Direction.SENDRECV, Direction.SENDONLY)
 
 
-def agree(session: SessionDescription) -> Agreed | None:
-    """None: nothing in it that can be spoken (488). Also reads the answer to an offer of ours."""
+def agree(session: SessionDescription, among: Sequence[Codec] = CODECS) -> Agreed | None:
+    """None: nothing in it that can be spoken (488). Also reads the answer to an offer of ours.
+
+    `among` is what should be spoken; an offer without any of it is agreed to as it is.
+    """
     for index, medium in enumerate(session.media):
         if medium.media != "audio" or medium.protocol not in PROTOCOLS or medium.is_rejected:
             continue
-        chosen = choose(medium.codecs)
+        chosen = choose(medium.codecs, among) or choose(medium.codecs)
         connection = session.connection_of(medium)
         if chosen is None or connection is None:
             continue

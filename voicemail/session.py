@@ -1,8 +1,8 @@
-"""One call: its machine (announcement, deposit or menu), its SIP, its sound and its files, joined.
+"""One call: its machine, its SIP, its sound and its files, joined.
 
 The machine says what is to happen, this makes it happen and tells the machine what became of it. Everything runs in the
-event loop but the work on files, which goes to threads one piece after the other (`Jobs`), so that a message is begun,
-written, made safe and announced in this order.
+event loop but the work on files, which goes to threads one piece after the other (`Jobs`). What concerns a mailbox is
+in mailbox_side.py.
 """
 
 from __future__ import annotations
@@ -10,58 +10,51 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-import structlog
-
 from media.codecs import FRAMES_PER_SECOND
 from voicemail.actions import (
     Action,
     Actions,
     Answer,
-    CheckPin,
-    Clip,
-    Delete,
-    Discard,
+    EndWithin,
     HangUp,
     Hush,
-    Keep,
-    Mark,
-    Open,
-    OpenByNumber,
-    Opened,
-    PinResult,
+    Join,
+    PlayMusic,
     Progress,
     Record,
-    Recording,
     RecordingEnd,
+    Refer,
     Refuse,
     Say,
-    SetNotify,
-    SetPin,
     StopRecording,
-    UseStandardGreeting,
     Wait,
 )
 from voicemail.announcement import Announcement
+from voicemail.conferring import Conferring
 from voicemail.deposit import Deposit
+from voicemail.digit_menu import DigitMenu
 from voicemail.jobs import Jobs
-from voicemail.live_recording import LiveRecording
+from voicemail.mailbox_side import MailboxSide
 from voicemail.menu import Menu
-from voicemail.player import Piece, Silence
+from voicemail.player import Piece, Round, Silence
+from voicemail.queueing import Queueing
 from voicemail.rtp_port import RtpPort
 from voicemail.sdp_answer import Agreed
 from voicemail.sip_call import SipCall
+from voicemail.speaking import Speaking
 from voicemail.stream import Stream
 
 if TYPE_CHECKING:
+    from voicemail.conference import Conference, Party
     from voicemail.house import House
     from voicemail.mailbox import Message
 
 # The longest retrieval: a phone that was not hung up.
 CALL_MAX_S: Final = 3600.0
+# The switch ends these; this is for calls that it has forgotten: a day's conference, a night in a queue or parked.
+SERVICE_MAX_S: Final = 12 * 3600.0
 
-Machine = Announcement | Deposit | Menu
-
-log = structlog.get_logger("voicemail")
+Machine = Announcement | Deposit | Menu | Speaking | DigitMenu | Queueing | Conferring
 
 
 class SessionOwner(Protocol):
@@ -79,20 +72,23 @@ class Session:
 
     __slots__ = (
         "_after_said",
-        "_draft",
+        "_conference",
+        "_end_at",
         "_held",
         "_house",
         "_is_gone",
+        "_is_leaving",
         "_is_over",
         "_jobs",
         "_loading",
         "_machine",
         "_mailbox",
+        "_music",
         "_owner",
-        "_recording",
+        "_party",
         "_rtp",
         "_say_number",
-        "_started",
+        "_saying",
         "_stream",
         "_wait_until",
         "call",
@@ -117,27 +113,31 @@ class Session:
         self._house = house
         self._rtp = rtp
         self._owner = owner
-        self._draft = draft
-        self._started = now
+        is_service = isinstance(machine, Queueing | Conferring)
+        self._end_at = now + (SERVICE_MAX_S if is_service else CALL_MAX_S)
         self._jobs = Jobs(house.loop, house.executor, on_idle=self._end_if_done, on_bug=self._break)
-        self._mailbox: Opened | None = None
+        self._mailbox: MailboxSide | None = None
+        if isinstance(machine, Deposit | Menu):
+            self._mailbox = MailboxSide(
+                machine, kind=kind, house=house, jobs=self._jobs, draft=draft, perform=self._perform
+            )
         self._stream: Stream | None = None
-        self._recording: LiveRecording | None = None
+        self._conference: Conference | None = None
+        self._party: Party | None = None
+        self._music: Round | None = None
         self._after_said: Record | None = None
-        self._held: tuple[Clip, ...] = ()  # until the caller has said where he hears
+        self._held: Join | None = None  # until the caller has said where he hears
+        self._saying: Say | PlayMusic | None = None  # what is being loaded or played
         self._loading = False
         self._say_number = 0  # of the latest Say: what was loaded for an earlier one is not played
         self._wait_until: float | None = None
+        self._is_leaving = False  # the switch goes on with the call: nothing more is sent
         self._is_gone = False
         self._is_over = False
 
     @property
     def is_recording(self) -> bool:
-        return self._recording is not None and self._recording.is_running
-
-    @property
-    def user(self) -> str:
-        return "" if self._mailbox is None else self._mailbox.user
+        return self._mailbox is not None and self._mailbox.is_recording
 
     def start(self, now: float) -> None:
         self._perform(self._machine.start(), now)
@@ -145,7 +145,7 @@ class Session:
     # The caller (CallOwner)
 
     def media_agreed(self, agreed: Agreed, now: float) -> None:
-        """A change of codec in the middle of a recording goes on in the new one, if its samples are alike."""
+        """A change of codec in the middle of a recording ends it; what was being said begins anew in the new one."""
         self._rtp.aim(agreed.host, agreed.port)
         stream = self._stream
         if stream is not None and stream.is_for(agreed):
@@ -159,11 +159,14 @@ class Session:
             now=now,
         )
         self._stream = changed
-        if self._recording is not None and self._recording.is_running:
-            self._recording.stop(RecordingEnd.LIMIT, now)
-        held, self._held = self._held, ()
-        if held:
-            self._say(held, now)
+        if self._mailbox is not None and self._mailbox.is_recording:
+            self._mailbox.stop_recording(RecordingEnd.LIMIT, now)
+        if self._party is not None:
+            self._party.change_codec(agreed.codec)
+            changed.confer(self._party)
+        for action in (self._saying, self._held):
+            if action is not None:
+                self._act(action, now)
 
     def _break(self) -> None:
         self._owner.session_broken(self)
@@ -171,11 +174,26 @@ class Session:
     def digit_by_info(self, digit: str, now: float) -> None:
         self._digit(digit, now)
 
+    def positioned(self, position: int, now: float) -> None:
+        if not self._is_gone and isinstance(self._machine, Queueing):
+            self._perform(self._machine.positioned(position), now)
+
+    def referred(self, is_accepted: bool, now: float) -> None:
+        self._house.counts.handed_over("accepted" if is_accepted else "refused")
+        if not self._is_gone and isinstance(self._machine, Speaking | DigitMenu):
+            self._perform(self._machine.referred(is_accepted), now)
+
+    def left_alone(self, now: float) -> None:
+        """Nobody else is in the conference any more."""
+        if not self._is_gone and isinstance(self._machine, Conferring):
+            self._perform(self._machine.left_alone(), now)
+
     def caller_gone(self, now: float) -> None:
         if self._is_gone:
             return
         self._is_gone = True
         self._after_said = None
+        self._leave_conference()
         self._perform(self._machine.hung_up(), now)
         self._end_if_done()
 
@@ -195,22 +213,23 @@ class Session:
         if self._is_gone:
             return
         stream = self._stream
-        if stream is not None and self.call.may_send:
+        if stream is not None and self.call.may_send and not self._is_leaving:
             was_playing = stream.player.is_playing
             self._rtp.send(stream.next_packet())
             if was_playing and not stream.player.is_playing:
                 self._said(now)
-        if self._recording is not None:
-            self._recording.tick(now)
+        if self._mailbox is not None:
+            self._mailbox.tick(now)
         if self._wait_until is not None and now >= self._wait_until:
             self._wait_until = None
             self._perform(self._machine.timed_out(), now)
-        if now - self._started > CALL_MAX_S:
+        if now > self._end_at:
             self.end(now)
 
     def abandon(self, now: float) -> None:
         """A bug: the caller is not left hanging, and what was recorded is left to the recovery of the next start."""
         self._is_gone = self._is_over = True
+        self._leave_conference()
         self._rtp.close()
         self.call.hang_up(now)
 
@@ -227,15 +246,12 @@ class Session:
         self._perform(self._machine.digit(digit), now)
 
     def _said(self, now: float) -> None:
+        self._saying = None
         record, self._after_said = self._after_said, None
-        if record is not None:
-            self._record(record, now)
-        else:
+        if record is None:
             self._perform(self._machine.said(), now)
-
-    def _recorded(self, seconds: float, why: RecordingEnd, now: float) -> None:
-        self._house.counts.recorded(self.kind, why.value)
-        self._perform(self._machine.recorded(seconds, why), now)
+        elif self._mailbox is not None and self._stream is not None and not self._is_gone:
+            self._mailbox.record(record, self._stream, now)
 
     # What the machine asks for
 
@@ -259,8 +275,17 @@ class Session:
             case HangUp():
                 self.call.hang_up(now)
                 self._leave()
-            case Say(clips=clips):
-                self._say(clips, now)
+            case Say():
+                self._say(action, now)
+            case PlayMusic(name=name):
+                self._play_music(name, now)
+            case Join():
+                self._join(action, now)
+            case Refer(digits=digits):
+                self.call.refer(digits, now)
+            case EndWithin(seconds=seconds):
+                self._is_leaving = True
+                self._end_at = now + seconds
             case Hush():
                 self._hush()
             case Wait(seconds=seconds):
@@ -271,74 +296,11 @@ class Session:
                     self._said(now)
             case StopRecording(why=why):
                 self._after_said = None
-                if self._recording is not None:
-                    self._recording.stop(why, now)
+                if self._mailbox is not None:
+                    self._mailbox.stop_recording(why, now)
             case _:
-                self._act_on_mailbox(action)
-
-    def _act_on_mailbox(self, action: Action) -> None:
-        machine, store, user = self._machine, self._house.store, self.user
-        match action:
-            case Open(user=whose):
-                assert not isinstance(machine, Announcement)
-                self._ask(lambda: store.open(whose, seconds_wanted=self._house.message_max_s), self._opened)
-            case CheckPin(pin=pin):
-                self._ask(lambda: (store.check_pin(user, pin), None), self._checked)
-            case OpenByNumber(number=number, pin=pin):
-                self._ask(lambda: self._house.door.enter(number, pin), self._checked)
-            case Keep():
-                self._keep()
-            case Discard():
-                if self._recording is not None:
-                    self._recording.discard()
-                    self._recording = None
-            case Mark(message=message, state=state):
-                self._change(lambda: store.mark(user, message, state))
-            case Delete(messages=messages):
-                self._house.counts.deleted += len(messages)
-                self._change(lambda: store.delete(user, messages))
-            case SetPin(pin=pin):
-                self._ask_for_change(lambda: store.set_pin(user, pin))
-            case SetNotify(is_on=is_on):
-                self._ask_for_change(lambda: store.set_notify(user, is_on=is_on))
-            case UseStandardGreeting():
-                self._ask_for_change(lambda: store.use_standard_greeting(user))
-            case _:
-                raise AssertionError(f"an action without its deed: {action!r}")
-
-    def _ask(self, work: Callable[[], object], then: Callable[[object, float], None]) -> None:
-        self._jobs.submit(work, lambda result: then(result, self._house.now()))
-
-    def _change(self, work: Callable[[], object]) -> None:
-        user = self.user
-        self._jobs.submit(work, lambda _: self._house.mailbox_changed(user))
-
-    def _ask_for_change(self, work: Callable[[], None]) -> None:
-        def done() -> bool:
-            work()
-            return True
-
-        self._ask(done, lambda result, now: self._changed(result is True, now))
-
-    def _opened(self, result: object, now: float) -> None:
-        mailbox = result if isinstance(result, Opened) else None
-        self._mailbox = mailbox
-        assert not isinstance(self._machine, Announcement)
-        self._perform(self._machine.opened(mailbox), now)
-
-    def _checked(self, result: object, now: float) -> None:
-        pin, mailbox = result if isinstance(result, tuple) else (PinResult.UNREADABLE, None)
-        self._house.counts.pin_checked(pin.value)
-        if pin is PinResult.LOCKED:
-            log.warning("voicemail_locked", user=self.user or "elsewhere")
-        if mailbox is not None:
-            self._mailbox = mailbox
-        assert isinstance(self._machine, Menu)
-        self._perform(self._machine.checked(pin, mailbox), now)
-
-    def _changed(self, is_done: bool, now: float) -> None:
-        assert isinstance(self._machine, Menu)
-        self._perform(self._machine.changed(is_done), now)
+                assert self._mailbox is not None, action
+                self._mailbox.act(action)
 
     # Saying
 
@@ -346,36 +308,70 @@ class Session:
     def _is_saying(self) -> bool:
         return self._loading or (self._stream is not None and self._stream.player.is_playing)
 
-    def _say(self, clips: tuple[Clip, ...], now: float) -> None:
+    def _say(self, say: Say, now: float) -> None:
         """Prompts play at once; messages are read from the disk first."""
         self._hush()
-        stream = self._stream
+        clips, stream, house, mailbox = say.clips, self._stream, self._house, self._mailbox
         if self._is_gone:
             return
+        self._saying = say
         if stream is None or self._say_number < 0:
-            if self.call.awaits_description:
-                self._held = clips
-            else:  # early media for a caller who offered none
-                self._house.loop.call_soon(self._said, now)
+            if not self.call.awaits_description:  # early media for a caller who offered none
+                house.loop.call_soon(self._said, now)
             return
-        self._say_number += 1
-        number, codec, user = self._say_number, stream.codec, self.user
-        house, recording = self._house, self._recording
+        codec = stream.codec
         pieces = house.clips.at_once(clips, codec)
         if pieces is not None:
-            self._play(pieces, number, now)
+            self._play(pieces, self._next_number())
             return
-        draft = recording.samples if recording is not None else bytes
-        self._loading = True
-        self._jobs.submit(
-            lambda: house.clips.load(clips, codec=codec, user=user, draft=draft),
-            lambda loaded: self._play(loaded or (), number, house.now()),
-        )
+        user, draft = ("", bytes) if mailbox is None else (mailbox.user, mailbox.samples)
+        self._load(lambda: house.clips.load(clips, codec=codec, user=user, draft=draft), self._play)
 
-    def _play(self, pieces: Sequence[Piece], number: int, now: float) -> None:
+    def _play_music(self, name: str, now: float) -> None:
+        """Behind what is being said it would never end: a machine asks for it when all is said."""
+        self._hush()
+        stream, clips = self._stream, self._house.clips
+        if self._is_gone:
+            return
+        self._saying = PlayMusic(name)
+        if stream is None:
+            return
+        codec, before = stream.codec, self._music
+        if before is not None and before.is_of(name, codec):
+            stream.play((before,))
+            return
+
+        def play(frames: Sequence[bytes] | None, number: int) -> None:
+            if frames:
+                self._music = Round(name, codec, frames)
+                self._play((self._music,), number)
+
+        frames = clips.music_at_once(name, codec)
+        if frames is not None:
+            play(frames, self._next_number())
+        else:
+            self._load(lambda: clips.music(name, codec), play)
+
+    def _next_number(self) -> int:
+        self._say_number += 1
+        return self._say_number
+
+    def _load(
+        self, work: Callable[[], Sequence[Piece] | Sequence[bytes]], then: Callable[..., None]
+    ) -> None:
+        """In a thread; what comes after something else was asked for is not played."""
+        number = self._next_number()
+        self._loading = True
+
+        def loaded(found: Sequence[Piece] | Sequence[bytes] | None) -> None:
+            self._loading = self._loading and number != self._say_number
+            then(found or (), number)
+
+        self._jobs.submit(work, loaded)
+
+    def _play(self, pieces: Sequence[Piece], number: int) -> None:
         if self._is_gone or number != self._say_number or self._stream is None:
             return
-        self._loading = False
         self._wait_until = None
         self._stream.play(pieces or (Silence(FRAMES_PER_SECOND),))
 
@@ -383,68 +379,48 @@ class Session:
         if self._say_number >= 0:
             self._say_number += 1
         self._loading = False
+        self._saying = None
         self._wait_until = None
         if self._stream is not None:
             self._stream.player.stop()
 
-    # Recording
+    # Conferences
 
-    def _record(self, record: Record, now: float) -> None:
+    def _join(self, join: Join, now: float) -> None:
         stream = self._stream
-        if stream is None or self._is_gone:
+        if self._is_gone:
             return
-        house, user = self._house, self.user
-        rate = stream.sample_rate
-        draft = self._draft
-        if record.purpose is Recording.GREETING:
-            draft = None
-        elif draft is None:
-            raise AssertionError("a deposit knows its message")
+        if stream is None:
+            self._held = join
+            return
+        self._held = None
+        conferences = self._house.conferences
+        if conferences.refusal(join.conference):  # others came while this one's description was awaited
+            self.end(now)
+            return
+        conference = conferences.of(join.conference, now)
+        self._conference = conference
+        self._party = conference.join(stream.codec, self.left_alone, now)
+        stream.confer(self._party)
 
-        def begin() -> object:
-            if draft is None:
-                return house.store.begin_greeting(user, sample_rate=rate)
-            return house.store.begin(user, draft, sample_rate=rate)
-
-        stream.record(now)
-        assert stream.recorder is not None
-        self._recording = LiveRecording(
-            stream.recorder,
-            begin,
-            jobs=self._jobs,
-            rule=record,
-            ended=self._recorded,
-            clock=house.now,
-            now=now,
-        )
-
-    def _keep(self) -> None:
-        recording = self._recording
-        assert recording is not None, "something was recorded"
-        user, house, kind = self.user, self._house, self.kind
-        before = house.before_message(user)
-
-        def kept(is_safe: bool) -> None:
-            self._recording = None
-            house.counts.kept(kind, is_safe=is_safe)
-            if is_safe:
-                house.mailbox_changed(user)
-            assert not isinstance(self._machine, Announcement)
-            self._perform(self._machine.kept(is_safe), house.now())
-
-        recording.keep(before, kept)
+    def _leave_conference(self) -> None:
+        conference, party = self._conference, self._party
+        self._conference = self._party = None
+        if conference is not None and party is not None:
+            conference.leave(party, self._house.now())
 
     # The end
 
     def _leave(self) -> None:
         """We ended the call."""
         self._is_gone = True
+        self._leave_conference()
         self._end_if_done()
 
     def _end_if_done(self) -> None:
         if self._is_gone and not self._is_over and self._jobs.is_idle:
             self._is_over = True
             self._rtp.close()
-            if self._recording is not None:
-                self._recording.discard()
+            if self._mailbox is not None:
+                self._mailbox.discard()
             self._owner.session_over(self)

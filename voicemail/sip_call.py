@@ -1,26 +1,32 @@
 """The SIP of one call with voicemail: a UAS's side of a dialog (RFC 3261 12.1.1, 13.3, 14.2, 15.1). No clock, no sound.
 
-`UserAgent` finds the call of a request; this says what is answered. The owner of the call hears of it through
-`CallOwner`.
+Calls of our own (call_out.py) are such a dialog, too, once they are answered. REFER in the dialog (RFC 3515) gives the
+call back to the switch, without a subscription (RFC 4488). `UserAgent` finds the call of a request; this says what is
+answered. The owner of the call hears of it through `CallOwner`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from media.codecs import CODECS, Codec
 from switch.sip.dialog import Dialog
 from switch.sip.host import host_port
 from switch.sip.invite_server import InviteServerTransaction
 from switch.sip.message import Request, Response, make_response
+from switch.sip.refer_fields import NO_REFER_SUB
 from switch.sip.user import NO_USER
 from voicemail.sdp_answer import Agreed, agree, format_answer, format_offer, read_session
+from voicemail.service_target import letters_of
+from voicemail.target import queue_position_of
 
 if TYPE_CHECKING:
     from switch.sip.non_invite_server import NonInviteServerTransaction
-    from switch.sip.stack import Stack
+    from switch.sip.stack import ClientTransaction, Stack
 
-ALLOW: Final = "INVITE, ACK, BYE, CANCEL, INFO, OPTIONS, UPDATE"
+ALLOW: Final = "INVITE, ACK, BYE, CANCEL, INFO, NOTIFY, OPTIONS, REFER, UPDATE"
 SDP_TYPE: Final = "application/sdp"
 _SIGNAL: Final = re.compile(
     rb"(?:\A|\n)[ \t]*Signal[ \t]*=[ \t]*([0-9A-D*#])[ \t\r]*(?:\n|\Z)", re.IGNORECASE
@@ -36,6 +42,12 @@ class CallOwner(Protocol):
 
     def digit_by_info(self, digit: str, now: float) -> None: ...
 
+    def positioned(self, position: int, now: float) -> None:
+        """The caller's place in the queue."""
+
+    def referred(self, is_accepted: bool, now: float) -> None:
+        """What became of `refer`. Once."""
+
     def caller_gone(self, now: float) -> None:
         """BYE, CANCEL, or an answer that nobody acknowledged. The call is over."""
 
@@ -45,6 +57,7 @@ class SipCall:
 
     __slots__ = (
         "_agreed",
+        "_among",
         "_contact",
         "_has_described",
         "_host",
@@ -53,6 +66,7 @@ class SipCall:
         "_port",
         "_session_id",
         "_stack",
+        "_switch_host",
         "_transaction",
         "_version",
         "dialog",
@@ -62,7 +76,7 @@ class SipCall:
     def __init__(
         self,
         stack: Stack,
-        transaction: InviteServerTransaction,
+        transaction: InviteServerTransaction | None,
         dialog: Dialog,
         *,
         contact: str,
@@ -70,20 +84,26 @@ class SipCall:
         port: int,
         session_id: int,
         owner: CallOwner,
+        switch_host: str,
+        among: Sequence[Codec] = CODECS,
     ) -> None:
-        """`host` and `port` are where we hear."""
+        """`host` and `port` are where we hear; `transaction` is None for an answered call of our own, in which we made
+        the offer. `switch_host` is what the switch knows itself by, `among` what may be spoken, if the offer has it.
+        """
         self._stack = stack
-        self._transaction: InviteServerTransaction | None = transaction
+        self._transaction = transaction
         self.dialog = dialog
         self._contact = contact
         self._host = host
         self._port = port
         self._session_id = session_id
         self._owner = owner
+        self._switch_host = switch_host
+        self._among = among
         self._version = 1
         self._agreed: Agreed | None = None
         self._offer_pending = False
-        self._has_described = False
+        self._has_described = transaction is None
         self.is_over = False
 
     @property
@@ -105,6 +125,10 @@ class SipCall:
         if not request.body:
             return True
         return self._agree(request.body, now)
+
+    def take_answer(self, body: bytes, now: float) -> bool:
+        """To our offer; False: it cannot be agreed to."""
+        return self._agree(body, now)
 
     # What the owner asks for
 
@@ -140,6 +164,17 @@ class SipCall:
         if cause:
             response.headers.add("reason", f"Q.850;cause={cause}")
         transaction.respond(response, now)
+
+    def refer(self, digits: str, now: float) -> None:
+        """To sip:pressed.<digits>@HOST. `referred` of the owner hears what becomes of it."""
+        if self.is_over:
+            return
+        user = f"pressed.{letters_of(digits)}" if digits else "pressed"
+        request = self.dialog.create_request("REFER", contact=self._contact)
+        request.headers.add("refer-to", f"<sip:{user}@{self._switch_host}>")
+        request.headers.add("refer-sub", "false")
+        request.headers.add("supported", NO_REFER_SUB)
+        self._stack.send_request(request, self.dialog.flow, _Referral(self._owner), now)
 
     def hang_up(self, now: float) -> None:
         if self.is_over:
@@ -189,10 +224,15 @@ class SipCall:
             case "INFO":
                 transaction.respond(make_response(request, 200), now)
                 digit = info_digit(request)
+                position = queue_position_of(request)
                 if digit:
                     self._owner.digit_by_info(digit, now)
+                elif position is not None:
+                    self._owner.positioned(position, now)
             case "OPTIONS":
                 transaction.respond(with_allow(make_response(request, 200)), now)
+            case "NOTIFY":  # of a REFER, from a switch that knows no Refer-Sub
+                transaction.respond(make_response(request, 200), now)
             case _:
                 transaction.respond(with_allow(make_response(request, 405)), now)
 
@@ -237,7 +277,7 @@ class SipCall:
 
     def _agree(self, body: bytes, now: float) -> bool:
         session = read_session(body)
-        agreed = None if session is None else agree(session)
+        agreed = None if session is None else agree(session, self._among)
         if agreed is None:
             return False
         self._agreed = agreed
@@ -282,6 +322,25 @@ class SipCall:
         transaction, self._transaction = self._transaction, None
         if transaction is not None and transaction.is_accepted:
             transaction.stop_repeating()
+
+
+class _Referral:
+    """A REFER until its final answer. Implements switch.sip.user.ClientUser."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: CallOwner) -> None:
+        self._owner = owner
+
+    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        if response.status >= 200:
+            self._owner.referred(response.status < 300, now)
+
+    def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
+        self._owner.referred(False, now)
+
+    def on_transport_error(self, transaction: ClientTransaction, now: float) -> None:
+        self._owner.referred(False, now)
 
 
 def with_allow(response: Response) -> Response:

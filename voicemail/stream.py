@@ -7,7 +7,7 @@ open and nobody takes the call for dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from media.dtmf import KeyReader
 from media.rtp import SEQUENCE_MASK, TIMESTAMP_MASK, RtpError, RtpPacket, format_packet, parse_packet
@@ -17,7 +17,25 @@ from voicemail.recorder import Recorder
 from voicemail.rtp_port import RtpCounts
 from voicemail.sdp_answer import Agreed
 
+if TYPE_CHECKING:
+    from voicemail.conference import Party
+
 COMFORT_NOISE: Final = 13  # RFC 3389; it says that there is silence, which is what its absence says, too
+
+
+class Ear(Protocol):
+    """Who hears the caller."""
+
+    def receive(self, *, source: int, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
+        """One packet of the agreed codec; an empty payload for one of digits or comfort noise."""
+
+
+class Voice(Protocol):
+    """Who speaks to the caller."""
+
+    @property
+    def payload(self) -> bytes | None:
+        """Of this beat; None is silence."""
 
 
 class Stream:
@@ -26,6 +44,7 @@ class Stream:
     __slots__ = (
         "_coder",
         "_counts",
+        "_ear",
         "_event_type",
         "_is_marked",
         "_keys",
@@ -35,9 +54,9 @@ class Stream:
         "_ssrc",
         "_step",
         "_timestamp",
+        "_voice",
         "codec",
         "player",
-        "recorder",
     )
 
     def __init__(
@@ -62,7 +81,8 @@ class Stream:
         self._step = agreed.codec.ticks_per_frame
         self._is_marked = True
         self.player = Player(coder)
-        self.recorder: Recorder | None = None
+        self._ear: Ear | None = None
+        self._voice: Voice | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -75,8 +95,15 @@ class Stream:
             agreed.event_type,
         )
 
-    def record(self, now: float) -> None:
-        self.recorder = Recorder(self._coder, now)
+    def record(self, now: float) -> Recorder:
+        """From now on."""
+        self._ear = recorder = Recorder(self._coder, now)
+        return recorder
+
+    def confer(self, party: Party) -> None:
+        """What comes goes to the others, what they say is sent while nothing is played."""
+        self._ear = party.buffer
+        self._voice = party
 
     def play(self, pieces: Sequence[Piece]) -> None:
         self.player.play(pieces)
@@ -89,14 +116,14 @@ class Stream:
             self._counts.drop(problem.reason)
             return
         if packet.payload_type == self._payload_type:
-            self._record(packet, packet.payload, now)
+            self._hear(packet, packet.payload, now)
             if self._keys.is_in_event:
                 self._say(self._keys.pass_time(packet.timestamp, now), now)
         elif packet.payload_type == self._event_type:
-            self._record(packet, b"", now)
+            self._hear(packet, b"", now)
             self._say(self._keys.receive(packet.payload, packet.timestamp, packet.is_marked, now), now)
         elif packet.payload_type == COMFORT_NOISE:
-            self._record(packet, b"", now)
+            self._hear(packet, b"", now)
         else:
             self._counts.drop("payload_type")
 
@@ -104,6 +131,8 @@ class Stream:
         """What to send now."""
         player = self.player
         payload = player.next_payload() if player.is_playing else None
+        if payload is None and self._voice is not None:
+            payload = self._voice.payload
         packet = RtpPacket(
             self._payload_type,
             self._sequence,
@@ -117,9 +146,9 @@ class Stream:
         self._timestamp = (self._timestamp + self._step) & TIMESTAMP_MASK
         return format_packet(packet)
 
-    def _record(self, packet: RtpPacket, payload: bytes, now: float) -> None:
-        if self.recorder is not None:
-            self.recorder.receive(
+    def _hear(self, packet: RtpPacket, payload: bytes, now: float) -> None:
+        if self._ear is not None:
+            self._ear.receive(
                 source=packet.ssrc,
                 sequence=packet.sequence,
                 timestamp=packet.timestamp,

@@ -4,6 +4,9 @@ sip:deposit.USER@...                        somebody leaves a message for a line
 sip:retrieve.USER@...                       the line calls itself
 sip:retrieve@...                            from elsewhere: number and PIN are asked for
 sip:announce.NAME@...;status=404;cause=1    a prompt, then that status with Reason: Q.850;cause=1
+sip:announce@...;words=a.b;status=...       several words instead (words.py)
+
+The rest is in service_target.py.
 """
 
 from __future__ import annotations
@@ -16,11 +19,17 @@ from switch.sip.errors import SipParseError
 from switch.sip.message import Request
 from switch.sip.uri import NameAddr, SipUri, TelUri, parse_name_addr
 from voicemail.mailbox import plain_number
+from voicemail.service_target import ServiceTarget, service_target_of, words_of
 from voicemail.store import is_user
+from voicemail.words import Word, WordKind, Words
 
 # Names of prompts, as media/prompts has them.
 _PROMPT: Final = re.compile(r"[a-z0-9-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
+_POSITION: Final = re.compile(rb"position=([0-9]{1,3})")
+# A host for a From without one, as a tel URI is.
+NOWHERE: Final = "anonymous.invalid"
+QUEUE_TYPE: Final = "application/offhook-queue"
 STATUS_DEFAULT: Final = 480
 # A display name is one line of a phone.
 NAME_CHARS_MAX: Final = 64
@@ -39,12 +48,12 @@ class RetrievalBy(NamedTuple):
 
 
 class AnnouncementOf(NamedTuple):
-    prompt: str
+    words: Words
     status: int
     cause: int
 
 
-Target = DepositFor | RetrievalBy | AnnouncementOf
+Target = DepositFor | RetrievalBy | AnnouncementOf | ServiceTarget
 
 
 def target_of(request: Request) -> Target | None:
@@ -60,16 +69,43 @@ def target_of(request: Request) -> Target | None:
             return RetrievalBy(None)
         case "retrieve" if is_user(rest):
             return RetrievalBy(rest)
-        case "announce" if _PROMPT.fullmatch(rest):
+        case "announce":
+            words = _announced(rest, uri)
+            if not words:
+                return None
             status = _number(uri.params.get("status"))
             is_final = status is not None and 400 <= status <= 699
             return AnnouncementOf(
-                rest,
+                words,
                 status if status is not None and is_final else STATUS_DEFAULT,
                 _number(uri.params.get("cause")) or 0,
             )
         case _:
-            return None
+            return service_target_of(uri)
+
+
+def _announced(name: str, uri: SipUri) -> Words:
+    if not name:
+        return words_of(uri.params)
+    return (Word(WordKind.PROMPT, name),) if _PROMPT.fullmatch(name) else ()
+
+
+def switch_host_of(request: Request) -> str:
+    """The host of From, which is what the switch knows itself by."""
+    uri = request.from_.parsed_uri
+    return host_of(uri) if isinstance(uri, SipUri) else NOWHERE
+
+
+def host_of(uri: SipUri) -> str:
+    """With the port, if one was written."""
+    return uri.host if uri.port is None else f"{uri.host}:{uri.port}"
+
+
+def queue_position_of(request: Request) -> int | None:
+    """What an INFO says of the place in a queue; None for another one."""
+    kind = (request.headers.get("content-type") or "").partition(";")[0].strip(" \t").lower()
+    found = _POSITION.fullmatch(request.body.strip(b" \t\r\n")) if kind == QUEUE_TYPE else None
+    return None if found is None else int(found[1])
 
 
 def caller_of(request: Request) -> tuple[str, str]:

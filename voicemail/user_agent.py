@@ -6,7 +6,7 @@ Only the switch is served; everything else has been dropped before it comes here
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from switch.sip.dialog import Dialog, DialogKey
 from switch.sip.flow import Flow
@@ -20,26 +20,34 @@ from voicemail.sip_call import SipCall, with_allow
 UNKNOWN_METHODS: Final = 405
 
 
-# What a new INVITE becomes, or the status with which it is refused.
-NewCall = Callable[[InviteServerTransaction, Request, Dialog, float], "SipCall | int"]
+class Receptionist(Protocol):
+    """Decides what becomes of new calls."""
+
+    def new_call(
+        self, transaction: InviteServerTransaction, request: Request, dialog: Dialog, now: float
+    ) -> SipCall | int:
+        """What a new INVITE becomes, or the status with which it is refused."""
+
+    def on_refer(self, transaction: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        """A REFER outside calls; it is answered. Raises SipParseError."""
 
 
 class UserAgent:
     """Implements switch.sip.user.TransactionUser."""
 
-    __slots__ = ("_calls", "_new_call", "_on_probe", "_server", "_tokens", "stack")
+    __slots__ = ("_calls", "_on_probe", "_reception", "_server", "_tokens", "stack")
 
     def __init__(
         self,
         tokens: Tokens,
-        new_call: NewCall,
+        reception: Receptionist,
         *,
         server: str,
         on_probe: Callable[[str, float], None],
     ) -> None:
         """`server` tells the switch which life of ours answers; `on_probe` hears the Call-ID of each OPTIONS of its."""
         self._tokens = tokens
-        self._new_call = new_call
+        self._reception = reception
         self._server = server
         self._on_probe = on_probe
         self._calls: dict[DialogKey, SipCall] = {}
@@ -48,6 +56,10 @@ class UserAgent:
     @property
     def dialogs_count(self) -> int:
         return len(self._calls)
+
+    def remember(self, call: SipCall) -> None:
+        """A call of our own."""
+        self._calls[call.dialog.key] = call
 
     def forget(self, call: SipCall) -> None:
         """Nothing more is expected in its dialog."""
@@ -73,6 +85,8 @@ class UserAgent:
             response.headers.add("server", self._server)
             transaction.respond(response, now)
             self._on_probe(request.call_id, now)
+        elif request.method == "REFER":
+            self._reception.on_refer(transaction, request, flow, now)
         else:
             status = 481 if request.method == "BYE" else UNKNOWN_METHODS
             transaction.respond(with_allow(make_response(request, status, to_tag=self._tokens.tag())), now)
@@ -81,7 +95,7 @@ class UserAgent:
         self, transaction: InviteServerTransaction, request: Request, flow: Flow, now: float
     ) -> None:
         dialog = Dialog.from_request(request, self._tokens.tag(), flow)
-        call = self._new_call(transaction, request, dialog, now)
+        call = self._reception.new_call(transaction, request, dialog, now)
         if isinstance(call, int):
             transaction.respond(make_response(request, call, to_tag=dialog.local_tag), now)
             return

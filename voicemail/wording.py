@@ -1,13 +1,15 @@
-"""What the menu says of mailboxes and messages, as names of prompts (media/prompts/speech.py puts them in order)."""
+"""What is said of mailboxes and messages, and what the switch asks to be said, as names of prompts in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from media.prompts import speech
 from provisioning.utc import time_from_ms
+from voicemail.actions import Clip, ClipKind, prompt
 from voicemail.mailbox import Message, State
+from voicemail.words import Word, WordKind
 
 
 class Wording:
@@ -29,3 +31,22 @@ class Wording:
         received = speech.moment(time_from_ms(message.received_ms).astimezone(now.tzinfo), now)
         caller = speech.digits(message.caller) or ("unknown-number" if message.caller else "withheld-number",)
         return ("received", *received, "from", *caller)
+
+    def clips(self, words: Iterable[Word]) -> tuple[Clip, ...]:
+        """What the switch has asked for."""
+        return tuple(clip for word in words for clip in self._clips(word))
+
+    def _clips(self, word: Word) -> Iterator[Clip]:
+        match word.kind:
+            case WordKind.PROMPT:
+                yield prompt(word.value)
+            case WordKind.OWN:
+                yield Clip(ClipKind.OWN, word.value)
+            case WordKind.NUMBER:
+                yield from map(prompt, speech.digits(word.value))
+            case WordKind.COUNT:
+                yield from map(prompt, speech.number(int(word.value)))
+            case WordKind.MOMENT:
+                now = self._now()
+                at = time_from_ms(int(word.value)).astimezone(now.tzinfo)
+                yield from map(prompt, speech.moment(at, now))

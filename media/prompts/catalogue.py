@@ -17,7 +17,7 @@ import av
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
-from media.codecs import PCMA, PCMU, Codec, codec_named, encode_recording, pcm_of
+from media.codecs import PCMA, PCMU, Codec, codec_named, encode_recording, encode_round, pcm_of
 from media.prompts.own_recordings import PromptProblem, find_own_recordings
 from media.tones import TONES, Tone, tone_pcm
 from media.wav import WavProblem, load_wav
@@ -121,7 +121,7 @@ class Catalogue:
         shipped = self._shipped.get((LANGUAGE, key[1]))
         if shipped is not None:
             try:
-                return _load_shipped(shipped, rate)
+                return load_shipped(shipped, rate)
             except (OSError, FFmpegError) as problem:
                 self.problems.append(PromptProblem(str(shipped), str(problem)))
                 return b""
@@ -129,18 +129,13 @@ class Catalogue:
 
 
 def _payloads(codec: Codec, pcm: bytes, tone: Tone | None) -> Frames:
-    """What is played over and over is encoded twice, and the second half kept.
-
-    So a decoder with a memory (G.722, Opus) is at the end of a round in the state in which it began it, and nothing is
-    heard of the seam.
-    """
-    if tone is None or not tone.is_continuous:
-        return tuple(encode_recording(codec, pcm))
-    payloads = encode_recording(codec, pcm + pcm)
-    return tuple(payloads[len(payloads) // 2 :])
+    if tone is not None and tone.is_continuous:
+        return tuple(encode_round(codec, pcm))
+    return tuple(encode_recording(codec, pcm))
 
 
-def _load_shipped(path: Path, rate: int) -> bytes:
+def load_shipped(path: Path, rate: int) -> bytes:
+    """A FLAC file of ours as mono 16-bit PCM. Raises OSError, FFmpegError."""
     resampler = AudioResampler(format="s16", layout="mono", rate=rate)
     with av.open(str(path)) as file:
         parts = [pcm_of(part) for frame in file.decode(audio=0) for part in resampler.resample(frame)]

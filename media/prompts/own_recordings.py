@@ -48,23 +48,27 @@ def find_own_recordings(folder: Path, names: Collection[str]) -> OwnRecordings:
             shown = str(path.relative_to(folder))
             try:
                 key = _key(path, names)
-                recording = load_wav(path, _CHECK_RATE, bytes_max=FILE_BYTES_MAX)
-                if recording.duration_s > SECONDS_MAX:
-                    raise WavProblem(
-                        f"is {recording.duration_s:.0f} s long; at most {SECONDS_MAX:.0f} are played"
-                    )
-                if seconds + recording.duration_s > SECONDS_OF_ALL_MAX:
+                duration_s = checked_duration_s(path, SECONDS_MAX)
+                if seconds + duration_s > SECONDS_OF_ALL_MAX:
                     raise WavProblem(f"is one too many: all together may have {SECONDS_OF_ALL_MAX:.0f} s")
             except WavProblem as problem:
                 problems.append(PromptProblem(shown, str(problem)))
             except OSError as problem:
                 problems.append(PromptProblem(shown, f"cannot be read: {problem.strerror or problem}"))
             else:
-                seconds += recording.duration_s
+                seconds += duration_s
                 found[key] = path
     except OSError as problem:
         problems.append(PromptProblem(".", f"cannot be read: {problem.strerror or problem}"))
     return OwnRecordings(found, problems)
+
+
+def checked_duration_s(path: Path, seconds_max: float) -> float:
+    """Reads the file whole. Raises WavProblem for what cannot be played or is longer than that, and OSError."""
+    recording = load_wav(path, _CHECK_RATE, bytes_max=FILE_BYTES_MAX)
+    if recording.duration_s > seconds_max:
+        raise WavProblem(f"is {recording.duration_s:.0f} s long; at most {seconds_max:.0f} are played")
+    return recording.duration_s
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -72,13 +72,18 @@ def _groups(national: str) -> Iterator[str]:
 
 
 def moment(at: datetime, seen_from: datetime) -> tuple[str, ...]:
-    """Today at ten fifteen a.m.; at ten fifteen a.m. on Tuesday, the third of March. Both in the listener's zone."""
+    """Today at ten fifteen a.m.; at ten fifteen a.m. on Tuesday, the third of March. Both in the listener's zone.
+
+    Reminders are spoken of, too, so it may lie ahead.
+    """
     day = at.date()
     today = seen_from.date()
     if day == today:
         return ("today", "at", *time_of_day(at))
     if day == today - timedelta(days=1):
         return ("yesterday", "at", *time_of_day(at))
+    if day == today + timedelta(days=1):
+        return ("tomorrow", "at", *time_of_day(at))
     return ("at", *time_of_day(at), "on", *date(at))
 
 

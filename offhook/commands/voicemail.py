@@ -19,6 +19,7 @@ import typer
 
 from media.wav import WavProblem, load_wav
 from offhook.commands.options import DataOption, JsonOption, conf_dir, data_dir, whole_number
+from offhook.commands.sound_status import fetch_figures, status_facts
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_duration, format_moment
 from offhook.output import columns, print_facts, print_json, print_line, print_table
@@ -359,6 +360,17 @@ def quota(
     else:
         facts = [("line", name), ("messages", str(limit.messages)), ("seconds", str(limit.seconds))]
         print_facts([*facts, ("days", str(limit.days))])
+
+
+@app.command()
+def status(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show what the server is doing now: calls by kind, conferences, limits."""
+    conf = _conf_of(conf_dir(data_dir(data), None))
+    figures = fetch_figures(conf.metrics)
+    if as_json:
+        print_json(figures)
+    else:
+        print_facts(list(status_facts(figures)))
 
 
 # What the commands share

@@ -7,7 +7,7 @@ Only the attempt itself is counted, where a line may begin no more than so many 
 
 from typing import Final, assert_never
 
-from provisioning.model import Line
+from provisioning.model import Line, Number
 from switch.calls import refusal
 from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
@@ -81,7 +81,7 @@ def _in_place_of(
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
-    if attempt.cli.refused is not None:
+    if attempt.cli is not None and attempt.cli.refused is not None:
         return attempt.cli.refused
     destination = attempt.plan_result.destination
     if attempt.called_line is None:
@@ -93,7 +93,8 @@ def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     elif attempt.is_ours:
         targets = line_targets(attempt.called_line, board, now, None)
         # For who asked for it, or for nobody: no divert applies.
-        route = Route("", "", attempt.called_line, [targets], is_service=True)
+        line = attempt.called_line
+        route = Route("", "", line, [targets], lines=(line,), is_service=True)
         return route if targets else refusal.NOT_REGISTERED
     number = _destination_number(attempt)
     if isinstance(number, Refusal):
@@ -133,10 +134,10 @@ def _route_inbound(number: str, attempt: Attempt, board: Switchboard, now: float
     """A carrier reaches only numbers assigned here."""
     assigned = board.books.numbers.get(number)
     line = board.books.lines.get(assigned.line) if assigned is not None else None
-    if line is None:
+    if assigned is None or line is None:
         known = board.conf.routing.targets(number)
         return refusal.TRUNK_TO_TRUNK if known else refusal.NOT_ASSIGNED
-    return _to_line(line, number, number, attempt, board, now)
+    return _to_number(assigned, line, attempt, board, now)
 
 
 def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
@@ -150,7 +151,7 @@ def _route_outbound(number: str, attempt: Attempt, board: Switchboard, now: floa
         return _to_line(line, number, "", attempt, board, now)
     assigned = board.books.numbers.get(number)
     if assigned is not None and (line := board.books.lines.get(assigned.line)) is not None:
-        return _to_line(line, number, number, attempt, board, now)
+        return _to_number(assigned, line, attempt, board, now)
     return route_outside(number, attempt, board, now)
 
 
@@ -211,6 +212,14 @@ def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) 
     return refused if refused is not None else Route("", "", None, [], is_service=True, code=rule)
 
 
+def _to_number(
+    number: Number, line: Line, attempt: Attempt, board: Switchboard, now: float
+) -> Route | Refusal:
+    if number.plan:
+        return Journey(board, attempt).begin_plan(number, line, now)
+    return _to_line(line, number.e164, number.e164, attempt, board, now)
+
+
 def _to_line(
     line: Line, number: str, ddi: str, attempt: Attempt, board: Switchboard, now: float
 ) -> Route | Refusal:
@@ -218,7 +227,7 @@ def _to_line(
         return Journey(board, attempt).begin(line, number, ddi, now)
     targets = line_targets(line, board, now, attempt.instance)
     refused = line_refusal(line, targets, attempt.caller_id, board, now)
-    return refused if refused is not None else Route(number, ddi, line, [targets])
+    return refused if refused is not None else Route(number, ddi, line, [targets], lines=(line,))
 
 
 def _emergency(destination: Emergency, attempt: Attempt, board: Switchboard, now: float) -> Admission:

@@ -52,7 +52,7 @@ class Attempt(msgspec.Struct):
     instance: str | None = None  # the one that a GRUU names, "" for one that is not there; None: any
     diversions: int = 0  # that a carrier names of its call
     wants_sips: bool = False
-    cli: CliDecision = NOTHING_DECIDED
+    cli: CliDecision | None = None  # what was decided of what the caller says of himself
     is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
     failed: Callable[[float], None] | None = None
     on_pressed: "OnPressed | None" = None  # what a REFER means of who rings the line for the exchange

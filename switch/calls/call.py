@@ -203,7 +203,7 @@ class Call:
             return
         route = admission.route
         self.hunting = Hunting(self, self.caller_leg, route.journey)
-        self.hunting.begin(route.stages, now, line=route.line if route.holds_line else None)
+        self.hunting.begin(route.stages, now, lines=route.lines)
 
     def open(self, admission: Admission, now: float) -> bool:
         """Reserve, and count as one of the calls there are. False: it has been refused for want of money."""
@@ -590,7 +590,7 @@ class Call:
         puts: list[Put] = []
         if was_live:
             assert self.admission is not None
-            count_out(self, self.admission)
+            count_out(self, self.admission, now)
             puts = closing_puts(self)
         seq = board.record(puts, records)
         board.await_durable(seq, self)

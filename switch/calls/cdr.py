@@ -65,7 +65,8 @@ def caller_row(facts: CallFacts, leg: CallerLeg, clock: WallClock) -> Cdr:
         row.account_id = caller.line.account_id
     else:
         row.trunk = caller.trunk.name
-    add_decision(row, facts.attempt.cli.words)
+    if facts.attempt.cli is not None:
+        add_decision(row, facts.attempt.cli.words)
     row.source_address = _remote(leg.flow)
     row.destination_address = _local(leg.flow)
     row.sip_call_id = storable(leg.request.call_id[:CALL_ID_CHARS_MAX])

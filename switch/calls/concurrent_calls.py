@@ -24,14 +24,14 @@ def count_in(call: "Call", admission: "Admission") -> None:
         call.board.safety.call_begins(call, admission)
 
 
-def count_out(call: "Call", admission: "Admission") -> None:
+def count_out(call: "Call", admission: "Admission", now: float) -> None:
     """The call has ended, and with it every trunk it tried is free."""
     if admission.route.is_announcement:
         call.board.voicemail.announcement_ended(caller_name(call.caller))
         return
     _count(call, -1)
     for line in call.held_lines.copy():
-        leave_line(call, line)
+        leave_line(call, line, now)
     board = call.board
     if admission.route.line is None:
         board.safety.call_over(call, admission)
@@ -62,11 +62,14 @@ def hold_line(call: "Call", line: "Line") -> None:
     call.board.of_line[line.user] += 1
 
 
-def leave_line(call: "Call", line: "Line") -> None:
-    """The line is out of the call, and may have another in its place."""
+def leave_line(call: "Call", line: "Line", now: float) -> None:
+    """The line is out of the call, and may have another in its place. From now on it rests, for groups that ask."""
+    board = call.board
     if line in call.held_lines:
         call.held_lines.remove(line)
-        call.board.of_line[line.user] -= 1
+        board.of_line[line.user] -= 1
+        if board.books.plans:
+            board.turns.call_ended(line.user, board.clock.ms(now))
 
 
 def _count(call: "Call", step: int) -> None:

@@ -73,7 +73,7 @@ def depart(leg: "Leg", words: str, now: float) -> None:
         call.talkers = [end for end in call.talkers if end is not leg]
     line = line_of(leg) if leg.index else _calling_line(call)
     if line is not None:
-        leave_line(call, line)
+        leave_line(call, line, now)
     leg.hang_up(now, cause=NORMAL_CLEARING, words=words)
     leg.close_media()
     ending = Ending("answered", 200, NORMAL_CLEARING, words, "exchange")

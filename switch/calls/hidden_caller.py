@@ -1,19 +1,13 @@
 """A caller who withheld the number, as a line's block list may keep it: a keyed hash that nobody can read it from.
 
 The key is the exchange's own (restart.py), in the journal and never in the books: who has the books alone cannot try
-all numbers. The line is hashed in, so that two lines' lists cannot be compared. With a new journal there is a new key,
-and the callers that were hidden before are no longer recognised.
+all numbers. With a new journal there is a new key, and the callers that were hidden before are no longer recognised.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from switch.calls.identity import CallerId
-
-
-def hidden_caller(number: str, line_user: str, sign: Callable[[str], str]) -> str:
-    """The entry of `LineSettings.hidden_callers` for an E.164 number. `sign` is the board's."""
-    return sign(f"hidden caller {number} of {line_user}")
 
 
 class BlockEntry(NamedTuple):
@@ -25,9 +19,15 @@ class BlockEntry(NamedTuple):
     hidden: str
 
 
-def block_entry(caller_id: CallerId, line_user: str, sign: Callable[[str], str]) -> BlockEntry:
+def hidden_caller(sign: Callable[[str], str], number: str) -> str:
+    """The entry of `LineSettings.hidden_callers` for an E.164 number. `sign` is the board's, of 48 bits: two of them,
+    so that no other number is met by chance."""
+    return sign(f"hidden caller 1 {number}") + sign(f"hidden caller 2 {number}")
+
+
+def block_entry(caller_id: CallerId, sign: Callable[[str], str]) -> BlockEntry:
     """What 14258 (choose to refuse) puts on the lists of a line after this caller's call."""
     network = caller_id.network_number
-    hidden = hidden_caller(network, line_user, sign) if network else ""
+    hidden = hidden_caller(sign, network) if network else ""
     shown = "" if caller_id.is_withheld else caller_id.presentation_number
     return BlockEntry(shown, hidden)

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from provisioning.model import Line
     from switch.calls.call import Call
     from switch.calls.invitation import Invitation
-    from switch.calls.journey import Journey, Search
+    from switch.calls.journey import Journey
     from switch.calls.leg import Leg
     from switch.calls.refusal import Refusal
+    from switch.calls.search import Search
 
 NOBODY_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered", is_ours=True)
 EXPIRED = LegOutcome(487, NO_ANSWER, "nobody answered in the time that the caller gave", is_ours=True)
@@ -47,7 +48,7 @@ class Hunting:
         "_first_leg",
         "_hunt",
         "_journey",
-        "_line",
+        "_lines",
         "_no_answer_timer",
         "_no_reply_timer",
         "_origin",
@@ -62,7 +63,7 @@ class Hunting:
         self._origin = origin
         self._journey = journey
         self._hunt = Hunt(())
-        self._line: Line | None = None  # whose phones ring
+        self._lines: tuple[Line, ...] = ()  # whose phones ring
         self._outcomes: list[LegOutcome] = []
         self._first_leg = 0  # of the present search, among the call's
         self._no_answer_timer: Timer | None = None
@@ -83,14 +84,14 @@ class Hunting:
         stages: Sequence[Sequence[Target]],
         now: float,
         *,
-        line: "Line | None" = None,
+        lines: "tuple[Line, ...]" = (),
         within_s: float | None = None,
     ) -> None:
-        """Ring the first stage; `line` is whose phones they are. `within_s` is for what is no ordinary call; Expires
-        (RFC 3261 13.3.1) can only shorten the ordinary time, and never an emergency call's."""
+        """Ring the first stage; `lines` are those whose phones they are. `within_s` is for what is no ordinary call;
+        Expires (RFC 3261 13.3.1) can only shorten the ordinary time, and never an emergency call's."""
         call = self._call
-        self._line = line
-        if line is not None:
+        self._lines = lines
+        for line in lines:
             hold_line(call, line)
         timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
@@ -171,11 +172,11 @@ class Hunting:
         self._stop_stage_timer()
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
-        if self._line is not None:
-            leave_line(call, self._line)
-        self._line = search.line
-        if self._line is not None:
-            hold_line(call, self._line)
+        for line in self._lines:
+            leave_line(call, line, now)
+        self._lines = search.lines
+        for line in self._lines:
+            hold_line(call, line)
         self._start_line_timers(search, now)
         self._try_next_stage(now)
 

@@ -30,14 +30,13 @@ def incoming_refusal(
     of_account = PLAIN_ACCOUNT if account is None else account.settings
     if settings is PLAIN_LINE and of_account is PLAIN_ACCOUNT:
         return None
-    refused = _refusal(line, settings, of_account.blocked_callers, caller_id, board)
+    refused = _refusal(settings, of_account.blocked_callers, caller_id, board)
     if refused is None or caller_id.is_emergency_callback or board.callbacks.is_awaited(line.user, now):
         return None
     return refused
 
 
 def _refusal(
-    line: Line,
     settings: LineSettings,
     of_account: tuple[str, ...],
     caller_id: CallerId,
@@ -49,21 +48,21 @@ def _refusal(
     if caller_id.is_withheld:
         if settings.rejects_anonymous or any(lists_withheld(patterns) for patterns in lists):
             return refusal.ANONYMOUS_REFUSED
-        if _is_hidden(caller_id.network_number, line, settings, board):
+        if _is_hidden(caller_id.network_number, settings, board):
             return refusal.CALLER_BLOCKED
     else:
         # A customer blocks what the phone showed; who then presents another number is still the same caller.
         for number in (caller_id.presentation_number, caller_id.network_number):
             if any(is_listed(number, patterns) for patterns in lists):
                 return refusal.CALLER_BLOCKED
-            if _is_hidden(number, line, settings, board):
+            if _is_hidden(number, settings, board):
                 return refusal.CALLER_BLOCKED
     return refusal.DO_NOT_DISTURB if settings.does_not_disturb else None
 
 
-def _is_hidden(number: str, line: Line, settings: LineSettings, board: "Switchboard") -> bool:
+def _is_hidden(number: str, settings: LineSettings, board: "Switchboard") -> bool:
     hidden = settings.hidden_callers
-    return bool(hidden and number) and hidden_caller(number, line.user, board.sign) in hidden
+    return bool(hidden and number) and hidden_caller(board.sign, number) in hidden
 
 
 def outgoing_block(line: Line, account: Account | None, number: str) -> Refusal | None:

@@ -1,29 +1,35 @@
-"""Where a call goes when it does not stay where it was aimed at: the diverts of lines, one line after another.
+"""Where a call goes when somebody decides about it: the diverts of lines, the plans of numbers, one after another.
 
-Pure: it decides and counts nothing but its own moves; the hunt does what it says and tells it what came of it. A
-journey is a stack of stops, each a line that sends the call on; when what a stop sent it to has failed, its next
-destination is asked, then that of the stop before. What the first line came to is kept: where nobody takes the call,
-that is what its caller hears.
+Pure: it decides and counts nothing but its own searches; the hunt does what it says and tells it what came of it. A
+journey is a stack of stops, each a line or a plan that sends the call on; when what a stop sent it to has failed, its
+next destination is asked, then that of the stop before. What the first one came to is kept: where nobody takes the
+call, that is what its caller hears.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from provisioning.model import Divert, DivertCondition, DivertKind, Line
-from switch.calls.divert import NOWHERE, condition_of, condition_of_refusal, rules_for
+from provisioning.model import Divert, DivertCondition, DivertKind, Line, Number
+from switch.calls.divert import NOWHERE, rules_for
+from switch.calls.incoming_screen import incoming_refusal
+from switch.calls.line_stop import LineStop
 from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.number_plan import E164
 from switch.calls.onward import HOPS_MAX, terms_outside, terms_to_line
+from switch.calls.plan_stop import PlanStop
 from switch.calls.refusal import (
     DIVERT_LOOP,
+    DIVERTED_TO_WORDS,
     DIVERTED_TOO_OFTEN,
+    DO_NOT_DISTURB,
     NOT_ASSIGNED,
     REFUSES_DIVERTS,
     UNRECOGNISED,
     Refusal,
 )
+from switch.calls.search import Found, Search, Stop
 from switch.calls.sips_promise import keeps_promise
 from switch.calls.terms import Admission, Hop, Route, Sender
 
@@ -37,27 +43,30 @@ if TYPE_CHECKING:
 SEARCHES_MAX: Final = 20
 
 
-class Search(msgspec.Struct):
-    """Whom to ring next. `line` is whose phones ring, and which has one call more meanwhile. After `ring_s` (0: the
-    call's own time) the journey is asked again while they ring on."""
-
-    stages: "Sequence[Sequence[Target]]"
-    line: Line | None = None
-    ring_s: int = 0
-    watches_silence: bool = False
-
-
 class Journey:
     """Of one call. `search` is the first one; `notes` say in words what was passed over, and why; `refused` is why the
     last of that was."""
 
-    __slots__ = ("_attempt", "_board", "_searches", "_stops", "notes", "refused", "search", "wants_sips")
+    __slots__ = (
+        "_planned",
+        "_searches",
+        "_stops",
+        "attempt",
+        "board",
+        "is_answered",
+        "notes",
+        "refused",
+        "search",
+        "wants_sips",
+    )
 
     def __init__(self, board: "Switchboard", attempt: "Attempt") -> None:
-        self._board = board
-        self._attempt = attempt
-        self._stops: list[_Stop] = []
+        self.board = board
+        self.attempt = attempt
+        self._stops: list[Stop] = []
         self._searches = 0
+        self._planned: set[str] = set()
+        self.is_answered = False  # by a voice of the exchange: nothing can be said before an answer any more
         self.wants_sips = attempt.wants_sips
         self.notes: list[str] = []
         self.refused = NOWHERE
@@ -65,26 +74,38 @@ class Journey:
 
     def begin(self, line: Line, number: str, ddi: str, now: float) -> Route | Refusal:
         """The call is for this line."""
-        stop = _Stop(line, number, (), None, 0)
+        stop = LineStop(line, number, (), None, 0)
         found = stop.enter(self, now)
         if found is None:
             assert isinstance(stop.own, Refusal)
             return stop.own
         self._stops, self.search = [stop, *found.stops], found.search
         return Route(
-            number, ddi, line, found.search.stages, holds_line=found.search.line is line, journey=self
+            number, ddi, line, found.search.stages, lines=found.search.lines, journey=self
         )
+
+    def begin_plan(self, number: Number, line: Line, now: float) -> Route | Refusal:
+        """The call is for a number that has a plan. `line` owns the number, pays for where the plan leads, and its
+        lists say who may not call."""
+        unwanted = incoming_refusal(line, self.board.books.account_of(line), self.attempt.caller_id, self.board, now)
+        if unwanted is not None and unwanted is not DO_NOT_DISTURB:
+            return unwanted
+        found = self.to_plan(number.plan, number.e164, line, now)
+        if found is None:
+            return self.refused
+        self._stops, self.search = found.stops, found.search
+        return Route(number.e164, number.e164, line, found.search.stages, lines=found.search.lines, journey=self)
 
     def send_on(self, sender: Sender, now: float) -> Search | None:
         """Somebody sends the call on to what the attempt says that he dialled; None: nobody there can be rung, as
         `refused` says."""
-        attempt = self._attempt
+        attempt = self.attempt
         if attempt.called_line is not None:
-            found = self._line(attempt.called_line.user, "", sender, 0, now)
+            found = self.to_line(attempt.called_line.user, "", sender, 0, now)
         elif isinstance(attempt.plan_result.destination, E164):
-            found = self._number(attempt.plan_result.destination.number, sender, 0, now)
+            found = self.to_number(attempt.plan_result.destination.number, sender, 0, now)
         else:
-            self._pass_over(attempt.dialled, UNRECOGNISED)
+            self.pass_over(attempt.dialled, UNRECOGNISED)
             return None
         if found is None:
             return None
@@ -109,157 +130,113 @@ class Journey:
         own = self._stops[0].own if self._stops else None
         return outcome if own is None else own
 
-    def rules(self, stop: "_Stop", condition: DivertCondition, now: float) -> list[Divert]:
+    def rules(self, stop: "LineStop", condition: DivertCondition, now: float) -> list[Divert]:
         """The diverts of a stop that apply to this call now."""
-        board, caller_id = self._board, self._attempt.caller_id
+        board, caller_id = self.board, self.attempt.caller_id
         at_ms, sets = board.clock.ms(now), board.conf.time_sets
         return rules_for(stop.line, condition, caller_id=caller_id, called=stop.number, at_ms=at_ms, time_sets=sets)
 
-    def ring(self, stop: "_Stop", now: float) -> "_Found | Refusal":
+    def ring(self, stop: "LineStop", now: float) -> "Found | Refusal":
         """The phones of a stop's line."""
-        board, line = self._board, stop.line
+        board, line = self.board, stop.line
         targets = line_targets(line, board, now)
-        refused = line_refusal(line, targets, self._attempt.caller_id, board, now)
+        refused = line_refusal(line, targets, self.attempt.caller_id, board, now)
         if refused is not None:
             return refused
         ring_s = stop.ring_s
         for rule in self.rules(stop, DivertCondition.NO_REPLY, now)[:1]:
             ring_s = min(rule.ring_s, ring_s or rule.ring_s)
         silence = bool(self.rules(stop, DivertCondition.UNREACHABLE, now)) or bool(stop.hops)
-        search = Search([self._on_terms(targets, stop.terms)], line, ring_s, silence)
-        return _Found([], search)
+        search = Search([self.on_terms(targets, stop.terms)], (line,), ring_s, silence)
+        return Found([], search)
 
-    def place(self, divert: Divert, stop: "_Stop", now: float) -> "_Found | None":
+    def place(self, divert: Divert, stop: "LineStop", now: float) -> "Found | None":
         """Where a divert leads; None where that cannot be rung at the moment, or must not be."""
-        board = self._board
+        board = self.board
         hops = (*stop.hops, Hop(stop.line, stop.number, divert.condition))
         sender = Sender(stop.line, f"divert_{divert.condition.value} of line {stop.line.user}", hops)
         if divert.kind is DivertKind.VOICEMAIL:
             deposit = board.voicemail.deposit(stop.line, divert.condition)
-            return None if deposit is None else self._found([[deposit]])
-        if len(hops) + self._attempt.diversions > HOPS_MAX:
-            self._pass_over(f"line {stop.line.user}", DIVERTED_TOO_OFTEN)
+            return None if deposit is None else self.found([[deposit]])
+        if len(hops) + self.attempt.diversions > HOPS_MAX:
+            self.pass_over(f"line {stop.line.user}", DIVERTED_TOO_OFTEN)
             return None
         if divert.kind is DivertKind.LINE:
-            return self._line(divert.destination, "", sender, divert.answer_s, now)
+            return self.to_line(divert.destination, "", sender, divert.answer_s, now)
+        if divert.kind is DivertKind.PLAN:
+            return self.to_plan(divert.destination, stop.number or f"line {stop.line.user}", stop.line, now)
+        if divert.kind is DivertKind.ANNOUNCEMENT:
+            words = board.voicemail.words(divert.destination, DIVERTED_TO_WORDS)
+            return None if words is None else self.found([[words]])
         if divert.kind is DivertKind.NUMBER:
-            return self._number(divert.destination, sender, divert.answer_s, now)
+            return self.to_number(divert.destination, sender, divert.answer_s, now)
         self.notes.append(f"line {stop.line.user}: a divert to {divert.kind.value} is not known here")
         return None
 
-    def _line(
+    def to_line(
         self, user: str, number: str, sender: Sender, answer_s: int, now: float
-    ) -> "_Found | None":
-        line = self._board.books.lines.get(user)
+    ) -> "Found | None":
+        line = self.board.books.lines.get(user)
         if line is None:
-            self._pass_over(f"line {user}", NOT_ASSIGNED)
+            self.pass_over(f"line {user}", NOT_ASSIGNED)
             return None
         if any(hop.line.user == user for hop in sender.hops):
-            self._pass_over(f"line {user}", DIVERT_LOOP)
+            self.pass_over(f"line {user}", DIVERT_LOOP)
             return None
         if sender.hops and line.settings.refuses_diverts:
-            self._pass_over(f"line {user}", REFUSES_DIVERTS)
+            self.pass_over(f"line {user}", REFUSES_DIVERTS)
             return None
-        terms = terms_to_line(line, number, sender, self._attempt.caller_id, self._board, now)
+        terms = terms_to_line(line, number, sender, self.attempt.caller_id, self.board, now)
         if isinstance(terms, Refusal):
-            self._pass_over(f"line {user}", terms)
+            self.pass_over(f"line {user}", terms)
             return None
-        stop = _Stop(line, number, sender.hops, terms, answer_s)
+        stop = LineStop(line, number, sender.hops, terms, answer_s)
         found = stop.enter(self, now)
         if found is not None:
             found.stops.insert(0, stop)
         elif isinstance(stop.own, Refusal):
-            self._pass_over(f"line {user}", stop.own)
+            self.pass_over(f"line {user}", stop.own)
         return found
 
-    def _number(self, number: str, sender: Sender, answer_s: int, now: float) -> "_Found | None":
-        assigned = self._board.books.numbers.get(number)
+    def to_number(self, number: str, sender: Sender, answer_s: int, now: float) -> "Found | None":
+        assigned = self.board.books.numbers.get(number)
+        owner = None if assigned is None else self.board.books.lines.get(assigned.line)
+        if assigned is not None and owner is not None and assigned.plan:
+            return self.to_plan(assigned.plan, number, owner, now)
         if assigned is not None:
-            return self._line(assigned.line, number, sender, answer_s, now)
-        terms = terms_outside(number, sender, self._attempt.caller_id, self._board, now)
+            return self.to_line(assigned.line, number, sender, answer_s, now)
+        terms = terms_outside(number, sender, self.attempt.caller_id, self.board, now)
         if isinstance(terms, Refusal):
-            self._pass_over(f"number {number}", terms)
+            self.pass_over(f"number {number}", terms)
             return None
-        return self._found([self._on_terms(stage, terms) for stage in terms.route.stages], ring_s=answer_s)
+        return self.found([self.on_terms(stage, terms) for stage in terms.route.stages], ring_s=answer_s)
 
-    def _pass_over(self, what: str, refused: Refusal) -> None:
+    def to_plan(self, name: str, number: str, line: Line, now: float) -> "Found | None":
+        """A plan of the line's account. A call comes to each plan's number once."""
+        if number in self._planned:
+            self.pass_over(f"number {number}", DIVERT_LOOP)
+            return None
+        self._planned.add(number)
+        stop = PlanStop(self, name, number, line, now)
+        found = stop.enter(self, now)
+        if found is not None:
+            found.stops.insert(0, stop)
+        elif isinstance(stop.own, Refusal):
+            self.pass_over(f"plan {name}", stop.own)
+        return found
+
+    def pass_over(self, what: str, refused: Refusal) -> None:
         self.refused = refused
         self.notes.append(f"{what}: {refused.words}")
 
-    def _on_terms(self, targets: "Sequence[Target]", terms: Admission | None) -> "Sequence[Target]":
+    def on_terms(self, targets: "Sequence[Target]", terms: Admission | None) -> "Sequence[Target]":
         if terms is None:
             return targets
         return [msgspec.structs.replace(target, onward=terms) for target in targets]
 
-    def _found(self, stages: "Sequence[Sequence[Target]]", ring_s: int = 0) -> "_Found | None":
+    def found(self, stages: "Sequence[Sequence[Target]]", ring_s: int = 0) -> "Found | None":
         """A caller of a sips: address is sent on encrypted or not at all."""
         if self.wants_sips:
             stages = [[target for target in stage if keeps_promise(target)] for stage in stages]
             stages = [stage for stage in stages if stage]
-        return _Found([], Search(stages, ring_s=ring_s)) if stages else None
-
-
-class _Found(msgspec.Struct):
-    """A search, and the stops that led there."""
-
-    stops: "list[_Stop]"
-    search: Search
-
-
-class _Stop:
-    """One line that the call was sent to. `own` is what it came to there, once it has left; `terms` are None for the
-    line that was called, `ring_s` is how long who sent it here wants it to ring, 0 for ever."""
-
-    __slots__ = ("_destinations", "hops", "line", "number", "own", "ring_s", "terms")
-
-    def __init__(
-        self, line: Line, number: str, hops: tuple[Hop, ...], terms: Admission | None, ring_s: int
-    ) -> None:
-        self.line = line
-        self.number = number
-        self.hops = hops
-        self.terms = terms
-        self.ring_s = ring_s
-        self.own: LegOutcome | Refusal | None = None
-        self._destinations: Iterator[Divert] | None = None
-
-    def enter(self, journey: Journey, now: float) -> _Found | None:
-        """Ring the phones, or go on at once."""
-        always = journey.rules(self, DivertCondition.ALL, now)
-        rung = journey.ring(self, now)
-        if isinstance(rung, Refusal) and condition_of_refusal(rung) is None:
-            self.own = rung  # the line does not want this call: not here, and not by its diverts either
-            return None
-        if always:
-            self.own = rung if isinstance(rung, Refusal) else NOWHERE
-            self._destinations = iter(always)
-            return self._next(journey, now)
-        if not isinstance(rung, Refusal):
-            return rung
-        self.own = rung
-        condition = condition_of_refusal(rung)
-        assert condition is not None
-        self._destinations = iter(journey.rules(self, condition, now))
-        return self._next(journey, now)
-
-    def go_on(self, journey: Journey, outcome: "LegOutcome", now: float, *, has_rung: bool) -> _Found | None:
-        """The phones, or where the call was sent to, did not take it."""
-        if self._destinations is not None:
-            return self._next(journey, now)
-        condition = condition_of(outcome, has_rung=has_rung)
-        rules = journey.rules(self, condition, now) if condition is not None else []
-        self._destinations = iter(rules)
-        found = self._next(journey, now)
-        if found is None:
-            self._destinations = None  # the phones may ring on, and come to something else
-        else:
-            self.own = outcome
-        return found
-
-    def _next(self, journey: Journey, now: float) -> _Found | None:
-        assert self._destinations is not None
-        for divert in self._destinations:
-            found = journey.place(divert, self, now)
-            if found is not None:
-                return found
-        return None
+        return Found([], Search(stages, ring_s=ring_s)) if stages else None

@@ -12,10 +12,10 @@ import msgspec
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.conversation import caller_id_of, depart, leave, separate, settle_departed
 from switch.calls.hold_music import HOLD_MUSIC
-from switch.calls.journey import Search
 from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
+from switch.calls.search import Search
 from switch.calls.terms import Admission, Price, Route, Sender
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class ParkedCall(Retarget):
         sender = Sender(self.line, f"returns from slot {self.slot} to line {line.user}")
         terms = Admission(caller_id, "", Route("", "", line, ()), Price(), sender)
         stage = [msgspec.structs.replace(target, onward=terms) for target in targets]
-        self.search(Search([stage], line), None, now)
+        self.search(Search([stage], (line,)), None, now)
 
     def _give_up_return(self, now: float) -> None:
         hunting = self.call.hunting

@@ -84,7 +84,7 @@ def _answer(call: "Call", ringing: CalleeLeg, answers: tuple[Body, Body], now: f
     ringing.cancel(now, COMPLETED_ELSEWHERE, LegOutcome(487, ELSEWHERE, words, is_ours=True))
     ending = Ending("cancelled", 487, ELSEWHERE, words, "exchange")
     complete(rung.rows[ringing.index], ringing, ending, call.board.clock, now)
-    leave_line(rung, target.line)
+    leave_line(rung, target.line, now)
     call.rows[0].other_sip_call_id = rung.rows[0].sip_call_id
     rung.talkers = [rung.caller_leg]
     for meter in rung.meters:

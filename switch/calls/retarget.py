@@ -22,8 +22,9 @@ from switch.sdp.joining import fresh_offer
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
-    from switch.calls.journey import Journey, Search
+    from switch.calls.journey import Journey
     from switch.calls.leg import Leg
+    from switch.calls.search import Search
     from switch.sip.timers import Timer
 
 RINGING: Final = "ringing"
@@ -67,7 +68,7 @@ class Retarget:
     def search(self, search: "Search", journey: "Journey | None", now: float) -> None:
         """Ring somebody."""
         self.call.hunting = _Rehunting(self, journey)
-        self.call.hunting.begin(search.stages, now, line=search.line)
+        self.call.hunting.begin(search.stages, now, lines=search.lines)
 
     def on_ringing(self, now: float) -> None:
         if not self._is_ringing:

@@ -65,7 +65,7 @@ AT_THE_LINE: Final = frozenset(
         "anonymous_refused",
         "caller_blocked",
         "incoming_barred",
-        "does_not_disturb",
+        "do_not_disturb",
     }
 )
 REMINDER_WORDS: Final = ("reminder-call", "reminder-call")

@@ -38,10 +38,10 @@ class Sender(msgspec.Struct, frozen=True):
 class Route(msgspec.Struct):
     """Where a call goes. `number` is E.164, a short code, or "" when a line was called by its user name.
 
-    `refused` is what the caller is told after the words of an announcement. `holds_line`: the call is one of those that
-    the line may have at once. `code` is a service code's, which has no target yet; `pressed` is what a key dials that
-    is pressed while a service speaks. `journey` decides what comes after the stages. `replaces` is the end whose place
-    the caller takes; at `slot` a call will be parked that is transferred to this one.
+    `refused` is what the caller is told after the words of an announcement. `lines` are those whose phones ring first.
+    `code` is a service code's, which has no target yet; `pressed` is what a key dials that is pressed while a service
+    speaks. `journey` decides what comes after the stages. `replaces` is the end whose place the
+    caller takes; at `slot` a call will be parked that is transferred to this one.
     """
 
     number: str
@@ -52,7 +52,7 @@ class Route(msgspec.Struct):
     relay_prefix: str = ""
     skipped: Sequence[Skipped] = ()
     refused: Refusal | None = None
-    holds_line: bool = True
+    lines: tuple[Line, ...] = ()
     is_announcement: bool = False
     is_service: bool = False
     code: CodeRule | None = None

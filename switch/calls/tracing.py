@@ -28,7 +28,7 @@ BY_WATCH = "watch"
 def note_attempt(attempt: "Attempt", board: "Switchboard") -> None:
     """What was decided about the caller's numbers, counted."""
     decided = attempt.cli
-    if decided.rule:
+    if decided is not None and decided.rule:
         caller = attempt.caller
         trunk = caller.trunk.name if isinstance(caller, TrunkCaller) else ""
         board.counts.cli_decisions[trunk, decided.rule, decided.action] += 1

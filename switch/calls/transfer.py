@@ -25,7 +25,7 @@ from switch.calls.conversation import (
 from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
 from switch.calls.in_call_services import argument_of, conference_target, slot_of
-from switch.calls.journey import Journey, Search
+from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
 from switch.calls.number_plan import Emergency, ServiceCode
 from switch.calls.parking import Parking
@@ -35,6 +35,7 @@ from switch.calls.refusal import Refusal
 from switch.calls.renegotiation import Renegotiation
 from switch.calls.replaces import WITHOUT_TAG
 from switch.calls.retarget import Retarget
+from switch.calls.search import Search
 from switch.calls.service_codes import Feature
 from switch.calls.terms import Sender
 from switch.sip.uri import SipUri

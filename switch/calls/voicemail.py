@@ -35,6 +35,7 @@ from switch.token_bucket import TokenBucket
 if TYPE_CHECKING:
     from switch.calls.refusal import Refusal
     from switch.conf_voicemail import Voicemail
+    from switch.journey.moves import Menu, Queue
     from switch.sip.stack import Stack
     from switch.sip.tokens import Tokens
 
@@ -213,23 +214,42 @@ class VoicemailServer:
         uri = f"sip:say@{self._host_port()};words={'.'.join(words)}{taken}"
         return VoicemailTarget(self.flow, uri, "service")
 
+    def words(self, prompt: str, refused: "Refusal") -> VoicemailTarget | None:
+        """Words before an answer, and that refusal after them, where somebody has chosen so for his calls."""
+        query = f"status={refused.status};cause={refused.q850_cause}"
+        return self._service(f"announce.{prompt}", query, f"words {prompt}")
+
+    def menu(self, menu: "Menu", plan: str) -> VoicemailTarget | None:
+        """A prompt, and what the caller presses."""
+        asked = [f"prompt={menu.prompt}", f"timeout={menu.timeout_s}", f"tries={menu.tries}"]
+        if menu.choices:
+            asked.append(f"choices={'.'.join(menu.choices).replace('*', 's').replace('#', 'h')}")
+        if menu.extension_digits:
+            asked.append(f"extension={menu.extension_digits}")
+        return self._service("menu", ";".join(asked), f"menu of plan {plan}")
+
+    def queue(self, queue: "Queue", position: int) -> VoicemailTarget | None:
+        """Music, and the caller's place in the row as it changes."""
+        asked = [f"position={position}"]
+        if queue.music:
+            asked.append(f"music={queue.music}")
+        if queue.says_position:
+            asked.append("says=1")
+        return self._service("queue", ";".join(asked), f"queue {queue.name}")
+
     def music(self) -> VoicemailTarget | None:
         """For somebody who waits, until he is fetched."""
-        return self._service(f"sip:music@{self._host_port()};music=hold", "music") if self._is_ready else None
+        return self._service("music", "music=hold", "music")
 
     def conference(self, room: str) -> VoicemailTarget | None:
         """All who are in the room hear each other."""
-        if not self._is_ready:
+        return self._service(f"conference.{room}", "", f"conference {room}")
+
+    def _service(self, what: str, asked: str, reason: str) -> VoicemailTarget | None:
+        if self.flow is None or not self.is_there:
             return None
-        return self._service(f"sip:conference.{room}@{self._host_port()}", f"conference {room}")
-
-    @property
-    def _is_ready(self) -> bool:
-        return self.flow is not None and self.is_there
-
-    def _service(self, uri: str, reason: str) -> VoicemailTarget:
-        assert self.flow is not None
-        return VoicemailTarget(self.flow, uri, reason)
+        query = f";{asked}" if asked else ""
+        return VoicemailTarget(self.flow, f"sip:{what}@{self._host_port()}{query}", reason)
 
     def announcement(self, prompt: str, refused: "Refusal", caller: str) -> VoicemailTarget:
         """Words for a refusal, where there is room for them. The room is given back by `announcement_ended`."""

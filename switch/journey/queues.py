@@ -128,6 +128,11 @@ class Queues:
         row.calls.append(waiting)
         return len(row.calls)
 
+    def has_room(self, account_id: int, queue: Queue) -> bool:
+        """Whether `enter` would find room."""
+        row = self._rows.get((account_id, queue.name))
+        return len(self._calls) < WAITING_MAX and (row is None or len(row.calls) < queue.waiting_max)
+
     def position(self, call_id: str) -> int:
         """0 for a call that does not wait."""
         waiting = self._calls.get(call_id)

@@ -70,7 +70,8 @@ def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: f
         return refusal.NOT_HERE
     if request.max_forwards == 0:
         return refusal.TOO_MANY_HOPS
-    refused = attempt.cli.refused or _sender_refusal(attempt)
+    of_cli = None if attempt.cli is None else attempt.cli.refused
+    refused = of_cli or _sender_refusal(attempt)
     if refused is not None:
         return refused
     if len(request.body) > MESSAGE_BYTES_MAX:

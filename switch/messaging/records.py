@@ -14,6 +14,7 @@ from rating.engine import Settlement
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from switch.calls.attempt import Attempt
 from switch.calls.cdr import CALL_ID_CHARS_MAX, TEXT_CHARS_MAX
+from switch.calls.decisions import add_decision
 from switch.calls.identity import LineCaller
 from switch.calls.target import TrunkTarget
 from switch.messaging.admission import Admitted
@@ -76,6 +77,8 @@ def message_records(
         post_dial_delay_ms=None, is_emergency=False, is_recovered=False,
         routing_version=routing_version,
     )  # fmt: skip
+    if attempt.cli is not None:
+        add_decision(row, attempt.cli.words)
     records: list[OutboxRecord] = [row, _destination_row(row, admitted, target)]
     if settlement is not None and price.account_id is not None:
         cost_micros = settlement.charge.total_micros

@@ -1,11 +1,11 @@
 """An announcement costs nobody anything: 183, the words, the status that was asked for."""
 
-from voicemail.actions import Progress, Refuse, Say
+from voicemail.actions import Progress, Refuse, Say, prompt
 from voicemail.announcement import Announcement
 
 
 def test_the_words_are_early_media_and_the_status_follows_once() -> None:
-    announcement = Announcement("number-not-recognised", status=404, cause=1)
+    announcement = Announcement((prompt("number-not-recognised"),), status=404, cause=1)
     first, second = announcement.start()
     assert first == Progress()
     assert isinstance(second, Say)
@@ -15,7 +15,7 @@ def test_the_words_are_early_media_and_the_status_follows_once() -> None:
 
 
 def test_who_has_hung_up_is_not_refused_again() -> None:
-    announcement = Announcement("barred", status=403, cause=57)
+    announcement = Announcement((prompt("barred"),), status=403, cause=57)
     announcement.start()
     assert announcement.hung_up() == []
     assert announcement.said() == []

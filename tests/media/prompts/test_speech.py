@@ -56,7 +56,8 @@ MOMENTS = """
 2026-03-03T12:05  -> yesterday,at,number-12,oh,number-5,pm
 2026-03-02T10:15  -> at,number-10,number-15,am,on,monday,day-2,of,march
 2025-12-31T13:00  -> at,number-1,pm,on,wednesday,day-31,of,december
-2026-03-05T08:01  -> at,number-8,oh,number-1,am,on,thursday,day-5,of,march
+2026-03-05T08:01  -> tomorrow,at,number-8,oh,number-1,am
+2026-03-06T08:01  -> at,number-8,oh,number-1,am,on,friday,day-6,of,march
 """
 
 COUNTS = """

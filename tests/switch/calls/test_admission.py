@@ -77,7 +77,7 @@ def test_the_first_broken_rule_wins_until_the_last_is_mended() -> None:
     blocking = LineSettings(blocked_destinations=("+447700900188",))
     pace = {"calls_max": 1, "calls_per_second_max": 1}
     worst = {"bars_incoming": True, "rejects_anonymous": True, "does_not_disturb": True}
-    hidden = hidden_caller("+441632960777", "carol", board.sign)
+    hidden = hidden_caller(board.sign, "+441632960777")
     exchange.apply_changes(
         [
             LineChanged(make_line("alice", settings=blocking, cli="+441632960777", **pace)),

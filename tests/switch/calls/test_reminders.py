@@ -23,6 +23,7 @@ from switch.sip.headers import Headers
 from switch.sip.message import Request
 from tests.switch.calls.test_service_codes import Street
 from tests.switch.house import OFFER
+from tests.switch.voicemail_stand_in import NO_REPLY, to_voicemail
 
 
 def utc(text: str) -> int:
@@ -119,7 +120,7 @@ def call_of_media_server(street: Street, refer: Request, token: str = "") -> Non
     headers.add("from", f"<sip:call.{token}@192.0.2.1>;tag=v1")
     uri = refer.headers.get("refer-to").strip("<>")
     headers.add("to", f"<{uri}>")
-    headers.add("call-id", f"out-{token}")
+    headers.add("call-id", street.voicemail.tokens.call_id())
     headers.add("cseq", "1 INVITE")
     headers.add("contact", f"<{street.voicemail.contact}>")
     headers.add("content-type", "application/sdp")
@@ -153,6 +154,18 @@ def test_at_the_time_the_media_server_is_asked_to_call_and_its_call_is_free_and_
     street.books.run(1)
     assert len(street.me.requests_of("INVITE")) == 1
     street.close()
+
+
+def test_a_reminder_that_nobody_answers_does_not_go_to_the_mailbox() -> None:
+    street = Street(diverts=to_voicemail(NO_REPLY, ring_s=5))
+    street.me.answer_after_s = None
+    set_for_a_minute_later(street)
+    street.books.run(62)
+    asked = len(street.voicemail.asked)
+    call_of_media_server(street, street.voicemail.requests_of("REFER")[0])
+    street.books.run(8)
+    assert len(street.me.requests_of("INVITE")) == 1 and len(street.voicemail.asked) == asked
+    assert street.voicemail.statuses[-1] == 180
 
 
 def test_nobody_else_calls_with_a_token_and_a_wrong_one_is_good_for_nothing() -> None:

@@ -9,9 +9,11 @@ import pytest
 from provisioning.settings import LineSettings
 from rating.records import TracedCall
 from rating.tariff import load_tariff
+from switch.calls.identity import CallerId
 from switch.calls.last_calls import FIELDS_MAX, LINES_MAX, VALUE_CHARS_MAX, LastCall, LastCalls, shown_fields
 from switch.calls.tracing import mark_last_call
 from switch.control import Control
+from switch.sip.flow import Flow
 from tests.switch.house import TARIFF_CSV, House, Phone, make_conf, make_line, make_trunk
 from tests.switch.test_operator_surface import Running
 
@@ -137,11 +139,11 @@ def test_lines_with_a_last_call_are_limited_and_the_oldest_is_forgotten() -> Non
     call = LastCall(
         call_id="1",
         at=0.0,
-        caller_id=None,
+        caller_id=CallerId(CALLER, CALLER, is_withheld=False),
         caller_line="",
         trunk="",
-        flow=None,
-        fields=[],  # type: ignore[arg-type]
+        flow=Flow("UDP", "192.0.2.1", 5060, CARRIER, 5060),
+        fields=[],
     )
     for place in range(LINES_MAX):
         calls.note(str(place), call)

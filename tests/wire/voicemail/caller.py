@@ -36,6 +36,7 @@ class SwitchSocket:
         self.voicemail = voicemail
         self.published: list[str] = []
         self.answers_publish = True
+        self.refer_status = "202 Accepted"
         self._calls: dict[str, list[str]] = {}
         self._changed = threading.Condition()
         self._is_open = True
@@ -79,6 +80,23 @@ class SwitchSocket:
                 assert left > 0, f"nothing of the kind came in {call_id}: {self._calls.get(call_id)}"
                 self._changed.wait(left)
 
+    def wait_new(self, method: str, timeout_s: float = WAIT_S) -> str:
+        """The first request of that method in any call."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                for texts in self._calls.values():
+                    for text in texts:
+                        if text.startswith(method):
+                            return text
+                left = deadline - time.monotonic()
+                assert left > 0, f"no {method} came: {self._calls}"
+                self._changed.wait(left)
+
+    def messages(self, call_id: str) -> list[str]:
+        with self._changed:
+            return list(self._calls.get(call_id, []))
+
     def wait_published(self, line: str, timeout_s: float = WAIT_S, *, after: int = 0) -> str:
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -106,8 +124,10 @@ class SwitchSocket:
                 else:
                     self._calls.setdefault(call_id, []).append(text)
                 self._changed.notify_all()
-            if text.startswith("BYE") or (text.startswith("PUBLISH") and self.answers_publish):
+            if text.startswith(("BYE", "NOTIFY")) or (text.startswith("PUBLISH") and self.answers_publish):
                 self.send(response_to(text))
+            elif text.startswith("REFER"):
+                self.send(response_to(text, self.refer_status))
 
 
 def header(text: str, name: str) -> str:
@@ -178,13 +198,16 @@ class Caller:
             media = re.search(r"m=audio (\d+)", text)
             assert media is not None, text
             self._peer = (HOST, int(media[1]))
-            if self._ears is None and self._is_listening:
-                self._ears = threading.Thread(target=self._listen, daemon=True)
-                self._ears.start()
+            self.listen()
         if status >= 200:
             self._to = header(text, "To")
             self._send_ack()
         return text
+
+    def listen(self) -> None:
+        if self._ears is None and self._is_listening:
+            self._ears = threading.Thread(target=self._listen, daemon=True)
+            self._ears.start()
 
     def dial(self) -> "Caller":
         """Until it is answered."""
@@ -217,6 +240,14 @@ class Caller:
                 time.sleep(0.02)
             self._timestamp += self.codec.clock_rate // 5
             time.sleep(0.05)
+
+    def inform(self, body: str, content_type: str) -> None:
+        self._send("INFO", body, (f"Content-Type: {content_type}",))
+
+    def wait_referred(self, timeout_s: float = WAIT_S) -> str:
+        """The Refer-To of its REFER."""
+        text = self.switch.wait(self.call_id, lambda text: text.startswith("REFER"), timeout_s)
+        return header(text, "Refer-To")
 
     def press_by_info(self, key: str) -> None:
         self._send("INFO", key, ("Content-Type: application/dtmf",))
@@ -271,7 +302,7 @@ class Caller:
         host, port = self.switch.voicemail
         branch = f"z9hG4bK{self.call_id}{cseq}{method if method != 'INVITE' else ''}"
         lines = [
-            f"{method} sip:{self._target.replace('@', f'@{host}:{port}')} SIP/2.0",
+            f"{method} sip:{self._target.replace('@', f'@{host}:{port}', 1)} SIP/2.0",
             f"Via: SIP/2.0/UDP {self.switch.address};rport;branch={branch}",
             "Max-Forwards: 70", f"From: {self._from}", f"To: {self._to}", f"Call-ID: {self.call_id}",
             f"CSeq: {cseq} {method}", f"Contact: <sip:switch@{self.switch.address}>", *headers,

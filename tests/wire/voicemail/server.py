@@ -23,7 +23,14 @@ def free_port() -> int:
 class VoicemailServer:
     """One process and its data directory."""
 
-    def __init__(self, folder: Path, *, settings: str = "", phone_port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: str = "",
+        phone_port: int | None = None,
+        phone_ports: tuple[int, ...] = (),
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.data = folder / "data"
@@ -36,8 +43,8 @@ class VoicemailServer:
         )
         self.switch = SwitchSocket((HOST, self.port))
         self._switches = ["--switch", self.switch.address]
-        if phone_port is not None:
-            self._switches += ["--switch", f"{HOST}:{phone_port}"]
+        for port in (*phone_ports, *(() if phone_port is None else (phone_port,))):
+            self._switches += ["--switch", f"{HOST}:{port}"]
         self._log = folder / "voicemail.log"
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -20,6 +20,7 @@ class Call(pj.Call):  # type: ignore[misc]
         super().__init__(account)
         self.is_up = self.is_over = False
         self.last_status = 0
+        self.referred_to = ""
         self.ears: Any = None
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802
@@ -27,6 +28,11 @@ class Call(pj.Call):  # type: ignore[misc]
         self.is_up = self.is_up or info.state == pj.PJSIP_INV_STATE_CONFIRMED
         self.is_over = info.state == pj.PJSIP_INV_STATE_DISCONNECTED
         self.last_status = info.lastStatusCode
+
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+        """Noted and declined: where it leads is somebody else's."""
+        self.referred_to = prm.dstUri
+        prm.statusCode = 603
 
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
         if self.ears is not None:
@@ -80,7 +86,8 @@ def main() -> None:
                     run(lambda: False, 0.4)
             case "end":
                 run(lambda: call.is_over, 10.0)
-    print(json.dumps({"was_up": call.is_up, "is_over": call.is_over, "status": call.last_status}))
+    became = {"was_up": call.is_up, "is_over": call.is_over, "status": call.last_status}
+    print(json.dumps({**became, "referred_to": call.referred_to}))
     if not call.is_over:
         call.hangup(pj.CallOpParam())
         run(lambda: call.is_over, 2.0)

@@ -1,0 +1,196 @@
+"""A plan that a call was sent to: its walk (switch/journey/plan_walk.py), move by move, as searches of the call.
+
+Who owns the number that leads to the plan pays for every leg that leaves by it, and for calls to other lines as if it
+had called them. Lines that a plan rings are rung for the plan: their diverts apply where the plan says so. What only a
+call that is answered can do (a menu, a queue) is a search for a voice of the exchange; what the caller presses there,
+and that somebody is free, comes back by `pressed` and `came`.
+"""
+
+from random import Random
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from provisioning.model import DivertCondition, Line
+from switch.calls.divert import condition_of
+from switch.calls.line_targets import line_refusal, line_targets
+from switch.calls.onward import terms_outside, terms_to_line
+from switch.calls.plan_facts import CallFacts
+from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, Refusal
+from switch.calls.search import Found, Search
+from switch.calls.terms import Hop, Sender
+from switch.journey.moves import (
+    Announce,
+    Came,
+    Deposit,
+    Menu,
+    Move,
+    Place,
+    PlaceKind,
+    Queue,
+    Refuse,
+    Result,
+    Ring,
+)
+from switch.journey.plan_walk import PlanWalk
+
+if TYPE_CHECKING:
+    from switch.calls.callee_leg import LegOutcome
+    from switch.calls.journey import Journey
+    from switch.calls.target import Target
+
+_CAME = {
+    DivertCondition.BUSY: Came.BUSY,
+    DivertCondition.NO_REPLY: Came.NO_ANSWER,
+    DivertCondition.UNREACHABLE: Came.UNREACHABLE,
+    DivertCondition.DECLINED: Came.DECLINED,
+}
+
+
+class PlanStop:
+    """One plan of one call. `move` is what is being done."""
+
+    __slots__ = ("_line", "_name", "_number", "_walk", "move", "own")
+
+    def __init__(self, journey: "Journey", name: str, number: str, line: Line, now: float) -> None:
+        board = journey.board
+        self._name = name
+        self._number = number
+        self._line = line
+        account_id = line.account_id
+        seed = board.tokens.tag()  # which share of a split a call gets is nobody's to foresee
+        facts = CallFacts(board, account_id, journey.attempt.caller_id, number, now, Random(seed))  # noqa: S311
+        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts)
+        self.move: Move | None = None
+        self.own: LegOutcome | Refusal | None = None
+
+    def enter(self, journey: "Journey", now: float) -> Found | None:
+        """What is done first; None: the plan refuses the call, as `own` says."""
+        return self._make(journey, self._walk.first(), now)
+
+    def go_on(
+        self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool
+    ) -> Found | None:
+        """Nobody took the call."""
+        condition = condition_of(outcome, has_rung=has_rung)
+        return self.came(journey, Came.FAILED if condition is None else _CAME[condition], now)
+
+    def came(self, journey: "Journey", result: Result, now: float) -> Found | None:
+        """What came of the move."""
+        return self._make(journey, self._walk.next(result), now)
+
+    def _make(self, journey: "Journey", move: Move, now: float) -> Found | None:
+        """The search that makes a move, or the first of those after it that can be made. The walk ends by itself."""
+        while True:
+            self.move = move
+            match move:
+                case Refuse(status=status, cause=cause, words=words):
+                    self.own = msgspec.structs.replace(PLAN_ENDED, status=status, q850_cause=cause, words=words)
+                    journey.notes += self._walk.notes
+                    return None
+                case Ring():
+                    done = self._ring(journey, move, now)
+                case Deposit(user=user):
+                    done = self._deposit(journey, user)
+                case Announce():
+                    done = self._announce(journey, move)
+                case Menu():
+                    menu = journey.board.voicemail.menu(move, self._name)
+                    done = Came.FAILED if menu is None else Found([], Search([[menu]]))
+                case Queue():
+                    done = self._queue(journey, move)
+                case unknown:
+                    assert_never(unknown)
+            if isinstance(done, Found):
+                return done
+            move = self._walk.next(done)
+
+    def _ring(self, journey: "Journey", move: Ring, now: float) -> Found | Came:
+        if move.follows_diverts and len(move.places) == 1:
+            place = move.places[0]
+            found = journey.to_line(place.value, "", self._sender(), move.ring_s, now)
+            return found if found is not None else Came.UNREACHABLE
+        if len(move.places) == 1 and move.places[0].kind is PlaceKind.NUMBER:
+            found = journey.to_number(move.places[0].value, self._sender_outside(), move.ring_s, now)
+            return found if found is not None else Came.FAILED
+        targets: list[Target] = []
+        lines: list[Line] = []
+        is_busy = False
+        for place in move.places:
+            found_targets = self._targets(journey, place, now)
+            if isinstance(found_targets, Refusal):
+                is_busy = is_busy or found_targets in (CALLEE_FULL, DO_NOT_DISTURB)
+                continue
+            targets += found_targets
+            line = journey.board.books.lines.get(place.value) if place.kind is PlaceKind.LINE else None
+            if line is not None:
+                lines.append(line)
+        found = journey.found([targets] if targets else [], ring_s=move.ring_s)
+        if found is None:
+            return Came.BUSY if is_busy else Came.UNREACHABLE
+        found.search.lines, found.search.watches_silence = tuple(lines), True
+        return found
+
+    def _targets(self, journey: "Journey", place: Place, now: float) -> "list[Target] | Refusal":
+        """What rings for one place of several that ring together: a number has its first way alone."""
+        board, caller_id = journey.board, journey.attempt.caller_id
+        if place.kind is PlaceKind.NUMBER:
+            outside = terms_outside(place.value, self._sender_outside(), caller_id, board, now)
+            if isinstance(outside, Refusal):
+                return outside
+            return list(journey.on_terms(outside.route.stages[0], outside))
+        line = board.books.lines.get(place.value)
+        if line is None:
+            return PLAN_ENDED
+        targets = line_targets(line, board, now)
+        refused = line_refusal(line, targets, caller_id, board, now)
+        if refused is not None:
+            return refused
+        terms = terms_to_line(line, self._number_told, self._sender(), caller_id, board, now)
+        return terms if isinstance(terms, Refusal) else list(journey.on_terms(targets, terms))
+
+    def _deposit(self, journey: "Journey", user: str) -> Found | Came:
+        board = journey.board
+        owner = board.books.lines.get(user)
+        target = None if owner is None else board.voicemail.deposit(owner, DivertCondition.ALL)
+        found = None if target is None else journey.found([[target]])
+        return Came.FAILED if found is None else found
+
+    def _announce(self, journey: "Journey", move: Announce) -> Found | Came:
+        refused = msgspec.structs.replace(PLAN_ENDED, status=move.status, q850_cause=move.cause)
+        voicemail = journey.board.voicemail
+        target = voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
+        return Came.FAILED if target is None else Found([], Search([[target]]))
+
+    def _queue(self, journey: "Journey", move: Queue) -> Found | Came:
+        """The call enters the row when the voice has answered (queue_desk.py): until then it has no place in it."""
+        if not journey.board.queues.has_room(self._line.account_id, move):
+            return Came.QUEUE_FULL
+        target = journey.board.voicemail.queue(move, 1)
+        return Came.FAILED if target is None else Found([], Search([[target]]))
+
+    @property
+    def account_id(self) -> int:
+        return self._line.account_id
+
+    @property
+    def line(self) -> Line:
+        """Who owns the number, and pays."""
+        return self._line
+
+    def sender_for(self, place: Place) -> Sender:
+        """Who sends a call that waits to somebody who is free."""
+        return self._sender_outside() if place.kind is PlaceKind.NUMBER else self._sender()
+
+    @property
+    def _number_told(self) -> str:
+        """What phones of the plan are told was called."""
+        return self._number if self._number.startswith("+") else ""
+
+    def _sender(self) -> Sender:
+        return Sender(self._line, f"plan {self._name}")
+
+    def _sender_outside(self) -> Sender:
+        """A carrier wants to know by whose number the call came."""
+        hop = Hop(self._line, self._number_told, DivertCondition.ALL)
+        return Sender(self._line, f"plan {self._name}", (hop,))
