@@ -26,6 +26,7 @@ from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
 from switch.calls.identity import Caller
+from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
 from switch.calls.meter import CALLERS_ROW, Meter, open_meter
 from switch.calls.open_call import HANGUP_KEY
@@ -256,6 +257,15 @@ class Call:
         if meter is not None:
             meter.close(now)
             self.meters.remove(meter)
+
+    def redirected_journey(self) -> Journey | None:
+        """A phone has answered 3xx: its line sends the call on. None: it was no line's to send on."""
+        route = None if self.admission is None else self.admission.route
+        if route is None or route.line is None or route.is_service or self.attempt.instance is not None:
+            return None
+        journey = Journey(self.board, self.attempt)
+        journey.redirected(route.line, route.number)
+        return journey
 
     def record_opened(self) -> None:
         self.board.record([opened_state(self)])

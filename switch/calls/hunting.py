@@ -18,6 +18,7 @@ from switch.calls.invitation import invitation_for
 from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
+from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
@@ -163,6 +164,8 @@ class Hunting:
 
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
+        if self._journey is None and is_redirection(outcome):
+            self._journey = self._call.redirected_journey()
         journey = self._journey
         if journey is not None:
             search = journey.after(outcome, now, has_rung=self._has_rung)

@@ -85,6 +85,10 @@ class Journey:
             number, ddi, line, found.search.stages, lines=found.search.lines, journey=self
         )
 
+    def redirected(self, line: Line, number: str) -> None:
+        """A phone of the line, which nobody else decides about, has sent the call on."""
+        self._stops = [LineStop(line, number, (), None, 0)]
+
     def begin_plan(self, number: Number, line: Line, now: float) -> Route | Refusal:
         """The call is for a number that has a plan. `line` owns the number, pays for where the plan leads, and its
         lists say who may not call."""

@@ -141,6 +141,7 @@ class ParkedCall(Retarget):
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
         """It waits on."""
         self._stop_ringing()
+        self._hear_again()
         self.is_returning = False
         if self.leaving is None:
             self._play()

@@ -110,6 +110,7 @@ class Retarget:
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
         """Nobody has answered: things stay as they were, or the call is over where its other end has left."""
         self._stop_ringing()
+        self._hear_again()
         self.call.retarget = None
         self.failed(outcome, now)
         if self.leaving not in self.call.talkers:
@@ -155,6 +156,12 @@ class Retarget:
             depart(self.leaving, self.words, now)
         settle_departed(call, now)
         Renegotiation(staying, leg, call.on_renegotiated, known=self._answer).start(now)
+
+    def _hear_again(self) -> None:
+        """The relay has brought the end that stays together with who was rung."""
+        staying, partner = self.staying, self.staying.other
+        if staying.media is not None and partner is not None and partner.media is not None:
+            staying.media.bridge(partner.media)
 
     def _stop_ringing(self) -> None:
         if self._is_ringing:
