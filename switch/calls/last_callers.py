@@ -55,8 +55,8 @@ class LastCallers:
         return None if found is None or now_ms - found.at_ms > KEPT_MS else found
 
     def block_entries(self, last: LastCaller) -> tuple[str, ...]:
-        """What 14258 changes on the line: the number that was shown, and what meets the same caller when he withholds it.
-        Empty: there is nothing to know the caller by."""
+        """What 14258 changes on the line: the number that was shown, and what meets the same caller where that is
+        withheld. Empty: there is nothing to know the caller by."""
         if last.number:
             hidden = hidden_caller(self._sign, last.number)
             return f"blocked_callers+={last.number}", f"hidden_callers+={hidden}"
