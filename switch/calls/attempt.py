@@ -51,12 +51,14 @@ class Attempt(msgspec.Struct):
     cli: CliDecision | None = None  # what was decided of what the caller says of himself
     is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
     failed: Callable[[float], None] | None = None
+    call_id: str = ""  # the caller's, as he sent it
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
     """Who calls and what was dialled. Never refuses."""
     attempt = _read(request, caller, board, now)
     attempt.wants_sips = is_sips(request.uri)
+    attempt.call_id = request.call_id
     if isinstance(caller, TrunkCaller) and DIVERSION in request.headers:
         attempt.diversions = len(request.headers.values(DIVERSION))
     return attempt

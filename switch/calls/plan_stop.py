@@ -6,7 +6,6 @@ call that is answered can do (a menu, a queue) is a search for a voice of the ex
 and that somebody is free, comes back by `pressed` and `came`.
 """
 
-from random import Random
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from switch.calls.journey import Journey
     from switch.calls.target import Target
 
-_CAME = {
+CAME = {
     DivertCondition.BUSY: Came.BUSY,
     DivertCondition.NO_REPLY: Came.NO_ANSWER,
     DivertCondition.UNREACHABLE: Came.UNREACHABLE,
@@ -53,14 +52,13 @@ class PlanStop:
     __slots__ = ("_line", "_name", "_number", "_walk", "move", "own")
 
     def __init__(self, journey: "Journey", name: str, number: str, line: Line, now: float) -> None:
-        board = journey.board
+        board, attempt = journey.board, journey.attempt
         self._name = name
         self._number = number
         self._line = line
         account_id = line.account_id
-        seed = board.tokens.tag()  # which share of a split a call gets is nobody's to foresee
-        facts = CallFacts(board, account_id, journey.attempt.caller_id, number, now, Random(seed))  # noqa: S311
-        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts)
+        facts = CallFacts(board, account_id, attempt.caller_id, number, now, attempt.call_id)
+        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts, journey.notes)
         self.move: Move | None = None
         self.own: LegOutcome | Refusal | None = None
 
@@ -73,7 +71,7 @@ class PlanStop:
     ) -> Found | None:
         """Nobody took the call."""
         condition = condition_of(outcome, has_rung=has_rung)
-        return self.came(journey, Came.FAILED if condition is None else _CAME[condition], now)
+        return self.came(journey, Came.FAILED if condition is None else CAME[condition], now)
 
     def came(self, journey: "Journey", result: Result, now: float) -> Found | None:
         """What came of the move."""
@@ -86,7 +84,6 @@ class PlanStop:
             match move:
                 case Refuse(status=status, cause=cause, words=words):
                     self.own = msgspec.structs.replace(PLAN_ENDED, status=status, q850_cause=cause, words=words)
-                    journey.notes += self._walk.notes
                     return None
                 case Ring():
                     done = self._ring(journey, move, now)
@@ -160,7 +157,7 @@ class PlanStop:
         refused = msgspec.structs.replace(PLAN_ENDED, status=move.status, q850_cause=move.cause)
         voicemail = journey.board.voicemail
         target = voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
-        return Came.FAILED if target is None else Found([], Search([[target]]))
+        return Came.FAILED if target is None else Found([], Search([[target]], ends_with=move.status))
 
     def _queue(self, journey: "Journey", move: Queue) -> Found | Came:
         """The call enters the row when the voice has answered (queue_desk.py): until then it has no place in it."""
