@@ -28,6 +28,7 @@ from provisioning.model import (
 )
 from provisioning.plans.plan import Plan
 from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE
+from switch.calls.pickup_groups import PickupGroups
 from switch.sip.flow import UDP, Flow
 
 Entity = TypeVar("Entity", Account, Line)
@@ -47,6 +48,7 @@ class Books:
         "lines",
         "numbers",
         "numbers_of_line",
+        "pickup_groups",
         "plans",
     )
 
@@ -58,6 +60,7 @@ class Books:
         self.digest_policies: Counter[DigestPolicy] = Counter()
         self.plans: dict[int, dict[str, Plan]] = {}
         self.change_seq = 0
+        self.pickup_groups = PickupGroups()
         # By transport, host and port; over a connection, which may come from any port, that is 0.
         self._line_at: dict[tuple[str, str, int], Line] = {}
 
@@ -72,6 +75,7 @@ class Books:
         for number in snapshot.numbers:
             of_line.setdefault(number.line, []).append(number.e164)
         self.numbers_of_line = {user: tuple(numbers) for user, numbers in of_line.items()}
+        self.pickup_groups.load(self.lines.values())
         self._line_at = {_place(address): line for line in self.lines.values() for address in line.addresses}
         self.plans = {}
         for plan in snapshot.plans:
@@ -88,6 +92,7 @@ class Books:
                 line = _with_plain_settings(line)
                 self.lines[line.user] = line
                 self.digest_policies[line.digest] += 1
+                self.pickup_groups.add(line)
                 for address in line.addresses:
                     self._line_at[_place(address)] = line
             case LineRemoved(user=user):
@@ -138,6 +143,7 @@ class Books:
         self.digest_policies[line.digest] -= 1
         if not self.digest_policies[line.digest]:
             del self.digest_policies[line.digest]
+        self.pickup_groups.remove(line)
         for address in line.addresses:
             place = _place(address)
             owner = self._line_at.get(place)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from switch.calls.service_codes import EXPECTED, UK_SERVICES, CodeRule, ServiceTable, read_rule
+from switch.calls.service_codes import DIRECTED, EXPECTED, UK_SERVICES, CodeRule, ServiceTable, read_rule
 from switch.calls.uk_ranges import EMERGENCY_NUMBERS
 from switch.conf_files import ConfFile, open_conf_file
 from switch.conf_reader import note_unknown_tables, read_entries
@@ -32,6 +32,8 @@ def read_services(file: ConfFile) -> ServiceTable:
 
 
 def _read_code(key: str) -> str:
+    if key == DIRECTED:
+        return key
     name = key.rstrip("#*") if key[:1] in ("*", "#") else key  # "*21#" and "*21*" are written, too
     prefix = next(prefix for prefix in _PREFIXES if name.startswith(prefix))
     digits = name[len(prefix) :]

@@ -119,7 +119,7 @@ class RegistrarSettings(Struct, frozen=True):
 class CallLimits(Struct, frozen=True):
     """[calls]: times and numbers of calls. The `_per_` limits hold where a line or account has none.
 
-    `session_expires_s` 0 offers no session timer.
+    `session_expires_s` 0 offers no session timer. A parked call rings after `park_return_s` where it was parked.
     """
 
     no_answer_timeout_s: Annotated[int, Meta(ge=5, le=600)] = 120
@@ -130,6 +130,7 @@ class CallLimits(Struct, frozen=True):
     calls_per_account_max: Limit = 1000
     calls_per_line_max: Limit = 20
     reaction_timeout_s: Annotated[int, Meta(ge=1, le=60)] = 6
+    park_return_s: Annotated[int, Meta(ge=10, le=3600)] = 180
 
 
 class Dns(Struct, frozen=True):

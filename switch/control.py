@@ -21,6 +21,7 @@ from provisioning.storable import storable
 from switch.calls.call import Call, CallState
 from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
+from switch.calls.parking import ParkedCall
 from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
 from switch.queue_metrics import queue_rows
@@ -124,6 +125,12 @@ class WatchedLine(msgspec.Struct):
     is_waiting: bool
 
 
+def _state_of(call: Call) -> str:
+    """A parked call says where."""
+    parked = call.retarget
+    return f"parked at {parked.slot}" if isinstance(parked, ParkedCall) else call.state.value
+
+
 class Control:
     """Serves the control socket."""
 
@@ -219,7 +226,7 @@ class Control:
         duration_ms = 0 if answered_at is None else round((now - answered_at) * 1000)
         return LiveCall(
             call_id=call.id,
-            state=call.state.value,
+            state=_state_of(call),
             started_at_ms=self._process.exchange.board.clock.ms(leg.setup_at),
             caller=caller.line.user if isinstance(caller, LineCaller) else caller.trunk.name,
             cli=WITHHELD if caller_id.is_withheld else caller_id.network_number,

@@ -18,6 +18,7 @@ def service_status(exchange: "Exchange") -> dict[str, object]:
         "reminders": services.reminders.count,
         "ring_backs": services.ring_backs.waiting,
         "last_callers": len(services.last_callers),
+        "parked_calls": len(exchange.board.parked),
     }
 
 
@@ -46,6 +47,14 @@ def service_metrics(exchange: "Exchange") -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "offhook_last_callers", "Lines whose last caller is known", value=len(services.last_callers)
+    )
+    parked = exchange.board.parked
+    yield GaugeMetricFamily("offhook_parked_calls", "Calls that are parked", value=len(parked))
+    yield _counters(
+        "offhook_parked_calls_by_event",
+        "Calls parked, retrieved, rung back at who parked them (returns) and answered there (returned); full: no room",
+        "event",
+        parked.counts,
     )
     reminders, ring_backs, out_calls = services.reminders, services.ring_backs, services.out_calls
     yield GaugeMetricFamily("offhook_reminders", "Reminders that are set", value=reminders.count)

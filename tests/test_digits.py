@@ -57,7 +57,6 @@ ALLOWED = {
     ("provisioning/books/changes.py", "_accounts"): "a key that our own trigger wrote",
     ("provisioning/books/changes.py", "_credits"): "a key that our own trigger wrote",
     ("provisioning/books/changes.py", "_plan_removed"): "a key that our own table made",
-    ("provisioning/divert_rows.py", "_divert"): "a smallint of our own table, as PostgreSQL writes it",
     ("provisioning/line_addresses.py", "parse_line_address"): "matched [0-9]{1,5}",
     ("provisioning/number_ranges.py", "parse_range"): "numbers as parse_number made them, + and ASCII digits",
     ("provisioning/plans/node_text.py", "_seconds"): "asked for ASCII digits, three at most",

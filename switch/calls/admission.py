@@ -13,12 +13,13 @@ from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.incoming_screen import outgoing_block
 from switch.calls.journey import Journey
+from switch.calls.leg import Leg
 from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.number_plan import E164, DialProblem, Emergency, ServiceCode, Short, Unrecognised
 from switch.calls.outbound import price_of, route_outside
 from switch.calls.refusal import Refusal
-from switch.calls.replaces import leg_to_replace
-from switch.calls.service_codes import Service, service_of
+from switch.calls.replaces import leg_to_replace, replacing_refusal
+from switch.calls.service_codes import NEEDS_NO_VOICE, Service, service_of
 from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
 from switch.calls.terms import Admission, Price, Route
@@ -54,8 +55,7 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
         return refusal.BROKEN_OFFER
     replaced = leg_to_replace(request, board)
     if replaced is not None:
-        # Pick-up and attended transfer will take the leg from here; until then it stays where it is.
-        return replaced if isinstance(replaced, Refusal) else refusal.REPLACES_DECLINED
+        return _in_place_of(replaced, request, attempt, board, now)
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route
@@ -63,6 +63,21 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
     if isinstance(price, Refusal):
         return price
     return Admission(attempt.caller_id, attempt.dialled, route, price)
+
+
+def _in_place_of(
+    replaced: Leg | Refusal, request: Request, attempt: Attempt, board: Switchboard, now: float
+) -> Admission | Refusal:
+    """An end of a call that is there, or a phone that rings for one: that call is paid for as it was."""
+    if isinstance(replaced, Refusal):
+        return replaced
+    refused = replacing_refusal(replaced, attempt.caller, request)
+    if refused is None and isinstance(attempt.caller, LineCaller):
+        refused = _caller_refusal(attempt.caller, board, now)
+    if refused is not None:
+        return refused
+    route = Route("", "", None, (), is_service=True, replaces=replaced)
+    return Admission(attempt.caller_id, attempt.dialled, route, Price())
 
 
 def _route(attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
@@ -185,7 +200,11 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
 def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
     """Free, and for every line that may call at all. What it comes to is decided when the call begins."""
     rule = board.conf.services.find(code)
-    if rule is None or not isinstance(caller, LineCaller) or board.voicemail.flow is None:
+    if rule is None or not isinstance(caller, LineCaller):
+        return refusal.SERVICE_UNKNOWN
+    if rule.feature in NEEDS_NO_VOICE:
+        return _caller_refusal(caller, board, now) or Route("", "", None, [], is_service=True, code=rule)
+    if board.voicemail.flow is None:
         return refusal.SERVICE_UNKNOWN
     refused = _caller_refusal(caller, board, now)
     if refused is None and not board.voicemail.is_there:

@@ -1,7 +1,7 @@
 """What is known of an attempt before any rule is asked: who calls, and what was dialled."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from switch.calls.identity import (
     trunk_claim,
 )
 from switch.calls.number_plan import (
+    E164,
     Dialled,
     DialProblem,
     Emergency,
@@ -33,6 +34,9 @@ from switch.calls.sips_uri import is_sips
 from switch.calls.switchboard import Switchboard
 from switch.sip.message import Request
 from switch.sip.uri import SipUri
+
+if TYPE_CHECKING:
+    from switch.calls.pressed import OnPressed
 
 EMERGENCY_CALLBACK: Final = "psap-callback"  # Priority, RFC 7090; believed of carriers that take our emergency calls
 
@@ -51,6 +55,7 @@ class Attempt(msgspec.Struct):
     cli: CliDecision | None = None  # what was decided of what the caller says of himself
     is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
     failed: Callable[[float], None] | None = None
+    on_pressed: "OnPressed | None" = None  # what a REFER means of who rings the line for the exchange
     call_id: str = ""  # the caller's, as he sent it
 
 
@@ -125,6 +130,16 @@ def attempt_of(text: str, caller: LineCaller, caller_id: CallerId, board: Switch
     """A line asks for a number or another line's name, for a call that is there already."""
     plan_result = read_dialled(text, board.conf.routing.plan)
     return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
+
+
+def line_of_number(dialled: str, board: Switchboard) -> Line | None:
+    """A line of this exchange, by its name or by a number as it is dialled."""
+    line = board.books.lines.get(dialled)
+    if line is not None:
+        return line
+    found = read_dialled(dialled, board.conf.routing.plan).destination
+    number = board.books.numbers.get(found.number) if isinstance(found, E164) else None
+    return board.books.lines.get(number.line) if number is not None else None
 
 
 def dialled_text(request: Request) -> str:

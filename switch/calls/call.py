@@ -26,17 +26,22 @@ from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
 from switch.calls.identity import Caller
+from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
 from switch.calls.meter import CALLERS_ROW, Meter, open_meter
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.pick_up import on_picked_up
+from switch.calls.plan_course import PlanCourse
+from switch.calls.pressed import OnPressed
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
 from switch.calls.refresh import Refresh
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
 from switch.calls.switchboard import Put, Switchboard
-from switch.calls.target import Target
+from switch.calls.take_over import TakeOver
+from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Admission
 from switch.calls.transfer import take_transfer
 from switch.calls.vanished import WORDS, Vanished
@@ -74,6 +79,7 @@ class Call:
         "id",
         "joined",
         "meters",
+        "on_pressed",
         "retarget",
         "rows",
         "silent_since",
@@ -97,7 +103,8 @@ class Call:
         self.hunting: Hunting | None = None  # while somebody is looked for
         self.talkers: list[Leg] = []  # the ends that talk with each other (conversation.py)
         self.joined: Leg | None = None  # the end of another call that ours talks with
-        self.retarget: Retarget | None = None  # while an end that talks is to get another partner
+        self.retarget: Retarget | TakeOver | None = None  # while an end that talks is to get another partner
+        self.on_pressed: OnPressed | None = attempt.on_pressed  # what keys mean while a voice of the exchange speaks
         self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
         self._answer: tuple[Body, Fields] = (NO_BODY, [])
@@ -194,13 +201,24 @@ class Call:
 
     def begin(self, admission: Admission, now: float) -> None:
         """Reserve, make the attempt durable in the background, and ring the first target."""
+        if not self.open(admission, now):
+            return
+        route = admission.route
+        if route.journey is not None and route.journey.plan is not None:
+            self.on_pressed = PlanCourse(self, route.journey)
+        self.hunting = Hunting(self, self.caller_leg, route.journey)
+        search = None if route.journey is None else route.journey.search
+        self.hunting.begin(route.stages, now, lines=route.lines, search=search)
+
+    def open(self, admission: Admission, now: float) -> bool:
+        """Reserve, and count as one of the calls there are. False: it has been refused for want of money."""
         board = self.board
         self.admission = admission
         set_price(self.rows[0], admission)
         meter = open_meter(self, CALLERS_ROW, admission.price)
         if isinstance(meter, Shortage):
             self.refuse(refusal.of_shortage(meter), now)
-            return
+            return False
         if meter is not None:
             self.meters.append(meter)
         board.failpoints.reached("reserved")
@@ -209,9 +227,7 @@ class Call:
         if admission.route.is_emergency:
             board.counts.emergency_calls += 1
             board.record([], [emergency_note(self, now)], is_urgent=True)
-        route = admission.route
-        self.hunting = Hunting(self, self.caller_leg, route.journey)
-        self.hunting.begin(route.stages, now, lines=route.lines)
+        return True
 
     def add_leg(self, target: Target, now: float) -> CalleeLeg:
         """One target is about to be tried."""
@@ -241,6 +257,15 @@ class Call:
         if meter is not None:
             meter.close(now)
             self.meters.remove(meter)
+
+    def redirected_journey(self) -> Journey | None:
+        """A phone has answered 3xx: its line sends the call on. None: it was no line's to send on."""
+        route = None if self.admission is None else self.admission.route
+        if route is None or route.line is None or route.is_service or self.attempt.instance is not None:
+            return None
+        journey = Journey(self.board, self.attempt)
+        journey.redirected(route.line, route.number)
+        return journey
 
     def record_opened(self) -> None:
         self.board.record([opened_state(self)])
@@ -278,11 +303,16 @@ class Call:
         self.talkers = [self.caller_leg, leg]
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
-        self._answer = (carry(leg, self.caller_leg, body), self.fields_back(leg, fields))
+        answer = carry(leg, self.caller_leg, body)
         self.end_search(leg, now)
         meter = self.callers_meter
         if meter is not None:
             meter.legs = (CALLERS_ROW, leg.index)
+        self.await_journal(answer, self.fields_back(leg, fields), now)
+
+    def await_journal(self, answer: Body, fields: Fields, now: float) -> None:
+        """The answer is passed on when it is on record; one that costs nothing, at once."""
+        self._answer = (answer, fields)
         self.state = CallState.AWAITING_JOURNAL
         seq = self.board.record([answered_state(self, now)], is_urgent=True)
         if not self.meters:
@@ -292,6 +322,21 @@ class Call:
         self.board.await_durable(seq, self)
         gate_s = self.board.conf.calls.answer_gate_ms / 1000
         self._gate_timer = self.board.timers.start(now, gate_s, self._on_gate_closed)
+
+    def await_partner(self, answer: Body) -> None:
+        """The answer is passed on with that of the call that ours is joined with."""
+        self.talkers = [self.caller_leg]
+        self._answer = (answer, [])
+        self.state = CallState.AWAITING_JOURNAL
+
+    def on_partner_answered(self, answer: Body, now: float) -> None:
+        """The other call's caller has its answer; `answer` is ours, where that was not known before."""
+        if answer:
+            self._answer = (answer, [])
+        if self.state is CallState.AWAITING_JOURNAL and self._answer[0]:
+            self._is_answer_kept = True
+            self.board.record([answered_state(self, now)])
+            self._pass_answer(now)
 
     def end_search(self, answered: CalleeLeg, now: float) -> None:
         """Who else rings is told that somebody has answered; what was held for them is free."""
@@ -303,6 +348,8 @@ class Call:
             elsewhere = LegOutcome(487, 26, "answered elsewhere", is_ours=True)
             other.cancel(now, COMPLETED_ELSEWHERE, elsewhere)
         hunting.active = []
+        target = answered.target
+        hunting.leave_lines(now, target.line if isinstance(target, LineTarget) else None)
         self.stop_hunting()
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
@@ -365,6 +412,8 @@ class Call:
         leg = self.answered_leg
         if leg is not None and not leg.has_offer and leg.state is LegState.UP:
             leg.acknowledge(carry(self.caller_leg, leg, body))
+        elif leg is None and self.joined is not None:
+            on_picked_up(self, self.joined, body, now)
 
     def on_ack_missing(self, now: float) -> None:
         """No ACK for 64*T1: without it nobody can say that the caller heard anything, so it costs nothing."""
@@ -485,6 +534,11 @@ class Call:
         self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
         for meter in self.meters:
             meter.start(now)
+        if self.joined is not None:
+            self.joined.call.on_partner_answered(NO_BODY, now)
+        course = self.on_pressed
+        if leg is not None and isinstance(course, PlanCourse):
+            course.voice_answered(leg, now)
         board.failpoints.reached("answered")
 
     # Timers
@@ -544,8 +598,8 @@ class Call:
         self.state = CallState.ENDED
         self.stop_hunting()
         if self.retarget is not None:
-            self.retarget.stop()
-            self.retarget = None
+            retarget, self.retarget = self.retarget, None
+            retarget.stop(now)
         self._stop(self._gate_timer)
         self._stop(self._limit_timer)
         ended_at = now if until is None else until
@@ -561,6 +615,9 @@ class Call:
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
         self._vanished = None
+        if isinstance(self.on_pressed, PlanCourse):
+            self.on_pressed.over(now)
+        self.on_pressed = None
         self.talkers = []
         for leg in (self.caller_leg, *self.callee_legs):
             leg.close_media()

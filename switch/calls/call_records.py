@@ -9,7 +9,7 @@ from rating.records import EmergencyCall
 from switch.calls.cdr import join_rows, stamp
 from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
-from switch.calls.meter import CALLERS_ROW, Meter
+from switch.calls.meter import CALLERS_ROW, JOINED, Meter
 from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenMeter, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog import Dialog
@@ -113,7 +113,11 @@ def _onward(call: "Call", answered_mono: float) -> list[OpenMeter]:
         OpenMeter(meter.row, answered_mono if meter.started_at is None else meter.started_at, _price(meter))
         for meter in call.meters
         if meter.row != CALLERS_ROW
-        and (meter.started_at is not None or (answered is not None and answered.index == meter.row))
+        and (
+            meter.started_at is not None
+            or JOINED in meter.legs
+            or (answered is not None and answered.index == meter.row)
+        )
     ]
 
 

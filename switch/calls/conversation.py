@@ -15,6 +15,7 @@ from switch.calls.cdr import Ending, complete
 from switch.calls.concurrent_calls import leave_line
 from switch.calls.end_record import charge_records
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
+from switch.calls.meter import JOINED
 from switch.calls.presentation import network_number
 from switch.calls.q850 import NORMAL_CLEARING
 from switch.calls.target import LineTarget, TrunkTarget, VoicemailTarget
@@ -28,14 +29,17 @@ def line_of(leg: "Leg") -> Line | None:
     """Whose phone is at this end; None for a carrier and for what is the exchange's own."""
     if isinstance(leg, CalleeLeg):
         return leg.target.line if isinstance(leg.target, LineTarget) else None
-    caller = leg.call.caller
-    return caller.line if isinstance(caller, LineCaller) else None
+    return None if is_service(leg) else _calling_line(leg.call)
+
+
+def _calling_line(call: "Call") -> Line | None:
+    return call.caller.line if isinstance(call.caller, LineCaller) else None
 
 
 def speaker_at(leg: "Leg") -> Caller | None:
     """This end as somebody who calls; None for a voice of the exchange."""
     if not isinstance(leg, CalleeLeg):
-        return leg.call.caller
+        return None if is_service(leg) else leg.call.caller
     board, target = leg.board, leg.target
     if isinstance(target, LineTarget):
         return LineCaller(target.line, board.books.account_of(target.line))
@@ -54,8 +58,10 @@ def caller_id_of(leg: "Leg") -> CallerId:
 
 
 def is_service(leg: "Leg") -> bool:
-    """Whether a voice of the exchange is at this end."""
-    return isinstance(leg, CalleeLeg) and isinstance(leg.target, VoicemailTarget)
+    """Whether a voice of the exchange is at this end: it was called, or calls a line for the exchange."""
+    if isinstance(leg, CalleeLeg):
+        return isinstance(leg.target, VoicemailTarget)
+    return leg.call.attempt.is_ours
 
 
 def depart(leg: "Leg", words: str, now: float) -> None:
@@ -65,7 +71,7 @@ def depart(leg: "Leg", words: str, now: float) -> None:
     leg.outcome = LegOutcome(200, NORMAL_CLEARING, words)
     if leg in call.talkers:
         call.talkers = [end for end in call.talkers if end is not leg]
-    line = line_of(leg)
+    line = line_of(leg) if leg.index else _calling_line(call)
     if line is not None:
         leave_line(call, line, now)
     leg.hang_up(now, cause=NORMAL_CLEARING, words=words)
@@ -74,9 +80,21 @@ def depart(leg: "Leg", words: str, now: float) -> None:
     complete(call.rows[leg.index], leg, ending, call.board.clock, now)
 
 
+def leave(leg: "Leg", words: str, now: float) -> None:
+    """This end is out of it for good. Where nobody of its call talks any more, that is over, and so is who pays it."""
+    call = leg.call
+    depart(leg, words, now)
+    if call.talkers:
+        settle_departed(call, now)
+    else:
+        call.hang_up(now, words=words, ended_by="exchange")
+
+
 def settle_departed(call: "Call", now: float) -> None:
     """What nobody who talks is the reason for is charged now; the open record says who talks."""
     ends = {end.index for end in call.talkers}
+    if call.joined is not None:
+        ends.add(JOINED)
     over = [meter for meter in call.meters if ends.isdisjoint(meter.legs)]
     call.meters = [meter for meter in call.meters if meter not in over]
     records: list[OutboxRecord] = charge_records(call, [(meter, meter.close(now)) for meter in over], now)

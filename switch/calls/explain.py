@@ -328,7 +328,9 @@ class Explanation:
                 if not isinstance(leg.target, VoicemailTarget):
                     self._say("then", "it is answered")
             case Told(outcome=outcome):
-                self._say("end", f"the caller is told {told_text(outcome)}")
+                is_up = journey is not None and journey.is_answered
+                told = f"the call ends: {outcome.words}" if is_up else f"the caller is told {told_text(outcome)}"
+                self._say("end", told)
             case _:
                 assert_never(step)
 

@@ -8,6 +8,7 @@ left, is the call's business (`on_found`, `on_nobody`).
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line
@@ -17,6 +18,7 @@ from switch.calls.invitation import invitation_for
 from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
+from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
@@ -86,10 +88,12 @@ class Hunting:
         now: float,
         *,
         lines: "tuple[Line, ...]" = (),
+        search: "Search | None" = None,
         within_s: float | None = None,
     ) -> None:
-        """Ring the first stage; `lines` are those whose phones they are. `within_s` is for what is no ordinary call;
-        Expires (RFC 3261 13.3.1) can only shorten the ordinary time, and never an emergency call's."""
+        """Ring the first stage; `lines` are those whose phones they are, `search` is where somebody else decides about
+        the call. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten the ordinary
+        time, and never an emergency call's."""
         call = self._call
         self._lines = lines
         for line in lines:
@@ -106,8 +110,8 @@ class Hunting:
             self._is_limited = False
             self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
         self._hunt = Hunt(stages)
-        if self._journey is not None:
-            self._start_line_timers(self._journey.search, now)
+        if search is not None:
+            self._start_line_timers(search, now)
         self._try_next_stage(now)
 
     def stop(self) -> None:
@@ -115,6 +119,13 @@ class Hunting:
         self._stop_line_timers()
         self._stop_stage_timer()
         self._no_answer_timer = _stop(self._no_answer_timer)
+
+    def leave_lines(self, now: float, answered: "Line | None" = None) -> None:
+        """Those whose phones rang are free again, but for the one that has answered."""
+        for line in self._lines:
+            if line is not answered:
+                leave_line(self._call, line, now)
+        self._lines = ()
 
     def cancel(self, now: float, outcome: LegOutcome, reason: str = "") -> None:
         """What still rings is given up, with this outcome on its record."""
@@ -159,6 +170,8 @@ class Hunting:
 
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
+        if self._journey is None and is_redirection(outcome):
+            self._journey = self._call.redirected_journey()
         journey = self._journey
         if journey is not None:
             search = journey.after(outcome, now, has_rung=self._has_rung)
@@ -182,8 +195,7 @@ class Hunting:
             self._no_answer_timer = call.board.timers.start(now, timeout_s, self._on_no_answer)
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
-        for line in self._lines:
-            leave_line(call, line, now)
+        self.leave_lines(now)
         self._lines = search.lines
         for line in self._lines:
             hold_line(call, line)
@@ -202,6 +214,8 @@ class Hunting:
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
+        if isinstance(target, LineTarget):
+            announce_waiting(invitation, target.line, board)
         invitation.body = carry(self._origin, leg, invitation.body)
         leg.offer(invitation, now)
         if isinstance(target, VoicemailTarget):
@@ -335,7 +349,10 @@ class Hunting:
     def _on_no_reply(self, now: float) -> None:
         """If there is nowhere to go on to, the phones go on ringing, unless a plan has had enough."""
         self._no_reply_timer = None
-        self._go_on(NOT_ANSWERED, now)
+        if self._journey is None:
+            self._exhausted(NOT_ANSWERED, now)
+        else:
+            self._go_on(NOT_ANSWERED, now)
 
     def _on_phones_silent(self, now: float) -> None:
         """Nothing at all has come back from any phone."""
@@ -347,7 +364,7 @@ class Hunting:
         left_s = max(leg.setup_at for leg in legs) + board.conf.calls.reaction_timeout_s - now
         if left_s > 0:  # one of them is a second way to a phone whose first was silent
             self._silence_timer = board.timers.start(now, left_s, self._on_phones_silent)
-        elif self._go_on(SILENT, now):
+        elif self._journey is not None and self._go_on(SILENT, now):
             for leg in legs:
                 if isinstance(leg.target, LineTarget) and leg.target.binding is not None:
                     board.binding_failed(leg.target.binding, now)

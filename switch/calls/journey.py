@@ -91,6 +91,10 @@ class Journey:
             number, ddi, line, found.search.stages, lines=found.search.lines, journey=self
         )
 
+    def redirected(self, line: Line, number: str) -> None:
+        """A phone of the line, which nobody else decides about, has sent the call on."""
+        self._stops = [LineStop(line, number, (), None, 0)]
+
     def begin_plan(self, number: Number, line: Line, now: float) -> Route | Refusal:
         """The call is for a number that has a plan. `line` owns the number, pays for where the plan leads, and its
         lists say who may not call."""
@@ -129,14 +133,18 @@ class Journey:
         return self._go_on(len(self._stops), outcome, now, has_rung=has_rung)
 
     def came(self, result: "Result", now: float) -> Search | None:
-        """What the caller has answered to a voice of the exchange, or what came of his waiting: whom to ring; None:
-        nobody, as `outcome_for_caller` says."""
-        top = self._stops[-1]
-        assert isinstance(top, PlanStop), "a voice that asks is a plan's"
-        found = top.came(self, result, now)
+        """What came of a voice that the innermost plan sent the call to: whom to ring next; None: nobody, for what
+        `refused` says."""
+        depth = max(at for at, stop in enumerate(self._stops) if isinstance(stop, PlanStop))
+        plan = self._stops[depth]
+        assert isinstance(plan, PlanStop)
+        found = plan.came(self, result, now)
         if found is not None:
-            return self._take(len(self._stops) - 1, found)
-        return self._go_on(len(self._stops) - 1, NOT_TAKEN, now, has_rung=False)
+            return self._take(depth, found)
+        search = self._go_on(depth, NOT_TAKEN, now, has_rung=False)
+        if search is None and isinstance(plan.own, Refusal):
+            self.refused = plan.own
+        return search
 
     def _go_on(self, below: int, outcome: "LegOutcome", now: float, *, has_rung: bool) -> Search | None:
         """What the last of the stops below says that has something to say."""
@@ -154,6 +162,11 @@ class Journey:
         self._stops = [*self._stops[: depth + 1], *found.stops]
         self.search = found.search
         return found.search
+
+    @property
+    def plan(self) -> PlanStop | None:
+        """The innermost plan that has the call."""
+        return next((stop for stop in reversed(self._stops) if isinstance(stop, PlanStop)), None)
 
     @property
     def move(self) -> "Move | None":

@@ -76,6 +76,7 @@ class Leg:
         "outcome",
         "own_body",
         "pace",
+        "parting",
         "peer_allow",
         "peer_user_agent",
         "referrals",
@@ -103,6 +104,7 @@ class Leg:
         self.pace: RequestPace | None = None  # of the peer's requests, from the first one that is no BYE
         self.referrals: Mapping[int, Referral] = NO_REFERRALS  # by the CSeq of the REFER
         self.has_been_referred = False
+        self.parting: Referral | None = None  # whose last NOTIFY is on its way
         self.outcome: LegOutcome | None = None  # of one that failed, or has left before the end
         self.open_offer: Reinvite | CarriedUpdate | Refresh | Renegotiation | None = None
         self.own_body = NO_BODY
@@ -258,7 +260,12 @@ class Leg:
         self.ended_at = self.ended_at or now
         self.board.line_calls.changed(self, now)
         bye = Bye(self.board.stack, self.dialog, self.challenge, self._on_bye_done)
-        bye.send(now, reason or format_reason(cause, words))
+        reason = reason or format_reason(cause, words)
+        if self.parting is None:
+            bye.send(now, reason)
+        else:
+            # A phone that gets its BYE first hears no more of its transfer.
+            self.parting.then(lambda later: bye.send(later, reason))
 
     def aim(self, now: float) -> None:
         """The dialog has been made, or its target is another: a trunk's requests go where that says."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from switch.calls.terms import Price
 
 CALLERS_ROW: Final = 0
+# Among the legs of a meter: the end of another call that ours talks with, whoever that is by then.
+JOINED: Final = -1
 
 
 class Meter:

@@ -20,6 +20,7 @@ from switch.sip.message import Request, Response
 from switch.sip.uri import SipUri, escape_user
 
 if TYPE_CHECKING:
+    from switch.calls.pressed import OnPressed
     from switch.calls.switchboard import Switchboard
     from switch.sip.stack import ClientTransaction
 
@@ -33,14 +34,23 @@ Failed = Callable[[float], None]
 class _OutCall:
     """One that the media server has been asked for. It hears what becomes of the REFER."""
 
-    __slots__ = ("_calls", "failed", "token", "until", "user")
+    __slots__ = ("_calls", "failed", "on_pressed", "token", "until", "user")
 
-    def __init__(self, calls: "OutCalls", token: str, user: str, failed: Failed, until: float) -> None:
+    def __init__(
+        self,
+        calls: "OutCalls",
+        token: str,
+        user: str,
+        failed: Failed,
+        until: float,
+        on_pressed: "OnPressed | None",
+    ) -> None:
         self._calls = calls
         self.token = token
         self.user = user
         self.failed = failed
         self.until = until
+        self.on_pressed = on_pressed
 
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         if response.status >= 300:
@@ -68,16 +78,25 @@ class OutCalls:
         return len(self._of_token)
 
     def ring(
-        self, user: str, words: Sequence[str], now: float, *, failed: Failed, keys: str = "", then: str = ""
+        self,
+        user: str,
+        words: Sequence[str],
+        now: float,
+        *,
+        failed: Failed,
+        keys: str = "",
+        then: str = "",
+        on_pressed: "OnPressed | None" = None,
     ) -> None:
-        """`failed` is called when the line cannot be rung. `keys` and `then` as the media server understands them."""
+        """`failed` is called when the line cannot be rung. `keys` and `then` as the media server understands them;
+        `on_pressed` is what its REFER means then."""
         voicemail = self._board.voicemail
         if voicemail.flow is None or not voicemail.is_there or len(self._of_token) >= TOKENS_MAX:
             self.failures += 1
             failed(now)
             return
         token = self._board.tokens.tag()
-        out_call = _OutCall(self, token, user, failed, now + TOKEN_S)
+        out_call = _OutCall(self, token, user, failed, now + TOKEN_S, on_pressed)
         self._of_token[token] = out_call
         self.asked += 1
         parameters = [f"token={token}", f"words={'.'.join(words)}"]
@@ -100,7 +119,14 @@ class OutCalls:
         caller = LineCaller(line, self._board.books.account_of(line))
         nobody = Dialled(Unrecognised(DialProblem.EMPTY))
         return Attempt(
-            caller, CallerId("", "", False), out_call.user, nobody, line, is_ours=True, failed=out_call.failed
+            caller,
+            CallerId("", "", False),
+            out_call.user,
+            nobody,
+            line,
+            is_ours=True,
+            failed=out_call.failed,
+            on_pressed=out_call.on_pressed,
         )
 
     def give_up(self, out_call: _OutCall, now: float) -> None:

@@ -66,9 +66,7 @@ class PlanStop:
         """What is done first; None: the plan refuses the call, as `own` says."""
         return self._make(journey, self._walk.first(), now)
 
-    def go_on(
-        self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool
-    ) -> Found | None:
+    def go_on(self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool) -> Found | None:
         """Nobody took the call."""
         condition = condition_of(outcome, has_rung=has_rung)
         return self.came(journey, Came.FAILED if condition is None else CAME[condition], now)
@@ -83,7 +81,9 @@ class PlanStop:
             self.move = move
             match move:
                 case Refuse(status=status, cause=cause, words=words):
-                    self.own = msgspec.structs.replace(PLAN_ENDED, status=status, q850_cause=cause, words=words)
+                    self.own = msgspec.structs.replace(
+                        PLAN_ENDED, status=status, q850_cause=cause, words=words
+                    )
                     return None
                 case Ring():
                     done = self._ring(journey, move, now)
@@ -110,19 +110,31 @@ class PlanStop:
         if len(move.places) == 1 and move.places[0].kind is PlaceKind.NUMBER:
             found = journey.to_number(move.places[0].value, self._sender_outside(), move.ring_s, now)
             return found if found is not None else Came.FAILED
+        return self._together(journey, move.places, move.ring_s, now)
+
+    def search_for(
+        self, journey: "Journey", places: tuple[Place, ...], ring_s: int, now: float
+    ) -> Search | None:
+        """These ring for a call that waits; None: none of them can."""
+        found = self._together(journey, places, ring_s, now)
+        return found.search if isinstance(found, Found) else None
+
+    def _together(
+        self, journey: "Journey", places: tuple[Place, ...], ring_s: int, now: float
+    ) -> Found | Came:
         targets: list[Target] = []
         lines: list[Line] = []
         is_busy = False
-        for place in move.places:
-            found_targets = self._targets(journey, place, now)
-            if isinstance(found_targets, Refusal):
-                is_busy = is_busy or found_targets in (CALLEE_FULL, DO_NOT_DISTURB)
+        for place in places:
+            ringing = self._targets(journey, place, now)
+            if isinstance(ringing, Refusal):
+                is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
-            targets += found_targets
+            targets += ringing
             line = journey.board.books.lines.get(place.value) if place.kind is PlaceKind.LINE else None
             if line is not None:
                 lines.append(line)
-        found = journey.found([targets] if targets else [], ring_s=move.ring_s)
+        found = journey.found([targets] if targets else [], ring_s=ring_s)
         if found is None:
             return Came.BUSY if is_busy else Came.UNREACHABLE
         found.search.lines, found.search.watches_silence = tuple(lines), True
@@ -156,28 +168,22 @@ class PlanStop:
     def _announce(self, journey: "Journey", move: Announce) -> Found | Came:
         refused = msgspec.structs.replace(PLAN_ENDED, status=move.status, q850_cause=move.cause)
         voicemail = journey.board.voicemail
-        target = voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
-        return Came.FAILED if target is None else Found([], Search([[target]], ends_with=move.status))
+        target = (
+            voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
+        )
+        ends_with = 0 if journey.is_answered else move.status
+        return Came.FAILED if target is None else Found([], Search([[target]], ends_with=ends_with))
 
     def _queue(self, journey: "Journey", move: Queue) -> Found | Came:
         """The call enters the row when the voice has answered (queue_desk.py): until then it has no place in it."""
         if not journey.board.queues.has_room(self._line.account_id, move):
             return Came.QUEUE_FULL
-        target = journey.board.voicemail.queue(move)
+        target = journey.board.voicemail.queue(move, 1)
         return Came.FAILED if target is None else Found([], Search([[target]]))
 
     @property
     def account_id(self) -> int:
         return self._line.account_id
-
-    @property
-    def line(self) -> Line:
-        """Who owns the number, and pays."""
-        return self._line
-
-    def sender_for(self, place: Place) -> Sender:
-        """Who sends a call that waits to somebody who is free."""
-        return self._sender_outside() if place.kind is PlaceKind.NUMBER else self._sender()
 
     @property
     def _number_told(self) -> str:

@@ -7,6 +7,7 @@ Left out: REFER outside a dialog (405 at the door), any method but INVITE to be 
 call is over.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from switch.sip.event_fields import ENDS_SUBSCRIPTION, Event, SubscriptionState, event_of
@@ -63,6 +64,7 @@ class Referral:
         "_next",
         "_request",
         "_said",
+        "_then",
         "_transaction",
         "event",
         "expires_at",
@@ -83,6 +85,7 @@ class Referral:
         self._is_on_its_way = False
         self._next: tuple[str, SubscriptionState | None] | None = None
         self._said = ""
+        self._then: Callable[[float], None] | None = None
 
     # What the call says
 
@@ -119,6 +122,10 @@ class Referral:
         else:
             self._finish(line, "noresource", now)
 
+    def then(self, do: "Callable[[float], None]") -> None:
+        """What waits until the phone has heard the last of it."""
+        self._then = do
+
     # The subscription
 
     def on_subscribe(self, transaction: "ServerTransaction", request: Request, now: float) -> None:
@@ -140,17 +147,19 @@ class Referral:
             return
         self._is_on_its_way = False
         if response.status in ENDS_SUBSCRIPTION:
-            self._end()
+            self._end(now)
         elif self._next is not None:
             line, state = self._next
             self._next = None
             self._say(line, state, now)
+        else:
+            self._part(now)
 
     def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
-        self._end()
+        self._end(now)
 
     def on_transport_error(self, transaction: "ClientTransaction", now: float) -> None:
-        self._end()
+        self._end(now)
 
     def _say(self, line: str, state: SubscriptionState | None, now: float) -> None:
         """One NOTIFY at a time: of what comes meanwhile only the last is told. Without a state it goes on."""
@@ -181,11 +190,21 @@ class Referral:
 
     def _finish(self, line: str, reason: str, now: float) -> None:
         self._leave()
+        self.leg.parting = self
         self._say(line, SubscriptionState("terminated", reason=reason), now)
 
-    def _end(self) -> None:
+    def _end(self, now: float) -> None:
         self._leave()
         self._next = None
+        self._part(now)
+
+    def _part(self, now: float) -> None:
+        """Nothing more is on its way."""
+        if self.leg.parting is self:
+            self.leg.parting = None
+        do, self._then = self._then, None
+        if do is not None:
+            do(now)
 
     def _leave(self) -> None:
         if self._expiry is not None:

@@ -75,11 +75,18 @@ REPLACES_MALFORMED: Final = Refusal("replaces_malformed", 400, 21, "the Replaces
 REPLACED_UNKNOWN: Final = Refusal("replaced_unknown", 481, 21, "no call of ours is the one to be replaced")
 REPLACED_IS_UP: Final = Refusal("replaced_is_up", 486, 21, "the call to be replaced is no longer ringing")
 REPLACED_IS_OVER: Final = Refusal("replaced_is_over", 603, 21, "the call to be replaced has ended")
-REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "calls are not replaced here")
+REPLACES_DECLINED: Final = Refusal("replaces_declined", 603, 21, "the call is not one that this line may take over")
+REPLACED_IS_BUSY: Final = Refusal("replaced_is_busy", 491, 21, "another change of this call is under way")
+LATE_OFFER: Final = Refusal("late_offer", 488, 65, "who takes over a call has to say how he wants to be heard")
+NO_COMMON_MEDIA: Final = Refusal("no_common_media", 488, 65, "the two ends have no sound in common")
+NOTHING_PARKED: Final = Refusal("nothing_parked", 480, 31, "no call is parked there")
+NO_SLOT: Final = Refusal("no_slot", 486, 17, "there is no room to park a call, or not where it was to be")
+NOTHING_TO_PICK_UP: Final = Refusal("nothing_to_pick_up", 480, 31, "no phone rings that could be picked up")
 
 IN_ORDER: Final[tuple[Refusal, ...]] = (
     DRAINING, TOO_MANY_CALLS, NOT_HERE, TOO_MANY_HOPS, LOOP, SESSION_TOO_BRIEF, BROKEN_OFFER, REPLACES_MALFORMED,
-    REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED, CLI_BLOCKED, UNRECOGNISED, SERVICE_UNKNOWN,
+    REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED,
+    REPLACED_IS_BUSY, LATE_OFFER, CLI_BLOCKED, UNRECOGNISED, SERVICE_UNKNOWN,
     TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST,
     DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, INCOMING_BARRED, ANONYMOUS_REFUSED,
     CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,

@@ -156,8 +156,7 @@ class Rehearsal:
         search = self._journey.came(result, self.now)
         self._leave_lines()
         if search is None:
-            ended = LegOutcome(480, refusal.PLAN_ENDED.q850_cause, refusal.PLAN_ENDED.words, is_ours=True)
-            yield Told(self._journey.outcome_for_caller(ended))
+            yield Told(self._journey.refused)
         return search
 
     # One search

@@ -96,12 +96,15 @@ class Renegotiation:
         """The call of one of them is over."""
         self._finish(now, is_joined=False)
 
+    def _are_there(self) -> bool:
+        return self.first.is_up and self.second.is_up
+
     # The first
 
     def _begin(self, now: float) -> None:
         first, second = self.first, self.second
         self._pause = None
-        if not first.is_up or not second.is_up:
+        if not self._are_there():
             self._finish(now, is_joined=False)
         elif first.open_offer is not None:
             self._begin_later(first, now)

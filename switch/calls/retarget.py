@@ -12,7 +12,7 @@ import msgspec
 from switch.calls.call_records import answered_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.conversation import depart, settle_departed, speaker_at
-from switch.calls.hunting import Hunting
+from switch.calls.hunting import NOBODY_ANSWERED, Hunting
 from switch.calls.invitation import Invitation, onward_invitation
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.refusal import Refusal
@@ -32,11 +32,12 @@ NOT_RECORDED: Final = LegOutcome(503, 41, "the answer could not be recorded", is
 
 
 class Retarget:
-    """Of `call`: `leaving` is its end that goes, `staying` the one that gets a new partner, also of a joined call."""
+    """Of `call`: `leaving` is its end that goes (None: nobody is there), `staying` the one that gets a new partner,
+    also of a joined call."""
 
     __slots__ = ("_answer", "_found", "_gate_timer", "_is_ringing", "call", "leaving", "staying")
 
-    def __init__(self, call: "Call", leaving: "Leg", staying: "Leg") -> None:
+    def __init__(self, call: "Call", leaving: "Leg | None", staying: "Leg") -> None:
         self.call = call
         self.leaving = leaving
         self.staying = staying
@@ -64,10 +65,10 @@ class Retarget:
 
     # The search
 
-    def search(self, search: "Search", journey: "Journey", now: float) -> None:
+    def search(self, search: "Search", journey: "Journey | None", now: float) -> None:
         """Ring somebody."""
         self.call.hunting = _Rehunting(self, journey)
-        self.call.hunting.begin(search.stages, now, lines=search.lines)
+        self.call.hunting.begin(search.stages, now, lines=search.lines, search=search)
 
     def on_ringing(self, now: float) -> None:
         if not self._is_ringing:
@@ -109,13 +110,14 @@ class Retarget:
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
         """Nobody has answered: things stay as they were, or the call is over where its other end has left."""
         self._stop_ringing()
+        self._hear_again()
         self.call.retarget = None
         self.failed(outcome, now)
         if self.leaving not in self.call.talkers:
             words = outcome.words if isinstance(outcome, LegOutcome | Refusal) else ""
             self.staying.call.hang_up(now, words=words, ended_by="exchange")
 
-    def stop(self) -> None:
+    def stop(self, now: float) -> None:
         """The call is over."""
         if self._gate_timer is not None:
             self._gate_timer.cancel()
@@ -150,10 +152,16 @@ class Retarget:
             staying.call.joined = leg
         call.retarget = None
         self.found(leg, now)
-        if self.leaving.is_up:
+        if self.leaving is not None and self.leaving.is_up:
             depart(self.leaving, self.words, now)
         settle_departed(call, now)
         Renegotiation(staying, leg, call.on_renegotiated, known=self._answer).start(now)
+
+    def _hear_again(self) -> None:
+        """The relay has brought the end that stays together with who was rung."""
+        staying, partner = self.staying, self.staying.other
+        if staying.media is not None and partner is not None and partner.media is not None:
+            staying.media.bridge(partner.media)
 
     def _stop_ringing(self) -> None:
         if self._is_ringing:
@@ -168,7 +176,7 @@ class _Rehunting(Hunting):
 
     __slots__ = ("_retarget",)
 
-    def __init__(self, retarget: Retarget, journey: "Journey") -> None:
+    def __init__(self, retarget: Retarget, journey: "Journey | None") -> None:
         super().__init__(retarget.call, retarget.staying, journey)
         self._retarget = retarget
 
@@ -190,6 +198,8 @@ class _Rehunting(Hunting):
         self._retarget.on_answered(leg, body, now)
 
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
+        self.cancel(now, NOBODY_ANSWERED)  # what still rings when the time is over
+        self.leave_lines(now)
         self._call.stop_hunting()
         self._retarget.nobody(outcome, now)
 

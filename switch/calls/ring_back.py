@@ -66,6 +66,10 @@ class RingBacks:
             self.lapsed += 1
         return None
 
+    def first_in_line(self) -> list[tuple[str, str]]:
+        """Each line that is waited for, and who is the next to be rung for it."""
+        return [(wanted, queue[0].asker) for wanted, queue in self._for.items()]
+
     def cancel(self, asker: str) -> int:
         """Everything that a line has asked for; how much that was."""
         gone = 0

@@ -38,7 +38,5 @@ class Stop(Protocol):
 
     own: "LegOutcome | Refusal | None"
 
-    def go_on(
-        self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool
-    ) -> Found | None:
+    def go_on(self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool) -> Found | None:
         """What was searched last did not take the call: whom to ring instead."""

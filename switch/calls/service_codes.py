@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from provisioning.model import DivertCondition
 from provisioning.problems import InvalidValue
@@ -39,14 +40,20 @@ class Feature(enum.Enum):
     RING_BACK = "ring_back"
     REDIAL = "redial"
     SERVICES = "services"
+    PICK_UP = "pick_up"
+    PARK = "park"
+    RETRIEVE = "retrieve"
+    CONFERENCE = "conference"
 
 
 class CodeRule(Struct, frozen=True):
-    """One row of the table. `what` is a divert's conditions by name, or a setting as it would be typed."""
+    """One row of the table. `what` is a divert's conditions by name, or a setting as it would be typed. `code` is what
+    it stands under, where something may follow it without a star."""
 
     feature: Feature
     action: str = ""
     what: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.feature.value, self.what, self.action) if part)
@@ -66,12 +73,24 @@ ACTIONS: Final[dict[Feature, tuple[str, ...]]] = {
     Feature.RING_BACK: ("ask", "cancel"),
     Feature.REDIAL: ("",),
     Feature.SERVICES: ("check",),
+    Feature.PICK_UP: ("",),
+    Feature.PARK: ("",),
+    Feature.RETRIEVE: ("",),
+    Feature.CONFERENCE: ("",),
 }
+# May be followed by so many digits without a star.
+# What they come to is a call with somebody, and no words.
+NEEDS_NO_VOICE: Final = frozenset({Feature.PICK_UP, Feature.RETRIEVE})
+FOLLOWED: Final = frozenset({Feature.PICK_UP, Feature.PARK, Feature.RETRIEVE})
+SLOT_DIGITS: Final = {Feature.PARK: 2, Feature.RETRIEVE: 2}
+# Stands before a line's number or name: **01632960001.
+DIRECTED: Final = "**"
 # What only the operator sets, what only the exchange can make, and what has an own code.
 NOT_BY_CODE: Final = frozenset({"operator_bars", "presents", "hidden_callers", "speed_dials", "pickup_group"})
 EXPECTED: Final = (
     '"divert CONDITION set|check|cancel|erase", "line SETTING=VALUE", "line SETTING?", "speed_call set|check|cancel",'
     ' "reminder set|check|cancel", "last_caller say|erase|block", "ring_back ask|cancel", "redial", "services check",'
+    ' "pick_up", "park", "retrieve", "conference",'
     ' or "" for none'
 )
 _setting = re.compile(r"([a-z_]{1,40})(\?|=[^=]*|\+=.+|-=.+)").fullmatch
@@ -138,6 +157,12 @@ UK_TABLE: Final[dict[str, str]] = {
     "5": "ring_back ask",
     "#37": "ring_back cancel",
     "**0": "redial",
+    # UK networks have no codes for these; so do many PBXs.
+    "*8": "pick_up",
+    DIRECTED: "pick_up",
+    "*68": "park",
+    "*69": "retrieve",
+    "*3": "conference",
 }
 
 
@@ -149,14 +174,30 @@ class ServiceTable:
     def __init__(self, changes: dict[str, CodeRule | None] | None = None) -> None:
         rules: dict[str, CodeRule | None] = {code: read_rule(text) for code, text in UK_TABLE.items()}
         rules.update(changes or {})
-        self.rules = {code: rule for code, rule in rules.items() if rule is not None}
+        self.rules = {
+            code: replace(rule, code=code) if rule.feature in FOLLOWED else rule
+            for code, rule in rules.items()
+            if rule is not None
+        }
         self.numbers = frozenset(code for code in self.rules if code.isdigit())
 
     def find(self, code: ServiceCode) -> CodeRule | None:
         rule = self.rules.get(code.name)
         if rule is None and is_speed_code(code):
             return SPEED_CALL  # **7, where nothing is stored
-        return rule
+        return rule if rule is not None else self._find_longer(code)
+
+    def _find_longer(self, code: ServiceCode) -> CodeRule | None:
+        """*695, and **01632960001."""
+        if code.args:
+            return None
+        if code.prefix == DIRECTED:
+            return self.rules.get(DIRECTED)
+        for digits in (1, 2):
+            rule = self.rules.get(code.name[:-digits])
+            if rule is not None and digits <= SLOT_DIGITS.get(rule.feature, 0):
+                return rule
+        return None
 
 
 SPEED_CALL: Final = CodeRule(Feature.SPEED_CALL, "call")

@@ -18,12 +18,14 @@ from provisioning.books.messages import ChangeAsked, ChangeDone, ChangeResult
 from switch.calls import refusal
 from switch.calls.call import Call, CallState
 from switch.calls.identity import LineCaller
+from switch.calls.in_call_services import IN_CALL, begin_code
 from switch.calls.last_callers import LastCallers
 from switch.calls.number_plan import E164, Emergency, ServiceCode, read_dialled
 from switch.calls.out_calls import OutCalls
 from switch.calls.refusal import Refusal
 from switch.calls.reminders import Reminders
 from switch.calls.ring_back import RingBacks
+from switch.calls.ring_back_calls import ring_back_free
 from switch.calls.service_decision import (
     NOT_AVAILABLE,
     NOT_CHANGED,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from provisioning.model import Line
     from switch.calls.attempt import Attempt
+    from switch.calls.pressed import Pressed
     from switch.calls.service_codes import CodeRule
     from switch.calls.switchboard import Put, Switchboard
     from switch.calls.terms import Admission
@@ -130,6 +133,9 @@ class ServiceDesk:
         assert isinstance(caller, LineCaller)
         assert isinstance(destination, ServiceCode)
         self.codes[rule.feature.value] += 1
+        if rule.feature in IN_CALL:
+            begin_code(call, admission, rule, now)
+            return
         board = self._board
         asker = Asker(
             caller.line, board.books, board.conf.routing.plan, self.last_callers, board.clock.ms(now)
@@ -206,15 +212,17 @@ class ServiceDesk:
             return
         admission.route.stages = [[target]]
         admission.route.pressed = said.pressed
+        call.on_pressed = self
         call.begin(admission, now)
 
-    def on_pressed(self, call: Call, keys: str) -> str:
-        """What the caller wants to be connected to who has pressed these keys while he was spoken to; "": nothing.
-
-        The media server says so by REFER (Refer-To pressed.<keys>); whoever takes that asks here what it means.
-        """
-        admission = call.admission
-        return "" if admission is None else admission.route.pressed.get(keys, "")
+    def on_pressed(self, pressed: "Pressed", now: float) -> None:
+        """The caller wants to be connected who has pressed keys while he was spoken to: after 1471 to who called."""
+        admission = pressed.call.admission
+        dialled = "" if admission is None else admission.route.pressed.get(pressed.keys, "")
+        if dialled:
+            pressed.dial(dialled, now)
+        else:
+            pressed.refuse(now)
 
     # What the switch itself keeps
 
@@ -296,6 +304,8 @@ class ServiceDesk:
         now_ms = self._board.clock.ms(now)
         self.ring_backs.on_second(now)
         self.out_calls.on_second(now)
+        if self.ring_backs.waiting:
+            ring_back_free(self.ring_backs, self.out_calls, self._board, now)
         due, puts = self.reminders.due(now_ms)
         for reminder in due:
             self._remind(reminder, now)

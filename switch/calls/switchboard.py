@@ -18,6 +18,7 @@ from switch.calls.call_rates import CallRates
 from switch.calls.emergency_callbacks import EmergencyCallbacks
 from switch.calls.last_calls import LastCalls
 from switch.calls.line_calls import LineCalls
+from switch.calls.parked import ParkedCalls
 from switch.calls.safety import Safety
 from switch.config import Conf
 from switch.journey.queues import Queues
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.queue_desk import QueueDesk
     from switch.calls.service_desk import ServiceDesk
     from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
@@ -115,6 +117,8 @@ class Switchboard:
         "of_account",
         "of_line",
         "of_trunk",
+        "parked",
+        "queue_desk",
         "queues",
         "relay",
         "safety",
@@ -176,6 +180,8 @@ class Switchboard:
         self.relay = relay
         self.media_host = media_host
         self.voicemail = voicemail
+        self.parked = ParkedCalls()
+        self.queue_desk: QueueDesk  # the exchange's next step, too
         self.services: ServiceDesk  # the exchange's next step: it works with this board
         self.is_draining = False
         self.calls: dict[str, Call] = {}

@@ -15,6 +15,7 @@ from switch.trunks.trunks import Skipped
 
 if TYPE_CHECKING:
     from switch.calls.journey import Journey
+    from switch.calls.leg import Leg
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -39,7 +40,8 @@ class Route(msgspec.Struct):
 
     `refused` is what the caller is told after the words of an announcement. `lines` are those whose phones ring first.
     `code` is a service code's, which has no target yet; `pressed` is what a key dials that is pressed while a service
-    speaks. `journey` decides what comes after the stages.
+    speaks. `journey` decides what comes after the stages. `replaces` is the end whose place the
+    caller takes; at `slot` a call will be parked that is transferred to this one.
     """
 
     number: str
@@ -56,6 +58,8 @@ class Route(msgspec.Struct):
     code: CodeRule | None = None
     pressed: dict[str, str] = {}
     journey: "Journey | None" = None
+    replaces: "Leg | None" = None
+    slot: int = 0
 
 
 class Price(msgspec.Struct):

@@ -16,22 +16,27 @@ from switch.calls.attempt import Attempt, attempt_of
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.conversation import (
     caller_id_of,
-    depart,
+    is_service,
     join,
+    leave,
     line_of,
     separate,
-    settle_departed,
 )
 from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
+from switch.calls.in_call_services import argument_of, conference_target, slot_of
 from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
-from switch.calls.number_plan import Emergency
+from switch.calls.number_plan import Emergency, ServiceCode
+from switch.calls.parking import Parking
+from switch.calls.pressed import take_pressed
 from switch.calls.referral import Referral
 from switch.calls.refusal import Refusal
 from switch.calls.renegotiation import Renegotiation
 from switch.calls.replaces import WITHOUT_TAG
 from switch.calls.retarget import Retarget
+from switch.calls.search import Search
+from switch.calls.service_codes import Feature
 from switch.calls.terms import Sender
 from switch.sip.uri import SipUri
 
@@ -48,6 +53,8 @@ def take_transfer(call: "Call", leg: Leg, referral: Referral, now: float) -> Non
     line, staying = line_of(leg), leg.other
     if staying is None or call.is_emergency or staying.call.is_emergency:
         referral.refuse(403, "This Call Stays Where It Is", now)
+    elif is_service(leg):
+        take_pressed(call, leg, staying, referral, now)
     elif line is None:
         referral.refuse(603, "A Carrier Transfers Nothing Here", now)
     elif call.retarget is not None or staying.call.retarget is not None:
@@ -68,18 +75,52 @@ def _take_blind(leg: Leg, staying: Leg, dialled: str | None, referral: Referral,
     attempt = attempt_of(dialled, caller, caller_id_of(staying), board)
     if isinstance(attempt.plan_result.destination, Emergency):
         referral.refuse(403, "Emergency Services Are Called, Not Transferred To", now)
+    elif isinstance(attempt.plan_result.destination, ServiceCode):
+        _take_code(leg, staying, attempt, attempt.plan_result.destination, referral, now)
+    else:
+        referral.accept(now)
+        Transfer(leg, staying, attempt, referral).begin(now)
+
+
+def _take_code(
+    leg: Leg, staying: Leg, attempt: Attempt, code: ServiceCode, referral: Referral, now: float
+) -> None:
+    """The other end is parked, or sent to a conference; no other code is anything for somebody else."""
+    line, board = line_of(leg), leg.board
+    assert line is not None
+    rule = board.conf.services.find(code)
+    if rule is not None and rule.feature is Feature.PARK:
+        _park(leg, staying, slot_of(argument_of(code, rule)), referral, now)
+        return
+    target = None
+    if rule is not None and rule.feature is Feature.CONFERENCE:
+        target = conference_target(line, argument_of(code, rule), board)
+    if target is None:
+        referral.refuse(480, "There Is Nothing To Transfer To", now)
         return
     referral.accept(now)
-    Transfer(leg, staying, attempt, referral).begin(now)
+    Transfer(leg, staying, attempt, referral).begin(now, Search([[target]]))
+
+
+def _park(leg: Leg, staying: Leg, wanted: int | None, referral: Referral, now: float) -> None:
+    line, parked = line_of(leg), leg.board.parked
+    assert line is not None
+    slot = 0 if wanted is None else parked.free_slot(line.account_id, wanted)
+    if not slot:
+        parked.counts["full"] += 1
+        referral.refuse(486, "No Room To Park A Call There", now)
+        return
+    referral.accept(now)
+    Parking(leg, staying, line, slot, referral).begin(now)
 
 
 def _take_attended(leg: Leg, staying: Leg, replaces: "Replaces", referral: Referral, now: float) -> None:
-    board = leg.board
+    board, line = leg.board, line_of(leg)
     consulted = board.legs.get((replaces.call_id, replaces.to_tag))
     dialog = None if consulted is None else consulted.dialog
     if consulted is None or dialog is None or (dialog.remote_tag or WITHOUT_TAG) != replaces.from_tag:
         referral.refuse(481, "No Such Call To Transfer To", now)
-    elif consulted.call is leg.call or line_of(consulted) is not line_of(leg):
+    elif consulted.call is leg.call or line_of(consulted) is not line:
         # Whoever has heard a Call-ID and two tags must not take over what is somebody else's.
         referral.refuse(403, "Not A Call Of Yours", now)
     elif consulted.call.is_emergency:
@@ -90,6 +131,12 @@ def _take_attended(leg: Leg, staying: Leg, replaces: "Replaces", referral: Refer
             now, words="the call was transferred before it was answered", ended_by="caller"
         )
         _take_blind(leg, staying, dialled, referral, now)
+    elif consulted.call.admission is not None and consulted.call.admission.route.slot:
+        slot = consulted.call.admission.route.slot
+        consulted.call.hang_up(now, words="a call was parked by it", ended_by="caller")
+        parked = leg.board.parked
+        is_free = line is not None and parked.free_slot(line.account_id, slot)
+        _park(leg, staying, slot if is_free else 0, referral, now)
     elif consulted.other is None or not consulted.other.is_up:
         referral.refuse(481, "No Such Call To Transfer To", now)
     else:
@@ -105,10 +152,8 @@ def _join_calls(leg: Leg, staying: Leg, consulted: Leg, target: Leg, referral: R
     for leaving in (leg, consulted):
         call = leaving.call
         separate(call)
-        depart(leaving, TRANSFERRED, now)
+        leave(leaving, TRANSFERRED, now)
     join(staying, target)
-    settle_departed(staying.call, now)
-    settle_departed(target.call, now)
 
     def done(is_joined: bool, later: float) -> None:
         if not is_joined:
@@ -136,11 +181,14 @@ class Transfer(Retarget):
         self._attempt = attempt
         self._referral = referral
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float, search: Search | None = None) -> None:
+        """To that, or to what the attempt says."""
+        assert self.leaving is not None
         line = line_of(self.leaving)
         assert line is not None
         journey = Journey(self.call.board, self._attempt)
-        search = journey.send_on(Sender(line, f"transfer by line {line.user}"), now)
+        if search is None:
+            search = journey.send_on(Sender(line, f"transfer by line {line.user}"), now)
         self.call.board.counts.transfers["blind"] += 1
         if search is None:
             self.nobody(journey.refused, now)

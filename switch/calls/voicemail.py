@@ -12,6 +12,8 @@ asked for (`voicemail_calls.py`). The Request-URIs are the whole of what it is t
     retrieve                    somebody does, who is asked for number and PIN
     announce.<prompt>;status=n  the prompt as early media, then that refusal
     say;words=a.b.c;keys=3      it answers, speaks, and takes these keys while it does
+    music;music=hold            it answers and plays until BYE
+    conference.<account>.<room> all who call it hear each other
 """
 
 from collections import Counter
@@ -214,28 +216,40 @@ class VoicemailServer:
 
     def words(self, prompt: str, refused: "Refusal") -> VoicemailTarget | None:
         """Words before an answer, and that refusal after them, where somebody has chosen so for his calls."""
-        if self.flow is None or not self.is_there:
-            return None
         query = f"status={refused.status};cause={refused.q850_cause}"
-        return VoicemailTarget(self.flow, f"sip:announce.{prompt}@{self._host_port()};{query}", f"words {prompt}")
+        return self._service(f"announce.{prompt}", query, f"words {prompt}")
 
     def menu(self, menu: "Menu", plan: str) -> VoicemailTarget | None:
         """A prompt, and what the caller presses."""
-        if self.flow is None or not self.is_there:
-            return None
-        choices = ".".join(menu.choices).replace("*", "s").replace("#", "h")
-        asked = f"choices={choices};extension={menu.extension_digits};timeout={menu.timeout_s};tries={menu.tries}"
-        uri = f"sip:menu@{self._host_port()};prompt={menu.prompt};{asked}"
-        return VoicemailTarget(self.flow, uri, f"menu of plan {plan}")
+        asked = [f"prompt={menu.prompt}", f"timeout={menu.timeout_s}", f"tries={menu.tries}"]
+        if menu.choices:
+            asked.append(f"choices={'.'.join(menu.choices).replace('*', 's').replace('#', 'h')}")
+        if menu.extension_digits:
+            asked.append(f"extension={menu.extension_digits}")
+        return self._service("menu", ";".join(asked), f"menu of plan {plan}")
 
-    def queue(self, queue: "Queue") -> VoicemailTarget | None:
+    def queue(self, queue: "Queue", position: int) -> VoicemailTarget | None:
         """Music, and the caller's place in the row as it changes."""
+        asked = [f"position={position}"]
+        if queue.music:
+            asked.append(f"music={queue.music}")
+        if queue.says_position:
+            asked.append("says=1")
+        return self._service("queue", ";".join(asked), f"queue {queue.name}")
+
+    def music(self) -> VoicemailTarget | None:
+        """For somebody who waits, until he is fetched."""
+        return self._service("music", "music=hold", "music")
+
+    def conference(self, room: str) -> VoicemailTarget | None:
+        """All who are in the room hear each other."""
+        return self._service(f"conference.{room}", "", f"conference {room}")
+
+    def _service(self, what: str, asked: str, reason: str) -> VoicemailTarget | None:
         if self.flow is None or not self.is_there:
             return None
-        says = ";says=1" if queue.says_position else ""
-        music = f";music={queue.music}" if queue.music else ""
-        uri = f"sip:queue@{self._host_port()};position=1{music}{says}"
-        return VoicemailTarget(self.flow, uri, f"queue {queue.name}")
+        query = f";{asked}" if asked else ""
+        return VoicemailTarget(self.flow, f"sip:{what}@{self._host_port()}{query}", reason)
 
     def announcement(self, prompt: str, refused: "Refusal", caller: str) -> VoicemailTarget:
         """Words for a refusal, where there is room for them. The room is given back by `announcement_ended`."""

@@ -1,4 +1,4 @@
-"""INVITE with Replaces: which call it means, and that none is replaced yet (RFC 3891 3)."""
+"""INVITE with Replaces: which call it means (RFC 3891 3). What becomes of it then is in test_taking_over.py."""
 
 import pytest
 
@@ -28,16 +28,6 @@ def answer_to(house: House, phone: Phone, *replaces: str) -> int:
 def other_phone(house: House) -> Phone:
     """Another phone of bob's line, that would pick the call up."""
     return house.phone("bob", "192.0.2.12", seed=8)
-
-
-def test_a_call_that_is_up_is_found_and_left_as_it_is() -> None:
-    house, alice, bob = a_call()
-    third = other_phone(house)
-    for phone in (alice, bob):
-        assert answer_to(house, third, named(phone)) == 603
-    assert house.exchange.counts.refusals["replaces_declined"] == 2
-    assert bob.requests == alice.requests == []
-    assert_up_until_hung_up(house, alice)
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,19 @@ def test_the_conversation_there_is_stays_while_the_target_rings_and_who_stays_ma
     street.assert_money_adds_up()
 
 
+def test_a_target_that_never_answers_stops_ringing_and_the_call_stays() -> None:
+    street = Street()
+    street.carol.answer_after_s = None
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["line"])
+    street.talk(130)
+    assert street.carol.requests_of("CANCEL")
+    assert notified(street.bob)[-1].split()[1] == "480"
+    assert street.conversations() == [{"alice", "bob"}]
+    street.end(street.alice)
+    street.assert_money_adds_up()
+
+
 def test_who_has_transferred_may_go_before_anybody_answers() -> None:
     street = Street()
     street.carol.answer_after_s = 8
@@ -309,6 +322,26 @@ def test_who_was_transferred_may_transfer_again() -> None:
     street.end(street.bob)
     costs = street.assert_money_adds_up()
     assert costs[3] > 0, "carol pays for the mobile"
+
+
+def test_a_call_that_nobody_talks_in_any_more_is_over_and_paid_for() -> None:
+    """alice has brought bob and carol together; carol sends bob on by asking a mobile first."""
+    street = Street()
+    first = street.answer(street.alice, "bob")
+    second = street.answer(street.alice, "carol")
+    replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+    street.refer(street.alice, f"<sip:carol@{DOMAIN}?Replaces={replaces}>", first)
+    street.talk(3)
+    carols = street.carol.dialogs[-1]
+    third = street.answer(street.carol, "07700900123")
+    replaces = f"{third.call_id}%3Bto-tag%3D{third.remote_tag}%3Bfrom-tag%3D{third.local_tag}"
+    assert street.refer(street.carol, f"<sip:x@{DOMAIN}?Replaces={replaces}>", carols).status == 202
+    street.talk(3)
+    assert street.conversations() == [{"bob", "out"}]
+    assert len(street.house.exchange.board.calls) == 2
+    assert [row.line for row in street.rows() if row.leg == 1 and row.reason == "transferred the call"] == ["carol"]
+    street.end(street.bob)
+    street.assert_money_adds_up()
 
 
 def test_a_consultation_that_still_rings_becomes_a_blind_transfer() -> None:

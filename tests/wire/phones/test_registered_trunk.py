@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from demo.exchange import descendants, free_port
+from demo.exchange import descendants
+from demo.free_ports import free_port
 from demo.phone import Phone
 from demo.phone_messages import CallState
 from sipp_scenarios.sipp import is_bound

@@ -10,7 +10,6 @@ from tests.wire.services.conftest import People
 SOUND_S = 3.0
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 @pytest.mark.parametrize("who", ["callee", "caller"])
 def test_transfer_unattended(town: Town, people: People, who: str) -> None:
     """2.4: one of two sends the other on to Carol, and leaves."""
@@ -32,7 +31,6 @@ def test_transfer_unattended(town: Town, people: People, who: str) -> None:
     hang_up(stays, carols)
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_a_transfer_that_comes_to_nothing_leaves_the_call(town: Town, people: People) -> None:
     """2.4, the other way round: Carol is busy, and Bob has Alice back."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")
@@ -45,7 +43,6 @@ def test_a_transfer_that_comes_to_nothing_leaves_the_call(town: Town, people: Pe
     hang_up(call, theirs)
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_transfer_attended(town: Town, people: People) -> None:
     """2.5: Bob asks Carol first, and then brings Alice and her together."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")

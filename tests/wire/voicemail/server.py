@@ -1,23 +1,17 @@
 """The voicemail process under test: started on a free port, killed and started again."""
 
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from demo.free_ports import free_port
 from tests.wire.voicemail.caller import HOST, SwitchSocket
 from voicemail.mailbox import LockOutRule, Message, Quota
 from voicemail.store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 class VoicemailServer:
