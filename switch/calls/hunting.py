@@ -178,9 +178,8 @@ class Hunting:
             if search is not None:
                 self._follow(search, outcome, now)
                 return
-            self.nobody(journey.outcome_for_caller(outcome), now)
-            return
-        self.nobody(outcome, now)
+        self.cancel(now, outcome)  # what still rings when the time is over
+        self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""

@@ -17,6 +17,7 @@ from switch.calls.onward import terms_outside, terms_to_line
 from switch.calls.plan_facts import CallFacts
 from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, Refusal
 from switch.calls.search import Found, Search
+from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Hop, Sender
 from switch.journey.moves import (
     Announce,
@@ -36,7 +37,6 @@ from switch.journey.plan_walk import PlanWalk
 if TYPE_CHECKING:
     from switch.calls.callee_leg import LegOutcome
     from switch.calls.journey import Journey
-    from switch.calls.target import Target
 
 CAME = {
     DivertCondition.BUSY: Came.BUSY,
@@ -131,9 +131,9 @@ class PlanStop:
                 is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
             targets += ringing
-            line = journey.board.books.lines.get(place.value) if place.kind is PlaceKind.LINE else None
-            if line is not None:
-                lines.append(line)
+            first = ringing[0]
+            if isinstance(first, LineTarget):
+                lines.append(first.line)
         found = journey.found([targets] if targets else [], ring_s=ring_s)
         if found is None:
             return Came.BUSY if is_busy else Came.UNREACHABLE
@@ -143,19 +143,22 @@ class PlanStop:
     def _targets(self, journey: "Journey", place: Place, now: float) -> "list[Target] | Refusal":
         """What rings for one place of several that ring together: a number has its first way alone."""
         board, caller_id = journey.board, journey.attempt.caller_id
-        if place.kind is PlaceKind.NUMBER:
+        user, number = place.value, self._number_told
+        if place.kind is PlaceKind.NUMBER and (assigned := board.books.numbers.get(place.value)) is not None:
+            user, number = assigned.line, place.value  # it is one of ours, and no carrier's business
+        elif place.kind is PlaceKind.NUMBER:
             outside = terms_outside(place.value, self._sender_outside(), caller_id, board, now)
             if isinstance(outside, Refusal):
                 return outside
             return list(journey.on_terms(outside.route.stages[0], outside))
-        line = board.books.lines.get(place.value)
+        line = board.books.lines.get(user)
         if line is None:
             return PLAN_ENDED
         targets = line_targets(line, board, now)
         refused = line_refusal(line, targets, caller_id, board, now)
         if refused is not None:
             return refused
-        terms = terms_to_line(line, self._number_told, self._sender(), caller_id, board, now)
+        terms = terms_to_line(line, number, self._sender(), caller_id, board, now)
         return terms if isinstance(terms, Refusal) else list(journey.on_terms(targets, terms))
 
     def _deposit(self, journey: "Journey", user: str) -> Found | Came:
