@@ -48,6 +48,7 @@ class Hunting:
         "_call",
         "_first_leg",
         "_hunt",
+        "_is_limited",
         "_journey",
         "_lines",
         "_no_answer_timer",
@@ -66,6 +67,7 @@ class Hunting:
         self._hunt = Hunt(())
         self._lines: tuple[Line, ...] = ()  # whose phones ring
         self._outcomes: list[LegOutcome] = []
+        self._is_limited = False  # as a whole, not search by search
         self._first_leg = 0  # of the present search, among the call's
         self._no_answer_timer: Timer | None = None
         self._no_reply_timer: Timer | None = None
@@ -99,11 +101,13 @@ class Hunting:
         timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
+        self._is_limited = True
         if within_s is not None:
             self._no_answer_timer = timers.start(now, within_s, self._on_no_answer)
         elif expires_s is not None and expires_s < timeout_s:
             self._no_answer_timer = timers.start(now, expires_s, self._on_expired)
         else:
+            self._is_limited = False
             self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
         self._hunt = Hunt(stages)
         if search is not None:
@@ -139,10 +143,12 @@ class Hunting:
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]
         self.active = fresh.copy()
+        for target in stage:
+            if isinstance(target, TrunkTarget):
+                board.of_trunk[target.trunk.name] += 1
+                board.trunks.try_begins(target, now)
         first = stage[0]
-        if isinstance(first, TrunkTarget):
-            board.of_trunk[first.trunk.name] += 1
-            board.trunks.try_begins(first, now)
+        if isinstance(first, TrunkTarget) and len(stage) == 1:
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
         for leg in fresh:
             self._offer(leg, now)
@@ -172,9 +178,8 @@ class Hunting:
             if search is not None:
                 self._follow(search, outcome, now)
                 return
-            self.nobody(journey.outcome_for_caller(outcome), now)
-            return
-        self.nobody(outcome, now)
+        self.cancel(now, outcome)  # what still rings when the time is over
+        self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""
@@ -182,6 +187,11 @@ class Hunting:
         self.cancel(now, outcome)
         self._stop_line_timers()
         self._stop_stage_timer()
+        if not self._is_limited:
+            # Each has its own time: else what is tried late would be cut short, and the last might ring for ever.
+            self._no_answer_timer = _stop(self._no_answer_timer)
+            timeout_s = call.board.conf.calls.no_answer_timeout_s
+            self._no_answer_timer = call.board.timers.start(now, timeout_s, self._on_no_answer)
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
         self.leave_lines(now)
@@ -336,7 +346,7 @@ class Hunting:
             self._silence_timer = board.timers.start(now, timeout_s, self._on_phones_silent)
 
     def _on_no_reply(self, now: float) -> None:
-        """If there is nowhere to go on to, the phones go on ringing."""
+        """If there is nowhere to go on to, the phones go on ringing, unless a plan has had enough."""
         self._no_reply_timer = None
         if self._journey is None:
             self._exhausted(NOT_ANSWERED, now)
@@ -364,6 +374,10 @@ class Hunting:
         search = self._journey.after(outcome, now, has_rung=self._has_rung)
         if search is not None:
             self._follow(search, outcome, now)
+        elif self._journey.is_over:
+            self.cancel(now, outcome)
+            self.nobody(self._journey.outcome_for_caller(outcome), now)
+            return True
         return search is not None
 
     def _stop_line_timers(self) -> None:

@@ -6,7 +6,6 @@ call that is answered can do (a menu, a queue) is a search for a voice of the ex
 and that somebody is free, comes back by `pressed` and `came`.
 """
 
-from random import Random
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
@@ -18,6 +17,7 @@ from switch.calls.onward import terms_outside, terms_to_line
 from switch.calls.plan_facts import CallFacts
 from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, Refusal
 from switch.calls.search import Found, Search
+from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Hop, Sender
 from switch.journey.moves import (
     Announce,
@@ -37,9 +37,8 @@ from switch.journey.plan_walk import PlanWalk
 if TYPE_CHECKING:
     from switch.calls.callee_leg import LegOutcome
     from switch.calls.journey import Journey
-    from switch.calls.target import Target
 
-_CAME = {
+CAME = {
     DivertCondition.BUSY: Came.BUSY,
     DivertCondition.NO_REPLY: Came.NO_ANSWER,
     DivertCondition.UNREACHABLE: Came.UNREACHABLE,
@@ -53,14 +52,13 @@ class PlanStop:
     __slots__ = ("_line", "_name", "_number", "_walk", "move", "own")
 
     def __init__(self, journey: "Journey", name: str, number: str, line: Line, now: float) -> None:
-        board = journey.board
+        board, attempt = journey.board, journey.attempt
         self._name = name
         self._number = number
         self._line = line
         account_id = line.account_id
-        seed = board.tokens.tag()  # which share of a split a call gets is nobody's to foresee
-        facts = CallFacts(board, account_id, journey.attempt.caller_id, number, now, Random(seed))  # noqa: S311
-        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts)
+        facts = CallFacts(board, account_id, attempt.caller_id, number, now, attempt.call_id)
+        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts, journey.notes)
         self.move: Move | None = None
         self.own: LegOutcome | Refusal | None = None
 
@@ -71,7 +69,7 @@ class PlanStop:
     def go_on(self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool) -> Found | None:
         """Nobody took the call."""
         condition = condition_of(outcome, has_rung=has_rung)
-        return self.came(journey, Came.FAILED if condition is None else _CAME[condition], now)
+        return self.came(journey, Came.FAILED if condition is None else CAME[condition], now)
 
     def came(self, journey: "Journey", result: Result, now: float) -> Found | None:
         """What came of the move."""
@@ -86,7 +84,6 @@ class PlanStop:
                     self.own = msgspec.structs.replace(
                         PLAN_ENDED, status=status, q850_cause=cause, words=words
                     )
-                    journey.notes += self._walk.notes
                     return None
                 case Ring():
                     done = self._ring(journey, move, now)
@@ -134,9 +131,9 @@ class PlanStop:
                 is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
             targets += ringing
-            line = journey.board.books.lines.get(place.value) if place.kind is PlaceKind.LINE else None
-            if line is not None:
-                lines.append(line)
+            first = ringing[0]
+            if isinstance(first, LineTarget):
+                lines.append(first.line)
         found = journey.found([targets] if targets else [], ring_s=ring_s)
         if found is None:
             return Came.BUSY if is_busy else Came.UNREACHABLE
@@ -146,19 +143,22 @@ class PlanStop:
     def _targets(self, journey: "Journey", place: Place, now: float) -> "list[Target] | Refusal":
         """What rings for one place of several that ring together: a number has its first way alone."""
         board, caller_id = journey.board, journey.attempt.caller_id
-        if place.kind is PlaceKind.NUMBER:
+        user, number = place.value, self._number_told
+        if place.kind is PlaceKind.NUMBER and (assigned := board.books.numbers.get(place.value)) is not None:
+            user, number = assigned.line, place.value  # it is one of ours, and no carrier's business
+        elif place.kind is PlaceKind.NUMBER:
             outside = terms_outside(place.value, self._sender_outside(), caller_id, board, now)
             if isinstance(outside, Refusal):
                 return outside
             return list(journey.on_terms(outside.route.stages[0], outside))
-        line = board.books.lines.get(place.value)
+        line = board.books.lines.get(user)
         if line is None:
             return PLAN_ENDED
         targets = line_targets(line, board, now)
         refused = line_refusal(line, targets, caller_id, board, now)
         if refused is not None:
             return refused
-        terms = terms_to_line(line, self._number_told, self._sender(), caller_id, board, now)
+        terms = terms_to_line(line, number, self._sender(), caller_id, board, now)
         return terms if isinstance(terms, Refusal) else list(journey.on_terms(targets, terms))
 
     def _deposit(self, journey: "Journey", user: str) -> Found | Came:
@@ -174,7 +174,8 @@ class PlanStop:
         target = (
             voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
         )
-        return Came.FAILED if target is None else Found([], Search([[target]]))
+        ends_with = 0 if journey.is_answered else move.status
+        return Came.FAILED if target is None else Found([], Search([[target]], ends_with=ends_with))
 
     def _queue(self, journey: "Journey", move: Queue) -> Found | Came:
         """The call enters the row when the voice has answered (queue_desk.py): until then it has no place in it."""
