@@ -6,7 +6,6 @@ the database. Ports are free ones of the loopback address.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from demo.free_ports import free_port
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError
 from offhook.paths import DataDir
@@ -148,19 +148,6 @@ class LocalExchange:
             return bool(self.status()["ready"] == "yes")
         except CommandError:
             return False
-
-
-def free_port() -> int:
-    """A port that is free for UDP and TCP just now."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((HOST, 0))
-            port: int = udp.getsockname()[1]
-            try:
-                tcp.bind((HOST, port))
-            except OSError:
-                continue
-            return port
 
 
 def descendants(process_id: int) -> list[int]:

@@ -11,9 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from provisioning.printable import escape_control
 
@@ -103,6 +100,11 @@ def plain_lines(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[
 
 
 def _print_rich(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    # A pipe, and JSON, need none of these, and a command costs what it imports.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         table.add_column(Text(head.title), justify="right" if head.is_right else "left", overflow="fold")

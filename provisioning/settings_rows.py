@@ -8,7 +8,6 @@ somebody's hand in the table: the rest of the line's settings hold, a bar or cap
 from typing import Any, Final, TypeVar
 
 import msgspec
-import structlog
 
 from provisioning.settings import AccountSettings, Bar, LineSettings
 
@@ -24,8 +23,6 @@ _CLOSED: Final[dict[str, Any]] = {
     "refuses_diverts": True,
 }
 _encoder: Final = msgspec.json.Encoder()
-
-log = structlog.get_logger("provisioning")
 
 
 def settings_from_json(kind: type[Settings], text: str, owner: str) -> Settings:
@@ -61,7 +58,14 @@ def _readable_part(kind: type[Settings], found: dict[str, Any], owner: str) -> S
         try:
             read[field.name] = msgspec.convert(found[field.name], type=field.type)
         except msgspec.ValidationError as problem:
-            log.error("setting_unreadable", owner=owner, setting=field.name, problem=str(problem))
+            _say_unreadable(owner, field.name, problem)
             if field.name in _CLOSED:
                 read[field.name] = _CLOSED[field.name]
     return kind(**read)
+
+
+def _say_unreadable(owner: str, setting: str, problem: msgspec.ValidationError) -> None:
+    import structlog  # noqa: PLC0415 - a fifth of what a command costs that looks at the books, and seldom needed
+
+    log = structlog.get_logger("provisioning")
+    log.error("setting_unreadable", owner=owner, setting=setting, problem=str(problem))

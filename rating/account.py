@@ -67,6 +67,15 @@ class LiveAccount:
         self.reservations_count = 0
         self._credited_micros: Micros = 0
 
+    def copy(self) -> "LiveAccount":
+        """The same money again, to try something with."""
+        other = LiveAccount(self.terms, self.period)
+        other.spend = self.spend.copy()
+        other.balance_micros, other._credited_micros = self.balance_micros, self._credited_micros
+        other.reserved_micros, other.reservations_count = self.reserved_micros, self.reservations_count
+        other.spent_micros, other.credit_seq = self.spent_micros, self.credit_seq
+        return other
+
     def take(self, terms: AccountTerms) -> None:
         """The books have changed it."""
         self.terms = terms

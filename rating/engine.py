@@ -255,6 +255,12 @@ class Engine:
 
     # Looking in.
 
+    def lend(self, account_id: int, to: "Engine") -> None:
+        """`to` has a copy of the account from now on, to try something with that moves nothing here."""
+        account = self._accounts.get(account_id)
+        if account is not None and account_id not in to._accounts:
+            to._accounts[account_id] = account.copy()
+
     def available(self, account_id: int) -> Micros:
         """What the account could still reserve; negative when its floor was raised above what is in use."""
         return self._account(account_id).available_micros

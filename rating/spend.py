@@ -63,6 +63,13 @@ class Spend:
         self.warned_day = 0
         self.warned_month = 0
 
+    def copy(self) -> "Spend":
+        other = Spend()
+        other._day, other._day_micros = self._day, self._day_micros
+        other._month, other._month_micros = self._month, self._month_micros
+        other.warned_day, other.warned_month = self.warned_day, self.warned_month
+        return other
+
     def of_day(self, period: Period) -> Micros:
         return self._day_micros if self._day == period.day else 0
 

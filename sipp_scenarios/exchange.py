@@ -270,21 +270,6 @@ class RunningExchange:
         return [sys.executable, "-P", "-m", "offhook", word]
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that are free for UDP and TCP alike; none twice."""
-    with contextlib.ExitStack() as held:
-        ports: list[int] = []
-        while len(ports) < count:
-            udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            udp.bind((HOST, 0))
-            port = udp.getsockname()[1]
-            tcp = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                tcp.bind((HOST, port))
-                ports.append(port)
-        return ports
-
-
 def descendants(pid: int) -> list[int]:
     """Every process below `pid`, parents before children. Empty when it is gone."""
     found: list[int] = []

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import msgspec
 
+from demo.free_ports import free_ports
 from provisioning import service
 from provisioning.model import AccountKind
 from rating.money import VatMode
-from sipp_scenarios.exchange import HOST, ExchangeConf, RunningExchange, free_ports
+from sipp_scenarios.exchange import HOST, ExchangeConf, RunningExchange
 from sipp_scenarios.prices import micros_of
 from sipp_scenarios.records import Record, cost_micros, problems_of_records
 from sipp_scenarios.scenarios import SCENARIOS, Scenario

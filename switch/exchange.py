@@ -29,6 +29,7 @@ from switch.calls.in_call_services import replace_end
 from switch.calls.leg import Leg
 from switch.calls.passing import body_of
 from switch.calls.q850 import passed_reason
+from switch.calls.queue_desk import QueueDesk
 from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat
 from switch.calls.refusal import Refusal
 from switch.calls.reinvite import Reinvite
@@ -180,6 +181,7 @@ class Exchange:
             voicemail=self.voicemail,
         )
         self.services = self.board.services = ServiceDesk(self.board)
+        self.board.queue_desk = QueueDesk(self.board)
         self.voicemail.on_doubt = lambda heard_at, at: ask_for_calls(self.board, heard_at, at)
         self._screening = Screening(
             self.board,
@@ -526,6 +528,7 @@ class Exchange:
         self.trunks.run(now)
         self.voicemail.run(now)
         self.board.line_calls.on_second(now)
+        self.board.queue_desk.on_second(now)
         self.services.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:

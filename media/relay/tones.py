@@ -10,6 +10,8 @@ from threading import Thread
 from typing import Final
 
 from media.codecs import CODECS, PCMA, PCMU, Codec, codec_named, encode_recording
+from media.music.library import DEFAULT as SHIPPED_PIECE
+from media.music.library import MusicLibrary
 from media.prompts.catalogue import Catalogue, Frames
 from media.tones import TONES
 from media.wav import WavProblem, load_wav
@@ -18,8 +20,6 @@ ALMOST_ALL_CALLS: Final = (PCMA, PCMU)
 LATER: Final = tuple(codec for codec in CODECS if codec not in ALMOST_ALL_CALLS)
 # As the switch calls it (switch/calls/hold_music.py), whatever is played.
 HOLD_MUSIC: Final = "hold-music"
-# While the shipped catalogue has no music.
-STAND_IN: Final = "please-hold"
 # Ten minutes, as all codecs, have 25 MB; nobody is to wait longer without a person.
 MUSIC_SECONDS_MAX: Final = 600.0
 
@@ -68,7 +68,7 @@ class RelayTones:
 
     def _encode(self, own: Path | None, codecs: Sequence[Codec]) -> None:
         for codec in codecs:
-            frames = self._own(own, codec) if own is not None else self._shipped(codec)
+            frames = self._own(own, codec) if own is not None else MusicLibrary().frames(SHIPPED_PIECE, codec)
             if frames:
                 self._music[codec] = frames
 
@@ -77,9 +77,6 @@ class RelayTones:
             return tuple(encode_recording(codec, load_wav(file, codec.sample_rate).pcm))
         except (WavProblem, OSError):  # changed since it was looked at
             return None
-
-    def _shipped(self, codec: Codec) -> Frames | None:
-        return self._catalogue.frames(HOLD_MUSIC, codec) or self._catalogue.frames(STAND_IN, codec)
 
 
 def music_problem(file: Path) -> str:

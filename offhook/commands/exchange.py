@@ -1,12 +1,9 @@
-"""Commands about the exchange as a whole: check, status, reload, live tables and the books as a whole."""
+"""Commands about the exchange as a whole: status, reload and live tables."""
 
 from typing import Annotated, Any
 
 import typer
 
-from offhook.commands.backup import backup, restore
-from offhook.commands.check import check
-from offhook.commands.migrate import migrate
 from offhook.commands.options import DataOption, JsonOption, data_dir, warn
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
@@ -25,24 +22,6 @@ from offhook.output import print_facts, print_json, print_line, print_table
 from provisioning.printable import shorten
 
 calls_app = typer.Typer(help="Live calls, with their cost so far.", invoke_without_command=True)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Puts the commands of this file into the whole."""
-    app.command()(check)
-    app.command()(status)
-    app.command()(reload)
-    app.command()(call)
-    app.add_typer(calls_app, name="calls")
-    app.command()(registrations)
-    app.command()(subscriptions)
-    app.command()(messages)
-    app.command()(reminders)
-    app.command()(relay)
-    app.command()(queues)
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(migrate)
 
 
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import asyncpg
 import msgspec
@@ -30,7 +30,9 @@ from provisioning import service
 from provisioning.line_addresses import parse_line_address
 from provisioning.model import DigestPolicy, LineKind
 from provisioning.views import LineView
-from switch.config import Conf
+
+if TYPE_CHECKING:
+    from switch.config import Conf
 
 app = typer.Typer(help="What registers: lines of an account.", no_args_is_help=True)
 
@@ -367,7 +369,7 @@ def _numbers(view: LineView, listed_max: int | None = None) -> str:
     return f"{', '.join(numbers[:listed_max])} and {len(numbers) - listed_max} more"
 
 
-def _warn_of_carriers(view: LineView, loaded: Conf) -> None:
+def _warn_of_carriers(view: LineView, loaded: "Conf") -> None:
     """A carrier's address stays the carrier's: the calls of this trunk would never be taken for its own."""
     for text in view.addresses:
         address = parse_line_address(text)

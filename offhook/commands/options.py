@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,9 @@ from provisioning.settings import AccountSettings, LineSettings
 from provisioning.settings_text import shown_settings
 from rating.money import MoneyProblem, parse_pounds
 from switch.conf_files import ConfProblem, ConfProblems
-from switch.config import Conf, load_conf
+
+if TYPE_CHECKING:
+    from switch.config import Conf
 
 WHOLE_NUMBER_MAX = 999_999_999
 
@@ -73,8 +75,10 @@ def conf_dir(data: DataDir, named: Path | None) -> Path:
     return named.expanduser().absolute() if named is not None else data.conf_in_force()
 
 
-def load_conf_or_fail(directory: Path) -> Conf:
+def load_conf_or_fail(directory: Path) -> "Conf":
     """Raises CommandError with every problem, one a line."""
+    from switch.config import load_conf  # noqa: PLC0415 - a third of what most commands cost, and they never come here
+
     try:
         return load_conf(directory)
     except ConfProblems as found:

@@ -56,12 +56,14 @@ class Attempt(msgspec.Struct):
     is_ours: bool = False  # the exchange itself rings the line (out_calls.py), and hears where that cannot be
     failed: Callable[[float], None] | None = None
     on_pressed: "OnPressed | None" = None  # what a REFER means of who rings the line for the exchange
+    call_id: str = ""  # the caller's, as he sent it
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:
     """Who calls and what was dialled. Never refuses."""
     attempt = _read(request, caller, board, now)
     attempt.wants_sips = is_sips(request.uri)
+    attempt.call_id = request.call_id
     if isinstance(caller, TrunkCaller) and DIVERSION in request.headers:
         attempt.diversions = len(request.headers.values(DIVERSION))
     return attempt

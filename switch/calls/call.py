@@ -26,11 +26,13 @@ from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
 from switch.calls.identity import Caller
+from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
 from switch.calls.meter import CALLERS_ROW, Meter, open_meter
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.pick_up import on_picked_up
+from switch.calls.plan_course import PlanCourse
 from switch.calls.pressed import OnPressed
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
@@ -39,7 +41,7 @@ from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
 from switch.calls.switchboard import Put, Switchboard
 from switch.calls.take_over import TakeOver
-from switch.calls.target import Target
+from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Admission
 from switch.calls.transfer import take_transfer
 from switch.calls.vanished import WORDS, Vanished
@@ -202,8 +204,11 @@ class Call:
         if not self.open(admission, now):
             return
         route = admission.route
+        if route.journey is not None and route.journey.plan is not None:
+            self.on_pressed = PlanCourse(self, route.journey)
         self.hunting = Hunting(self, self.caller_leg, route.journey)
-        self.hunting.begin(route.stages, now, lines=route.lines)
+        search = None if route.journey is None else route.journey.search
+        self.hunting.begin(route.stages, now, lines=route.lines, search=search)
 
     def open(self, admission: Admission, now: float) -> bool:
         """Reserve, and count as one of the calls there are. False: it has been refused for want of money."""
@@ -252,6 +257,15 @@ class Call:
         if meter is not None:
             meter.close(now)
             self.meters.remove(meter)
+
+    def redirected_journey(self) -> Journey | None:
+        """A phone has answered 3xx: its line sends the call on. None: it was no line's to send on."""
+        route = None if self.admission is None else self.admission.route
+        if route is None or route.line is None or route.is_service or self.attempt.instance is not None:
+            return None
+        journey = Journey(self.board, self.attempt)
+        journey.redirected(route.line, route.number)
+        return journey
 
     def record_opened(self) -> None:
         self.board.record([opened_state(self)])
@@ -334,6 +348,8 @@ class Call:
             elsewhere = LegOutcome(487, 26, "answered elsewhere", is_ours=True)
             other.cancel(now, COMPLETED_ELSEWHERE, elsewhere)
         hunting.active = []
+        target = answered.target
+        hunting.leave_lines(now, target.line if isinstance(target, LineTarget) else None)
         self.stop_hunting()
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
@@ -520,6 +536,9 @@ class Call:
             meter.start(now)
         if self.joined is not None:
             self.joined.call.on_partner_answered(NO_BODY, now)
+        course = self.on_pressed
+        if leg is not None and isinstance(course, PlanCourse):
+            course.voice_answered(leg, now)
         board.failpoints.reached("answered")
 
     # Timers
@@ -596,6 +615,9 @@ class Call:
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
         self._vanished = None
+        if isinstance(self.on_pressed, PlanCourse):
+            self.on_pressed.over(now)
+        self.on_pressed = None
         self.talkers = []
         for leg in (self.caller_leg, *self.callee_legs):
             leg.close_media()

@@ -22,6 +22,7 @@ from switch.calls.q850 import (
     format_reason,
     read_reason,
 )
+from switch.calls.redirection import CONTACT, CONTACTS_MAX
 from switch.calls.reliable_uac import EARLY_DIALOGS_MAX, EarlyDialog, Prack, rseq_of
 from switch.calls.session_timer import INTERVAL_MAX_S, min_se
 from switch.calls.sips_uri import is_sips
@@ -470,6 +471,8 @@ class CalleeLeg(Leg):
 
 
 def _refusal_fields(response: Response) -> Fields:
+    if response.status < 400:
+        return [(CONTACT, value) for value in response.headers.values(CONTACT)[:CONTACTS_MAX]]
     names = _REFUSAL_FIELDS.get(response.status)
     if names is None:
         return []

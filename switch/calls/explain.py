@@ -1,26 +1,35 @@
 """What a call would do, told step by step without one: `offhook route explain`.
 
-An attempt is read and admitted by the functions that live calls use, at another time if that is asked; a plan is walked
-by the machine that walks it for them. Trunks and phones are as they are now, whatever the time. Nothing is sent,
-reserved or recorded, and what admission counts is put back.
+An attempt is read and admitted by the functions that live calls use, at another time if that is asked; where the call
+goes then is decided by the journey that decides for live calls, and what comes of it is assumed (rehearsal.py).
+Trunks and phones are as they are now, whatever the time. Nothing is sent, reserved or recorded (asking.py).
 """
 
-from collections import Counter
-from collections.abc import Mapping
-from random import Random
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, assert_never
 
 import msgspec
 
-from provisioning.model import Line, Number
 from provisioning.printable import escape_control
 from rating.charge import charge_billed
 from rating.money import format_pounds
 from switch.calls import refusal
 from switch.calls.admission import admit
+from switch.calls.asking import asking
 from switch.calls.attempt import Attempt, read_attempt
-from switch.calls.call_rates import CallRates
+from switch.calls.callee_leg import LegOutcome
+from switch.calls.explained_words import (
+    move_text,
+    outcome_text,
+    place_of,
+    price_text,
+    refusal_text,
+    search_text,
+    target_text,
+    told_text,
+)
 from switch.calls.identity import ANONYMOUS, Caller, LineCaller, TrunkCaller
+from switch.calls.journey import PASSED_OVER, Journey
 from switch.calls.number_plan import (
     DIALLED_CHARS_MAX,
     E164,
@@ -31,25 +40,25 @@ from switch.calls.number_plan import (
     format_number,
     read_dialled,
 )
-from switch.calls.plan_facts import CallFacts
+from switch.calls.q850 import cause_of_status
 from switch.calls.refusal import Refusal
-from switch.calls.switchboard import Switchboard, WallClock
-from switch.calls.target import LineTarget, TrunkTarget, VoicemailTarget
+from switch.calls.rehearsal import (
+    RINGS_ON,
+    Answered,
+    Asked,
+    Failed,
+    Reaction,
+    Rehearsal,
+    Searching,
+    Step,
+    Told,
+)
+from switch.calls.search import Search
+from switch.calls.switchboard import Switchboard
+from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.calls.terms import Admission, Price, Route
 from switch.config import IdentityHeader
-from switch.journey.moves import (
-    Announce,
-    Came,
-    Deposit,
-    Menu,
-    Move,
-    Pressed,
-    Queue,
-    Refuse,
-    Result,
-    Ring,
-)
-from switch.journey.plan_walk import PlanWalk
+from switch.journey.moves import Came, Menu, Pressed, Queue, Result
 from switch.sip.errors import SipParseError
 from switch.sip.headers import Headers
 from switch.sip.message import Request
@@ -59,21 +68,16 @@ WITHHELD: Final = "withheld"
 ANSWERED: Final = "answered"
 # What a condition may be for, besides a line or a number by its name.
 KINDS: Final = ("line", "number", "group", "queue", "menu", "voicemail", "announce")
-# Said by the ladder of the line that owns the number; where a plan decides, nobody asked for that line.
-OF_THE_LINE: Final = frozenset(
-    {
-        refusal.NOT_REGISTERED.label,
-        refusal.CALLEE_FULL.label,
-        "divert_unavailable",
-        refusal.VOICEMAIL_AWAY.label,
-    }
-)
+WORDS_S: Final = 3.0  # what an announcement is taken to last
+
+React = Callable[[Target, Search], Reaction]
 
 
 class Question(msgspec.Struct, frozen=True):
     """Who would call whom, and when. `caller` is a line's user, a number or "withheld"; `trunk` "" is none named.
 
-    `came` says what comes of moves: by kind of move, line or number -> a Came, "answered", or digits of a menu.
+    `came` says what comes of moves: by kind of move, line, number or trunk -> a Came, "answered", or digits of a menu.
+    `call_id` is that of a call that was made: what is left to chance comes out as it did then.
     """
 
     caller: str
@@ -81,27 +85,31 @@ class Question(msgspec.Struct, frozen=True):
     at_ms: int
     trunk: str = ""
     came: dict[str, str] = {}
+    call_id: str = ""
 
 
 class QuestionError(Exception):
     """It cannot be explained; the text says why."""
 
 
-def explain(question: Question, board: Switchboard, now: float) -> list[str]:
-    """Every step of the decision, a line each, in plain English. Raises QuestionError."""
+def explain(question: Question, board: Switchboard, now: float, react: React | None = None) -> list[str]:
+    """Every step of the decision, a line each, in plain English. Raises QuestionError. `react` says what each target
+    does, in place of what the question says."""
+    return [escape_control(line) for line in explanation(question, board, now, react).lines]
+
+
+def explanation(
+    question: Question, board: Switchboard, now: float, react: React | None = None
+) -> "Explanation":
+    """The same, to be looked into."""
     check_came(question.came)
-    clock, rates, skipped = board.clock, board.call_rates, Counter(board.trunks.skipped)
-    # Half a millisecond, so that no rounding makes it the one before.
-    board.clock = WallClock((question.at_ms + 0.5) / 1000 - now)
-    board.call_rates = CallRates()
+    told = Explanation(question, board, now, react)
     try:
-        return [escape_control(line) for line in _Explanation(question, board, now).lines()]
+        with asking(board, question.at_ms, now):
+            told.tell()
     except SipParseError:
         raise QuestionError(f"{question.to[:40]!r} cannot be dialled") from None
-    finally:
-        board.clock, board.call_rates = clock, rates
-        board.trunks.skipped.clear()
-        board.trunks.skipped.update(skipped)
+    return told
 
 
 def check_came(came: Mapping[str, str]) -> None:
@@ -114,41 +122,48 @@ def check_came(came: Mapping[str, str]) -> None:
             raise QuestionError(f"{what}={value[:40]}: expected {expected}")
 
 
-class _Explanation:
-    """One question on its way to its lines."""
+class Explanation:
+    """One question on its way to its lines. `ending` is the last step of the rehearsal, or why there was none."""
 
-    def __init__(self, question: Question, board: Switchboard, now: float) -> None:
+    def __init__(
+        self, question: Question, board: Switchboard, now: float, react: React | None
+    ) -> None:
         self._question = question
         self._board = board
         self._now = now
-        self._lines: list[str] = []
+        self._react = react
+        self._number = ""  # that is called, where nobody has sent the call on
+        self._told_notes = 0
+        self.lines: list[str] = []
+        self.rehearsal: Rehearsal | None = None
+        self.ending: Step | Refusal | None = None
 
-    def lines(self) -> list[str]:
-        board = self._board
-        self._say(
-            "time", f"{board.conf.time_sets.wall_clock(self._question.at_ms):%a %d %b %Y %H:%M} in London"
-        )
-        if len(self._question.to) > DIALLED_CHARS_MAX:
+    def tell(self) -> None:
+        board, question = self._board, self._question
+        self._say("time", f"{board.conf.time_sets.wall_clock(question.at_ms):%a %d %b %Y %H:%M} in London")
+        if len(question.to) > DIALLED_CHARS_MAX:
             raise QuestionError(
-                f"{len(self._question.to)} characters to dial: expected {DIALLED_CHARS_MAX} at most"
+                f"{len(question.to)} characters to dial: expected {DIALLED_CHARS_MAX} at most"
             )
         caller = self._caller()
         request = self._request(caller)
         attempt = read_attempt(request, caller, board, self._now)
         self._say_attempt(attempt)
         admitted = admit(request, attempt, board, self._now)
-        number = self._number_with_plan(attempt)
-        if isinstance(admitted, Refusal) and not (number is not None and admitted.label in OF_THE_LINE):
-            self._say("ladder", f"refused, {_refusal_text(admitted)}")
-            return self._lines
+        if isinstance(admitted, Refusal):
+            self._say_owner(attempt)
+            self._say("ladder", f"refused, {refusal_text(admitted)}")
+            self.ending = admitted
+            return
         self._say("ladder", "no rule forbids the call")
-        if isinstance(admitted, Admission):
-            self._say_price(admitted.price, admitted.route)
-        if number is not None:
-            self._say_plan(number, attempt)
-        elif isinstance(admitted, Admission):
+        self._say_price(admitted.price, admitted.route)
+        self._say_owner(attempt)
+        self._number = admitted.route.number
+        journey = admitted.route.journey
+        if journey is None:
             self._say_route(admitted.route)
-        return self._lines
+        if admitted.route.code is None and (journey is not None or question.came or self._react is not None):
+            self._rehearse(attempt, admitted)
 
     # Who calls
 
@@ -195,7 +210,7 @@ class _Explanation:
             headers.add("from", f"<sip:{escape_user(caller.line.user)}@{board.domain}>;tag=explain")
         uri = f"sip:{escape_user(to)}@{board.domain}"
         headers.add("to", f"<{uri}>")
-        headers.add("call-id", "explain")
+        headers.add("call-id", self._question.call_id or f"explain-{self._question.at_ms}")
         headers.add("cseq", "1 INVITE")
         return Request("INVITE", uri, headers)
 
@@ -242,160 +257,172 @@ class _Explanation:
             case unknown:
                 assert_never(unknown)
 
-    def _number_with_plan(self, attempt: Attempt) -> Number | None:
+    def _say_owner(self, attempt: Attempt) -> None:
+        """Whose plan decides, where one does."""
         destination = attempt.plan_result.destination
         if attempt.called_line is not None or not isinstance(destination, E164):
-            return None
+            return
         number = self._board.books.numbers.get(destination.number)
-        return number if number is not None and number.plan else None
+        if number is not None and number.plan:
+            self._say("plan", f"{number.e164} of line {number.line} leads to plan '{number.plan}'")
 
     # What it costs and where it goes
 
     def _say_price(self, price: Price, route: Route) -> None:
+        self._say("price", price_text(price, route))
         rate = price.rate
-        if rate is None or rate.is_free:
-            self._say("price", "free of charge" if not price.tariff else f"free by tariff {price.tariff}")
-            return
-        fee = f"{format_pounds(rate.connect_fee_micros)} and " if rate.connect_fee_micros else ""
-        per_minute = f"{format_pounds(rate.per_minute_micros)} a minute"
-        steps = f"in steps of {rate.initial_s} s, then {rate.next_s} s"
-        where = f"{rate.destination} ({rate.prefix}) for {route.number or 'a line'}"
-        self._say("price", f"tariff {price.tariff}, {where}: {fee}{per_minute}, {steps}")
         totals = self._board.engine.totals(price.account_id) if price.account_id is not None else None
-        if totals is None:
+        if rate is None or rate.is_free or totals is None:
             return
         first = charge_billed(rate, rate.initial_s).total_micros
         enough = (
             "enough"
             if first <= totals.available_micros
-            else f"too little: refused, {_refusal_text(refusal.NO_CREDIT)}"
+            else f"too little: refused, {refusal_text(refusal.NO_CREDIT)}"
         )
         self._say("credit", f"{format_pounds(totals.available_micros)}, {enough}")
 
     def _say_route(self, route: Route) -> None:
-        if route.line is not None:
-            self._say_line(route.line, route)
-            return
         for skipped in route.skipped:
             self._say("trunk", f"left out: {skipped}")
         for place, stage in enumerate(route.stages, 1):
             for target in stage:
-                self._say(
-                    "trunk" if isinstance(target, TrunkTarget) else "goes to",
-                    f"{place}. {_target_text(target)}",
-                )
+                if isinstance(target, LineTarget):
+                    self._say(f"line {target.line.user}", target_text(target))
+                else:
+                    about = "trunk" if isinstance(target, TrunkTarget) else "goes to"
+                    self._say(about, f"{place}. {target_text(target)}")
 
-    def _say_line(self, line: Line, route: Route) -> None:
-        for stage in route.stages:
+    # What comes of it
+
+    def _rehearse(self, attempt: Attempt, admitted: Admission) -> None:
+        react = self._react or self._assumed
+        self.rehearsal = Rehearsal(self._board, attempt, admitted, react, self._asked, self._now)
+        journey = admitted.route.journey
+        for step in self.rehearsal.steps():
+            self._say_notes(journey)
+            self._say_step(step, journey)
+            self.ending = step
+
+    def _say_notes(self, journey: Journey | None) -> None:
+        notes = [] if journey is None else journey.notes
+        for note in notes[self._told_notes :]:
+            is_over = note.startswith(PASSED_OVER)
+            self._say("passed over" if is_over else "plan", note.removeprefix(PASSED_OVER))
+        self._told_notes = len(notes)
+
+    def _say_step(self, step: Step, journey: Journey | None) -> None:
+        match step:
+            case Searching(search=search):
+                if journey is not None:
+                    self._say_search(search, journey)
+            case Failed(outcome=outcome, has_rung=has_rung):
+                self._say("then", outcome_text(outcome, has_rung=has_rung))
+            case Asked(result=result):
+                said = result.digits if isinstance(result, Pressed) else ""
+                if result is None:
+                    self._say("then", "it is answered")
+                else:
+                    self._say("then", f"{said} is pressed" if isinstance(result, Pressed) else result.value)
+            case Answered(leg=leg):
+                if not isinstance(leg.target, VoicemailTarget):
+                    self._say("then", "it is answered")
+            case Told(outcome=outcome):
+                is_up = journey is not None and journey.is_answered
+                told = f"the call ends: {outcome.words}" if is_up else f"the caller is told {told_text(outcome)}"
+                self._say("end", told)
+            case _:
+                assert_never(step)
+
+    def _say_search(self, search: Search, journey: Journey) -> None:
+        move = journey.move
+        timeout_s = self._board.conf.calls.no_answer_timeout_s
+        self._say("move", search_text(search, self._number, timeout_s) if move is None else move_text(move))
+        payers: dict[int, Admission] = {}
+        for place, stage in enumerate(search.stages, 1):
             for target in stage:
-                self._say(f"line {line.user}", _target_text(target))
-        for said in self._journey_of_line(line):
-            self._say(f"line {line.user}", said)
+                if isinstance(target, VoicemailTarget):
+                    continue
+                way = f"{place}. " if isinstance(target, TrunkTarget) else ""
+                self._say(place_of(target, self._number), f"{way}{target_text(target)}")
+                if target.onward is not None:
+                    payers[id(target.onward)] = target.onward
+        for onward in payers.values():
+            self._say_payer(onward)
 
-    def _journey_of_line(self, line: Line) -> list[str]:
-        """Where the line's own diverts would take the call: to be asked of what live calls ask."""
-        return [f"diverts on {divert.condition.value} to {divert.kind.value}" for divert in line.diverts]
+    def _say_payer(self, onward: Admission) -> None:
+        sender, account_id = onward.sender, onward.price.account_id
+        account = None if account_id is None else self._board.books.accounts.get(account_id)
+        why = "" if sender is None else f", by {sender.reason}"
+        who = account.name if account is not None else "nobody"
+        self._say("payer", f"account {who}{why}: {price_text(onward.price, onward.route)}")
+        for skipped in onward.route.skipped:
+            self._say("trunk", f"left out: {skipped}")
 
-    # The plan
+    def _said(self, names: Iterator[str]) -> str:
+        """The first condition that is for one of these."""
+        came = self._question.came
+        return next((came[name] for name in names if name in came), "")
 
-    def _say_plan(self, number: Number, attempt: Attempt) -> None:
-        board = self._board
-        line = board.books.lines.get(number.line)
-        if line is None:
-            self._say("plan", f"{number.e164} belongs to line {number.line}, which is gone")
-            return
-        self._say("plan", f"{number.e164} of line {line.user} leads to plan '{number.plan}'")
-        facts = CallFacts(
-            board,
-            line.account_id,
-            attempt.caller_id,
-            number.e164,
-            self._now,
-            Random(self._question.at_ms),  # noqa: S311 - which part of a split is no secret
-            counts_turns=False,
-        )
-        walk = PlanWalk(board.books.plans.get(line.account_id, {}), number.plan, facts)
-        move = walk.first()
-        told = self._tell(walk, move, 0)
-        while (result := self._result(move)) is not None:
-            self._say("then", result.value if isinstance(result, Came) else f"{result.digits} is pressed")
-            move = walk.next(result)
-            told = self._tell(walk, move, told)
-
-    def _tell(self, walk: PlanWalk, move: Move, told: int) -> int:
-        for note in walk.notes[told:]:
-            self._say("plan", note)
-        self._say("move", _move_text(move))
-        return len(walk.notes)
-
-    def _result(self, move: Move) -> Result | None:
-        """What is taken to come of it; None: the call is over, or somebody has it."""
-        names, kind, usual = _subject(move)
-        said = next((self._question.came[name] for name in (*names, kind) if name in self._question.came), "")
+    def _assumed(self, target: Target, search: Search) -> Reaction:
+        """What the question says, or the usual: nobody answers, and voices do."""
+        said = self._said(self._names(target, search))
         if said == ANSWERED:
-            self._say("then", "it is answered")
+            return Reaction(answers=True)
+        if said:
+            return self._failing(Came(said), target)
+        if not isinstance(target, VoicemailTarget):
+            return RINGS_ON
+        if search.ends_with:
+            outcome = LegOutcome(search.ends_with, cause_of_status(search.ends_with), "the words are over")
+            return Reaction(outcome, WORDS_S)
+        return Reaction(answers=True)
+
+    def _names(self, target: Target, search: Search) -> Iterator[str]:
+        match target:
+            case LineTarget(line=line):
+                yield line.user
+            case TrunkTarget(trunk=trunk, onward=onward):
+                yield trunk.name
+                yield self._number if onward is None else onward.route.number
+            case VoicemailTarget(line=line):
+                if line is not None:
+                    yield f"voicemail {line.user}"
+                yield "announce" if search.ends_with else "voicemail"
+                return
+            case _:
+                assert_never(target)
+        yield "group" if len({place_of(each, "") for each in search.stages[0]}) > 1 else place_of(target, "").split()[0]
+
+    def _failing(self, came: Came, target: Target) -> Reaction:
+        match came:
+            case Came.BUSY:
+                return Reaction(LegOutcome(486, 17, "busy"))
+            case Came.DECLINED:
+                return Reaction(LegOutcome(603, 21, "declined"))
+            case Came.UNREACHABLE:
+                silent = LegOutcome(408, 102, "no reaction in time", is_ours=True)
+                return Reaction(silent, self._board.conf.calls.reaction_timeout_s, rings=False)
+            case Came.FAILED:
+                is_line = isinstance(target, LineTarget)
+                failed = LegOutcome(488, 65, "not acceptable") if is_line else LegOutcome(503, 41, "failed")
+                return Reaction(failed, rings=False)
+            case _:
+                return RINGS_ON
+
+    def _asked(self, move: Menu | Queue) -> Result | None:
+        """What is taken to come of a voice that has answered; None: the call ends there, or somebody has it."""
+        if isinstance(move, Queue):
+            said = self._said(iter((move.name, "queue")))
+            usual = Came.WAITED_TOO_LONG
+        else:
+            said, usual = self._said(iter(("menu",))), Came.NOTHING_PRESSED
+        if said == ANSWERED:
             return None
-        for came in Came:
-            if came.value == said:
-                return came
-        return Pressed(said) if said and isinstance(move, Menu) else usual
+        known = next((came for came in Came if came.value == said), None)
+        if known is not None or not said:
+            return known or usual
+        return Pressed(said) if isinstance(move, Menu) else usual
 
     def _say(self, about: str, words: str) -> None:
-        self._lines.append(f"{about}: {words}")
-
-
-def _subject(move: Move) -> tuple[tuple[str, ...], str, Came | None]:
-    """What a condition may call the move, its kind, and what comes of it if none is said."""
-    match move:
-        case Ring(places=places):
-            kind = "group" if len(places) > 1 else places[0].kind.value
-            return tuple(place.value for place in places), kind, Came.NO_ANSWER
-        case Queue(name=name):
-            return (name,), "queue", Came.WAITED_TOO_LONG
-        case Menu():
-            return (), "menu", Came.NOTHING_PRESSED
-        case Deposit(user=user):
-            return (f"voicemail {user}",), "voicemail", None
-        case Announce():
-            return (), "announce", None
-        case Refuse():
-            return (), "", None
-        case _:
-            assert_never(move)
-
-
-def _move_text(move: Move) -> str:
-    match move:
-        case Ring(places=places, ring_s=ring_s, follows_diverts=follows_diverts):
-            who = " and ".join(map(str, places))
-            return f"ring {who} for {ring_s} s{', with its diverts' if follows_diverts else ''}"
-        case Queue(places=places, wait_s_max=wait_s_max):
-            return f"wait for {', '.join(map(str, places))}, {wait_s_max} s at most"
-        case Menu(prompt=prompt, choices=choices):
-            return f"play '{prompt}' and take {', '.join(choices) or 'no key'}"
-        case Deposit(user=user):
-            return f"take a message for line {user}"
-        case Announce(prompt=prompt, status=status):
-            return f"play '{prompt}', then {status}"
-        case Refuse(status=status, cause=cause, words=words):
-            return f"refuse with {status}, cause {cause}: {words}"
-        case _:
-            assert_never(move)
-
-
-def _target_text(target: LineTarget | TrunkTarget | VoicemailTarget) -> str:
-    flow = target.flow
-    at = f"{flow.transport.lower()}:{flow.remote_host}:{flow.remote_port}"
-    match target:
-        case LineTarget(binding=binding):
-            return f"rings {'the phone' if binding is not None else 'its address'} at {at}"
-        case TrunkTarget(trunk=trunk):
-            return f"{trunk.name} at {at}"
-        case VoicemailTarget(uri=uri):
-            return f"voicemail at {at}, asked for {uri}"
-        case _:
-            assert_never(target)
-
-
-def _refusal_text(refused: Refusal) -> str:
-    return f"{refused.status}, cause {refused.q850_cause} ({refused.label}): {refused.words}"
+        self.lines.append(f"{about}: {words}")

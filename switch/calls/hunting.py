@@ -18,6 +18,7 @@ from switch.calls.invitation import invitation_for
 from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
+from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
 from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
@@ -47,6 +48,7 @@ class Hunting:
         "_call",
         "_first_leg",
         "_hunt",
+        "_is_limited",
         "_journey",
         "_lines",
         "_no_answer_timer",
@@ -65,6 +67,7 @@ class Hunting:
         self._hunt = Hunt(())
         self._lines: tuple[Line, ...] = ()  # whose phones ring
         self._outcomes: list[LegOutcome] = []
+        self._is_limited = False  # as a whole, not search by search
         self._first_leg = 0  # of the present search, among the call's
         self._no_answer_timer: Timer | None = None
         self._no_reply_timer: Timer | None = None
@@ -85,10 +88,12 @@ class Hunting:
         now: float,
         *,
         lines: "tuple[Line, ...]" = (),
+        search: "Search | None" = None,
         within_s: float | None = None,
     ) -> None:
-        """Ring the first stage; `lines` are those whose phones they are. `within_s` is for what is no ordinary call;
-        Expires (RFC 3261 13.3.1) can only shorten the ordinary time, and never an emergency call's."""
+        """Ring the first stage; `lines` are those whose phones they are, `search` is where somebody else decides about
+        the call. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten the ordinary
+        time, and never an emergency call's."""
         call = self._call
         self._lines = lines
         for line in lines:
@@ -96,15 +101,17 @@ class Hunting:
         timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
+        self._is_limited = True
         if within_s is not None:
             self._no_answer_timer = timers.start(now, within_s, self._on_no_answer)
         elif expires_s is not None and expires_s < timeout_s:
             self._no_answer_timer = timers.start(now, expires_s, self._on_expired)
         else:
+            self._is_limited = False
             self._no_answer_timer = timers.start(now, timeout_s, self._on_no_answer)
         self._hunt = Hunt(stages)
-        if self._journey is not None:
-            self._start_line_timers(self._journey.search, now)
+        if search is not None:
+            self._start_line_timers(search, now)
         self._try_next_stage(now)
 
     def stop(self) -> None:
@@ -112,6 +119,13 @@ class Hunting:
         self._stop_line_timers()
         self._stop_stage_timer()
         self._no_answer_timer = _stop(self._no_answer_timer)
+
+    def leave_lines(self, now: float, answered: "Line | None" = None) -> None:
+        """Those whose phones rang are free again, but for the one that has answered."""
+        for line in self._lines:
+            if line is not answered:
+                leave_line(self._call, line, now)
+        self._lines = ()
 
     def cancel(self, now: float, outcome: LegOutcome, reason: str = "") -> None:
         """What still rings is given up, with this outcome on its record."""
@@ -129,10 +143,12 @@ class Hunting:
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]
         self.active = fresh.copy()
+        for target in stage:
+            if isinstance(target, TrunkTarget):
+                board.of_trunk[target.trunk.name] += 1
+                board.trunks.try_begins(target, now)
         first = stage[0]
-        if isinstance(first, TrunkTarget):
-            board.of_trunk[first.trunk.name] += 1
-            board.trunks.try_begins(first, now)
+        if isinstance(first, TrunkTarget) and len(stage) == 1:
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
         for leg in fresh:
             self._offer(leg, now)
@@ -154,15 +170,16 @@ class Hunting:
 
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
+        if self._journey is None and is_redirection(outcome):
+            self._journey = self._call.redirected_journey()
         journey = self._journey
         if journey is not None:
             search = journey.after(outcome, now, has_rung=self._has_rung)
             if search is not None:
                 self._follow(search, outcome, now)
                 return
-            self.nobody(journey.outcome_for_caller(outcome), now)
-            return
-        self.nobody(outcome, now)
+        self.cancel(now, outcome)  # what still rings when the time is over
+        self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""
@@ -170,10 +187,14 @@ class Hunting:
         self.cancel(now, outcome)
         self._stop_line_timers()
         self._stop_stage_timer()
+        if not self._is_limited:
+            # Each has its own time: else what is tried late would be cut short, and the last might ring for ever.
+            self._no_answer_timer = _stop(self._no_answer_timer)
+            timeout_s = call.board.conf.calls.no_answer_timeout_s
+            self._no_answer_timer = call.board.timers.start(now, timeout_s, self._on_no_answer)
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
-        for line in self._lines:
-            leave_line(call, line, now)
+        self.leave_lines(now)
         self._lines = search.lines
         for line in self._lines:
             hold_line(call, line)
@@ -325,9 +346,12 @@ class Hunting:
             self._silence_timer = board.timers.start(now, timeout_s, self._on_phones_silent)
 
     def _on_no_reply(self, now: float) -> None:
-        """If there is nowhere to go on to, the phones go on ringing."""
+        """If there is nowhere to go on to, the phones go on ringing, unless a plan has had enough."""
         self._no_reply_timer = None
-        self._go_on(NOT_ANSWERED, now)
+        if self._journey is None:
+            self._exhausted(NOT_ANSWERED, now)
+        else:
+            self._go_on(NOT_ANSWERED, now)
 
     def _on_phones_silent(self, now: float) -> None:
         """Nothing at all has come back from any phone."""
@@ -339,7 +363,7 @@ class Hunting:
         left_s = max(leg.setup_at for leg in legs) + board.conf.calls.reaction_timeout_s - now
         if left_s > 0:  # one of them is a second way to a phone whose first was silent
             self._silence_timer = board.timers.start(now, left_s, self._on_phones_silent)
-        elif self._go_on(SILENT, now):
+        elif self._journey is not None and self._go_on(SILENT, now):
             for leg in legs:
                 if isinstance(leg.target, LineTarget) and leg.target.binding is not None:
                     board.binding_failed(leg.target.binding, now)
@@ -350,6 +374,10 @@ class Hunting:
         search = self._journey.after(outcome, now, has_rung=self._has_rung)
         if search is not None:
             self._follow(search, outcome, now)
+        elif self._journey.is_over:
+            self.cancel(now, outcome)
+            self.nobody(self._journey.outcome_for_caller(outcome), now)
+            return True
         return search is not None
 
     def _stop_line_timers(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from provisioning.model import Divert, DivertCondition, DivertKind, Line, Number
+from switch.calls.callee_leg import LegOutcome
 from switch.calls.divert import NOWHERE, rules_for
 from switch.calls.incoming_screen import incoming_refusal
 from switch.calls.line_stop import LineStop
@@ -19,6 +20,7 @@ from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.number_plan import E164
 from switch.calls.onward import HOPS_MAX, terms_outside, terms_to_line
 from switch.calls.plan_stop import PlanStop
+from switch.calls.q850 import NO_ANSWER
 from switch.calls.refusal import (
     DIVERT_LOOP,
     DIVERTED_TO_WORDS,
@@ -35,19 +37,23 @@ from switch.calls.terms import Admission, Hop, Route, Sender
 
 if TYPE_CHECKING:
     from switch.calls.attempt import Attempt
-    from switch.calls.callee_leg import LegOutcome
     from switch.calls.switchboard import Switchboard
     from switch.calls.target import Target
+    from switch.journey.moves import Move, Result
 
 # Searches of one call. Lines that send calls to several destinations each could else keep one going for ever.
 SEARCHES_MAX: Final = 20
+PASSED_OVER: Final = "passed over: "
+# To those who sent the call to a plan that a caller has heard in vain.
+NOT_TAKEN: Final = LegOutcome(480, NO_ANSWER, "nobody took the call", is_ours=True)
 
 
 class Journey:
-    """Of one call. `search` is the first one; `notes` say in words what was passed over, and why; `refused` is why the
-    last of that was."""
+    """Of one call. `search` is the present one; `notes` say in words what was decided and what was passed over, and
+    why, as it comes; `refused` is why the last of that was."""
 
     __slots__ = (
+        "_has_had_last_words",
         "_planned",
         "_searches",
         "_stops",
@@ -66,6 +72,7 @@ class Journey:
         self._stops: list[Stop] = []
         self._searches = 0
         self._planned: set[str] = set()
+        self._has_had_last_words = False
         self.is_answered = False  # by a voice of the exchange: nothing can be said before an answer any more
         self.wants_sips = attempt.wants_sips
         self.notes: list[str] = []
@@ -83,6 +90,10 @@ class Journey:
         return Route(
             number, ddi, line, found.search.stages, lines=found.search.lines, journey=self
         )
+
+    def redirected(self, line: Line, number: str) -> None:
+        """A phone of the line, which nobody else decides about, has sent the call on."""
+        self._stops = [LineStop(line, number, (), None, 0)]
 
     def begin_plan(self, number: Number, line: Line, now: float) -> Route | Refusal:
         """The call is for a number that has a plan. `line` owns the number, pays for where the plan leads, and its
@@ -115,18 +126,64 @@ class Journey:
     def after(self, outcome: "LegOutcome", now: float, *, has_rung: bool) -> Search | None:
         """The present search came to nothing, so far: whom to ring instead; None: nobody, everything stays as it
         is."""
+        ends_with = self.search.ends_with
+        if ends_with and outcome.status == ends_with and not outcome.is_ours:
+            self._has_had_last_words = True
+            return None
+        return self._go_on(len(self._stops), outcome, now, has_rung=has_rung)
+
+    def came(self, result: "Result", now: float) -> Search | None:
+        """What came of a voice that the innermost plan sent the call to: whom to ring next; None: nobody, for what
+        `refused` says."""
+        depth = max(at for at, stop in enumerate(self._stops) if isinstance(stop, PlanStop))
+        plan = self._stops[depth]
+        assert isinstance(plan, PlanStop)
+        found = plan.came(self, result, now)
+        if found is not None:
+            return self._take(depth, found)
+        search = self._go_on(depth, NOT_TAKEN, now, has_rung=False)
+        if search is None and isinstance(plan.own, Refusal):
+            self.refused = plan.own
+        return search
+
+    def _go_on(self, below: int, outcome: "LegOutcome", now: float, *, has_rung: bool) -> Search | None:
+        """What the last of the stops below says that has something to say."""
         self._searches += 1
         if self._searches > SEARCHES_MAX:
             return None
-        for depth in reversed(range(len(self._stops))):
+        for depth in reversed(range(below)):
             found = self._stops[depth].go_on(self, outcome, now, has_rung=has_rung)
             if found is not None:
-                self._stops = [*self._stops[: depth + 1], *found.stops]
-                return found.search
+                return self._take(depth, found)
         return None
 
+    def _take(self, depth: int, found: Found) -> Search:
+        """The stop at this depth has found somebody."""
+        self._stops = [*self._stops[: depth + 1], *found.stops]
+        self.search = found.search
+        return found.search
+
+    @property
+    def plan(self) -> PlanStop | None:
+        """The innermost plan that has the call."""
+        return next((stop for stop in reversed(self._stops) if isinstance(stop, PlanStop)), None)
+
+    @property
+    def move(self) -> "Move | None":
+        """What a plan does with the call now; None where a line decides."""
+        top = self._stops[-1] if self._stops else None
+        return top.move if isinstance(top, PlanStop) else None
+
+    @property
+    def is_over(self) -> bool:
+        """A plan has ended the call: what it lets ring has had its time."""
+        return any(isinstance(stop, PlanStop) and stop.own is not None for stop in self._stops)
+
     def outcome_for_caller(self, outcome: "LegOutcome") -> "LegOutcome | Refusal":
-        """What the first line came to, not where the call went on to in vain."""
+        """What the first line came to, not where the call went on to in vain. After words that a plan or a line chose
+        for the end it is what they end with."""
+        if self._has_had_last_words:
+            return outcome
         own = self._stops[0].own if self._stops else None
         return outcome if own is None else own
 
@@ -167,10 +224,13 @@ class Journey:
             return self.to_plan(divert.destination, stop.number or f"line {stop.line.user}", stop.line, now)
         if divert.kind is DivertKind.ANNOUNCEMENT:
             words = board.voicemail.words(divert.destination, DIVERTED_TO_WORDS)
-            return None if words is None else self.found([[words]])
+            found = None if words is None else self.found([[words]])
+            if found is not None:
+                found.search.ends_with = DIVERTED_TO_WORDS.status
+            return found
         if divert.kind is DivertKind.NUMBER:
             return self.to_number(divert.destination, sender, divert.answer_s, now)
-        self.notes.append(f"line {stop.line.user}: a divert to {divert.kind.value} is not known here")
+        self.notes.append(f"{PASSED_OVER}line {stop.line.user}: a divert to {divert.kind.value} is not known here")
         return None
 
     def to_line(
@@ -227,7 +287,7 @@ class Journey:
 
     def pass_over(self, what: str, refused: Refusal) -> None:
         self.refused = refused
-        self.notes.append(f"{what}: {refused.words}")
+        self.notes.append(f"{PASSED_OVER}{what}: {refused.words}")
 
     def on_terms(self, targets: "Sequence[Target]", terms: Admission | None) -> "Sequence[Target]":
         if terms is None:

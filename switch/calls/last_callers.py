@@ -9,6 +9,7 @@ lines; a crash forgets the last second.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from switch.calls.hidden_caller import hidden_caller
 from switch.calls.identity import CallerId
 from switch.calls.service_records import LAST_CALLER_KEY, LastCaller, decode_last_caller, encode
 
@@ -53,6 +54,14 @@ class LastCallers:
         found = self._of.get(user)
         return None if found is None or now_ms - found.at_ms > KEPT_MS else found
 
+    def block_entries(self, last: LastCaller) -> tuple[str, ...]:
+        """What 14258 changes on the line: the number that was shown, and what meets the same caller where that is
+        withheld. Empty: there is nothing to know the caller by."""
+        if last.number:
+            hidden = hidden_caller(self._sign, last.number)
+            return f"blocked_callers+={last.number}", f"hidden_callers+={hidden}"
+        return (f"hidden_callers+={last.hidden}",) if last.hidden else ()
+
     def erase(self, user: str) -> None:
         """1475; also for a line that is gone."""
         if self._of.pop(user, None) is not None:
@@ -82,9 +91,3 @@ class LastCallers:
     def _written(self, user: str) -> bytes | None:
         last = self._of.get(user)
         return None if last is None else encode(last)
-
-
-def hidden_caller(sign: Callable[[str], str], number: str) -> str:
-    """What is kept of a number that was withheld: as in LineSettings.hidden_callers. The key is the journal's, so the
-    hash says nothing to who has only the books."""
-    return sign(f"hidden caller 1 {number}") + sign(f"hidden caller 2 {number}")

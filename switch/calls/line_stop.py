@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.model import Divert, DivertCondition, Line
 from switch.calls.divert import NOWHERE, condition_of, condition_of_refusal
+from switch.calls.redirection import diverts_of, is_redirection
 from switch.calls.refusal import Refusal
 from switch.calls.search import Found
 from switch.calls.terms import Admission, Hop
@@ -55,7 +56,10 @@ class LineStop:
         if self._destinations is not None:
             return self._next(journey, now)
         condition = condition_of(outcome, has_rung=has_rung)
-        rules = journey.rules(self, condition, now) if condition is not None else []
+        if is_redirection(outcome):
+            rules = diverts_of(outcome, journey.board)
+        else:
+            rules = journey.rules(self, condition, now) if condition is not None else []
         self._destinations = iter(rules)
         found = self._next(journey, now)
         if found is None:

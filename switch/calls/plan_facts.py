@@ -8,11 +8,12 @@ from switch.journey.time_sets import TimeSets
 
 
 class CallFacts:
-    """Of one call. `counts_turns` False leaves rounds of groups as they are: nobody calls, somebody asks."""
+    """Of one call. What is left to chance is drawn from the Call-ID and a key of ours: nobody can foresee it, and who
+    asks about a call that was made sees it again. Without one ("") it is any."""
 
     __slots__ = (
         "_board",
-        "_counts_turns",
+        "_call_id",
         "_now",
         "_random",
         "account_id",
@@ -29,14 +30,12 @@ class CallFacts:
         caller_id: CallerId,
         called: str,
         now: float,
-        random: Random,
-        *,
-        counts_turns: bool = True,
+        call_id: str,
     ) -> None:
         self._board = board
-        self._counts_turns = counts_turns
+        self._call_id = call_id
         self._now = now
-        self._random = random
+        self._random: Random | None = None
         self.account_id: int = account_id
         # A list of callers is no way to find out who withholds the number.
         self.caller: str = (
@@ -47,7 +46,12 @@ class CallFacts:
         self.utc_ms: int = board.clock.ms(now)
 
     def random(self) -> float:
-        return self._random.random()
+        drawn = self._random
+        if drawn is None:
+            board, call_id = self._board, self._call_id
+            seed = board.sign(f"split/{call_id}/{self.called}") if call_id else board.tokens.tag()
+            drawn = self._random = Random(seed)  # noqa: S311 - the seed is as good as its key
+        return drawn.random()
 
     def has_line(self, user: str) -> bool:
         line = self._board.books.lines.get(user)
@@ -66,5 +70,4 @@ class CallFacts:
         return self._board.turns.rested_since(user)
 
     def next_turn(self, name: str) -> int:
-        turns = self._board.turns
-        return turns.next(self.account_id, name) if self._counts_turns else turns.peek(self.account_id, name)
+        return self._board.turns.next(self.account_id, name)

@@ -6,7 +6,6 @@ call that is answered can do (a menu, a queue) is a search for a voice of the ex
 and that somebody is free, comes back by `pressed` and `came`.
 """
 
-from random import Random
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
@@ -18,6 +17,7 @@ from switch.calls.onward import terms_outside, terms_to_line
 from switch.calls.plan_facts import CallFacts
 from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, Refusal
 from switch.calls.search import Found, Search
+from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Hop, Sender
 from switch.journey.moves import (
     Announce,
@@ -37,9 +37,8 @@ from switch.journey.plan_walk import PlanWalk
 if TYPE_CHECKING:
     from switch.calls.callee_leg import LegOutcome
     from switch.calls.journey import Journey
-    from switch.calls.target import Target
 
-_CAME = {
+CAME = {
     DivertCondition.BUSY: Came.BUSY,
     DivertCondition.NO_REPLY: Came.NO_ANSWER,
     DivertCondition.UNREACHABLE: Came.UNREACHABLE,
@@ -53,14 +52,13 @@ class PlanStop:
     __slots__ = ("_line", "_name", "_number", "_walk", "move", "own")
 
     def __init__(self, journey: "Journey", name: str, number: str, line: Line, now: float) -> None:
-        board = journey.board
+        board, attempt = journey.board, journey.attempt
         self._name = name
         self._number = number
         self._line = line
         account_id = line.account_id
-        seed = board.tokens.tag()  # which share of a split a call gets is nobody's to foresee
-        facts = CallFacts(board, account_id, journey.attempt.caller_id, number, now, Random(seed))  # noqa: S311
-        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts)
+        facts = CallFacts(board, account_id, attempt.caller_id, number, now, attempt.call_id)
+        self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts, journey.notes)
         self.move: Move | None = None
         self.own: LegOutcome | Refusal | None = None
 
@@ -68,12 +66,10 @@ class PlanStop:
         """What is done first; None: the plan refuses the call, as `own` says."""
         return self._make(journey, self._walk.first(), now)
 
-    def go_on(
-        self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool
-    ) -> Found | None:
+    def go_on(self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool) -> Found | None:
         """Nobody took the call."""
         condition = condition_of(outcome, has_rung=has_rung)
-        return self.came(journey, Came.FAILED if condition is None else _CAME[condition], now)
+        return self.came(journey, Came.FAILED if condition is None else CAME[condition], now)
 
     def came(self, journey: "Journey", result: Result, now: float) -> Found | None:
         """What came of the move."""
@@ -85,8 +81,9 @@ class PlanStop:
             self.move = move
             match move:
                 case Refuse(status=status, cause=cause, words=words):
-                    self.own = msgspec.structs.replace(PLAN_ENDED, status=status, q850_cause=cause, words=words)
-                    journey.notes += self._walk.notes
+                    self.own = msgspec.structs.replace(
+                        PLAN_ENDED, status=status, q850_cause=cause, words=words
+                    )
                     return None
                 case Ring():
                     done = self._ring(journey, move, now)
@@ -113,19 +110,31 @@ class PlanStop:
         if len(move.places) == 1 and move.places[0].kind is PlaceKind.NUMBER:
             found = journey.to_number(move.places[0].value, self._sender_outside(), move.ring_s, now)
             return found if found is not None else Came.FAILED
+        return self._together(journey, move.places, move.ring_s, now)
+
+    def search_for(
+        self, journey: "Journey", places: tuple[Place, ...], ring_s: int, now: float
+    ) -> Search | None:
+        """These ring for a call that waits; None: none of them can."""
+        found = self._together(journey, places, ring_s, now)
+        return found.search if isinstance(found, Found) else None
+
+    def _together(
+        self, journey: "Journey", places: tuple[Place, ...], ring_s: int, now: float
+    ) -> Found | Came:
         targets: list[Target] = []
         lines: list[Line] = []
         is_busy = False
-        for place in move.places:
-            found_targets = self._targets(journey, place, now)
-            if isinstance(found_targets, Refusal):
-                is_busy = is_busy or found_targets in (CALLEE_FULL, DO_NOT_DISTURB)
+        for place in places:
+            ringing = self._targets(journey, place, now)
+            if isinstance(ringing, Refusal):
+                is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
-            targets += found_targets
-            line = journey.board.books.lines.get(place.value) if place.kind is PlaceKind.LINE else None
-            if line is not None:
-                lines.append(line)
-        found = journey.found([targets] if targets else [], ring_s=move.ring_s)
+            targets += ringing
+            first = ringing[0]
+            if isinstance(first, LineTarget):
+                lines.append(first.line)
+        found = journey.found([targets] if targets else [], ring_s=ring_s)
         if found is None:
             return Came.BUSY if is_busy else Came.UNREACHABLE
         found.search.lines, found.search.watches_silence = tuple(lines), True
@@ -134,19 +143,22 @@ class PlanStop:
     def _targets(self, journey: "Journey", place: Place, now: float) -> "list[Target] | Refusal":
         """What rings for one place of several that ring together: a number has its first way alone."""
         board, caller_id = journey.board, journey.attempt.caller_id
-        if place.kind is PlaceKind.NUMBER:
+        user, number = place.value, self._number_told
+        if place.kind is PlaceKind.NUMBER and (assigned := board.books.numbers.get(place.value)) is not None:
+            user, number = assigned.line, place.value  # it is one of ours, and no carrier's business
+        elif place.kind is PlaceKind.NUMBER:
             outside = terms_outside(place.value, self._sender_outside(), caller_id, board, now)
             if isinstance(outside, Refusal):
                 return outside
             return list(journey.on_terms(outside.route.stages[0], outside))
-        line = board.books.lines.get(place.value)
+        line = board.books.lines.get(user)
         if line is None:
             return PLAN_ENDED
         targets = line_targets(line, board, now)
         refused = line_refusal(line, targets, caller_id, board, now)
         if refused is not None:
             return refused
-        terms = terms_to_line(line, self._number_told, self._sender(), caller_id, board, now)
+        terms = terms_to_line(line, number, self._sender(), caller_id, board, now)
         return terms if isinstance(terms, Refusal) else list(journey.on_terms(targets, terms))
 
     def _deposit(self, journey: "Journey", user: str) -> Found | Came:
@@ -159,8 +171,11 @@ class PlanStop:
     def _announce(self, journey: "Journey", move: Announce) -> Found | Came:
         refused = msgspec.structs.replace(PLAN_ENDED, status=move.status, q850_cause=move.cause)
         voicemail = journey.board.voicemail
-        target = voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
-        return Came.FAILED if target is None else Found([], Search([[target]]))
+        target = (
+            voicemail.saying([move.prompt]) if journey.is_answered else voicemail.words(move.prompt, refused)
+        )
+        ends_with = 0 if journey.is_answered else move.status
+        return Came.FAILED if target is None else Found([], Search([[target]], ends_with=ends_with))
 
     def _queue(self, journey: "Journey", move: Queue) -> Found | Came:
         """The call enters the row when the voice has answered (queue_desk.py): until then it has no place in it."""
@@ -172,15 +187,6 @@ class PlanStop:
     @property
     def account_id(self) -> int:
         return self._line.account_id
-
-    @property
-    def line(self) -> Line:
-        """Who owns the number, and pays."""
-        return self._line
-
-    def sender_for(self, place: Place) -> Sender:
-        """Who sends a call that waits to somebody who is free."""
-        return self._sender_outside() if place.kind is PlaceKind.NUMBER else self._sender()
 
     @property
     def _number_told(self) -> str:

@@ -68,7 +68,7 @@ class Retarget:
     def search(self, search: "Search", journey: "Journey | None", now: float) -> None:
         """Ring somebody."""
         self.call.hunting = _Rehunting(self, journey)
-        self.call.hunting.begin(search.stages, now, lines=search.lines)
+        self.call.hunting.begin(search.stages, now, lines=search.lines, search=search)
 
     def on_ringing(self, now: float) -> None:
         if not self._is_ringing:
@@ -199,6 +199,7 @@ class _Rehunting(Hunting):
 
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
         self.cancel(now, NOBODY_ANSWERED)  # what still rings when the time is over
+        self.leave_lines(now)
         self._call.stop_hunting()
         self._retarget.nobody(outcome, now)
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 class Search(msgspec.Struct):
     """`lines` are those whose phones ring, and which have one call more meanwhile. After `ring_s` (0: the call's own
-    time) the journey is asked again while they ring on."""
+    time) the journey is asked again while they ring on. `ends_with` is the status after words that are the call's end,
+    0 for everything else."""
 
     stages: "Sequence[Sequence[Target]]"
     lines: tuple[Line, ...] = ()
     ring_s: int = 0
     watches_silence: bool = False
+    ends_with: int = 0
 
 
 class Found(msgspec.Struct):
@@ -36,7 +38,5 @@ class Stop(Protocol):
 
     own: "LegOutcome | Refusal | None"
 
-    def go_on(
-        self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool
-    ) -> Found | None:
+    def go_on(self, journey: "Journey", outcome: "LegOutcome", now: float, *, has_rung: bool) -> Found | None:
         """What was searched last did not take the call: whom to ring instead."""

@@ -317,10 +317,10 @@ def _last_caller(rule: CodeRule, asker: Asker) -> Decision:
     if rule.action == "block":
         if last is None:
             return Say(("no-last-caller",))
-        if not last.number and not last.hidden:
-            return NOT_CHANGED  # there is nothing to know the caller by
-        wanted = f"blocked_callers+={last.number}" if last.number else f"hidden_callers+={last.hidden}"
-        return AskBooks(SettingsAsked((wanted,)), Say(("caller-refused",)), NOT_CHANGED)
+        wanted = asker.last_callers.block_entries(last)
+        if not wanted:
+            return NOT_CHANGED
+        return AskBooks(SettingsAsked(wanted), Say(("caller-refused",)), NOT_CHANGED)
     if last is None:
         return Say(("no-calls-to-return",))
     at = f"at-{last.at_ms}"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.counts import CallCounts
     from switch.calls.leg import Leg
+    from switch.calls.queue_desk import QueueDesk
     from switch.calls.service_desk import ServiceDesk
     from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
@@ -117,6 +118,7 @@ class Switchboard:
         "of_line",
         "of_trunk",
         "parked",
+        "queue_desk",
         "queues",
         "relay",
         "safety",
@@ -179,6 +181,7 @@ class Switchboard:
         self.media_host = media_host
         self.voicemail = voicemail
         self.parked = ParkedCalls()
+        self.queue_desk: QueueDesk  # the exchange's next step, too
         self.services: ServiceDesk  # the exchange's next step: it works with this board
         self.is_draining = False
         self.calls: dict[str, Call] = {}

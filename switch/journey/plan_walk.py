@@ -122,8 +122,10 @@ class PlanWalk:
         "notes",
     )
 
-    def __init__(self, plans: Mapping[str, Plan], start: str, facts: Facts) -> None:
-        self.notes: list[str] = []
+    def __init__(
+        self, plans: Mapping[str, Plan], start: str, facts: Facts, notes: list[str] | None = None
+    ) -> None:
+        self.notes: list[str] = [] if notes is None else notes  # where the notes go, as they come
         self._plans = plans
         self._facts = facts
         self._frames: list[_Frame] = []

@@ -34,9 +34,11 @@ class Turns:
             del self._turns[next(iter(self._turns))]
         return turn
 
-    def peek(self, account_id: int, group: str) -> int:
-        """The same without counting one."""
-        return self._turns.get((account_id, group), 0)
+    def copy(self) -> "Turns":
+        """The same, and what is counted there is not counted here."""
+        turns = Turns()
+        turns._turns, turns._rests = self._turns.copy(), self._rests.copy()
+        return turns
 
     def call_ended(self, user: str, at_ms: int) -> None:
         """The line rests from now on."""

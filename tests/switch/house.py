@@ -408,9 +408,10 @@ class Phone:
         extra: list[tuple[str, str]] = (),
         uri: str = "",
         from_: str = "",
+        call_id: str = "",
     ) -> ClientTransaction:
         uri = uri or f"sip:{dialled}@{DOMAIN}"
-        headers = self._headers("INVITE", f"<{uri}>", from_=from_)
+        headers = self._headers("INVITE", f"<{uri}>", from_=from_, call_id=call_id)
         headers.add("contact", f"<{self.contact}>")
         for name, value in extra:
             headers.add(name, value)

@@ -4,13 +4,13 @@ the switch's own link as its other end, and peers that connect."""
 import asyncio
 import contextlib
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+from demo.free_ports import free_port
 from switch.conf_edge import WebSocket
 from switch.edge.certificates import TlsIdentity
 from switch.edge.edge import Edge
@@ -74,12 +74,6 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT_S):
         while not condition():
             await asyncio.sleep(0.005)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class EdgeProcess:

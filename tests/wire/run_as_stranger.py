@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sipp_scenarios.exchange import ExchangeConf, RunningExchange, free_ports
+from demo.free_ports import free_ports
+from sipp_scenarios.exchange import ExchangeConf, RunningExchange
 
 
 def main() -> int:

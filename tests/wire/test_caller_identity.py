@@ -15,13 +15,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from demo.free_ports import free_ports
 from provisioning.books.outbox import Outbox
 from provisioning.books.snapshot import write_checkpoint
 from provisioning.model import AccountBalance, LineAddress, LineKind, Number, Snapshot
 from provisioning.settings import LineSettings
 from rating.journal.frames import unpack_records
 from rating.records import Cdr, OutboxRecord, TracedCall
-from sipp_scenarios.exchange import HOST, ExchangeConf, free_ports
+from sipp_scenarios.exchange import HOST, ExchangeConf
 from sipp_scenarios.sipp import Sipp, SippRun, sipp_program
 from tests.switch.house import make_account, make_line
 

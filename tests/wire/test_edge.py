@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.free_ports import free_port
 from switch.edge.limits import EdgeLimits
 from switch.edge.messages import VERSION, FromEdge, Hello, Received, reader_of_edge
 from switch.sip.flow import TCP, Flow
@@ -19,7 +20,6 @@ from tests.wire.edges import (
     Peer,
     Switch,
     edge_and_switch,
-    free_port,
     is_cut_off,
     run,
     until,

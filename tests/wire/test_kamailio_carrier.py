@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sipp_scenarios.exchange import HOST, descendants, free_ports, kill_all, started_at
+from demo.free_ports import free_ports
+from sipp_scenarios.exchange import HOST, descendants, kill_all, started_at
 from sipp_scenarios.runner import TRUNK_USERNAME, Stage
 from sipp_scenarios.scenarios import OUTSIDE, Leg, Scenario, scenario
 from sipp_scenarios.sipp import is_bound, sipp_program

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sipp_scenarios.exchange import ExchangeConf, RunningExchange, free_ports
+from demo.free_ports import free_ports
+from sipp_scenarios.exchange import ExchangeConf, RunningExchange
 
 pytestmark = pytest.mark.wire
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.exchange import HOST, ConfFiles, LocalExchange, free_port
+from demo.exchange import HOST, ConfFiles, LocalExchange
+from demo.free_ports import free_port
 from tests.wire.phones.town import TARIFF_CSV
 
 PROGRAMS = ("svmap", "svwar", "svcrack")

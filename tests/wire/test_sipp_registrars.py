@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from demo.exchange import ConfFiles, LocalExchange, free_port
+from demo.exchange import ConfFiles, LocalExchange
+from demo.free_ports import free_port
 from sipp_scenarios.sipp import is_bound, sipp_program
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpora" / "sipp"

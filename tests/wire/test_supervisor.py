@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from demo.free_ports import free_ports
 from offhook.postgres.binaries import program
 from offhook.postgres.passage import open_passage
 from offhook.postgres.system_user import ServerUser
-from sipp_scenarios.exchange import HOST, ExchangeConf, RunningExchange, descendants, free_ports, kill_all
+from sipp_scenarios.exchange import HOST, ExchangeConf, RunningExchange, descendants, kill_all
 from tests.postgres import server
 
 pytestmark = pytest.mark.wire

@@ -10,6 +10,7 @@ from provisioning.plans.plan_text import read_plan
 from switch.calls.explain import Question, QuestionError, explain
 from switch.journey.time_sets import Period, TimeSet, TimeSets
 from tests.switch.house import House, make_account, make_conf, make_line, make_trunk
+from tests.switch.voicemail_stand_in import StandIn, voicemail_conf
 
 MONDAY_MS = round(datetime(2026, 11, 23, 9, 30, tzinfo=UTC).timestamp() * 1000)
 SUNDAY_MS = MONDAY_MS - 86_400_000
@@ -37,7 +38,9 @@ def house() -> House:
     trunks = [make_trunk("one", "192.0.2.50"), make_trunk("two", "192.0.2.51", calls_max=1)]
     conf = msgspec.structs.replace(make_conf(trunks=trunks), time_sets=OFFICE)
     lines = [make_line("alice"), make_line("bob"), make_line("carol")]
-    house = House(conf=conf, lines=lines, numbers={"+441632960001": "alice", "+441632960002": "bob"})
+    numbers = {"+441632960001": "alice", "+441632960002": "bob"}
+    house = House(conf=voicemail_conf(conf), lines=lines, numbers=numbers)
+    StandIn(house)
     house.exchange.books.apply(PlanChanged(AccountPlan(1, "main", 1, read_plan(PLAN))))
     house.exchange.books.apply(NumberChanged(Number("+441632960009", "bob", "main")))
     for place, line in enumerate(lines):

@@ -6,7 +6,7 @@ import pytest
 from provisioning.model import AccountChanged, LineChanged
 from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE, WITHHELD, AccountSettings, LineSettings
 from switch.calls.emergency_callbacks import AWAITED_S, LINES_MAX, EmergencyCallbacks
-from switch.calls.hidden_caller import block_entry, hidden_caller
+from switch.calls.hidden_caller import hidden_caller
 from switch.calls.identity import CallerId
 from switch.calls.incoming_screen import incoming_refusal, outgoing_block
 from switch.conf_trunks import Origin
@@ -253,18 +253,13 @@ def test_who_is_refused_once_is_refused_with_and_without_his_number(is_withheld:
     board = house.exchange.board
     last = board.last_calls.of("bob")
     assert last is not None
-    entry = block_entry(last.caller_id, board.sign)
-    assert entry.number == ("" if is_withheld else CALLER) and CALLER[1:] not in entry.hidden
-    settings = LineSettings(
-        blocked_callers=tuple(filter(None, [entry.number])), hidden_callers=(entry.hidden,)
-    )
+    number = "" if is_withheld else CALLER
+    hidden = hidden_caller(board.sign, last.caller_id.network_number)
+    assert CALLER[1:] not in hidden
+    settings = LineSettings(blocked_callers=tuple(filter(None, [number])), hidden_callers=(hidden,))
     changed = msgspec.structs.replace(board.books.lines["bob"], settings=settings)
     house.exchange.apply_changes([LineChanged(changed)], house.clock.now)
     assert [ring(house, carrier, privacy=privacy) for privacy in ("", "id")] == [403, 403]
-
-
-def test_an_entry_for_a_caller_without_a_number_is_empty() -> None:
-    assert block_entry(CallerId("", "", is_withheld=True), House().exchange.board.sign) == ("", "")
 
 
 def test_the_origin_of_a_trunk_is_uk_unless_it_says_otherwise() -> None:

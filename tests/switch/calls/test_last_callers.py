@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from provisioning.model import LineRemoved
+from switch.calls.hidden_caller import hidden_caller
 from switch.calls.identity import CallerId
-from switch.calls.last_callers import KEPT_MS, LastCallers, hidden_caller
+from switch.calls.last_callers import KEPT_MS, LastCallers
 from switch.calls.service_records import LAST_CALLER_KEY, LastCaller, decode_last_caller, encode
 from tests.switch.calls.test_service_codes import Street
 from tests.switch.house import House, make_line
@@ -78,7 +79,8 @@ def test_14258_refuses_a_known_caller_by_number_and_1475_forgets_it() -> None:
     street = Street()
     called(street, "01632960001")
     assert street.dial("14258") == "caller-refused"
-    assert street.books.changes == [(("blocked_callers+=+441632960002",),)]
+    hashed = hidden_caller(street.house.exchange.board.sign, "+441632960002")
+    assert street.books.changes == [(("blocked_callers+=+441632960002", f"hidden_callers+={hashed}"),)]
     assert street.dial("1475") == "last-caller-erased"
     assert street.dial("1471") == "no-calls-to-return"
     assert f"{LAST_CALLER_KEY}1001" not in street.house.journal.state

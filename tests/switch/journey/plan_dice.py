@@ -12,11 +12,18 @@ SETS = ["office", "holidays", "unknown"]
 PROMPTS = ["welcome", "closed", "own.greeting"]
 
 
-class Dice:
-    """One seed, one plan."""
+KINDS = 12  # of nodes that are thrown, as `_node` counts them
+MENU = 8
+VOICES = {7, MENU}  # queues and menus: what comes of them is up to people
 
-    def __init__(self, random: Random) -> None:
+
+class Dice:
+    """One seed, one plan. `kinds` are the nodes that it is made of, `goes_on` is how likely a node has an `else`."""
+
+    def __init__(self, random: Random, *, kinds: "list[int] | None" = None, goes_on: float = 0.6) -> None:
         self.random = random
+        self._goes_on = goes_on
+        self._kinds = list(range(KINDS)) if kinds is None else kinds
 
     def account_plans(self) -> dict[str, str]:
         """TOML texts by name; every plan that is named exists."""
@@ -35,10 +42,10 @@ class Dice:
 
     def _node(self, nodes: list[str], plans: list[str]) -> list[str]:
         pick, chance = self.random.choice, self.random.random
-        otherwise = [f'else = "{pick(nodes)}"'] if chance() < 0.6 else []
+        otherwise = [f'else = "{pick(nodes)}"'] if chance() < self._goes_on else []
         busy = [f'busy = "{pick(nodes)}"'] if chance() < 0.3 else []
         then = f'then = "{pick(nodes)}"'
-        match self.random.randrange(12):
+        match pick(self._kinds):
             case 0:
                 return [f'hours = "{pick(SETS)}"', then, *otherwise]
             case 1:
@@ -51,7 +58,9 @@ class Dice:
                 percent = self.random.randint(1, 99)
                 return [f"split = {{ {first} = {percent}, {second} = {100 - percent} }}"]
             case 3:
-                return [f'line = "{pick(USERS)}"', *otherwise, *busy]
+                follows = [f"diverts = {pick(['true', 'false'])}"] if chance() < 0.5 else []
+                ring = [f"ring = {self.random.randint(5, 30)}"] if chance() < 0.3 else []
+                return [f'line = "{pick(USERS)}"', *follows, *ring, *otherwise, *busy]
             case 4:
                 return [f'number = "{pick(NUMBERS)}"', "ring = 30", *otherwise, *busy]
             case 5 | 6:
@@ -81,7 +90,8 @@ class Dice:
                     *otherwise,
                 ]
             case 9:
-                return [f'announce = "{pick(PROMPTS)}"', *([then] if chance() < 0.5 else []), *otherwise]
+                goes_on = MENU in self._kinds and chance() < 0.5
+                return [f'announce = "{pick(PROMPTS)}"', *([then] if goes_on else []), *otherwise]
             case 10:
                 return [f'voicemail = "{pick(USERS)}"', *otherwise]
             case _:

@@ -10,7 +10,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from demo.exchange import HOST, free_port
+from demo.exchange import HOST
+from demo.free_ports import free_port
 from tests.wire.browser.browser import Browser, BrowserPhone, PageServer, build_page, missing_programs
 from tests.wire.phones.town import PASSWORD, Town
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sipp_scenarios.exchange import ExchangeConf, RunningExchange, free_ports
+from demo.free_ports import free_ports
+from sipp_scenarios.exchange import ExchangeConf, RunningExchange
 from sipp_scenarios.prices import micros_of
 from switch.failpoints import ENVIRONMENT
 from tests.wire.kill import victims

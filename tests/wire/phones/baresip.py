@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from demo.exchange import HOST, free_port
+from demo.exchange import HOST
+from demo.free_ports import free_port
 from tests.wire.phones.town import PASSWORD, POLL_S, Town
 
 MODULES = Path("/usr/lib/baresip/modules")

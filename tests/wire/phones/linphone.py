@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from demo.exchange import free_port
+from demo.free_ports import free_port
 from tests.wire.phones.town import PASSWORD, POLL_S, Town
 
 PROGRAM = "linphone-daemon"

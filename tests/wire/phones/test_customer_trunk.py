@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from demo.exchange import free_port
+from demo.free_ports import free_port
 from demo.phone import Phone
 from demo.phone_messages import CallState
 from tests.wire.phones.calling import connect, hang_up, header, received, ring

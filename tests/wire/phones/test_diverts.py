@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.exchange import free_port
+from demo.free_ports import free_port
 from demo.phone import Phone, PhoneCall
 from demo.phone_messages import CallState, MailboxChanged
 from sipp_scenarios.sipp import Sipp, SippRun, is_bound, sipp_program

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.exchange import free_port
+from demo.free_ports import free_port
 from demo.phone import Phone
 from sipp_scenarios.sipp import Sipp, SippRun, sipp_program
 from tests.switch.events.dialog_info import DialogInfo, read_dialog_info

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from demo.exchange import ExchangeError, free_port
+from demo.exchange import ExchangeError
+from demo.free_ports import free_port
 from demo.phone import Phone, PhoneCall
 from demo.phone_messages import CallState, MailboxChanged, MediaState
 from demo.sound import level_dbfs, longest_stretch, read_growing_recording, read_recording

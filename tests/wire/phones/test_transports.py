@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from demo.exchange import HOST, free_port
+from demo.exchange import HOST
+from demo.free_ports import free_port
 from demo.phone import Phone, PhoneError
 from demo.phone_messages import CallState, MediaState, PhoneSettings
 from sipp_scenarios.sipp import Sipp, SippRun, sipp_program

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.exchange import free_port
+from demo.free_ports import free_port
 from demo.phone import Phone
 from demo.phone_messages import CallState
 from tests.name_server import NameServer, Zone

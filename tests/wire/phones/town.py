@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from demo.exchange import HOST, ConfFiles, ExchangeError, LocalExchange, free_port
+from demo.exchange import HOST, ConfFiles, ExchangeError, LocalExchange
+from demo.free_ports import free_port
 from demo.phone import Phone
 from demo.phone_messages import PhoneSettings
 from media.wav import format_wav

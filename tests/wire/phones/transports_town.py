@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from demo.exchange import HOST, free_port
+from demo.exchange import HOST
+from demo.free_ports import free_port
 from demo.phone_messages import PhoneSettings, Transport
 from tests.wire.certificates import Authority
 from tests.wire.phones.town import Town

@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
+from demo.free_ports import free_ports
 from provisioning import service
 from provisioning.model import AccountKind
 from rating.money import VatMode
-from sipp_scenarios.exchange import HOST, RunningExchange, free_ports
+from sipp_scenarios.exchange import HOST, RunningExchange
 from sipp_scenarios.prices import micros_of
 from sipp_scenarios.records import Record
 from sipp_scenarios.sipp import Sipp, SippError, SippRun, sipp_program

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.voicemail.server import VoicemailServer, free_port
+from demo.free_ports import free_port
+from tests.wire.voicemail.server import VoicemailServer
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 
+from demo.free_ports import free_port
 from media.wav import read_wav
 from tests.wire.voicemail.caller import HOST, calling, tone
-from tests.wire.voicemail.server import VoicemailServer, free_port
+from tests.wire.voicemail.server import VoicemailServer
 from tests.wire.voicemail.test_calls import at_the_tone
 
 pytestmark = pytest.mark.wire

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from demo.free_ports import free_port
 from media.wav import format_wav, load_wav
 from tests.wire.voicemail.caller import HOST, level_at, tone
-from tests.wire.voicemail.server import VoicemailServer, free_port
+from tests.wire.voicemail.server import VoicemailServer
 from tests.wire.voicemail.test_phone import Phone
 from tests.wire.voicemail.test_services import put_tone, rms
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from demo.free_ports import free_port
 from media.codecs import G722, PCMA, PCMU
 from media.wav import format_wav
 from tests.wire.voicemail.callee import Callee
 from tests.wire.voicemail.caller import HOST, Caller, calling, header, level_at, response_to, tone
-from tests.wire.voicemail.server import VoicemailServer, free_port
+from tests.wire.voicemail.server import VoicemailServer
 from voicemail.account_prompts import AccountPrompts
 
 pytestmark = pytest.mark.wire
