@@ -72,7 +72,6 @@ ALLOWED = {
     ("rating/tariff_csv.py", "_parse_interval"): "matched by a pattern of ASCII digits",
     ("switch/calls/carried_media.py", "media_of"): "our own token, of hex digits",
     ("switch/calls/renegotiation.py", "_begin_later"): "our own token, of hex digits",
-    ("switch/calls/in_call_services.py", "slot_of"): "asked for ASCII digits, two at most",
     ("switch/calls/q850.py", "_cause_in"): "asked for ASCII digits, three at most",
     ("switch/calls/reminders.py", "next_time_ms"): "a time of the library's",
     ("switch/calls/reminders.py", "read_time"): "asked for four ASCII digits",
