@@ -1,6 +1,5 @@
 """RFC 5359 2.10 and 2.11: three in one conversation."""
 
-
 import pytest
 
 from demo.phone_messages import CallState, MediaState
