@@ -15,6 +15,8 @@ from tests.wire.browser.conftest import Phones, WebTown
 from tests.wire.phones.heard import assert_tone
 from tests.wire.phones.town import MUSIC_HZ
 
+pytestmark = pytest.mark.alone
+
 PHONE_HZ = 440
 
 

@@ -1,5 +1,6 @@
 """RFC 5359 2.10 and 2.11: three in one conversation."""
 
+import pytest
 
 from demo.phone_messages import CallState, MediaState
 from demo.sound import read_growing_recording, tone_share
@@ -7,6 +8,8 @@ from tests.wire.phones.calling import connect, hang_up, hold, resume, talk
 from tests.wire.phones.town import Town
 from tests.wire.services.codes import CONFERENCE
 from tests.wire.services.conftest import VOICES, People, Person
+
+pytestmark = pytest.mark.alone
 
 SOUND_S = 3.0
 # Of two voices that are mixed each has about half; what one hears of somebody else's echo is far less.
