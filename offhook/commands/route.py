@@ -39,8 +39,14 @@ def explain(
         typer.Option(
             "--if",
             metavar="WHAT=RESULT,...",
-            help="What comes of a move: line, number, group, queue, menu, voicemail, announce or a line or number by"
-            " name = no_answer (the default), busy, unreachable, declined, failed, answered; menu=2 presses 2.",
+            help="What comes of a move: line, number, group, queue, menu, voicemail, announce, or a line, number or"
+            " trunk by name = no_answer (the default), busy, unreachable, declined, failed, answered; menu=2 presses 2.",
+        ),
+    ] = "",
+    call_id: Annotated[
+        str,
+        typer.Option(
+            "--call-id", metavar="CALL-ID", help="The Call-ID of a call that was made: a split falls out as it did."
         ),
     ] = "",
     data: DataOption = None,
@@ -55,6 +61,7 @@ def explain(
         "trunk": trunk,
         "at_ms": round(moment.astimezone(UTC).timestamp() * 1000),
         "came": _conditions(came),
+        "call_id": call_id,
     }
     steps = ask(data_dir(data), "explain", question=question)
     if as_json:

@@ -108,7 +108,8 @@ def explanation(
         with asking(board, question.at_ms, now):
             told.tell()
     except SipParseError:
-        raise QuestionError(f"{question.to[:40]!r} cannot be dialled") from None
+        about = f"{question.call_id[:40]!r} is no Call-ID, or " if question.call_id else ""
+        raise QuestionError(f"{about}{question.to[:40]!r} cannot be dialled") from None
     return told
 
 
@@ -300,7 +301,8 @@ class Explanation:
         self.rehearsal = Rehearsal(self._board, attempt, admitted, react, self._asked, self._now)
         journey = admitted.route.journey
         for step in self.rehearsal.steps():
-            self._say_notes(journey)
+            if not isinstance(step, Failed):  # what was noted then is what came after it
+                self._say_notes(journey)
             self._say_step(step, journey)
             self.ending = step
 

@@ -29,6 +29,7 @@ from switch.calls.refusal import (
     NOT_ASSIGNED,
     REFUSES_DIVERTS,
     UNRECOGNISED,
+    VOICEMAIL_AWAY,
     Refusal,
 )
 from switch.calls.search import Found, Search, Stop
@@ -214,6 +215,8 @@ class Journey:
         sender = Sender(stop.line, f"divert_{divert.condition.value} of line {stop.line.user}", hops)
         if divert.kind is DivertKind.VOICEMAIL:
             deposit = board.voicemail.deposit(stop.line, divert.condition)
+            if deposit is None:
+                self.pass_over("voicemail", VOICEMAIL_AWAY)
             return None if deposit is None else self.found([[deposit]])
         if len(hops) + self.attempt.diversions > HOPS_MAX:
             self.pass_over(f"line {stop.line.user}", DIVERTED_TOO_OFTEN)

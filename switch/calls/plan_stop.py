@@ -15,7 +15,7 @@ from switch.calls.divert import condition_of
 from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.onward import terms_outside, terms_to_line
 from switch.calls.plan_facts import CallFacts
-from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, Refusal
+from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, QUEUE_FULL, VOICEMAIL_AWAY, Refusal
 from switch.calls.search import Found, Search
 from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Hop, Sender
@@ -100,6 +100,8 @@ class PlanStop:
                     assert_never(unknown)
             if isinstance(done, Found):
                 return done
+            if not isinstance(move, Ring):
+                journey.pass_over(f"plan {self._name}", QUEUE_FULL if done is Came.QUEUE_FULL else VOICEMAIL_AWAY)
             move = self._walk.next(done)
 
     def _ring(self, journey: "Journey", move: Ring, now: float) -> Found | Came:
@@ -128,6 +130,7 @@ class PlanStop:
         for place in places:
             ringing = self._targets(journey, place, now)
             if isinstance(ringing, Refusal):
+                journey.pass_over(str(place), ringing)
                 is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
             targets += ringing

@@ -62,6 +62,7 @@ DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 480, 20, "the called line is n
 DESTINATION_BLOCKED: Final = Refusal("destination_blocked", 403, 21, "the number is blocked on the calling line")
 CALLEE_FULL: Final = Refusal("callee_busy", 486, 17, "the called line has as many calls as it may have at once")
 DIVERTED_TO_WORDS: Final = Refusal("diverted_to_words", 480, 31, "the line's calls go to an announcement")
+QUEUE_FULL: Final = Refusal("queue_full", 486, 17, "as many calls wait in the queue as may")
 PLAN_ENDED: Final = Refusal("plan_ended", 480, 31, "the plan has nowhere left to go")
 DIVERT_LOOP: Final = Refusal("divert_loop", 480, 25, "the line has diverted this call before")
 DIVERTED_TOO_OFTEN: Final = Refusal("diverted_too_often", 480, 25, "the call has been diverted too often")

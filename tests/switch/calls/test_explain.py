@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from provisioning.model import AccountPlan, LineChanged, Number, NumberChanged, PlanChanged
+from provisioning.model import (
+    AccountPlan,
+    Divert,
+    DivertCondition,
+    DivertKind,
+    LineChanged,
+    Number,
+    NumberChanged,
+    PlanChanged,
+)
 from provisioning.plans.plan_text import read_plan
 from switch.calls.explain import Question, QuestionError, explain
 from switch.journey.time_sets import Period, TimeSet, TimeSets
@@ -89,18 +98,104 @@ def test_a_plan_is_walked_and_moves_fail_unless_said_otherwise(house: House) -> 
     assert about(told(house, at_ms=SUNDAY_MS), "move") == ["take a message for line bob"]
 
 
+def test_a_divert_is_followed_and_says_who_pays(house: House) -> None:
+    diverts = (
+        Divert(DivertCondition.BUSY, DivertKind.LINE, "nobody"),
+        Divert(DivertCondition.BUSY, DivertKind.NUMBER, "+447700900123", answer_s=9),
+        Divert(DivertCondition.BUSY, DivertKind.VOICEMAIL),
+    )
+    house.exchange.books.apply(LineChanged(make_line("bob", diverts=diverts)))
+    lines = told(house, to="bob", came={"bob": "busy"})
+    assert lines[6:] == [
+        "move: ring line bob for 120 s",
+        "line bob: rings the phone at udp:192.0.2.11:5060",
+        "then: busy",
+        "passed over: line nobody: the number is not assigned here",
+        "move: ring number +447700900123 for 9 s",
+        "number +447700900123: 1. one at udp:192.0.2.50:5060",
+        "number +447700900123: 2. two at udp:192.0.2.51:5060",
+        "payer: account account1, by divert_busy of line bob: tariff retail, UK mobile (+447) for +447700900123: "
+        "£0.01 and £0.06 a minute, in steps of 1 s, then 1 s",
+        "then: no_answer",
+        "move: take a message for line bob",
+    ]
+    lines = told(house, to="bob", came={"bob": "declined"})
+    assert lines[-2:] == ["then: declined", "end: the caller is told 603, cause 21: declined"]
+    came = {"bob": "busy", "one": "failed", "two": "busy", "voicemail": "failed"}
+    assert told(house, to="bob", came=came)[-4:] == [
+        "then: busy",
+        "move: take a message for line bob",
+        "then: unreachable",
+        "end: the caller is told 486, cause 17: busy",
+    ]
+
+
+MENU = """
+start = "welcome"
+[welcome]
+menu = "welcome"
+press = { 1 = "desk", 2 = "row" }
+else = "words"
+[desk]
+line = "bob"
+else = "row"
+[row]
+queue = ["line carol"]
+[words]
+announce = "closed"
+"""
+
+
+@pytest.mark.parametrize(
+    ("came", "moves", "end"),
+    [
+        ({}, ["play 'welcome' and take 1, 2", "play 'closed', then 480"], []),
+        (
+            {"menu": "1"},
+            ["play 'welcome' and take 1, 2", "ring line bob for 20 s", "wait for line carol, 600 s at most"],
+            ["the call ends: the plan has nowhere left to go"],
+        ),
+        (
+            {"menu": "2", "queue": "answered"},
+            ["play 'welcome' and take 1, 2", "wait for line carol, 600 s at most"],
+            [],
+        ),
+    ],
+)
+def test_menus_and_queues_come_to_what_is_said(
+    house: House, came: dict[str, str], moves: list[str], end: list[str]
+) -> None:
+    house.exchange.books.apply(PlanChanged(AccountPlan(1, "main", 2, read_plan(MENU))))
+    lines = told(house, came=came)
+    assert about(lines, "move") == moves
+    assert about(lines, "end") == end
+    assert len(house.exchange.board.queues) == 0
+
+
+def test_a_split_falls_out_as_it_did_for_the_call_that_is_named(house: House) -> None:
+    plan = 'start = "s"\n[s]\nsplit = { a = 50, b = 50 }\n[a]\nline = "bob"\n[b]\nline = "carol"\n'
+    house.exchange.books.apply(PlanChanged(AccountPlan(1, "main", 2, read_plan(plan))))
+    names = [f"call-{number}" for number in range(20)]
+    first = [about(told(house, call_id=name), "move")[0] for name in names]
+    assert first == [about(told(house, call_id=name), "move")[0] for name in names]
+    assert len(set(first)) == 2
+
+
 def test_asking_takes_no_turn_and_counts_nothing(house: House) -> None:
     board = house.exchange.board
     house.exchange.books.apply(LineChanged(make_line("alice", calls_per_second_max=1)))
     board.of_trunk["two"] = 1
     board.trunks.skipped["one", "of yesterday"] = 3
-    before = [board.clock, board.call_rates, dict(board.trunks.skipped), house.journal.seq]
+    tables = [board.clock, board.call_rates, board.turns, board.of_line, board.of_account, board.of_trunk]
+    before = [dict(board.trunks.skipped), dict(board.voicemail.diverted), house.journal.seq]
     for _ in range(5):
         assert about(told(house), "move")[0] == "ring line bob for 20 s"
         told(house, to="07700900123")
         with pytest.raises(QuestionError):
             told(house, caller="nobody")
-    assert before == [board.clock, board.call_rates, dict(board.trunks.skipped), house.journal.seq]
+    assert before == [dict(board.trunks.skipped), dict(board.voicemail.diverted), house.journal.seq]
+    after = [board.clock, board.call_rates, board.turns, board.of_line, board.of_account, board.of_trunk]
+    assert all(one is other for one, other in zip(tables, after, strict=True))
     assert len(board.call_rates) == 0 and len(board.turns) == 0
     del board.of_trunk["two"]
     house.assert_clean()

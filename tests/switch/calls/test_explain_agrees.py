@@ -61,6 +61,7 @@ NODES = [kind for kind in range(KINDS) if kind not in VOICES]
 ONE_WAY_S = 0.01
 REACHED_S = 2 * ONE_WAY_S  # from the offer to what the phone says of it
 WORDS_S = 3.0
+CALL_S_MAX = 21 * 120  # every search that a call may have, and each to its end
 LATE_S = 0.5  # what a few dozen messages may take together
 
 
@@ -242,8 +243,12 @@ class Town:
             sender = f"<sip:{caller}@{phone.address[0]}>"
             phone.invite(dialled, extra=[asserted], from_=sender, call_id=call_id)
         before = len(house.journal.cdrs())
-        while not any(200 <= status < 700 and status not in (401, 407) for status in phone.statuses):
+        for _ in range(CALL_S_MAX // 5):
+            if any(200 <= status < 700 and status not in (401, 407) for status in phone.statuses):
+                break
             house.run(5)
+        else:
+            raise AssertionError(f"the call goes on and on: {told.lines}")
         house.run(1)
         if phone.dialogs:
             phone.hang_up()
