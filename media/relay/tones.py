@@ -31,7 +31,7 @@ class MusicProblem(Exception):  # noqa: N818 - what is wrong with a file, not wi
 class RelayTones:
     """By name and codec; those of G.711 from the start, of another codec when they are first asked for."""
 
-    __slots__ = ("_catalogue", "_music", "_thread")
+    __slots__ = ("_catalogue", "_music", "_encoding")
 
     def __init__(self) -> None:
         self._catalogue = Catalogue()
@@ -39,7 +39,7 @@ class RelayTones:
             for codec in ALMOST_ALL_CALLS:
                 self._catalogue.frames(name, codec)
         self._music: dict[Codec, Frames] = {}
-        self._thread: Thread | None = None
+        self._encoding: Thread | None = None
 
     def load_music(self, own: Path | None) -> None:
         """The operator's file; without one, or when it cannot be used, the shipped piece. Raises MusicProblem when it
@@ -49,15 +49,15 @@ class RelayTones:
             problem = music_problem(own)
             own = None if problem else own
         self._encode(own, ALMOST_ALL_CALLS)
-        self._thread = Thread(target=self._encode, args=(own, LATER), name="music", daemon=True)
-        self._thread.start()
+        self._encoding = Thread(target=self._encode, args=(own, LATER), name="music", daemon=True)
+        self._encoding.start()
         if problem:
             raise MusicProblem(problem)
 
     def wait(self) -> None:
         """Until every codec has its music."""
-        if self._thread is not None:
-            self._thread.join()
+        if self._encoding is not None:
+            self._encoding.join()
 
     def frames(self, name: str, codec: str) -> Sequence[bytes] | None:
         """None: there is no such tone, or we do not speak the codec, or not yet."""
