@@ -31,7 +31,7 @@ class MusicProblem(Exception):  # noqa: N818 - what is wrong with a file, not wi
 class RelayTones:
     """By name and codec; those of G.711 from the start, of another codec when they are first asked for."""
 
-    __slots__ = ("_catalogue", "_music", "_encoding")
+    __slots__ = ("_catalogue", "_encoding", "_music")
 
     def __init__(self) -> None:
         self._catalogue = Catalogue()
