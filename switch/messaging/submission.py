@@ -230,7 +230,7 @@ class Submission:
             target,
             self._flow,
             sent_ms=self.text.sent_ms,
-            at_ms=board.clock.ms(now),
+            at_ms=board.engine.period.stamp_ms(board.clock.ms(now)),
             routing_version=board.conf.routing.version,
         )
         board.record([], records)
