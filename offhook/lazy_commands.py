@@ -24,6 +24,7 @@ PLACES: Final = {
     "backup": "backup:backup",
     "restore": "backup:restore",
     "migrate": "migrate:migrate",
+    "call": "exchange:call",
     "calls": "exchange:calls_app",
     "account": "account:app",
     "line": "line:app",

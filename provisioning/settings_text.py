@@ -23,7 +23,7 @@ OPTED_IN_MAX: Final = 64
 PRESENTED_MAX: Final = 20  # each is a document that somebody has to renew
 UNDERTAKING_CHARS_MAX: Final = 64  # the name of a document, not its text
 CAP_MICROS_MAX: Final = 1_000_000 * 1_000_000  # as of one movement of credit: more is a typing error
-BAR_CLASSES: Final = ("premium", "international", "mobile", "directory", "national", "all")
+BAR_CLASSES: Final = ("premium", "international", "mobile", "directory", "national", "satellite", "all")
 ON: Final = ("yes", "on", "true")
 OFF: Final = ("no", "off", "false")
 

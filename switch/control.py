@@ -19,6 +19,7 @@ from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from switch.calls.call import Call, CallState
+from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
 from switch.calls.parking import ParkedCall
@@ -140,6 +141,7 @@ class Control:
         self._clients = 0
         self._commands: dict[str, Callable[[ControlRequest], Any]] = {
             "status": self._status,
+            "call": self._call,
             "calls": self._calls,
             "end_call": self._end_call,
             "registrations": self._registrations,
@@ -212,6 +214,19 @@ class Control:
 
     def _status(self, request: ControlRequest) -> dict[str, object]:
         return status_of(self._process)
+
+    def _call(self, request: ControlRequest) -> str:
+        """A call for a line; what becomes of it is on its record."""
+        exchange = self._process.exchange
+        if request.user not in exchange.books.lines:
+            raise ControlRefusedError(f"the switch knows no line {shorten(request.user)!r}")
+        asked: list[bool] = []
+        self._process.turn(
+            lambda now: asked.append(call_for(request.user, request.name, exchange.services.out_calls, now))
+        )
+        if not asked[0]:
+            raise ControlRefusedError("the media server (voicemail) is not there, or has too much to call")
+        return request.user
 
     def _calls(self, request: ControlRequest) -> list[LiveCall]:
         now = self._process.now()

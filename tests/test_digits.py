@@ -61,6 +61,7 @@ ALLOWED = {
     ("provisioning/number_ranges.py", "parse_range"): "numbers as parse_number made them, + and ASCII digits",
     ("provisioning/plans/node_text.py", "_seconds"): "asked for ASCII digits, three at most",
     ("rating/calendar.py", "_parse"): "matched by a pattern of ASCII digits",
+    ("switch/calls/in_call_services.py", "slot_of"): "asked for ASCII digits, two at most",
     ("media/relay/port_pool.py", "_is_port"): "asked for ASCII digits, five at most",
     ("media/relay/port_pool.py", "ports_of"): "asked for ASCII digits, five at most",
     ("media/rtcp.py", "parse_reports"): "four octets of a packet",

@@ -1,4 +1,4 @@
-"""What a call with voicemail may ask of the world, and what it plays: the language of the three machines.
+"""What a call with voicemail may ask of the world, and what it plays: the language of the machines.
 
 The announcement, the deposit and the menu take events (a digit, "all is said", a time, an answer of the store) and
 return these. `session.py` carries them out; nothing here knows SIP, RTP or files.

@@ -19,6 +19,7 @@ from offhook.live_view import (
     table_of,
 )
 from offhook.output import print_facts, print_json, print_line, print_table
+from provisioning.printable import shorten
 
 calls_app = typer.Typer(help="Live calls, with their cost so far.", invoke_without_command=True)
 
@@ -125,6 +126,20 @@ def relay(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     heads, rows = table_of(STREAM_FIELDS, result)
     print_table(heads, rows, empty="No sound goes through the relay.")
+
+
+def call(
+    line: Annotated[str, typer.Argument(help="The line that is rung first, and pays.")],
+    number: Annotated[str, typer.Argument(help="What it would dial.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ring a line and then call a number for it (click to dial)."""
+    rung = ask(data_dir(data), "call", user=line, name=number)
+    if as_json:
+        print_json({"line": rung})
+    else:
+        print_line(f"Line {shorten(str(rung))} is being rung.")
 
 
 def queues(data: DataOption = None, as_json: JsonOption = False) -> None:

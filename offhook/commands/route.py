@@ -40,7 +40,8 @@ def explain(
             "--if",
             metavar="WHAT=RESULT,...",
             help="What comes of a move: line, number, group, queue, menu, voicemail, announce, or a line, number or"
-            " trunk by name = no_answer (usual), busy, unreachable, declined, failed, answered; menu=2 presses 2.",
+            " trunk by name = no_answer (the default), busy, unreachable, declined, failed, answered; menu=2"
+            " presses 2.",
         ),
     ] = "",
     call_id: Annotated[

@@ -118,7 +118,7 @@ def mark(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have the last call to a line traced, as its owner's code does."""
+    """Have the last call to a line traced."""
     call_id = ask(data_dir(data), "mark_last_call", user=user)
     if as_json:
         print_json({"call_id": call_id})

@@ -178,6 +178,7 @@ class Hunting:
             if search is not None:
                 self._follow(search, outcome, now)
                 return
+        self.cancel(now, outcome)  # what still rings when the time is over
         self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:

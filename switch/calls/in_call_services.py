@@ -78,7 +78,7 @@ def conference_target(line: "Line", room: str, board: "Switchboard") -> "Voicema
     """A room of the line's account."""
     if len(room) > ROOM_DIGITS_MAX:
         return None
-    return board.voicemail.conference(f"{line.account_id}.{room or 0}")
+    return board.voicemail.conference(f"{line.account_id}-{room or 0}")
 
 
 def _pick_up(call: "Call", admission: "Admission", line: "Line", of_whom: str, now: float) -> None:

@@ -197,8 +197,7 @@ class Rehearsal:
         return None if self._journey is None else self._journey.after(outcome, self.now, has_rung=self._has_rung)
 
     def _gone_on(self, outcome: LegOutcome, search: Search | None) -> tuple[LegOutcome, Search | None]:
-        is_end = search is None and (self._journey is None or not self._journey.is_over)
-        self._give_up(LegOutcome(487, outcome.q850_cause, outcome.words, is_ours=True) if is_end else outcome)
+        self._give_up(outcome)
         self._leave_lines()
         return outcome, search
 

@@ -69,7 +69,7 @@ ACTIONS: Final[dict[Feature, tuple[str, ...]]] = {
     Feature.DIVERT: ("set", "check", "cancel", "erase"),
     Feature.SPEED_CALL: ("set", "check", "cancel", "call"),
     Feature.REMINDER: ("set", "check", "cancel"),
-    Feature.LAST_CALLER: ("say", "erase", "block"),
+    Feature.LAST_CALLER: ("say", "erase", "block", "trace"),
     Feature.RING_BACK: ("ask", "cancel"),
     Feature.REDIAL: ("",),
     Feature.SERVICES: ("check",),
@@ -89,8 +89,8 @@ DIRECTED: Final = "**"
 NOT_BY_CODE: Final = frozenset({"operator_bars", "presents", "hidden_callers", "speed_dials", "pickup_group"})
 EXPECTED: Final = (
     '"divert CONDITION set|check|cancel|erase", "line SETTING=VALUE", "line SETTING?", "speed_call set|check|cancel",'
-    ' "reminder set|check|cancel", "last_caller say|erase|block", "ring_back ask|cancel", "redial", "services check",'
-    ' "pick_up", "park", "retrieve", "conference",'
+    ' "reminder set|check|cancel", "last_caller say|erase|block|trace", "ring_back ask|cancel", "redial",'
+    ' "services check", "pick_up", "park", "retrieve", "conference",'
     ' or "" for none'
 )
 _setting = re.compile(r"([a-z_]{1,40})(\?|=[^=]*|\+=.+|-=.+)").fullmatch
@@ -154,6 +154,8 @@ UK_TABLE: Final[dict[str, str]] = {
     "1471": "last_caller say",
     "1475": "last_caller erase",
     "14258": "last_caller block",
+    # UK networks trace malicious calls by hand; *57 is what other countries' customers know.
+    "*57": "last_caller trace",
     "5": "ring_back ask",
     "#37": "ring_back cancel",
     "**0": "redial",

@@ -314,6 +314,8 @@ def _last_caller(rule: CodeRule, asker: Asker) -> Decision:
     last = asker.last_callers.of(user, asker.now_ms)
     if rule.action == "erase":
         return Local("last_caller erase")
+    if rule.action == "trace":
+        return Local("last_caller trace")
     if rule.action == "block":
         if last is None:
             return Say(("no-last-caller",))

@@ -38,6 +38,7 @@ from switch.calls.service_decision import (
 from switch.calls.service_records import Reminder
 from switch.calls.short_dialling import LastDialled
 from switch.calls.sips_promise import keeps_promise
+from switch.calls.tracing import mark_last_call
 from switch.sip.timers import Timer
 
 if TYPE_CHECKING:
@@ -233,6 +234,9 @@ class ServiceDesk:
             case "last_caller erase":
                 self.last_callers.erase(user)
                 return Say(("last-caller-erased",))
+            case "last_caller trace":
+                marked = mark_last_call(line, self._board, now)
+                return Say(("call-traced" if marked is not None else "no-last-caller",))
             case "reminder set":
                 puts = self.reminders.set(user, local.at_ms)
                 return self._kept(puts, Say(("reminder-set-for", f"at-{local.at_ms}")))

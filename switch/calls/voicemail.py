@@ -13,7 +13,7 @@ asked for (`voicemail_calls.py`). The Request-URIs are the whole of what it is t
     announce.<prompt>;status=n  the prompt as early media, then that refusal
     say;words=a.b.c;keys=3      it answers, speaks, and takes these keys while it does
     music;music=hold            it answers and plays until BYE
-    conference.<account>.<room> all who call it hear each other
+    conference.<account>-<room> all who call it hear each other
 """
 
 from collections import Counter

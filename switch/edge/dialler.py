@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from switch.edge.connection import Connection
-from switch.edge.dials import Dials, Remote
+from switch.edge.dials import Dials, Remote, Sought
 from switch.edge.limits import DIAL_S, EXPECTED_NAMES_MAX
 from switch.edge.messages import ExpectName
 from switch.sip.flow import TLS, WEBSOCKETS, Flow
@@ -62,11 +62,13 @@ class Dialler:
         if connection is not None and self.may_reuse(connection, remote):
             self._edge.write(connection, flow, data)
             return
-        is_new = not self._dials.is_dialling(remote)
-        if problem := self._dials.add(remote, flow, data):
+        # By its name, too: what is meant for one waits for no connection to another.
+        sought = (remote, self.name_at(remote))
+        is_new = not self._dials.is_dialling(sought)
+        if problem := self._dials.add(sought, flow, data):
             self._edge.fail(flow, problem)
         elif is_new:
-            task = self._loop.create_task(self._dial(remote))
+            task = self._loop.create_task(self._dial(sought))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -83,16 +85,17 @@ class Dialler:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _dial(self, remote: Remote) -> None:
+    async def _dial(self, sought: Sought) -> None:
         """Opens one connection and sends what waited for it; or says of each message that it was not sent."""
+        remote, name = sought
         problem = dial_problem(remote) or self._edge.room_problem()
         connection: Connection | None = None
         if problem is None:
             try:
-                connection, problem = await asyncio.wait_for(self._connect(remote), DIAL_S)
+                connection, problem = await asyncio.wait_for(self._connect(remote, name), DIAL_S)
             except (OSError, TimeoutError) as error:
                 problem = f"no connection: {error or 'no answer in time'}"
-        waiting = self._dials.finish(remote)
+        waiting = self._dials.finish(sought)
         if connection is None or problem is not None:
             self._edge.counts.dials_failed += 1
             log.warning("dial_failed", to=host_port(*remote[1:]), transport=remote[0], problem=problem)
@@ -103,15 +106,13 @@ class Dialler:
         for flow, data in waiting:
             self._edge.write(connection, flow, data)
 
-    async def _connect(self, remote: Remote) -> tuple[Connection, str | None]:
+    async def _connect(self, remote: Remote, name: str) -> tuple[Connection, str | None]:
         """The connection, and why it cannot be used."""
         transport, host, port = remote
         if transport == TLS and self._edge.identity.dialling is None:
             raise OSError("no CA to verify the peer's certificate with")
         ready: asyncio.Future[str | None] = self._loop.create_future()
-        make = partial(
-            Connection, self._edge, transport, is_outbound=True, peer_name=self.name_at(remote), ready=ready
-        )
+        make = partial(Connection, self._edge, transport, is_outbound=True, peer_name=name, ready=ready)
         _, connection = await self._loop.create_connection(make, host, port)
         try:
             return connection, await ready

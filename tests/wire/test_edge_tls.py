@@ -385,7 +385,8 @@ def test_a_peer_of_another_authority_is_refused(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_connection_is_not_reused_for_another_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_opened_first", [True, False])
+def test_a_connection_is_not_reused_for_another_name(tmp_path: Path, is_opened_first: bool) -> None:
     async def test() -> None:
         authority = Authority(tmp_path)
         us = authority.issue("us", "sip.example.com")
@@ -397,10 +398,12 @@ def test_a_connection_is_not_reused_for_another_name(tmp_path: Path) -> None:
             switch.link.expect_name(TLS, "127.0.0.1", carrier.port, "one.example")
             switch.link.send(flow, b"1")
             switch.link.send(flow, b"2")
-            await until(lambda: carrier.peers)
+            if is_opened_first:
+                await until(lambda: carrier.peers)
             switch.link.expect_name(TLS, "127.0.0.1", carrier.port, "three.example")
             switch.link.send(flow, b"3")
             await until(lambda: switch.failed == [flow])
+            await until(lambda: carrier.peers)
             assert await carrier.peers[0].read_some() == b"12"
 
     run(test)

@@ -117,7 +117,7 @@ def test_nobody_answers() -> None:
     assert [request.method for request in bob.requests] == ["INVITE", "CANCEL"]
     caller, callee = house.journal.cdrs()
     assert (caller.outcome, caller.q850_cause) == ("no_answer", 19)
-    assert callee.sip_status == 487
+    assert (callee.outcome, callee.sip_status, callee.q850_cause) == ("no_answer", 480, 19)
     assert caller.ended_at_ms - caller.setup_at_ms == pytest.approx(20_000, abs=100)
     house.assert_clean()
 

@@ -6,6 +6,7 @@ bob (account 2) diverts. alice is account 1, carol account 3; a carrier brings c
 import itertools
 from collections import Counter
 
+import msgspec
 import pytest
 
 from provisioning.model import Divert, DivertCondition, DivertKind
@@ -272,6 +273,27 @@ def test_a_chain_goes_from_line_to_line_and_each_pays_for_its_own_hop() -> None:
     ]
     street.assert_money_adds_up()
     street.house.assert_clean()
+
+
+def test_a_carrier_that_wants_the_history_is_told_the_whole_way_with_its_causes() -> None:
+    """RFC 7044 with the causes of RFC 4458; who withholds is marked private."""
+    street = Street((Divert(ALL, DivertKind.NUMBER, CAROL),), withholds_cli=True)
+    diverts = (Divert(BUSY, DivertKind.NUMBER, MOBILE),)
+    street.house.exchange.books.lines["carol"] = make_line("carol", 3, diverts=diverts)
+    trunks = street.house.exchange.board.conf.trunks
+    wanting = msgspec.structs.replace(trunks["out"], diversion=DiversionHeader.HISTORY_INFO)
+    conf = msgspec.structs.replace(street.house.conf, trunks={**trunks, "out": wanting})
+    street.house.exchange.take_over(conf, street.house.clock.now)
+    street.carol.answer, street.carol.answer_after_s = 486, 0.1
+    street.alice.invite("bob")
+    street.house.run(2)
+    (invite,) = street.carrier_out.requests_of("INVITE")
+    assert "diversion" not in invite.headers
+    assert invite.headers.values("history-info") == [
+        f"<sip:{BOB}@{DOMAIN}?Privacy=history>;index=1",
+        f"<sip:{CAROL}@{DOMAIN};cause=302>;index=1.1",
+        f"<sip:{MOBILE}@{DOMAIN};cause=486>;index=1.1.1;mp=1.1",
+    ]
 
 
 def test_a_circle_ends_at_the_first_line_that_is_met_again() -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from provisioning.model import LineRemoved
+from rating.records import TracedCall
 from switch.calls.hidden_caller import hidden_caller
 from switch.calls.identity import CallerId
 from switch.calls.last_callers import KEPT_MS, LastCallers
@@ -73,6 +74,15 @@ def test_of_a_withheld_number_nothing_is_kept_but_a_hash_and_14258_refuses_it() 
     assert street.dial("14258") == "caller-refused"
     hashed = hidden_caller(street.house.exchange.board.sign, "+441632960002")
     assert street.books.changes == [((f"hidden_callers+={hashed}",),)]
+
+
+@pytest.mark.parametrize("dialled", ["01632960001", "14101632960001"])
+def test_57_keeps_the_last_call_for_who_may_trace_it_withheld_or_not(dialled: str) -> None:
+    street = Street()
+    called(street, dialled)
+    assert street.dial("*57#") == "call-traced"
+    (traced,) = (record for record in street.house.journal.records if isinstance(record, TracedCall))
+    assert (traced.line, traced.network_number, traced.marked_by) == ("1001", "+441632960002", "code")
 
 
 def test_14258_refuses_a_known_caller_by_number_and_1475_forgets_it() -> None:

@@ -218,7 +218,7 @@ def test_a_conference_is_dialled_and_others_are_sent_there() -> None:
     assert notified(office.bob)[-1] == "SIP/2.0 200 OK"
     office.call(office.bob, "*3")
     office.call(office.ben, "*3*7")
-    assert asked(office) == ["conference.2.0", "conference.2.0", "conference.2.7"]
+    assert asked(office) == ["conference.2-0", "conference.2-0", "conference.2-7"]
     office.run(60)
     for phone in (office.alice, office.bob, office.ben):
         phone.hang_up()

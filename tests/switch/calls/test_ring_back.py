@@ -72,11 +72,13 @@ def test_5_after_a_busy_line_asks_for_it_and_the_cancel_code_takes_it_back(diall
     street.me.invite(dialled)
     street.books.run(1)
     assert street.me.statuses[-1] == 486
+    street.house.exchange.board.of_line["1002"] += 1  # it talks with somebody
     assert street.dial("5") == "ring-back-set"
     (request,) = street.house.exchange.services.ring_backs.of("1001")
     assert (request.wanted, request.dialled) == ("1002", dialled)
     assert street.dial("#37#") == "ring-back-cancelled"
     assert street.dial("#37#") == "ring-back-is-not-set"
+    street.house.exchange.board.of_line["1002"] -= 1
     street.close()
 
 

@@ -143,6 +143,7 @@ TABLE = [
     ({}, "1471", None, "no-calls-to-return"),
     ({}, "14258", None, "no-last-caller"),
     ({}, "1475", None, "last-caller-erased"),
+    ({}, "*57#", None, "no-last-caller"),
 ]  # fmt: skip
 TAGS = {
     "SettingsAsked": "settings",

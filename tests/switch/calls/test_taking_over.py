@@ -2,12 +2,13 @@
 
 import pytest
 
+from provisioning.model import Divert, DivertCondition, DivertKind, LineChanged
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.sdp.description import parse_sdp
 from tests.clock import HandClock
 from tests.link import Link
 from tests.switch.calls.office import BALANCE, STRANGER, Office, names_dialog, names_ringing
-from tests.switch.house import ANSWER, OFFER, House, Phone, make_account
+from tests.switch.house import ANSWER, OFFER, House, Phone, make_account, make_line
 
 BENS_OFFER = OFFER.replace(b"4000", b"4444")
 HOW = ["replaces", "*8", "*8*01632960002", "**01632960002"]
@@ -314,6 +315,46 @@ def test_a_crash_after_a_pick_up_charges_who_called(how: str) -> None:
     hung_up = [datagram for _, datagram in reborn.exchange.outgoing if datagram.startswith(b"BYE")]
     assert len(hung_up) == 2
     office.end(office.ben)
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_who_diverted_a_call_pays_for_it_when_it_is_picked_up_too(crashes: bool) -> None:
+    """boss, of the office, has his calls rung at bob's phone."""
+    office = Office()
+    diverts = (Divert(DivertCondition.ALL, DivertKind.LINE, destination="bob"),)
+    boss = make_line("boss", 2, diverts=diverts)
+    office.house.exchange.apply_changes([LineChanged(boss)], office.house.clock.now)
+    office.bob.answer_after_s = None
+    office.alice.invite("boss")
+    office.run(2)
+    assert office.status_of(office.ben, "*8") == 200
+    office.run(20)
+    if crashes:
+        reborn = House(
+            conf=office.house.conf,
+            lines=list(office.house.exchange.books.lines.values()),
+            accounts=[make_account(number) for number in (1, 2, 3)],
+            balances=dict.fromkeys((1, 2, 3), BALANCE),
+            state=office.house.journal.state,
+            seed=2,
+        )
+        rows = [row for row in reborn.journal.cdrs() if row.cost_micros]
+        assert {row.payer_account_id: row.cost_micros for row in rows} == {1: 40_000, 2: 40_000}
+    else:
+        office.end(office.ben)
+        assert office.assert_money_adds_up() == {1: 40_000, 2: 40_000}
+
+
+def test_who_called_pays_on_when_who_picked_up_sends_the_call_further() -> None:
+    office = ringing()
+    assert picks_up(office, "*8") == 200
+    office.run(20)
+    assert office.refer(office.ben, "dora").status == 202
+    office.run(60)
+    assert office.conversations() == [["alice", "dora"]]
+    office.end(office.dora)
+    costs = office.assert_money_adds_up()
+    assert costs[1] == 10_000 + 2 * 30_000 and costs[2] >= 40_000, "ben pays for dora"
 
 
 # By code

@@ -13,6 +13,9 @@ from demo.sound import read_growing_recording
 from tests.wire.browser.browser import TONE_HZ, BrowserPhone
 from tests.wire.browser.conftest import Phones, WebTown
 from tests.wire.phones.heard import assert_tone
+from tests.wire.phones.town import MUSIC_HZ
+
+pytestmark = pytest.mark.alone
 
 PHONE_HZ = 440
 
@@ -91,17 +94,18 @@ def test_a_telephone_calls_a_browser_and_both_hear_each_other(
 
 @pytest.mark.usefixtures("browsers_ready")
 @pytest.mark.parametrize("holds", ["browser", "telephone"])
-def test_hold_is_silence_and_resume_is_sound_again(
+def test_who_holds_hears_nothing_and_who_is_held_hears_music(
     town: WebTown, phones: Phones, telephone: Phone, holds: str
 ) -> None:
     alice = phones.start("alice")
     call = talking(town, alice, telephone)
     if holds == "browser":
         alice.hold()
+        alice.wait_for_silence()
     else:
         call.hold()
         assert alice.wait_for("hold")["by"] == "remote"
-    alice.wait_for_silence()
+        alice.wait_to_hear(MUSIC_HZ)
     if holds == "browser":
         alice.resume()
     else:

@@ -12,8 +12,6 @@ from demo.phone_messages import (
     SendText,
     TextArrived,
     TextSent,
-    Transfer,
-    TransferReported,
     Transport,
     Unwatch,
     Watch,
@@ -125,11 +123,11 @@ def test_where_texts_do_not_go(town: Town, registered: Registered, dialled: str,
     assert alice.wait_for(TextSent, "the answer to its text").status == status
 
 
-def test_a_transfer_is_declined_and_the_call_goes_on(town: Town, registered: Registered) -> None:
+def test_a_transfer_to_nobody_is_told_so_and_the_call_goes_on(town: Town, registered: Registered) -> None:
     alice, bob = registered("alice"), registered("bob")
     call, theirs = connect(town, alice, "01632960002", bob)
-    bob.tell(Transfer(theirs.number, town.uri("carol")))
-    assert bob.wait_for(TransferReported, "an answer to its REFER").status == 603
+    theirs.transfer(town.uri("carol"))
+    assert theirs.wait_transferred().status == 480
     heard = call.count_audio().received
     wait_until_heard(call, more_than=heard)
     hang_up(call, theirs)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from demo.exchange import descendants
 from demo.free_ports import free_port
 from demo.phone import Phone
 from demo.phone_messages import CallState
+from sipp_scenarios.exchange import descendants, kill_all, started_at
 from sipp_scenarios.sipp import is_bound
 from tests.wire.phones.calling import connect, hang_up, received
 from tests.wire.phones.records import records_of
@@ -102,13 +102,15 @@ class Kamailio:
         return self
 
     def __exit__(self, *_: object) -> None:
-        workers = descendants(self._process.pid)
+        # Its end is no test's subject, and when it is busy a lock may hold it for a minute.
+        workers = [(pid, started_at(pid)) for pid in descendants(self._process.pid)]
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._process.kill()
         self._process.wait()
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), lambda: "ended")
+        kill_all([pid for pid, started in workers if started and started_at(pid) == started])
+        wait_until(lambda: not is_bound(self._port), lambda: "ended")
 
     def words(self) -> list[str]:
         pattern = r"\b(?:challenged|accepted|relayed|routed by|called|found nobody).*"

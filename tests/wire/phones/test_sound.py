@@ -18,6 +18,8 @@ from tests.wire.phones.calling import connect, hang_up, hold, received, resume, 
 from tests.wire.phones.heard import assert_tone, hears
 from tests.wire.phones.town import MUSIC_HZ, Town
 
+pytestmark = pytest.mark.alone
+
 Registered = Callable[..., Phone]
 # From 192.0.2.0/24 (RFC 5737), where nobody is.
 NOWHERE = "192.0.2.77"

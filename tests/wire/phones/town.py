@@ -120,7 +120,10 @@ class Town(LocalExchange):
             routing=ROUTING,
         )
         super().__init__(directory, conf)
-        (self.conf / "music.wav").write_bytes(format_wav(sine(MUSIC_HZ, MUSIC_RATE, 1.0), MUSIC_RATE))
+        music = format_wav(sine(MUSIC_HZ, MUSIC_RATE, 1.0), MUSIC_RATE)
+        (self.conf / "music.wav").write_bytes(music)  # the relay's
+        (self.conf / "music").mkdir()
+        (self.conf / "music" / "hold.wav").write_bytes(music)  # the media server's
 
     def populate(self) -> None:
         """One rich account with all lines."""

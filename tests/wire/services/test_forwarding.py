@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
-import pytest
-
 from demo.phone import Phone
 from demo.phone_messages import CallState
 from tests.wire.phones.calling import hang_up
@@ -28,7 +26,6 @@ def dial_code(town: Town, person: Person, code: str) -> None:
     call.wait_ended(timeout_s=20.0)
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_call_forwarding_unconditional(town: Town, people: People) -> None:
     """2.7: Bob's calls go to Carol; his own phone does not ring."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")
@@ -42,7 +39,6 @@ def test_call_forwarding_unconditional(town: Town, people: People) -> None:
         hang_up(call, carols)
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_call_forwarding_busy(town: Town, people: People) -> None:
     """2.8: Bob says that he is busy, and Carol's phone rings."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")
@@ -56,7 +52,6 @@ def test_call_forwarding_busy(town: Town, people: People) -> None:
         hang_up(call, carols)
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_call_forwarding_no_answer(town: Town, people: People) -> None:
     """2.9: Bob's phone rings its time, then Carol's does."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")

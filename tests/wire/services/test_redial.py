@@ -1,6 +1,5 @@
 """RFC 5359 2.17 and 2.18: calls that the exchange makes for somebody."""
 
-import pytest
 
 from demo.phone_messages import CallState
 from tests.wire.phones.calling import connect, hang_up
@@ -9,7 +8,6 @@ from tests.wire.services.codes import RING_BACK
 from tests.wire.services.conftest import People
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_automatic_redial(town: Town, people: People) -> None:
     """2.17: Bob is busy; when he is free, Alice's phone rings, and then his."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")
@@ -31,7 +29,6 @@ def test_automatic_redial(town: Town, people: People) -> None:
     hang_up(own, bobs)
 
 
-@pytest.mark.xfail(strict=True, reason="not built yet")
 def test_click_to_dial(town: Town, people: People) -> None:
     """2.18: somebody else's program has Alice's phone ring, and then calls Bob for her."""
     alice, bob = people("alice"), people("bob")

@@ -87,12 +87,23 @@ class VoicemailServer:
             assert time.monotonic() < deadline, (messages, self.log)
             time.sleep(0.05)
 
-    def assert_at_rest(self) -> None:
-        """Only whole messages, and no bug in the log."""
+    def assert_at_rest(self, timeout_s: float = 10.0) -> None:
+        """Only whole messages, once what is still being written has its name; and no bug in the log."""
+        deadline = time.monotonic() + timeout_s
+        while others := self._other_files():
+            assert time.monotonic() < deadline, others
+            time.sleep(0.05)
         assert "voicemail_bug" not in self.log
+
+    def _other_files(self) -> set[Path]:
+        """What is in mailboxes and belongs to no whole message."""
+        others: set[Path] = set()
         for user in self.store.users():
-            files = {path.name for path in (self.data / "voicemail" / user).iterdir()}
             whole = {
                 f"{message.id}.{end}" for message in self.store.messages(user) for end in ("json", "wav")
             }
-            assert files - whole <= {".lock", "settings.json", "greeting.wav"}, files
+            expected = whole | {".lock", "settings.json", "greeting.wav"}
+            others.update(
+                path for path in (self.data / "voicemail" / user).iterdir() if path.name not in expected
+            )
+        return others

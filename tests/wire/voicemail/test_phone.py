@@ -16,7 +16,7 @@ from tests.wire.voicemail.caller import HOST, stretches, tone
 from tests.wire.voicemail.server import REPOSITORY, VoicemailServer
 from voicemail.mailbox import Message
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.alone]
 
 HZ = 1004
 TONE_S = 3.0

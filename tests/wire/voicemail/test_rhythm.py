@@ -14,7 +14,7 @@ import pytest
 from tests.wire.voicemail.caller import Caller, tone
 from tests.wire.voicemail.server import VoicemailServer
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.alone]
 
 CALLERS = 50
 SPEAK_S = 8.0

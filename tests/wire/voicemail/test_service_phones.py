@@ -13,7 +13,7 @@ from tests.wire.voicemail.server import VoicemailServer
 from tests.wire.voicemail.test_phone import Phone
 from tests.wire.voicemail.test_services import put_tone, rms
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.alone]
 
 SECOND = 16_000  # bytes
 
