@@ -57,6 +57,7 @@ class Attempt(msgspec.Struct):
     failed: Callable[[float], None] | None = None
     on_pressed: "OnPressed | None" = None  # what a REFER means of who rings the line for the exchange
     call_id: str = ""  # the caller's, as he sent it
+    notes: list[str] | None = None  # of who wants to know what a journey decides; None: nobody asks
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:

@@ -134,6 +134,7 @@ class Explanation:
         self._now = now
         self._react = react
         self._number = ""  # that is called, where nobody has sent the call on
+        self._notes: list[str] = []  # what the journey decides, as it does
         self._told_notes = 0
         self.lines: list[str] = []
         self.rehearsal: Rehearsal | None = None
@@ -149,10 +150,12 @@ class Explanation:
         caller = self._caller()
         request = self._request(caller)
         attempt = read_attempt(request, caller, board, self._now)
+        attempt.notes = self._notes
         self._say_attempt(attempt)
         admitted = admit(request, attempt, board, self._now)
         if isinstance(admitted, Refusal):
             self._say_owner(attempt)
+            self._say_notes()
             self._say("ladder", f"refused, {refusal_text(admitted)}")
             self.ending = admitted
             return
@@ -302,16 +305,15 @@ class Explanation:
         journey = admitted.route.journey
         for step in self.rehearsal.steps():
             if not isinstance(step, Failed):  # what was noted then is what came after it
-                self._say_notes(journey)
+                self._say_notes()
             self._say_step(step, journey)
             self.ending = step
 
-    def _say_notes(self, journey: Journey | None) -> None:
-        notes = [] if journey is None else journey.notes
-        for note in notes[self._told_notes :]:
+    def _say_notes(self) -> None:
+        for note in self._notes[self._told_notes :]:
             is_over = note.startswith(PASSED_OVER)
             self._say("passed over" if is_over else "plan", note.removeprefix(PASSED_OVER))
-        self._told_notes = len(notes)
+        self._told_notes = len(self._notes)
 
     def _say_step(self, step: Step, journey: Journey | None) -> None:
         match step:

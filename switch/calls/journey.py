@@ -76,7 +76,7 @@ class Journey:
         self._has_had_last_words = False
         self.is_answered = False  # by a voice of the exchange: nothing can be said before an answer any more
         self.wants_sips = attempt.wants_sips
-        self.notes: list[str] = []
+        self.notes: list[str] = [] if attempt.notes is None else attempt.notes
         self.refused = NOWHERE
         self.search = Search(())
 

@@ -281,3 +281,18 @@ def test_a_busy_group_member_and_one_who_is_away_are_left_out(house: House) -> N
     lines = told(house)
     assert "[desk] group: line bob is busy" in about(lines, "plan")
     assert about(lines, "move")[0] == "ring line carol for 20 s"
+
+
+def test_a_plan_that_refuses_at_once_says_why(house: House) -> None:
+    house.exchange.bindings.remove_user("carol")
+    plan = 'start = "a"\n[a]\nline = "carol"\ndiverts = false\n'
+    house.exchange.books.apply(PlanChanged(AccountPlan(1, "main", 2, read_plan(plan))))
+    assert told(house)[4:] == [
+        "plan: +441632960009 of line bob leads to plan 'main'",
+        "plan: plan 'main' begins at 'a'",
+        "plan: [a] line carol for 20 s",
+        "passed over: line carol: no phone is registered on the called line",
+        "plan: the plan has nowhere left to go",
+        "passed over: plan main: the plan has nowhere left to go",
+        "ladder: refused, 480, cause 20 (plan_ended): the plan has nowhere left to go",
+    ]
