@@ -13,6 +13,7 @@ TESTS = Path(__file__).parent
 GROUPS = {TESTS / "wire/phones": 3, TESTS / "wire/services": 1, TESTS / "wire/browser": 1}
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
