@@ -97,7 +97,7 @@ def test_a_phone_that_nobody_answers_stops_ringing(town: Town, registered: Regis
     theirs.wait_ended()
     assert received(bob, "CANCEL", sip_call_id=theirs.sip_call_id)
     rows = records_of(town, call.sip_call_id, legs=2)
-    assert [row.outcome for row in rows] == ["no_answer", "cancelled"]
+    assert [row.outcome for row in rows] == ["no_answer", "no_answer"]
     assert rows[0].q850_cause == 19
     assert {row.ended_by for row in rows} == {"exchange"}
     assert 4.9 < (rows[0].ended_at - rows[0].setup_at).total_seconds() < 6.0
