@@ -78,10 +78,10 @@ def failed(
 def given_up(
     *, cause: int = 16, by: str = "caller", outcome: str = "cancelled", status: int = 487
 ) -> tuple[Leg, Leg]:
-    """Both legs of a call that nobody answered: the callee's is always cancelled by us."""
+    """Both legs of a call that nobody answered: the callee is always cancelled by us, and its record says why."""
     return (
         Leg(outcome=outcome, sip_status=status, cause=cause, ended_by=by, rate=ON_NET),
-        Leg(outcome="cancelled", sip_status=487, cause=cause, ended_by="exchange"),
+        Leg(outcome=outcome, sip_status=status, cause=cause, ended_by="exchange"),
     )
 
 
