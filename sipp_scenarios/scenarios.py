@@ -95,7 +95,7 @@ SCENARIOS = (
         callee="callee_is_cancelled",
         legs=(
             Leg(outcome="no_answer", sip_status=480, cause=19, ended_by="exchange", rate="on-net"),
-            Leg(outcome="cancelled", sip_status=487, cause=19, ended_by="exchange"),
+            Leg(outcome="no_answer", sip_status=480, cause=19, ended_by="exchange"),
         ),
     ),
     Scenario(
