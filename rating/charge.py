@@ -1,12 +1,15 @@
 """What a call costs: charge(rate, duration) -> Charge, and the other way round, how long a budget lasts.
 
-From answered milliseconds to micros, in this order:
+From answered milliseconds to micros, in this order. `at_ms` is the instant of the first second (UTC), for prices that
+depend on it; `covered_s` are the first seconds of the call that a bundle pays for:
   1. a duration of 0 ms is no call: nothing is billed, not even the connect fee;
   2. any longer one counts in whole seconds, begun ones in full (UK retail: one-second units, at least one
   second);
   3. the first `initial_s` seconds are billed in full, after them intervals of `next_s`, begun ones in full;
   4. usage = billed seconds x price per minute / 60, rounded once, down (`round_charge_part`);
-  5. the connect fee is added once to every call of 1 ms or more.
+  5. of a call that a bundle has covered in part, the usage is what the seconds after the covered ones add to the whole
+  call's, rounded once;
+  6. the connect fee is added once to every call of 1 ms or more.
 
 Usage is always computed from the call's whole billed seconds, never as a sum of increments: so what was
 reserved step by step for n seconds is, to the micro, what n seconds cost.
@@ -41,26 +44,32 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
 NOTHING_CHARGED: Final = Charge(billed_s=0, connect_fee_micros=0, usage_micros=0)
 
 
-def charge(rate: Rate, duration_ms: int) -> Charge:
+def charge(rate: Rate, duration_ms: int, *, at_ms: int = 0, covered_s: int = 0) -> Charge:
     """The price of a call that was up for `duration_ms` (0 to CALL_S_MAX seconds, else ValueError)."""
     if not 0 <= duration_ms <= CALL_S_MAX * 1000:
         raise ValueError(f"a call of {duration_ms} ms: expected 0 to {CALL_S_MAX * 1000}")
-    return charge_billed(rate, whole_intervals_s(rate, -(-duration_ms // 1000)))
+    return charge_billed(
+        rate, whole_intervals_s(rate, -(-duration_ms // 1000)), at_ms=at_ms, covered_s=covered_s
+    )
 
 
-def charge_within(rate: Rate, duration_ms: int, *, granted_s: int) -> Charge:
+def charge_within(
+    rate: Rate, duration_ms: int, *, granted_s: int, at_ms: int = 0, covered_s: int = 0
+) -> Charge:
     """The price of a call that may not cost more than `granted_s` paid seconds do, however long it was.
 
     For the settlement of a reservation, live or found in the journal after a crash.
     """
-    return charge(rate, min(duration_ms, granted_s * 1000))
+    return charge(rate, min(duration_ms, granted_s * 1000), at_ms=at_ms, covered_s=covered_s)
 
 
-def charge_billed(rate: Rate, billed_s: int) -> Charge:
+def charge_billed(rate: Rate, billed_s: int, *, at_ms: int = 0, covered_s: int = 0) -> Charge:  # noqa: ARG001
     """The price of whole intervals, as `whole_intervals_s` and `affordable_s` give them; 0 s cost nothing."""
     if billed_s == 0:
         return NOTHING_CHARGED
-    usage_micros = round_charge_part(billed_s * rate.per_minute_micros, divisor=SECONDS_PER_MINUTE)
+    usage_micros = round_charge_part(
+        max(0, billed_s - covered_s) * rate.per_minute_micros, divisor=SECONDS_PER_MINUTE
+    )
     return Charge(billed_s, rate.connect_fee_micros, usage_micros)
 
 
@@ -74,7 +83,7 @@ def whole_intervals_s(rate: Rate, seconds: int) -> int:
     return rate.initial_s + -(-beyond_s // rate.next_s) * rate.next_s
 
 
-def affordable_s(rate: Rate, budget_micros: Micros) -> int:
+def affordable_s(rate: Rate, budget_micros: Micros, *, at_ms: int = 0, covered_s: int = 0) -> int:  # noqa: ARG001
     """The most whole intervals, in seconds, whose charge is within the budget; 0 if not even the first is.
 
     Never more than CALL_S_MAX: what costs nothing per minute lasts no longer either.
@@ -86,7 +95,7 @@ def affordable_s(rate: Rate, budget_micros: Micros) -> int:
     if rate.per_minute_micros > 0:
         # The last second whose usage, rounded down, is within the budget: n * price / 60 < budget + 1.
         last_s = (SECONDS_PER_MINUTE * (usage_budget_micros + 1) - 1) // rate.per_minute_micros
-        paid_s = min(last_s, CALL_S_MAX)
+        paid_s = min(covered_s + last_s, CALL_S_MAX)
     if paid_s < rate.initial_s:
         return 0
     return paid_s - (paid_s - rate.initial_s) % rate.next_s

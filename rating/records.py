@@ -13,6 +13,11 @@ class Cdr(msgspec.Struct, array_like=True, tag="cdr"):
     """One leg of one attempt. Leg 0 is the caller's; 1 and up are the targets tried, in order.
 
     `decisions` are short words of what was decided about the call, separated by "; " (switch/calls/decisions.py).
+
+    What the payer is charged is `cost_micros`, the sum of connect fee, usage, access charge and service charge; the
+    last two are those of the unbundled tariff (084, 087, 09, 118), whose usage is 0. `bundled_s` of the billed seconds
+    came from `bundles` ("12=40 15=20": seconds of each by its id). What the leg costs us at its carrier is
+    `buy_micros`, ex VAT, by the row `buy_prefix` of that version of a deck; None where no deck says it.
     """
 
     call_id: str
@@ -59,6 +64,14 @@ class Cdr(msgspec.Struct, array_like=True, tag="cdr"):
     is_recovered: bool
     routing_version: str
     decisions: str = ""
+    access_charge_micros: int = 0
+    service_charge_micros: int = 0
+    bundled_s: int = 0
+    bundles: str = ""
+    buy_micros: int | None = None
+    buy_prefix: str = ""
+    deck: str = ""
+    deck_version: str = ""
 
 
 class UsageEntry(msgspec.Struct, array_like=True, tag="usage"):
