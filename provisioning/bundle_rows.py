@@ -19,12 +19,11 @@ _COLUMNS: Final = (
     " b.is_fair_use, b.destinations_max, b.ended_at"
 )
 _USED: Final = (
-    "u.used_s, u.carried_s, ARRAY(SELECT d.number FROM bundle_destinations d WHERE d.bundle_id = b.id) AS destinations"
+    "u.used_s, u.carried_s,"
+    " ARRAY(SELECT d.number FROM bundle_destinations d WHERE d.bundle_id = b.id) AS destinations"
 )
 # A bundle that is over is of no use to calls; two days because clocks differ, and calls last through the night.
-_NOT_OVER: Final = (
-    "coalesce(b.ended_at, b.carry_until, b.expires_at, 'infinity') > now() - interval '2 days'"
-)
+_NOT_OVER: Final = "coalesce(b.ended_at, b.carry_until, b.expires_at, 'infinity') > now() - interval '2 days'"
 
 
 class BundleView(msgspec.Struct, frozen=True):

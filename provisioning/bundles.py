@@ -74,11 +74,13 @@ class Granted(msgspec.Struct, frozen=True):
     is_repeat: bool
 
 
-async def grant(connection: asyncpg.Connection, account_id: int, wanted: Grant, *, key: str | None = None) -> Granted:
+async def grant(
+    connection: asyncpg.Connection, account_id: int, wanted: Grant, *, key: str | None = None
+) -> Granted:
     """Give an account a bundle, in the caller's transaction. The same key gives it once, however often it is asked for.
 
-    Raises InvalidValue; Refused for an account that there is not, a key that was used for something else, and one bundle
-    too many.
+    Raises InvalidValue; Refused for an account that there is not, a key that was used for something else, and one
+    bundle too many.
     """
     check_grant(wanted)
     _check_key(key)
@@ -93,7 +95,9 @@ async def grant(connection: asyncpg.Connection, account_id: int, wanted: Grant, 
         account_id,
     )
     if have >= BUNDLES_PER_ACCOUNT_MAX:
-        raise Refused(f"the account has {have} bundles that are not over; there can be {BUNDLES_PER_ACCOUNT_MAX}")
+        raise Refused(
+            f"the account has {have} bundles that are not over; there can be {BUNDLES_PER_ACCOUNT_MAX}"
+        )
     return Granted(await _insert(connection, account_id, wanted, key), is_repeat=False)
 
 
@@ -102,7 +106,9 @@ async def end_bundle(connection: asyncpg.Connection, bundle_id: int) -> bool:
     found = await connection.fetchval(
         "UPDATE bundles SET ended_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING id", bundle_id
     )
-    if found is None and not await connection.fetchval("SELECT EXISTS (SELECT FROM bundles WHERE id = $1)", bundle_id):
+    if found is None and not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM bundles WHERE id = $1)", bundle_id
+    ):
         raise Refused(f"there is no bundle {bundle_id}")
     return found is not None
 
@@ -114,7 +120,9 @@ async def grant_bundle(
     if not 0 <= price_micros <= CONNECT_FEE_MICROS_MAX * 1000:
         raise InvalidValue("price", format_pounds(price_micros), "0 or more, and at most 10,000 pounds")
     async with db.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow("SELECT id, name FROM accounts WHERE lower(name) = lower($1)", account)
+        row = await connection.fetchrow(
+            "SELECT id, name FROM accounts WHERE lower(name) = lower($1)", account
+        )
         if row is None:
             raise Refused(f"there is no account {shown(account)}")
         granted = await grant(connection, row["id"], wanted, key=key)
@@ -152,10 +160,16 @@ async def show_bundle(db: asyncpg.Pool, bundle_id: int) -> tuple[BundleView, lis
 
 def check_grant(wanted: Grant) -> None:
     """Raises InvalidValue for the first rule that is broken."""
-    if not (1 <= len(wanted.name) <= NAME_CHARS_MAX and wanted.name.isprintable() and wanted.name == wanted.name.strip()):
+    if not (
+        1 <= len(wanted.name) <= NAME_CHARS_MAX
+        and wanted.name.isprintable()
+        and wanted.name == wanted.name.strip()
+    ):
         raise InvalidValue("bundle name", wanted.name, f"1 to {NAME_CHARS_MAX} printable characters")
     if bool(wanted.seconds) == bool(wanted.percent):
-        raise InvalidValue("bundle", f"{wanted.seconds} s, {wanted.percent} %", "seconds or a discount, not both")
+        raise InvalidValue(
+            "bundle", f"{wanted.seconds} s, {wanted.percent} %", "seconds or a discount, not both"
+        )
     _in_range("seconds", wanted.seconds, 0, SECONDS_MAX)
     _in_range("discount", wanted.percent, 0, 100)
     _in_range("increment", wanted.increment_s, 1, INCREMENT_S_MAX)
@@ -196,7 +210,9 @@ def _month_before(year: int, month: int) -> tuple[int, int]:
 
 def _check_destinations(wanted: Grant) -> None:
     if not (wanted.groups or wanted.prefixes):
-        raise InvalidValue("destinations", "none", "at least one group of destinations, or the beginning of numbers")
+        raise InvalidValue(
+            "destinations", "none", "at least one group of destinations, or the beginning of numbers"
+        )
     _in_range("groups", len(wanted.groups), 0, GROUPS_MAX)
     _in_range("prefixes", len(wanted.prefixes) + len(wanted.except_prefixes), 0, PREFIXES_MAX)
     for group in wanted.groups:
@@ -211,7 +227,9 @@ def _check_days(wanted: Grant) -> None:
     if wanted.end is not None and wanted.end <= wanted.first:
         raise InvalidValue("end", wanted.end.isoformat(), f"a day after {wanted.first.isoformat()}")
     if bool(wanted.carry_max_s) != (wanted.carry_until is not None):
-        raise InvalidValue("carry-over", str(wanted.carry_max_s), "seconds and the day when they are gone, or neither")
+        raise InvalidValue(
+            "carry-over", str(wanted.carry_max_s), "seconds and the day when they are gone, or neither"
+        )
     if wanted.carry_until is not None:
         if wanted.end is None or wanted.carry_until <= wanted.end:
             raise InvalidValue("carry-over", wanted.carry_until.isoformat(), "a day after the bundle's end")
@@ -280,7 +298,9 @@ async def _earlier(
     if row is None:
         return None
     if any(row[column] != value for column, value in values.items()):
-        raise Refused(f"key {shown(key)} was used for another bundle ({shown(row['name'])}, number {row['id']})")
+        raise Refused(
+            f"key {shown(key)} was used for another bundle ({shown(row['name'])}, number {row['id']})"
+        )
     return Granted(row["id"], is_repeat=True)
 
 
@@ -297,7 +317,12 @@ async def _charge(
         left = format_pounds(row["left_micros"])
         raise Refused(f"the account has {left} left, and the bundle costs {format_pounds(price_micros)}")
     await post(
-        connection, account_id, MovementKind.BUNDLE, -price_micros, memo=wanted.name, key=f"bundle/{bundle_id}"
+        connection,
+        account_id,
+        MovementKind.BUNDLE,
+        -price_micros,
+        memo=wanted.name,
+        key=f"bundle/{bundle_id}",
     )
 
 

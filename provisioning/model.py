@@ -199,7 +199,8 @@ class Snapshot(msgspec.Struct):
 
     `change_seq` is the last change contained. `journal_epoch`/`journal_batch` is the last journal batch whose usage
     is in the balances: the switch replays what the journal holds above it. `spends` are those of the day on which it
-    was taken, of the accounts that have any; `bundles` are those that are not over. New fields go to the end, with a default.
+    was taken, of the accounts that have any; `bundles` are those that are not over. New fields go to the end, with a
+    default.
     """
 
     taken_at_ms: int

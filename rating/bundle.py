@@ -16,7 +16,15 @@ from typing import Final
 import msgspec
 
 from rating.bundle_terms import BundleTerms, Piece, Used
-from rating.cover import PERCENT, Cover, covered_s, discounted, is_discountable, whole_steps_s, with_connect_fee
+from rating.cover import (
+    PERCENT,
+    Cover,
+    covered_s,
+    discounted,
+    is_discountable,
+    whole_steps_s,
+    with_connect_fee,
+)
 from rating.money import Micros
 from rating.rate import Rate
 
@@ -51,7 +59,16 @@ class FairUseWarning(msgspec.Struct, frozen=True):
 class LiveBundle:
     """One bundle. Of its seconds `carried_s` and `carried_reserved_s` belong to the time after it has expired."""
 
-    __slots__ = ("carried_reserved_s", "carried_s", "destinations", "dialling", "is_warned", "reserved_s", "terms", "used_s")
+    __slots__ = (
+        "carried_reserved_s",
+        "carried_s",
+        "destinations",
+        "dialling",
+        "is_warned",
+        "reserved_s",
+        "terms",
+        "used_s",
+    )
 
     def __init__(self, terms: BundleTerms) -> None:
         self.terms = terms
@@ -96,7 +113,9 @@ class LiveBundle:
         return len(self.destinations | self.dialling.keys()) < limit
 
     def reserve(self, piece: Piece) -> None:
-        assert 0 < piece.seconds <= self.terms.granted_s - self.used_s - self.reserved_s, "a bundle is overdrawn"
+        assert 0 < piece.seconds <= self.terms.granted_s - self.used_s - self.reserved_s, (
+            "a bundle is overdrawn"
+        )
         self.reserved_s += piece.seconds
         if piece.is_carried:
             self.carried_reserved_s += piece.seconds
@@ -139,7 +158,9 @@ class AccountBundles:
         other.live = {bundle_id: bundle.copy() for bundle_id, bundle in self.live.items()}
         return other
 
-    def cover(self, rate: Rate, number: str, at_ms: int, wanted_s: int, *, budget_micros: Micros) -> Cover | None:
+    def cover(
+        self, rate: Rate, number: str, at_ms: int, wanted_s: int, *, budget_micros: Micros
+    ) -> Cover | None:
         """Set aside what covers the call's first `wanted_s` seconds; None where no bundle is for it.
 
         A bundle whose connect fee the budget does not pay is passed over.
@@ -194,7 +215,14 @@ class AccountBundles:
         return old
 
     def _lengthened(
-        self, pieces: tuple[Piece, ...], rate: Rate, number: str, at_ms: int, wanted_s: int, *, budget_micros: Micros
+        self,
+        pieces: tuple[Piece, ...],
+        rate: Rate,
+        number: str,
+        at_ms: int,
+        wanted_s: int,
+        *,
+        budget_micros: Micros,
     ) -> tuple[Piece, ...]:
         """With what was missing until `wanted_s`, as far as bundles reach; it is set aside."""
         found = list(pieces)

@@ -1,7 +1,7 @@
 """The engine's bundles by their ids: what the books grant, what the journal has used above them, what was said of it.
 
-As with balances: loaded once, used up only by calls, changed by grants. A use of a bundle that is not known yet (a grant
-younger than the checkpoint that the switch started from) waits for it, so that nothing is drawn twice.
+As with balances: loaded once, used up only by calls, changed by grants. A use of a bundle that is not known yet (a
+grant younger than the checkpoint that the switch started from) waits for it, so that nothing is drawn twice.
 """
 
 from collections.abc import Iterable, Mapping

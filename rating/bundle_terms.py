@@ -49,7 +49,11 @@ class BundleTerms(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def over_at_ms(self) -> int | None:
         """From when on nothing of it is left, carry-over included."""
-        return self.carry_until_ms if self.carry_max_s and self.carry_until_ms is not None else self.expires_at_ms
+        return (
+            self.carry_until_ms
+            if self.carry_max_s and self.carry_until_ms is not None
+            else self.expires_at_ms
+        )
 
     def is_for(self, rate: Rate, number: str) -> bool:
         """Whether it is for calls to `number` ("": nobody knows it) at this rate. The longer prefix decides."""
@@ -72,7 +76,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Used(msgspec.Struct, frozen=True, array_like=True):
-    """Seconds of a bundle that a call has used up, and how many of them in its carry-over time; `number` as in Piece."""
+    """Seconds of a bundle that a call has used up, `carried_s` of them in its carry-over time; `number` as in Piece."""
 
     bundle_id: int
     seconds: int

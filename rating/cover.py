@@ -55,9 +55,7 @@ def is_discountable(rate: Rate) -> bool:
     return charged.total_micros == charged.connect_fee_micros + charged.usage_micros
 
 
-def charge_covered(
-    rate: Rate, billed_s: int, *, pieces: Sequence[Piece], percent: int, at_ms: int
-) -> Charge:
+def charge_covered(rate: Rate, billed_s: int, *, pieces: Sequence[Piece], percent: int, at_ms: int) -> Charge:
     """The price of `billed_s` seconds of which the first ones are covered: whole steps, then whole intervals."""
     if billed_s == 0:
         return NOTHING_CHARGED

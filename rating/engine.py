@@ -6,8 +6,8 @@ its own) and the rate they began with. Emergency and free calls (`Rate.is_free`,
 never come here. Which day it is, for the spending caps, the owner says (`period`). Durability is the
 journal's.
 
-What bundles an account has is `LiveAccount.bundles`; a call that one of them is for goes by bundled_call.py, every other
-one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and `start`
+What bundles an account has is `LiveAccount.bundles`; a call that one of them is for goes by bundled_call.py, every
+other one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and `start`
 puts it right at the answer.
 """
 

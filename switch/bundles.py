@@ -32,7 +32,10 @@ def load_bundles(
     revisions = {}
     for balance in snapshot.bundles:
         engine.bundles.load(
-            balance.terms, used_s=balance.used_s, carried_s=balance.carried_s, destinations=balance.destinations
+            balance.terms,
+            used_s=balance.used_s,
+            carried_s=balance.carried_s,
+            destinations=balance.destinations,
         )
         revisions[balance.terms.id] = balance.terms.revision
     puts: list[Put] = []

@@ -140,7 +140,7 @@ class Dns(Struct, frozen=True):
 
 
 class Prepaid(Struct, frozen=True):
-    """[prepaid]: how far ahead a call is paid for, and how long before the end of it the caller is warned (0: never)."""
+    """[prepaid]: how far ahead a call is paid for, and how long before its end the caller is warned (0: never)."""
 
     reserve_ahead_s: Annotated[int, Meta(ge=10, le=3600)] = 60
     renew_before_s: Annotated[int, Meta(ge=2, le=600)] = 20

@@ -7,6 +7,7 @@ keeps the call; then it reports exhaustion.
 
 import math
 from collections.abc import Callable
+
 from rating.engine import Engine
 from switch.sip.timers import Timer, TimerQueue
 

@@ -27,11 +27,11 @@ class OpenCover(msgspec.Struct, array_like=True):
 
 def covers_of(meters: "Iterable[Meter]") -> list[OpenCover]:
     """As they are now: a renewal may have lengthened them."""
-    covers = []
-    for meter in meters:
-        if meter.reservation.cover is not None and (cover := meter.cover_now) is not None:
-            covers.append(OpenCover(meter.row, cover.percent, list(cover.pieces)))
-    return covers
+    return [
+        OpenCover(meter.row, cover.percent, list(cover.pieces))
+        for meter in meters
+        if meter.reservation.cover is not None and (cover := meter.cover_now) is not None
+    ]
 
 
 def cost_of_covered(

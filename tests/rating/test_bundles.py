@@ -1,4 +1,4 @@
-"""Inclusive seconds and discounts: who is covered, in which order, from when to when, and what that leaves of the price."""
+"""Inclusive seconds and discounts: who is covered, in which order, when, and what is left of the price."""
 
 import pytest
 
@@ -226,7 +226,9 @@ def test_groups_and_prefixes_say_what_a_bundle_is_for() -> None:
     assert bundle(groups=("anything",)).is_for(rate, "+447700900123")
     assert not bundle(groups=("anything",), except_prefixes=("+447700",)).is_for(rate, "+447700900123")
     assert geographic.is_for(make_rate(prefix=ON_NET), "bob")
-    assert not bundle(groups=("Texts",)).is_for(make_rate(prefix="sms:+44", destination="Texts", per_minute=0), "+447700900123")
+    assert not bundle(groups=("Texts",)).is_for(
+        make_rate(prefix="sms:+44", destination="Texts", per_minute=0), "+447700900123"
+    )
 
 
 def test_a_number_that_no_bundle_is_for_costs_money() -> None:
@@ -248,7 +250,9 @@ def test_a_discount_takes_its_percent_off_usage_and_connect_fee(percent: int, se
 
 
 def test_the_greatest_discount_holds_and_only_one() -> None:
-    engine = engine_with(discount(1, 10), discount(2, 50), discount(3, 90, expires_at_ms=AT_MS), balance=MONEY)
+    engine = engine_with(
+        discount(1, 10), discount(2, 50), discount(3, 90, expires_at_ms=AT_MS), balance=MONEY
+    )
     assert call(engine, 10).charge.usage_micros == 5 * PER_SECOND
 
 
