@@ -20,6 +20,7 @@ from billing.conf_fields import (
     Text,
     VatNumber,
 )
+from billing.conf_subscriptions import PLAIN as PLAIN_SUBSCRIPTIONS
 from billing.conf_subscriptions import TABLES as SUBSCRIPTIONS_TABLES
 from billing.conf_subscriptions import SubscriptionsConf, read_subscriptions
 from billing.dated import Dated, read_dated
@@ -116,7 +117,7 @@ class BillingConf(Struct, frozen=True):
     simplified_invoice: Dated[SimplifiedInvoice]
     invoice: InvoiceSettings
     mail: MailSettings
-    subscriptions: SubscriptionsConf
+    subscriptions: SubscriptionsConf = PLAIN_SUBSCRIPTIONS
 
 
 class NoBillingFile(Exception):  # noqa: N818 - a no with its reason; nothing broke

@@ -24,8 +24,8 @@ TABLES: Final = ("subscriptions", "contract_law", "automatic_compensation")
 class ContractLaw(Struct, frozen=True, kw_only=True):
     """[[contract_law]]: for contracts made, and notices due, from a day on. docs/subscriptions.md has the sources.
 
-    `has_stated_rises_only`: in a consumer's minimum term a price rises only by what was stated in pounds and pence, with
-    its date, when it was sold (Ofcom, 17 January 2025).
+    `has_stated_rises_only`: in a consumer's minimum term a price rises only by what was stated in pounds and pence,
+    with its date, when it was sold (Ofcom, 17 January 2025).
     """
 
     consumer_term_months_max: Annotated[int, Meta(ge=1, le=36)] = 24
@@ -46,7 +46,8 @@ LAWS: Final = (
 
 
 class Compensation(Struct, frozen=True, kw_only=True):
-    """[[automatic_compensation]]: the sums of the voluntary scheme, in micros: a calendar day, an appointment, a day."""
+    """[[automatic_compensation]]: the sums of the voluntary scheme, in micros: a calendar day, an appointment, a
+    day."""
 
     delayed_repair: Pounds = 0
     missed_appointment: Pounds = 0
@@ -77,7 +78,9 @@ def read_subscriptions(file: ConfFile) -> SubscriptionsConf:
     for day, figures in law.entries:
         if figures.end_notice_latest_days > figures.end_notice_earliest_days:
             found = f"{figures.end_notice_latest_days} from {day.isoformat()} on"
-            file.note(("contract_law", "end_notice_latest_days"), found=found, expected="not before the earliest")
+            file.note(
+                ("contract_law", "end_notice_latest_days"), found=found, expected="not before the earliest"
+            )
     compensation = read_dated(file, Compensation, ("automatic_compensation",))
     if section.joins_compensation_scheme and not compensation.entries:
         file.note(

@@ -17,12 +17,11 @@ from billing.customers import CustomerKind
 from billing.subscriptions import rows
 from billing.subscriptions.charging import correct
 from billing.subscriptions.months import months_after, words
-from billing.subscriptions.price_words import price_lines
 from billing.subscriptions.notices import NoticeKind, send_notice
+from billing.subscriptions.price_words import price_lines
 from billing.subscriptions.products import DatedPrice, Product, find_product, set_price
 from billing.subscriptions.subscription import State, Subscription
 from provisioning.problems import InvalidValue, Refused
-from rating.money import format_pounds
 
 TEXT_CHARS_MAX: Final = 2000
 _DAY: Final = datetime.timedelta(days=1)
@@ -70,13 +69,13 @@ def price_change(
 def detrimental_change(
     said: str, law: ContractLaw, *, effective_on: datetime.date, announced_on: datetime.date
 ) -> Change:
-    """Raises Refused where the notice is too short. They may leave from the notice until the change, a month at least."""
+    """Raises Refused where the notice is too short. They may leave from the notice on until the change."""
     earliest = months_after(announced_on, law.change_notice_months)
     if effective_on < earliest:
         raise Refused(
             f"a change to the customer's detriment needs a month's notice: {words(earliest)} at the earliest"
         )
-    return Change(announced_on, effective_on, said, max(earliest, effective_on))
+    return Change(announced_on, effective_on, said, effective_on)
 
 
 async def announce_price(
@@ -153,9 +152,7 @@ async def _announce_price(
         if old.price_micros == price_micros or effective_on < subscription.starts_on:
             return False
         law = conf.subscriptions.law.at(subscription.sold_on)
-        change = price_change(
-            subscription, price_micros, law, effective_on=effective_on, announced_on=today
-        )
+        change = price_change(subscription, price_micros, law, effective_on=effective_on, announced_on=today)
         await db.execute(
             "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin)"
             " VALUES ($1, $2, $3, $4, $5, 'announced') ON CONFLICT (subscription_id, from_day)"

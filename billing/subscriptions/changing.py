@@ -9,7 +9,7 @@ import asyncpg
 
 from billing.subscriptions import rows
 from billing.subscriptions.charging import charge, correct
-from billing.subscriptions.grants import Grants, grant_nothing
+from billing.subscriptions.grants import NO_BUNDLES, Bundles
 from billing.subscriptions.months import words
 from billing.subscriptions.products import QUANTITY_MAX, find_product
 from billing.subscriptions.selling import insert_steps, stated_prices
@@ -26,10 +26,10 @@ async def change(
     product: str | None = None,
     quantity: int | None = None,
     is_agreed: bool = False,
-    grant: Grants = grant_nothing,
+    bundles: Bundles = NO_BUNDLES,
 ) -> Subscription:
-    """From `first` on another product, quantity, or both. Whoever is in a minimum term pays no less than they agreed to,
-    unless the provider agrees (`is_agreed`). Raises Refused and InvalidValue."""
+    """From `first` on another product, quantity, or both. Whoever is in a minimum term pays no less than they agreed
+    to, unless the provider agrees (`is_agreed`). Raises Refused and InvalidValue."""
     async with db.transaction():
         subscription = await rows.lock(db, subscription_id)
         if subscription.state is not State.ACTIVE:
@@ -38,7 +38,7 @@ async def change(
             raise InvalidValue("day", words(first), "today or later, and not before the service begins")
         if quantity is not None and not 1 <= quantity <= QUANTITY_MAX:
             raise InvalidValue("quantity", str(quantity), f"1 to {QUANTITY_MAX}")
-        await charge(db, subscription_id, today, grant=grant)
+        await charge(db, subscription_id, today, bundles=bundles)
         if product is not None:
             await _change_product(db, subscription, product, quantity, first)
         elif quantity is not None:
@@ -49,7 +49,9 @@ async def change(
         is_less = changed.step(first).fee_micros < subscription.step(first).fee_micros
         if is_less and subscription.is_in_term(first) and not is_agreed:
             last = words(subscription.term_ends_on - datetime.timedelta(days=1))
-            raise Refused(f"it would cost less within the minimum term, which lasts until {last}: to be agreed")
+            raise Refused(
+                f"it would cost less within the minimum term, which lasts until {last}: to be agreed"
+            )
         await correct(db, subscription_id, first)
         return await rows.find(db, subscription_id)
 

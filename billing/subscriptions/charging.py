@@ -5,8 +5,8 @@ What a period costs is a function of the steps and the end (`steps.py`); what wa
 transaction, with its row locked and a ledger key per movement: it may be killed anywhere and run again.
 
 A prepaid account without the credit for a period, by the product's rule: `owe`, it is charged all the same and the
-balance goes below zero (arrears takes it from there); `wait`, it is not charged, brings no bundle, and runs from the day
-on which there is credit, the days before it free and without the service.
+balance goes below zero (arrears takes it from there); `wait`, it is not charged, brings no bundle, and runs from the
+day on which there is credit, the days before it free and without the service.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from typing import Final
 import asyncpg
 
 from billing.subscriptions import rows
-from billing.subscriptions.grants import Grants, grant_nothing
+from billing.subscriptions.grants import NO_BUNDLES, Bundles, grant_included
 from billing.subscriptions.months import words
 from billing.subscriptions.periods import Period
 from billing.subscriptions.steps import Piece, cost_of, pieces_of
@@ -32,7 +32,7 @@ _DAY: Final = datetime.timedelta(days=1)
 
 
 async def charge(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, grant: Grants = grant_nothing
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
 ) -> list[str]:
     """Charge all periods that have begun by `today`; a line for each. In a transaction of the caller's."""
     subscription = await rows.lock(db, subscription_id)
@@ -42,7 +42,11 @@ async def charge(
     for period, _ in zip(
         subscription.rhythm.since(subscription.charged_until), range(PERIODS_PER_RUN_MAX), strict=False
     ):
-        if period.first > today or subscription.charged_to(period) <= period.first:
+        if subscription.charged_to(period) <= period.first:
+            break
+        if period.first > today:
+            if period.first == today + _DAY and not _may_wait(subscription):
+                await grant_included(db, bundles, subscription, period, period.first)
             break
         setup = await _setup_due(db, subscription)
         since = await _served_since(db, subscription, period, today, setup)
@@ -54,7 +58,7 @@ async def charge(
             done.append(await _charge_setup(db, subscription, setup))
         done.append(await _charge_period(db, subscription, period, since))
         if since < period.end:
-            await _grant(db, subscription, period, since, grant)
+            await grant_included(db, bundles, subscription, period, since)
     return done
 
 
@@ -109,7 +113,11 @@ async def _charge_period(
 ) -> str:
     pieces = pieces_of(period, subscription.steps, since=since, until=subscription.charged_to(period))
     amount = cost_of(pieces)
-    said = _words(subscription, pieces) if pieces else f"{_what(subscription, period.first)}: not served, no credit"
+    said = (
+        _words(subscription, pieces)
+        if pieces
+        else f"{_what(subscription, period.first)}: not served, no credit"
+    )
     await charge_once(
         db,
         subscription,
@@ -132,9 +140,7 @@ async def _charge_period(
 
 async def _correct_period(db: asyncpg.Connection, subscription: Subscription, period: Period) -> list[str]:
     charged, number, first_served = await _charged(db, subscription.id, period)
-    pieces = pieces_of(
-        period, subscription.steps, since=first_served, until=subscription.charged_to(period)
-    )
+    pieces = pieces_of(period, subscription.steps, since=first_served, until=subscription.charged_to(period))
     difference = cost_of(pieces) - charged
     if not difference:
         return []
@@ -200,8 +206,7 @@ async def _served_since(
     db: asyncpg.Connection, subscription: Subscription, period: Period, today: datetime.date, setup: int
 ) -> datetime.date | None:
     """The day from which a period is served and charged; None where it has to wait for credit."""
-    waits = subscription.terms.without_credit is WithoutCredit.WAIT
-    if not waits or subscription.account_kind is not AccountKind.PREPAID:
+    if not _may_wait(subscription):
         return period.first
     await lock_account(db, subscription.account_id)
     balance = int(
@@ -216,27 +221,17 @@ async def _served_since(
     return since if cost_of(pieces) + setup <= balance else None
 
 
+def _may_wait(subscription: Subscription) -> bool:
+    is_prepaid = subscription.account_kind is AccountKind.PREPAID
+    return is_prepaid and subscription.terms.without_credit is WithoutCredit.WAIT
+
+
 async def _wait(db: asyncpg.Connection, subscription: Subscription, period: Period) -> None:
     await db.execute(
         "UPDATE subscriptions SET unpaid_since = coalesce(unpaid_since, $2) WHERE id = $1",
         subscription.id,
         period.first,
     )
-
-
-async def _grant(
-    db: asyncpg.Connection, subscription: Subscription, period: Period, since: datetime.date, grant: Grants
-) -> None:
-    for included in subscription.terms.included:
-        await grant(
-            db,
-            account_id=subscription.account_id,
-            included=included,
-            quantity=subscription.step(since).quantity,
-            first=since,
-            end=subscription.charged_to(period),
-            key=f"subscription:{subscription.id}:{period.first.isoformat()}:{included.bundle}",
-        )
 
 
 def _words(subscription: Subscription, pieces: Sequence[Piece]) -> str:

@@ -74,14 +74,19 @@ def early_termination(subscription: Subscription, ending: Ending) -> EarlyTermin
     if not subscription.is_in_term(ending.ceases_on):
         return EarlyTerminationCharge(0, ("The minimum term has passed: nothing is due for leaving.",))
     if ending.reason in GIVES_BACK:
-        return EarlyTerminationCharge(0, ("The end is not the customer's doing: nothing is due for leaving.",))
+        return EarlyTerminationCharge(
+            0, ("The end is not the customer's doing: nothing is due for leaving.",)
+        )
     if terms.kind is EarlyTerminationKind.NONE:
         return EarlyTerminationCharge(0, ("The contract has no charge for leaving early.",))
     rest_from = _paid_to(subscription, ending)
     rest = cost_between(subscription.rhythm, subscription.steps, rest_from, subscription.term_ends_on)
     amount, how = _by_formula(subscription, terms, rest)
     last = words(subscription.term_ends_on - _DAY)
-    lines = [f"From {words(rest_from)} to {last}, the last day of the minimum term: {format_pounds(rest)}.", how]
+    lines = [
+        f"From {words(rest_from)} to {last}, the last day of the minimum term: {format_pounds(rest)}.",
+        how,
+    ]
     if amount > rest:
         lines.append(f"Never more than staying would cost: {format_pounds(rest)}.")
     return EarlyTerminationCharge(min(amount, rest), tuple(lines))
@@ -96,7 +101,10 @@ def _by_formula(subscription: Subscription, terms: EarlyTermination, rest: int) 
             subscription.rhythm, subscription.steps, subscription.starts_on, subscription.term_ends_on
         )
         amount = whole * terms.percent // _PERCENT
-        return amount, f"{terms.percent} % of the whole term's {format_pounds(whole)}: {format_pounds(amount)}."
+        return (
+            amount,
+            f"{terms.percent} % of the whole term's {format_pounds(whole)}: {format_pounds(amount)}.",
+        )
     amount = (terms.inc_vat_micros if subscription.vat is VatMode.INC_VAT else terms.ex_vat_micros) or 0
     return amount, f"The sum in the contract: {format_pounds(amount)}."
 
@@ -123,7 +131,5 @@ def _given_back(subscription: Subscription, ending: Ending) -> int:
         if period.first >= subscription.charged_until:
             break
         whole = cost_of(pieces_of(period, subscription.steps))
-        total += whole - cost_of(
-            pieces_of(period, subscription.steps, until=subscription.charged_to(period))
-        )
+        total += whole - cost_of(pieces_of(period, subscription.steps, until=subscription.charged_to(period)))
     return total

@@ -47,9 +47,7 @@ SUBJECTS: Final = {
 }
 
 
-def end_notice_window(
-    term_ends_on: datetime.date, law: ContractLaw
-) -> tuple[datetime.date, datetime.date]:
+def end_notice_window(term_ends_on: datetime.date, law: ContractLaw) -> tuple[datetime.date, datetime.date]:
     """The first and the last day on which the end of a contract may be told, before its last day."""
     last = term_ends_on - _DAY
     earliest = last - datetime.timedelta(days=law.end_notice_earliest_days)
@@ -58,7 +56,11 @@ def end_notice_window(
 
 def end_notice_due(subscription: Subscription, law: ContractLaw, today: datetime.date) -> bool:
     """From the first day of the window on, or from the first day of a contract shorter than that, until it is over."""
-    if not subscription.terms.min_term_months or not subscription.is_in_term(today) or _is_leaving(subscription):
+    if (
+        not subscription.terms.min_term_months
+        or not subscription.is_in_term(today)
+        or _is_leaving(subscription)
+    ):
         return False
     return today >= max(end_notice_window(subscription.term_ends_on, law)[0], subscription.sold_on)
 
@@ -135,7 +137,9 @@ def end_of_contract_facts(
         if costs.early_termination_micros
         else "",
         "early_day": words(leaving.ceases_on),
-        "free_from": words(subscription.term_ends_on - datetime.timedelta(days=subscription.terms.notice_days)),
+        "free_from": words(
+            subscription.term_ends_on - datetime.timedelta(days=subscription.terms.notice_days)
+        ),
         "can_renew": subscription.terms.renewal is Renewal.NEW_TERM,
         "others": _others(subscription, others, today),
         "offers": _offers(subscription, products, law, today),
@@ -189,9 +193,7 @@ def _price(subscription: Subscription, day: datetime.date) -> str:
     return f"{format_pounds(step.price_micros)}{many} a {subscription.terms.billing_period}, {vat}"
 
 
-def _others(
-    subscription: Subscription, others: Sequence[Subscription], today: datetime.date
-) -> list[str]:
+def _others(subscription: Subscription, others: Sequence[Subscription], today: datetime.date) -> list[str]:
     return [
         f"{other.step(today).product}{f' ({other.label})' if other.label else ''}: "
         + (

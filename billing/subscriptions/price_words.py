@@ -27,6 +27,8 @@ def price_lines(
         if price == before:
             continue
         lines[-1] += f" until {words(first - _DAY)}"
-        lines.append(f"{'increasing' if price > before else 'decreasing'} to {format_pounds(price)} on {words(first)}")
+        lines.append(
+            f"{'increasing' if price > before else 'decreasing'} to {format_pounds(price)} on {words(first)}"
+        )
         before = price
     return lines

@@ -53,7 +53,9 @@ async def every(db: asyncpg.Connection) -> list[Subscription]:
     return await _read(db, "")
 
 
-async def active_of_product(db: asyncpg.Connection, product_id: int, day: datetime.date) -> list[Subscription]:
+async def active_of_product(
+    db: asyncpg.Connection, product_id: int, day: datetime.date
+) -> list[Subscription]:
     """Those that have the product on the day or will have it later, whatever they began with."""
     return await _read(
         db,

@@ -50,7 +50,8 @@ async def sell(db: asyncpg.Connection, conf: SubscriptionsConf, order: Order) ->
     _check(order)
     async with db.transaction():
         account = await db.fetchrow(
-            "SELECT id, name, vat FROM accounts WHERE lower(name) = lower($1) FOR NO KEY UPDATE", order.account
+            "SELECT id, name, vat FROM accounts WHERE lower(name) = lower($1) FOR NO KEY UPDATE",
+            order.account,
         )
         if account is None:
             raise Refused(f"there is no account {shown(order.account)}")
@@ -91,9 +92,7 @@ async def tell_of_rights(db: asyncpg.Connection, subscription_id: int, day: date
     return await rows.find(db, subscription_id)
 
 
-def stated_prices(
-    product: Product, first: datetime.date, vat: VatMode
-) -> list[tuple[datetime.date, int]]:
+def stated_prices(product: Product, first: datetime.date, vat: VatMode) -> list[tuple[datetime.date, int]]:
     """The price of the first day, and what is published for later: all of it is stated at the sale, with its dates."""
     return [(first, product.price_or_refuse(first, vat)), *product.prices_after(first, vat)]
 
@@ -149,11 +148,18 @@ async def _earlier(db: asyncpg.Connection, order: Order, account_id: int) -> Sub
 
 
 async def _insert(
-    db: asyncpg.Connection, order: Order, account_id: int, kind: str, product: Product, terms: Terms, setup: int
+    db: asyncpg.Connection,
+    order: Order,
+    account_id: int,
+    kind: str,
+    product: Product,
+    terms: Terms,
+    setup: int,
 ) -> int:
     found: int = await db.fetchval(
         "INSERT INTO subscriptions (account_id, product_id, label, customer_kind, terms, sold_on, starts_on,"
-        " provided_on, told_on, is_at_distance, wants_early_start, term_ends_on, charged_until, order_key, setup_micros)"
+        " provided_on, told_on, is_at_distance, wants_early_start, term_ends_on, charged_until, order_key,"
+        " setup_micros)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $7, $13, $14) RETURNING id",
         account_id,
         product.id,

@@ -9,6 +9,7 @@ whole, and a whole period at one price costs that price to the micro.
 """
 
 import datetime
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -63,7 +64,7 @@ def pieces_of(
     cuts = [first, *(step.first for step in steps if first < step.first < end), end]
     pieces: list[Piece] = []
     exact = charged = 0  # exact: micros times days of the whole period
-    for cut, following in zip(cuts, cuts[1:], strict=False):
+    for cut, following in itertools.pairwise(cuts):
         if following <= cut:
             continue
         step = step_at(steps, cut)

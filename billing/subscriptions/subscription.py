@@ -93,6 +93,12 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     def is_in_term(self, day: datetime.date) -> bool:
         return day < self.term_ends_on
 
+    def served_to(self, period: Period) -> datetime.date:
+        """The day up to which a period is served: its end, or the day on which the service ceases in it."""
+        return (
+            period.end if self.ending is None else min(period.end, max(period.first, self.ending.ceases_on))
+        )
+
     def charged_to(self, period: Period) -> datetime.date:
         """The day up to which a period is charged: its end, unless the service ends in it and the rest is not due.
 

@@ -15,7 +15,7 @@ from billing.conf_subscriptions import SubscriptionsConf
 from billing.subscriptions import cooling_off, rows
 from billing.subscriptions.charging import charge, charge_once, correct
 from billing.subscriptions.ending import Quote, cease_day, early_termination, quote
-from billing.subscriptions.grants import Grants, grant_nothing
+from billing.subscriptions.grants import NO_BUNDLES, Bundles, end_included
 from billing.subscriptions.months import words
 from billing.subscriptions.notices import NoticeKind, send_notice
 from billing.subscriptions.steps import cost_between
@@ -95,7 +95,7 @@ async def store_evidence(
     written_on: datetime.date,
     evidence: str,
     today: datetime.date,
-    grant: Grants = grant_nothing,
+    bundles: Bundles = NO_BUNDLES,
 ) -> Quote:
     """The notice is here in writing: from its day on the notice period runs, and the end has its day, which they are
     told."""
@@ -108,8 +108,10 @@ async def store_evidence(
         if asked.written_on is not None:
             raise Refused(f"the notice of {words(asked.written_on)} is stored already")
         if written_on > today:
-            raise InvalidValue("day", words(written_on), "the day on which it was received, not later than today")
-        await charge(db, subscription_id, today, grant=grant)
+            raise InvalidValue(
+                "day", words(written_on), "the day on which it was received, not later than today"
+            )
+        await charge(db, subscription_id, today, bundles=bundles)
         subscription = await rows.find(db, subscription_id)
         wanted_on = asked.wanted_on
         ceases_on = cease_day(subscription, asked.reason, written_on=written_on, wanted_on=wanted_on)
@@ -129,7 +131,7 @@ async def store_evidence(
 
 
 async def withdraw_end(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, grant: Grants = grant_nothing
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
 ) -> None:
     """They stay, before it has ceased. A last period that was charged in part is charged as a whole."""
     async with db.transaction():
@@ -140,10 +142,12 @@ async def withdraw_end(
         await db.execute("UPDATE subscription_endings SET state = 'withdrawn' WHERE id = $1", asked.id)
         if asked.ceases_on is not None:
             await correct(db, subscription_id, asked.ceases_on)
-        await charge(db, subscription_id, today, grant=grant)
+        await charge(db, subscription_id, today, bundles=bundles)
 
 
-async def finish(db: asyncpg.Connection, subscription_id: int, today: datetime.date) -> list[str]:
+async def finish(
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+) -> list[str]:
     """Its day has come: the last bill, and it is over. In a transaction of the caller's, with everything charged."""
     subscription = await rows.lock(db, subscription_id)
     ending = subscription.ending
@@ -172,6 +176,7 @@ async def finish(db: asyncpg.Connection, subscription_id: int, today: datetime.d
         ending.id,
         last.decode(),
     )
+    await end_included(db, bundles, subscription_id, ending.ceases_on)
     await _close(db, subscription_id, State.ENDED, ending.ceases_on)
     done.append(f"{subscription.account}: subscription {subscription.id} ended on {words(ending.ceases_on)}")
     return done
@@ -184,6 +189,7 @@ async def cancel(
     *,
     told_us_on: datetime.date,
     told_us_by: str,
+    bundles: Bundles = NO_BUNDLES,
 ) -> int:
     """The right to cancel: the sale is undone, and what was paid goes back but for what is due. Micros given back.
 
@@ -224,6 +230,7 @@ async def cancel(
             " AND state IN ('asked', 'effective')",
             subscription_id,
         )
+        await end_included(db, bundles, subscription_id, told_us_on)
         await _close(db, subscription_id, State.CANCELLED, told_us_on)
         return paid - due
 
@@ -235,7 +242,9 @@ def cancellation_due(subscription: Subscription, day: datetime.date) -> tuple[in
     began = subscription.provided_on or subscription.starts_on
     used = cost_between(subscription.rhythm, subscription.steps, max(began, subscription.starts_on), day)
     days = (day - began).days
-    lines = [f"Begun at the customer's express request: {days} days from {words(began)}: {format_pounds(used)}."]
+    lines = [
+        f"Begun at the customer's express request: {days} days from {words(began)}: {format_pounds(used)}."
+    ]
     setup = subscription.setup_micros if subscription.terms.keeps_setup else 0
     if setup:
         lines.append(f"The set-up, a service of its own that was done: {format_pounds(setup)}.")

@@ -59,7 +59,7 @@ class EarlyTermination(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Included(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A bundle that each period brings: so many seconds to groups of destinations."""
+    """A bundle that each period brings, for each one sold: so many seconds to groups of destinations."""
 
     bundle: str
     seconds: int
@@ -69,9 +69,9 @@ class Included(msgspec.Struct, frozen=True, omit_defaults=True):
 class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """New fields go to the end, with a default: contracts that were sold are read with it.
 
-    `refunds_unused`: a service that ends within a paid period gives back the rest. `own_cancel_days`: the provider's own
-    right to cancel, for customers who have none by law, unless the service was provided. `keeps_setup`: the set-up is a
-    service of its own, done when it is done, and is paid also when a started service is cancelled.
+    `refunds_unused`: a service that ends within a paid period gives back the rest. `own_cancel_days`: the provider's
+    own right to cancel, for customers who have none by law, unless the service was provided. `keeps_setup`: the
+    set-up is a service of its own, done when it is done, and is paid also when a started service is cancelled.
     """
 
     billing_period: BillingPeriod = BillingPeriod.MONTH

@@ -107,6 +107,16 @@ COMMENT ON COLUMN subscription_charges.pieces IS 'the days, products, quantities
 CREATE TRIGGER subscription_charges_unaltered BEFORE UPDATE OR DELETE OR TRUNCATE ON subscription_charges
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- The bundles that a period has brought.
+CREATE TABLE subscription_bundles (
+    subscription_id integer NOT NULL REFERENCES subscriptions,
+    period_from     date NOT NULL,
+    period_to       date NOT NULL,
+    bundle          text NOT NULL,
+    bundle_id       bigint NOT NULL, -- no foreign key: whoever keeps the bundles may forget old ones
+    PRIMARY KEY (subscription_id, period_from, bundle)
+);
+
 -- What is not written ends nothing: it has neither a written_on nor a ceases_on.
 CREATE TABLE subscription_endings (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
