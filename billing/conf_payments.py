@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from billing.dated import Dated, read_dated
 from switch.conf_files import ConfFile, ConfProblems, open_secrets_file
 from switch.conf_reader import note_unknown_tables, read_struct
-from switch.conf_values import Address, Expected, OptionalAddress, Reads, Secret, read_secret
+from switch.conf_values import Expected, OptionalAddress, Reads, Secret, read_secret
 from switch.sip.host import is_loopback
 
 SECRETS_FILE: Final = "billing_secrets.toml"
@@ -27,7 +27,12 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 def read_api(value: object) -> str:
     """Where a provider answers: https, or plain http on this machine (a test's server). Without a slash at the end."""
     expected = Expected('an address of HTTPS without a path, like "https://api.example.com"')
-    if not isinstance(value, str) or len(value) > URL_CHARS_MAX or not value.isascii() or not value.isprintable():
+    if (
+        not isinstance(value, str)
+        or len(value) > URL_CHARS_MAX
+        or not value.isascii()
+        or not value.isprintable()
+    ):
         raise expected
     try:
         parts = urlsplit(value)
@@ -130,13 +135,13 @@ class AutoTopUp(Struct, frozen=True):
 class PaymentsConf(Struct, frozen=True):
     """All of it. A provider is None where its section is not there."""
 
-    process: ProcessConf
-    pages: PaymentPages
-    stripe: StripeConf | None
-    gocardless: GoCardlessConf | None
-    paypal: PayPalConf | None
-    direct_debit: Dated[DirectDebitTerms]
-    auto_top_up: AutoTopUp
+    process: ProcessConf = ProcessConf()
+    pages: PaymentPages = PaymentPages()
+    stripe: StripeConf | None = None
+    gocardless: GoCardlessConf | None = None
+    paypal: PayPalConf | None = None
+    direct_debit: Dated[DirectDebitTerms] = Dated("direct_debit", ())
+    auto_top_up: AutoTopUp = AutoTopUp()
 
 
 class StripeSecrets(Struct, frozen=True):
@@ -199,6 +204,3 @@ def load_secrets(folder: Path) -> BillingSecrets:
     if file.problems:
         raise ConfProblems(file.in_order())
     return secrets
-
-
-__all__ = ["Address", "BillingSecrets", "PaymentsConf", "load_secrets", "read_payments"]

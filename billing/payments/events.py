@@ -81,7 +81,9 @@ async def _apply(
         return await _try_later(db, news, str(problem))
     except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
         return await _try_later(db, news, "two at once")
-    except asyncpg.IntegrityConstraintViolationError as problem:  # an account that is gone: it concerns this one only
+    except (
+        asyncpg.IntegrityConstraintViolationError
+    ) as problem:  # an account that is gone: it concerns this one only
         return await _try_later(db, news, type(problem).__name__)
     await db.execute("UPDATE payment_events SET applied_at = now(), problem = '' WHERE id = $1", news.id)
     return said
@@ -122,7 +124,9 @@ async def _try_later(db: asyncpg.Pool, news: StoredNews, problem: str) -> str:
         is_last,
     )
     if is_last:
-        log.error("payment_event_set_aside", id=news.id, provider=news.provider, kind=news.kind, problem=problem)
+        log.error(
+            "payment_event_set_aside", id=news.id, provider=news.provider, kind=news.kind, problem=problem
+        )
     return f"{news.kind}: {'set aside' if is_last else 'later'}: {problem}"
 
 

@@ -72,16 +72,23 @@ class GoCardlessProvider:
     def __init__(
         self, conf: GoCardlessConf, *, access_token: Secret, webhook_secret: Secret, return_url: str
     ) -> None:
-        self._client = gocardless_pro.Client(access_token=str(access_token), base_url=conf.api, timeout=TIMEOUT_S)
+        self._client = gocardless_pro.Client(
+            access_token=str(access_token), base_url=conf.api, timeout=TIMEOUT_S
+        )
         self._webhook_secret = webhook_secret
         self._return_url = return_url
 
     async def open_page(self, wanted: Wanted) -> Page:
         """A mandate, without a payment: money is taken afterwards, and announced before."""
         metadata = {"account": str(wanted.account_id)}
-        request = {"mandate_request": {"scheme": "bacs", "currency": "GBP", "metadata": metadata}, "metadata": metadata}
+        request = {
+            "mandate_request": {"scheme": "bacs", "currency": "GBP", "metadata": metadata},
+            "metadata": metadata,
+        }
         made = await self._call(
-            lambda: self._client.billing_requests.create(params=request, headers={"Idempotency-Key": wanted.key})
+            lambda: self._client.billing_requests.create(
+                params=request, headers={"Idempotency-Key": wanted.key}
+            )
         )
         flow: dict[str, Any] = {
             "redirect_uri": self._return_url,
@@ -93,7 +100,9 @@ class GoCardlessProvider:
         opened = await self._call(lambda: self._client.billing_request_flows.create(params=flow))
         return Page(str(made.id), str(opened.authorisation_url))
 
-    async def charge(self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None) -> PaymentView:
+    async def charge(
+        self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None
+    ) -> PaymentView:
         params: dict[str, Any] = {
             "amount": pence_of(wanted.amount_micros),
             "currency": "GBP",
@@ -116,8 +125,8 @@ class GoCardlessProvider:
         return await self.look(reference)
 
     async def look(self, reference: str) -> PaymentView:
-        if reference.startswith("BRQ"):  # a mandate that is asked for: there is no money in it
-            return PaymentView(NAME, reference, Method.DIRECT_DEBIT, None, ViewState.OPEN, 0)
+        if reference.startswith("BRQ"):
+            return await self._call(lambda: self._look_request(reference))
         return await self._call(lambda: self._look(reference))
 
     def _look(self, reference: str) -> PaymentView:
@@ -142,6 +151,14 @@ class GoCardlessProvider:
             problem="" if payment.status not in ("failed", "charged_back") else str(payment.status),
             returns=tuple(_refund(each) for each in refunds),
         )
+
+    def _look_request(self, reference: str) -> PaymentView:
+        """A mandate that was asked for: there is no money in it."""
+        request = self._client.billing_requests.get(reference)
+        mandate = request.attributes.get("links", {}).get("mandate_request_mandate")
+        state = ViewState.CANCELLED if request.status == "cancelled" else ViewState.OPEN
+        saved = self._look_mandate(str(mandate)) if mandate else None
+        return PaymentView(NAME, reference, Method.DIRECT_DEBIT, None, state, 0, saved=saved)
 
     async def look_method(self, reference: str) -> MethodView:
         return await self._call(lambda: self._look_mandate(reference))
@@ -187,9 +204,13 @@ class GoCardlessProvider:
         """In a thread. What GoCardless refuses is told from what nobody knows."""
         try:
             return await asyncio.to_thread(work)
-        except (errors.ValidationFailedError, errors.InvalidStateError, errors.InvalidApiUsageError) as problem:
+        except (
+            errors.ValidationFailedError,
+            errors.InvalidStateError,
+            errors.InvalidApiUsageError,
+        ) as problem:
             raise ProviderRefused(problem_text(problem)) from None
-        except (errors.GoCardlessProError, requests.RequestException) as problem:
+        except (errors.GoCardlessProError, requests.RequestException, AttributeError, KeyError) as problem:
             raise ProviderUnreachable(f"GoCardless: {type(problem).__name__}") from None
 
 

@@ -1,8 +1,8 @@
 """What a running exchange says of an account: asked over its control socket before money goes out.
 
-The switch is the authority for what calls have used and hold: the books learn of it seconds later. Money that goes out is
-taken off the ledger first; when the switch has seen that row, and still has not less than nothing available, no call
-has it and none can get it.
+The switch is the authority for what calls have used and hold: the books learn of it seconds later. Money that goes out
+is taken off the ledger first; when the switch has seen that row, and still has not less than nothing available, no
+call has it and none can get it.
 """
 
 import asyncio

@@ -20,7 +20,9 @@ class PaymentMethod(msgspec.Struct, frozen=True):
 
     @property
     def view(self) -> MethodView:
-        return MethodView(self.provider, self.reference, self.customer, self.account_id, self.state, self.label)
+        return MethodView(
+            self.provider, self.reference, self.customer, self.account_id, self.state, self.label
+        )
 
 
 def method_from_row(row: asyncpg.Record) -> PaymentMethod:
@@ -66,9 +68,7 @@ async def look_at_method(db: asyncpg.Pool, provider: Provider, reference: str) -
 
 async def methods_of(db: asyncpg.Pool | asyncpg.Connection, account_id: int) -> list[PaymentMethod]:
     """The newest first."""
-    rows = await db.fetch(
-        "SELECT * FROM payment_methods WHERE account_id = $1 ORDER BY id DESC", account_id
-    )
+    rows = await db.fetch("SELECT * FROM payment_methods WHERE account_id = $1 ORDER BY id DESC", account_id)
     return [method_from_row(row) for row in rows]
 
 

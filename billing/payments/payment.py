@@ -43,6 +43,8 @@ class PaymentState(enum.StrEnum):
 
 STATEMENT: Final = "statement"  # the provider of what a bank statement shows
 DESK: Final = "desk"  # the provider of what somebody counted: cheques and cash
+GOCARDLESS: Final = "gocardless"
+STRIPE: Final = "stripe"
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -118,5 +120,7 @@ def check_reference(reference: str) -> str:
 
 def check_quoted(quoted: str) -> str:
     if len(quoted) > QUOTED_CHARS_MAX or (quoted and not quoted.isprintable()):
-        raise InvalidValue("invoice number", shown(quoted), f"at most {QUOTED_CHARS_MAX} characters that print")
+        raise InvalidValue(
+            "invoice number", shown(quoted), f"at most {QUOTED_CHARS_MAX} characters that print"
+        )
     return quoted

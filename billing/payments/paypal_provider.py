@@ -1,8 +1,8 @@
 """PayPal, with its server SDK: Orders v2 and Payments v2. The SDK has no webhooks: those are verified by PayPal's
 documented call (`/v1/notifications/verify-webhook-signature`), with the SDK's own token.
 
-The one name of a payment is its order. An order that the customer has approved is captured by looking at it: approval is
-news, and the capture's key is the order, so it happens once. https://developer.paypal.com/docs/api/orders/v2/
+The one name of a payment is its order. An order that the customer has approved is captured by looking at it: approval
+is news, and the capture's key is the order, so it happens once. https://developer.paypal.com/docs/api/orders/v2/
 """
 
 import asyncio
@@ -112,7 +112,9 @@ class PayPalProvider:
         links = {link.get("rel"): link.get("href") for link in order.get("links", [])}
         return Page(str(order.get("id", "")), str(links.get("payer-action") or links.get("approve") or ""))
 
-    async def charge(self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None) -> PaymentView:
+    async def charge(
+        self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None
+    ) -> PaymentView:
         raise ProviderRefused("PayPal is paid by the customer only")
 
     async def retry(self, reference: str, *, key: str, charge_on: date | None) -> PaymentView:
@@ -133,7 +135,11 @@ class PayPalProvider:
         except ProviderRefused:  # 404: nobody approved it in time, and PayPal has forgotten it
             return PaymentView(NAME, reference, Method.PAYPAL, None, ViewState.CANCELLED, 0)
         if order.get("status") == "APPROVED":
-            options = {"id": reference, "paypal_request_id": f"capture-{reference}", "prefer": "return=representation"}
+            options = {
+                "id": reference,
+                "paypal_request_id": f"capture-{reference}",
+                "prefer": "return=representation",
+            }
             order = await self._ask(lambda: self._client.orders.capture_order(options))
         return _view(order, reference)
 
@@ -246,7 +252,8 @@ def _capture(order: dict[str, Any]) -> dict[str, Any] | None:
     units = order.get("purchase_units") or [{}]
     captures: list[dict[str, Any]] = (units[0].get("payments") or {}).get("captures") or []
     taken = [each for each in captures if each.get("status") in _RECEIVED]
-    return (taken or captures or [None])[-1]
+    found = taken or captures
+    return found[-1] if found else None
 
 
 def _capture_state(status: str) -> ViewState:
@@ -299,7 +306,10 @@ def _news(event: _Event) -> News:
         reference = f"capture:{capture}"
     detail: dict[str, Any] = {}
     if kind == "PAYMENT.CAPTURE.REVERSED":
-        detail = {"reversal": str(resource.get("id", "")), "amount": str((resource.get("amount") or {}).get("value"))}
+        detail = {
+            "reversal": str(resource.get("id", "")),
+            "amount": str((resource.get("amount") or {}).get("value")),
+        }
     return News(NAME, event.id, kind, Subject.PAYMENT, reference, detail)
 
 
@@ -309,4 +319,3 @@ def _linked_capture(resource: dict[str, Any]) -> str:
         if isinstance(link, dict) and link.get("rel") == "up":
             return str(link.get("href", "")).rpartition("/")[2]
     return str(resource.get("id", ""))
-

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from billing.payments.payment import Method, MICROS_PER_PENNY
+from billing.payments.payment import MICROS_PER_PENNY, Method
 from provisioning.printable import shorten
 
 NEWS_MAX = 250  # GoCardless sends that many in one request; nobody else sends more than one
@@ -135,7 +135,9 @@ class Provider(Protocol):
     async def open_page(self, wanted: Wanted) -> Page:
         """A page of the provider's where the customer pays, or gives a mandate (amount 0)."""
 
-    async def charge(self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None) -> PaymentView:
+    async def charge(
+        self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None
+    ) -> PaymentView:
         """Take from a stored method. The customer is not there."""
 
     async def retry(self, reference: str, *, key: str, charge_on: date | None) -> PaymentView:

@@ -1,8 +1,8 @@
 """Where money comes in. The one place, whoever took it: a provider, a bank statement, somebody at a desk.
 
-A payment is credited by the step of its row from anything else to `received`, under the lock of its account. Everything
-that follows from it - the ledger, its VAT invoice, the invoices it pays, who may call again - is in that transaction. So
-it is credited once, whatever is repeated, comes late, comes twice at one moment or is killed half way.
+A payment is credited by the step of its row from anything else to `received`, under the lock of its account. All that
+follows from it - the ledger, its VAT invoice, the invoices it pays, who may call again - is in that transaction. So it
+is credited once, whatever is repeated, comes late, comes twice at one moment or is killed half way.
 """
 
 from datetime import datetime
@@ -11,9 +11,8 @@ import asyncpg
 import msgspec
 
 from billing.conf import BillingConf
-from billing.invoices.of_payment import invoice_for_payment
 from billing.open_items import allocate
-from billing.payments.hooks import on_received
+from billing.payments.hooks import invoice_of, on_received
 from billing.payments.payment import (
     Method,
     Payment,
@@ -77,7 +76,7 @@ async def received(connection: asyncpg.Connection, conf: BillingConf, money: Mon
     )
     payment = payment_from_row(row)
     await _post(connection, conf, payment)
-    invoice = await invoice_for_payment(connection, conf, payment.id)
+    invoice = await invoice_of(connection, conf, payment.id)
     await allocate(connection, payment.account_id)
     await on_received(connection, payment.account_id)
     return Received(payment, is_repeat=False, invoice=invoice)

@@ -7,7 +7,6 @@ Neither asks anybody: refund.py and settling.py do. A payment's row and its acco
 import asyncpg
 import msgspec
 
-from billing.conf import BillingConf
 from billing.open_items import allocate, take_back
 from billing.payments.hooks import on_received
 from billing.payments.payment import Payment, PaymentState, check_amount, payment_from_row
@@ -188,7 +187,7 @@ async def _vat_of_return(connection: asyncpg.Connection, payment: Payment, amoun
     vat_micros = await vat_posted(connection, payment.id)
     if not vat_micros:
         return 0
-    before = await connection.fetchval(
+    before: int = await connection.fetchval(
         "SELECT coalesce(sum(vat_micros), 0)::bigint FROM payment_returns"
         " WHERE payment_id = $1 AND state <> 'given_back'",
         payment.id,

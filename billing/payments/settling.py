@@ -51,11 +51,15 @@ async def look_and_settle(
 
 async def lock_reference(connection: asyncpg.Connection, provider: str, reference: str) -> None:
     """Until the transaction ends. Strangers whose hashes are equal wait for each other, and that is all."""
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 6))", f"{provider}:{reference}")
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 6))", f"{provider}:{reference}"
+    )
 
 
 async def settle(connection: asyncpg.Connection, conf: BillingConf, view: PaymentView) -> Settled:
     """In the transaction that holds the payment's lock."""
+    if view.saved is not None:
+        await note_method(connection, view.saved)
     if view.account_id is None or view.state is ViewState.OPEN:
         return Settled(view, None)
     known = await find_by_reference(connection, view.provider, view.reference)
@@ -72,8 +76,6 @@ async def settle(connection: asyncpg.Connection, conf: BillingConf, view: Paymen
         at=datetime.now(UTC),
         quoted=view.quoted,
     )
-    if view.saved is not None:
-        await note_method(connection, view.saved)
     is_credited = False
     match view.state:
         case ViewState.RECEIVED:
@@ -157,4 +159,3 @@ def _rows_of(returns: list[Return], seen: ReturnView) -> list[Return]:
         or each.reference == seen.reference
         or (each.reference or "").startswith(f"{seen.reference}:")
     ]
-

@@ -61,7 +61,9 @@ class StripeProvider:
 
     name = NAME
 
-    def __init__(self, conf: StripeConf, *, secret_key: Secret, webhook_secret: Secret, return_url: str) -> None:
+    def __init__(
+        self, conf: StripeConf, *, secret_key: Secret, webhook_secret: Secret, return_url: str
+    ) -> None:
         self._client = stripe.StripeClient(
             str(secret_key),
             base_addresses={"api": conf.api},
@@ -101,7 +103,9 @@ class StripeProvider:
         )
         return Page(session.id, session.url or "")
 
-    async def charge(self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None) -> PaymentView:
+    async def charge(
+        self, method: MethodView, wanted: Wanted, *, charge_on: date | None = None
+    ) -> PaymentView:
         params: Any = {
             "amount": pence_of(wanted.amount_micros),
             "currency": "gbp",
@@ -125,7 +129,7 @@ class StripeProvider:
             session = await self._call(lambda: self._client.v1.checkout.sessions.retrieve(reference))
             if not session.payment_intent:
                 state = ViewState.CANCELLED if session.status == "expired" else ViewState.OPEN
-                account_id = account_of((session.metadata or {}).get("account"))
+                account_id = account_of(_said(session, "account"))
                 return PaymentView(NAME, reference, Method.CARD, account_id, state, 0)
             reference = str(session.payment_intent)
         return await self._call(lambda: self._look(reference))
@@ -135,8 +139,7 @@ class StripeProvider:
         expanded: Any = {"expand": ["latest_charge"]}
         of_it: Any = {"payment_intent": reference, "limit": LIST_MAX}
         intent = self._client.v1.payment_intents.retrieve(reference, expanded)
-        metadata = intent.metadata or {}
-        account_id = account_of(metadata.get("account"))
+        account_id = account_of(_said(intent, "account"))
         if account_id is None:
             return PaymentView(NAME, reference, Method.CARD, None, ViewState.OPEN, 0)
         check_currency(intent.currency, reference)
@@ -154,8 +157,8 @@ class StripeProvider:
             account_id=account_id,
             state=state,
             amount_micros=micros_of_pence(received),
-            quoted=str(metadata.get("quoted", "")),
-            problem=problem_text(intent.last_payment_error.message) if intent.last_payment_error else "",
+            quoted=str(_said(intent, "quoted") or ""),
+            problem=_last_problem(intent),
             returns=tuple(returns),
             saved=_saved(intent, account_id) if state is ViewState.RECEIVED else None,
         )
@@ -185,7 +188,7 @@ class StripeProvider:
             )
         except (ValueError, stripe.SignatureVerificationError):
             raise ForgedNews("no signature of Stripe") from None
-        found = event.data.object
+        found = event.data.object.to_dict()
         kind = str(event.type)
         return [News(NAME, str(event.id), kind, *_subject(kind, found))]
 
@@ -195,7 +198,7 @@ class StripeProvider:
             return await asyncio.to_thread(work)
         except (stripe.CardError, stripe.InvalidRequestError, stripe.IdempotencyError) as problem:
             raise ProviderRefused(problem_text(problem.user_message or problem)) from None
-        except stripe.StripeError as problem:
+        except (stripe.StripeError, AttributeError, KeyError) as problem:  # the latter: an answer of another shape
             raise ProviderUnreachable(f"Stripe: {type(problem).__name__}") from None
 
 
@@ -203,7 +206,13 @@ def _metadata(wanted: Wanted) -> dict[str, str]:
     return {"account": str(wanted.account_id), "quoted": wanted.quoted}
 
 
-def _subject(kind: str, found: Any) -> tuple[Subject, str]:
+def _said(found: Any, name: str) -> object:
+    """A value of its metadata; None of one that it has not."""
+    metadata = found.to_dict().get("metadata")
+    return metadata.get(name) if isinstance(metadata, dict) else None
+
+
+def _subject(kind: str, found: dict[str, Any]) -> tuple[Subject, str]:
     """What an event is about: any name of the payment."""
     reference = found.get("id") if kind.startswith("payment_intent.") else found.get("payment_intent")
     if kind.startswith("checkout.session."):
@@ -213,13 +222,18 @@ def _subject(kind: str, found: Any) -> tuple[Subject, str]:
     return Subject.NOTHING, str(found.get("id") or "")
 
 
+def _last_problem(intent: stripe.PaymentIntent) -> str:
+    error = intent.to_dict().get("last_payment_error")
+    return problem_text(error.get("message", "")) if isinstance(error, dict) else ""
+
+
 def _refund(refund: stripe.Refund) -> ReturnView:
     return ReturnView(
         kind=ReturnKind.REFUND,
         reference=refund.id,
         amount_micros=micros_of_pence(refund.amount),
         is_undone=refund.status in _UNDONE_REFUNDS,
-        ours=account_of((refund.metadata or {}).get("return")),
+        ours=account_of(_said(refund, "return")),
     )
 
 
@@ -233,16 +247,19 @@ def _dispute(dispute: stripe.Dispute) -> ReturnView:
 
 
 def _saved(intent: stripe.PaymentIntent, account_id: int) -> MethodView | None:
-    if intent.setup_future_usage != "off_session" or not intent.customer or not intent.payment_method:
+    """The card, when the customer agreed that it be taken from again. Of it only the brand and the last digits."""
+    found = intent.to_dict()
+    customer, method = found.get("customer"), found.get("payment_method")
+    if found.get("setup_future_usage") != "off_session" or not customer or not method:
         return None
-    charge = intent.latest_charge
-    details = charge.payment_method_details if isinstance(charge, stripe.Charge) else None
-    card = details.card if details is not None else None
-    label = f"{card.brand} {card.last4}" if card is not None else "card"
+    charge = found.get("latest_charge")
+    details = charge.get("payment_method_details") if isinstance(charge, dict) else None
+    card = (details or {}).get("card") or {}
+    label = f"{card.get('brand', 'card')} {card.get('last4', '')}"
     return MethodView(
         provider=NAME,
-        reference=str(intent.payment_method),
-        customer=str(intent.customer),
+        reference=str(method),
+        customer=str(customer),
         account_id=account_id,
         state="active",
         label=problem_text(label),
