@@ -57,7 +57,11 @@ class BillingCollector(Collector):
             answers.add_metric([str(status)], number)
         yield answers
         for name, text, value in (
-            ("offhook_billing_news_stored", "Verified news of providers stored for the first time", counts.news_stored),
+            (
+                "offhook_billing_news_stored",
+                "Verified news of providers stored for the first time",
+                counts.news_stored,
+            ),
             ("offhook_billing_news_repeated", "Verified news that was there before", counts.news_repeated),
             ("offhook_billing_payments_credited", "Payments credited by this process", counts.credited),
             ("offhook_billing_mails_sent", "Mails that a server has taken", counts.mails_sent),
@@ -67,7 +71,9 @@ class BillingCollector(Collector):
         ):
             yield CounterMetricFamily(name, text, value=value)
         yield GaugeMetricFamily(
-            "offhook_billing_due_finished_seconds", "When the daily work was last done", value=counts.due_finished_at
+            "offhook_billing_due_finished_seconds",
+            "When the daily work was last done",
+            value=counts.due_finished_at,
         )
         waiting = GaugeMetricFamily(
             "offhook_billing_waiting", "Rows of the books that wait for somebody", labels=["what"]

@@ -55,7 +55,9 @@ async def checks_of(db: asyncpg.Pool | asyncpg.Connection, account_id: int) -> l
     """The latest first."""
     rows = await db.fetch("SELECT * FROM credit_checks WHERE account_id = $1 ORDER BY id DESC", account_id)
     return [
-        CreditCheck(CheckResult(row["result"]), row["limit_micros"], row["source"], row["by"], row["checked_at"])
+        CreditCheck(
+            CheckResult(row["result"]), row["limit_micros"], row["source"], row["by"], row["checked_at"]
+        )
         for row in rows
     ]
 

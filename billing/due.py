@@ -57,7 +57,9 @@ async def _guarded(
     try:
         return AreaDone(name, await run(db, conf, today))
     except Exception as problem:  # noqa: BLE001 - the border of an area: the others' work is not its business
-        log.error("billing_due_failed", area=name, problem=f"{type(problem).__name__}: {problem}", exc_info=True)
+        log.error(
+            "billing_due_failed", area=name, problem=f"{type(problem).__name__}: {problem}", exc_info=True
+        )
         return AreaDone(name, [], f"{type(problem).__name__}: {problem}")
 
 

@@ -124,7 +124,9 @@ class BillingProcess:
                 self._tasks.append(asyncio.create_task(self._loop(name, every_s, work), name=name))
             if door is not None:
                 self._tasks.append(asyncio.create_task(self._serve_door(door), name="door"))
-            log.info("billing_serves", webhooks=str(listen.webhook_listen or ""), providers=sorted(self._providers))
+            log.info(
+                "billing_serves", webhooks=str(listen.webhook_listen or ""), providers=sorted(self._providers)
+            )
             await stop.wait()
         finally:
             await self._stop()
@@ -154,7 +156,11 @@ class BillingProcess:
                 if await self._db.fetchval("SELECT to_regclass('payment_events') IS NOT NULL"):
                     return True
                 await self._db.close()  # the schema is not there yet
-            except (*UNREACHABLE, asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError):
+            except (
+                *UNREACHABLE,
+                asyncpg.InvalidCatalogNameError,
+                asyncpg.InvalidAuthorizationSpecificationError,
+            ):
                 pass
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_S)
@@ -190,7 +196,9 @@ class BillingProcess:
     async def _refunds(self) -> None:
         clearance = cleared_by_exchange(self._db, self._control_socket)
         for done in await carry_on_all(self._db, self._providers, clearance):
-            log.info("refund", id=done.return_id, payment=done.payment_id, state=done.state, problem=done.problem)
+            log.info(
+                "refund", id=done.return_id, payment=done.payment_id, state=done.state, problem=done.problem
+            )
 
     async def _poll(self) -> None:
         for settled in await poll(self._db, self._conf, self._providers):
@@ -214,7 +222,9 @@ class BillingProcess:
 
     async def _balances(self) -> None:
         for told in await tell_low_balances(self._db, self._conf):
-            log.info("balance_low", account=told.account, balance_micros=told.balance_micros, mailed=told.has_mail)
+            log.info(
+                "balance_low", account=told.account, balance_micros=told.balance_micros, mailed=told.has_mail
+            )
         for line in await top_up_low_accounts(self._db, self._conf, self._providers, today()):
             log.info("auto_top_up", said=line)
 

@@ -166,7 +166,9 @@ async def _charge(
             view = await provider.charge(stored.view, wanted)
             await lock_reference(connection, provider.name, view.reference)
             await connection.execute(
-                "UPDATE auto_top_ups SET state = 'asked', reference = $2 WHERE id = $1", row["id"], view.reference
+                "UPDATE auto_top_ups SET state = 'asked', reference = $2 WHERE id = $1",
+                row["id"],
+                view.reference,
             )
             await settle(connection, conf, view)
     if view.state is ViewState.RECEIVED:

@@ -18,7 +18,14 @@ from billing.mail import queue_mail
 from billing.open_items import OpenInvoice, open_invoices
 from billing.payments.payment import GOCARDLESS, MICROS_PER_PENNY
 from billing.payments.methods import PaymentMethod, usable_method
-from billing.payments.provider import Provider, ProviderRefused, ProviderUnreachable, ViewState, Wanted, problem_text
+from billing.payments.provider import (
+    Provider,
+    ProviderRefused,
+    ProviderUnreachable,
+    ViewState,
+    Wanted,
+    problem_text,
+)
 from billing.payments.settling import settle, lock_reference
 from billing.payments.texts import long_date, rendered
 from billing.payments.working_days import add_working_days, take_working_days
@@ -143,9 +150,7 @@ async def _mail_notice(
     )
 
 
-async def hand_in(
-    db: asyncpg.Pool, conf: BillingConf, provider: Provider, today: datetime.date
-) -> list[str]:
+async def hand_in(db: asyncpg.Pool, conf: BillingConf, provider: Provider, today: datetime.date) -> list[str]:
     """What was announced and comes due: never more than was announced, and never more than is still open."""
     terms = conf.payments.direct_debit.at(today)
     said = []

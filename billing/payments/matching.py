@@ -80,7 +80,9 @@ class Invoices:
         for prefix, pattern in self._quotes:
             for match in pattern.finditer(said):
                 joined = ""
-                for group in match.group(1).split():  # "000 123 07700 900123": the number may end at each space
+                for group in match.group(
+                    1
+                ).split():  # "000 123 07700 900123": the number may end at each space
                     joined += group
                     known = self._by_number.get((prefix, joined.lstrip("0")))
                     if known is not None and known not in found:

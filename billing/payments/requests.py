@@ -43,7 +43,7 @@ async def ask_for_payment(
     """A page at the provider's. Raises ProviderRefused and ProviderUnreachable."""
     if amount_micros:
         check_amount(amount_micros)
-    customer = await find_customer(db, account_id)  # type: ignore[arg-type]  # a pool fetches as a connection does
+    customer = await find_customer(db, account_id)
     wanted = Wanted(
         account_id=account_id,
         amount_micros=amount_micros,

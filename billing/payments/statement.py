@@ -47,7 +47,9 @@ def read_statement(data: bytes, mapping: StatementMapping) -> list[StatementLine
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        raise ImportProblems([ImportProblem(0, "file", "other bytes", f"text in {mapping.encoding}")]) from None
+        raise ImportProblems(
+            [ImportProblem(0, "file", "other bytes", f"text in {mapping.encoding}")]
+        ) from None
     rows = _rows(text, mapping)
     problems: list[ImportProblem] = []
     places = _places(rows.pop(0) if mapping.has_headings and rows else (0, []), mapping, problems)
@@ -77,7 +79,9 @@ def _rows(text: str, mapping: StatementMapping) -> list[tuple[int, list[str]]]:
             if reader.line_num > mapping.skip_lines:
                 rows.append((reader.line_num, [cell.strip() for cell in cells]))
             if len(rows) > LINES_MAX:
-                raise ImportProblems([ImportProblem(reader.line_num, "file", "more", f"at most {LINES_MAX} lines")])
+                raise ImportProblems(
+                    [ImportProblem(reader.line_num, "file", "more", f"at most {LINES_MAX} lines")]
+                )
     except csv.Error:
         raise ImportProblems([ImportProblem(reader.line_num, "line", "a broken line", "CSV")]) from None
     return rows
@@ -129,7 +133,9 @@ def _line(
     try:
         booked_on = datetime.datetime.strptime(cell(mapping.date), mapping.date_format).date()  # noqa: DTZ007
     except ValueError:
-        problems.append(ImportProblem(number, mapping.date, cell(mapping.date), f"a date as {mapping.date_format}"))
+        problems.append(
+            ImportProblem(number, mapping.date, cell(mapping.date), f"a date as {mapping.date_format}")
+        )
         return None
     text = " ".join(filter(None, (cell(name) for name in mapping.texts)))
     return StatementLine(

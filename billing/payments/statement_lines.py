@@ -82,7 +82,12 @@ async def match_lines(db: asyncpg.Pool, conf: BillingConf) -> list[Received]:
     if not open_lines:
         return []
     invoices = Invoices(
-        Candidate(row["number"], row["account_id"], row["open_micros"], (row["company"], row["contact"], row["account"]))
+        Candidate(
+            row["number"],
+            row["account_id"],
+            row["open_micros"],
+            (row["company"], row["contact"], row["account"]),
+        )
         for row in await db.fetch(_CANDIDATES)
     )
     done = []
@@ -93,7 +98,9 @@ async def match_lines(db: asyncpg.Pool, conf: BillingConf) -> list[Received]:
             continue
         try:
             done.append(
-                await credit_line(db, conf, line.id, decision.account_id, quoted=decision.number, by="matched")
+                await credit_line(
+                    db, conf, line.id, decision.account_id, quoted=decision.number, by="matched"
+                )
             )
         except Refused:
             continue  # somebody has decided on it at this moment

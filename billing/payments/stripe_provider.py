@@ -198,7 +198,11 @@ class StripeProvider:
             return await asyncio.to_thread(work)
         except (stripe.CardError, stripe.InvalidRequestError, stripe.IdempotencyError) as problem:
             raise ProviderRefused(problem_text(problem.user_message or problem)) from None
-        except (stripe.StripeError, AttributeError, KeyError) as problem:  # the latter: an answer of another shape
+        except (
+            stripe.StripeError,
+            AttributeError,
+            KeyError,
+        ) as problem:  # the latter: an answer of another shape
             raise ProviderUnreachable(f"Stripe: {type(problem).__name__}") from None
 
 

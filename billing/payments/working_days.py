@@ -4,7 +4,9 @@ import datetime
 
 import holidays
 
-_BANK_HOLIDAYS = holidays.country_holidays("GB", subdiv="ENG")  # it works out a year when it is asked about one
+_BANK_HOLIDAYS = holidays.country_holidays(
+    "GB", subdiv="ENG"
+)  # it works out a year when it is asked about one
 ONE_DAY = datetime.timedelta(days=1)
 
 
