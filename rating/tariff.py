@@ -13,6 +13,7 @@ from rating.money import VatMode
 from rating.prefix import PrefixTable
 from rating.price_book import MARK, NO_BOOK, PriceBook, book_of_version, split_text
 from rating.rate import ACCESS, ON_NET, RATES_PER_PREFIX_MAX, TEXT, Rate, overlapping_rates
+from rating.rate_lookup import rate_in
 from rating.rates_by_prefix import rates_by_prefix
 from rating.special_terms import Marker
 from rating.tariff_csv import TariffProblem, TariffProblems, read_rates
@@ -61,7 +62,7 @@ class Tariff:
         `number` is E.164 with the plus, a short code such as "118500", or ON_NET for a call between lines of
         this exchange: that alone is free when the tariff has no rate for it.
         """
-        rate = _valid(self._prefixes.matching(number), at_ms)
+        rate = rate_in(self._prefixes, number, at_ms)
         if rate is None or rate.special is None:
             return rate
         match rate.special.marker:
@@ -74,20 +75,12 @@ class Tariff:
 
     def text_rate_for(self, number: str, at_ms: int) -> Rate | None:
         """The same for a text, whose price is the rate's connect fee; free without a rate is ON_NET alone."""
-        return _valid(self._texts.matching(number), at_ms)
+        return rate_in(self._texts, number, at_ms)
 
     @property
     def access_charges(self) -> list[Rate]:
         """The rows of the access charge, of all dates."""
         return [rate for rate in self.rates if rate.prefix.startswith(ACCESS)]
-
-
-def _valid(matching: list[list[Rate]], at_ms: int) -> Rate | None:
-    for rates in matching:
-        for rate in rates:
-            if rate.is_valid_at(at_ms):
-                return rate
-    return None
 
 
 def _newest_first(rate: Rate) -> int:
