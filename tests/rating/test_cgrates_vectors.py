@@ -27,8 +27,7 @@ VECTORS = Path(__file__).parents[2] / "../shared/corpora/rating/cgrates_vectors.
 
 Json: TypeAlias = dict[str, Any]
 
-# What these need besides money: tests/rating/test_cgrates_bundles.py.
-BUNDLES = "asks for bundles"
+# test_bundle_vectors.py has those that ask for bundles.
 CONTINUED = "cd_noconnectfee"  # its connect fee was charged with an earlier part of the call
 
 FLOOR_WHERE_NEGATIVE_IS_ALLOWED = -1_000 * MICROS_PER_POUND
@@ -76,6 +75,12 @@ def rate_of(tariff: Json, vector: Json) -> Rate:
     return msgspec.structs.replace(rate, special=special)
 
 
+def plain_rate_of(tariff: Json, vector: Json) -> Rate:
+    """The price of the period in which the call begins."""
+    price, fee, initial_s, next_s = price_of(period_at(tariff, datetime.datetime.fromisoformat(vector["start"])))
+    return make_rate(connect_fee=fee, per_minute=price, initial_s=initial_s, next_s=next_s)
+
+
 def price_of(period: Json) -> tuple[int, int, int, int]:
     """Per minute, connect fee, initial and next interval. Rate groups differ at most in their first increment here."""
     groups = period["rate_groups"]
@@ -114,7 +119,6 @@ def vectors(kind: str) -> list[ParameterSet]:
             continue
         tariff = corpus["tariffs"][vector["tariff"]]
         if asks_for_bundles(vector):
-            params.append(pytest.param({}, None, marks=pytest.mark.skip(reason=BUNDLES), id=vector["id"]))
             continue
         assert PrefixTable(dict.fromkeys(tariff["prefixes"], True)).longest(vector["destination"])
         params.append(pytest.param(vector, rate_of(tariff, vector), id=vector["id"]))

@@ -113,7 +113,7 @@ def test_a_tariff_without_vat_charges_what_is_left_without_it(percent: str, micr
         ("EX1,7,,,2015-07-01,100\n", "", "charges: line 2, vat_percent: found '100', expected a percentage"),
         ("EX1,7,,,2015-07-01,\nEX1,8,,,2015-07-01,\n", "", "charges: line 3, eff_from: found '2015-07-01'"),
         ("EX1,7,,,2015-07-01,\n", "+447,EX1,2015-07-01,\n", "numbers: line 2, prefix: found '+447', expected a prefix"),
-        ("EX1,7,,,2015-07-01,\n", "+4484,EX2,2015-07-01,\n", "numbers: line 2, sc_code: found 'EX2', expected a code of"),
+        ("EX1,7,,,2015-07-01,\n", "+4484,EX2,2015-07-01,\n", "numbers: line 2, sc_code: found 'EX2', expected a code"),
         (
             "EX1,7,,,2015-07-01,\n",
             "+4484,EX1,2015-07-01,\n+4484,EX1,2015-07-01,\n",
