@@ -14,6 +14,11 @@ from rating.prefix import PREFIX_CHARS_MAX
 
 ON_NET = "on-net"  # the prefix of the row that prices calls between lines of this exchange
 TEXT = "sms:"  # before a prefix: the row prices texts there, by its connect fee
+ATTEMPT = "attempt:"  # before a prefix: what each call there costs by its connect fee, answered or not
+# Before the prefix of a number that the account owns: what calls to it cost the account. "in:mobile:+44808" are those
+# from mobiles, "in:+44808" those that no row for their origin prices.
+INCOMING = "in:"
+ORIGINS = ("mobile", "landline", "payphone", "international", "unknown")
 
 # A slip of the decimal point, not a price. A foreign deck in a small currency was seen with 2,339 a minute.
 PRICE_MICROS_MAX = 10_000 * MICROS_PER_POUND
@@ -27,13 +32,16 @@ DESTINATION_CHARS_MAX = 80  # one line of a bill
 # E.164 with the plus, or a UK short code (1xx to 118xxx). A spreadsheet that ate the plus ("441632") and a
 # national number ("01632") are neither: such a row would match no call, and nobody would notice.
 _PREFIX = re.compile(
-    rf"(?:{TEXT})?(?:\+[1-9][0-9]{{0,{PREFIX_CHARS_MAX - 2}}}|{re.escape(ON_NET)})|1[0-9]{{2,5}}"
+    rf"(?:{TEXT})?(?:\+[1-9][0-9]{{0,{PREFIX_CHARS_MAX - 2}}}|{re.escape(ON_NET)})|(?:{ATTEMPT})?1[0-9]{{2,5}}"
+    rf"|(?:{ATTEMPT}|{INCOMING}(?:(?:{'|'.join(ORIGINS)}):)?)\+[1-9][0-9]{{0,{PREFIX_CHARS_MAX - 2}}}"
 )
 PREFIX_EXPECTED = (
     f"+ and 1 to {PREFIX_CHARS_MAX - 1} digits, a short code of 3 to 6 digits from 100 on, or {ON_NET}; "
-    f"for texts {TEXT} before the first or the last"
+    f"for texts {TEXT} before the first or the last, for attempts {ATTEMPT} before the first or the second, "
+    f"for calls that come in {INCOMING} or one of {', '.join(INCOMING + origin + ':' for origin in ORIGINS)} "
+    "before the first"
 )
-PER_TEXT_EXPECTED = "0: a text has no minutes, its price is the connect fee"
+PER_TEXT_EXPECTED = "0: a text or an attempt has no minutes, its price is the connect fee"
 
 # Never priced, whatever a file says. 999 is not here because no prefix of the form above begins it.
 EMERGENCY_NUMBERS = frozenset({"112", "18000"})
@@ -63,8 +71,10 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             raise ValueError(f"connect fee {self.connect_fee_micros}: expected 0 to {PRICE_MICROS_MAX}")
         if not 0 <= self.per_minute_micros <= PRICE_MICROS_MAX:
             raise ValueError(f"price per minute {self.per_minute_micros}: expected 0 to {PRICE_MICROS_MAX}")
-        if self.is_for_texts and self.per_minute_micros:
-            raise ValueError(f"price per minute {self.per_minute_micros} of a text: expected {PER_TEXT_EXPECTED}")
+        if is_of_events(self.prefix) and self.per_minute_micros:
+            raise ValueError(
+                f"price per minute {self.per_minute_micros} of {self.prefix}: expected {PER_TEXT_EXPECTED}"
+            )
         if not (1 <= self.initial_s <= INTERVAL_S_MAX and 1 <= self.next_s <= INTERVAL_S_MAX):
             raise ValueError(f"intervals {self.initial_s}/{self.next_s}: expected 1 to {INTERVAL_S_MAX}")
         if self.valid_until_ms is not None and self.valid_until_ms <= self.valid_from_ms:
@@ -73,6 +83,11 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_for_texts(self) -> bool:
         return self.prefix.startswith(TEXT)
+
+    @property
+    def is_for_calls(self) -> bool:
+        """Calls that an account makes; the rows of all other forms have a colon."""
+        return ":" not in self.prefix
 
     @property
     def is_free(self) -> bool:
@@ -84,7 +99,12 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 def is_rate_prefix(text: str) -> bool:
-    return _PREFIX.fullmatch(text) is not None and text not in EMERGENCY_NUMBERS
+    return _PREFIX.fullmatch(text) is not None and text.removeprefix(ATTEMPT) not in EMERGENCY_NUMBERS
+
+
+def is_of_events(prefix: str) -> bool:
+    """Whether the row prices what has no duration."""
+    return prefix.startswith((TEXT, ATTEMPT))
 
 
 def overlapping_rates(rates: Sequence[Rate]) -> Iterator[tuple[int, int]]:

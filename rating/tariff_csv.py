@@ -28,8 +28,8 @@ from rating.rate import (
     PREFIX_EXPECTED,
     PRICE_MICROS_MAX,
     RATES_PER_PREFIX_MAX,
-    TEXT,
     Rate,
+    is_of_events,
     is_rate_prefix,
     overlapping_rates,
 )
@@ -169,7 +169,7 @@ class _Reader:
         valid_until_ms = row.read("valid_until", _parse_until, fallback=None)
         if not row.problems and valid_until_ms is not None and valid_until_ms <= valid_from_ms:
             row.add("valid_until", "a time after valid_from, or blank for open-ended")
-        if prefix.startswith(TEXT) and per_minute_micros:
+        if is_of_events(prefix) and per_minute_micros:
             row.add("per_minute", PER_TEXT_EXPECTED)
         if row.problems:
             self.problems += row.problems
