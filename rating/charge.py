@@ -30,15 +30,22 @@ CALL_S_MAX: Final = 7 * 86_400
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
-    """The parts of a call's price. Connect fee and usage stay apart on the CDR and the bill."""
+    """The parts of a call's price. They stay apart on the CDR and the bill."""
 
     billed_s: int
     connect_fee_micros: Micros
     usage_micros: Micros
+    access_charge_micros: Micros = 0
+    service_charge_micros: Micros = 0
 
     @property
     def total_micros(self) -> Micros:
-        return self.connect_fee_micros + self.usage_micros
+        return (
+            self.connect_fee_micros
+            + self.usage_micros
+            + self.access_charge_micros
+            + self.service_charge_micros
+        )
 
 
 NOTHING_CHARGED: Final = Charge(billed_s=0, connect_fee_micros=0, usage_micros=0)

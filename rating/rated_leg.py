@@ -16,17 +16,18 @@ from rating.rate import ATTEMPT, INCOMING, INTERVAL_S_MAX, ON_NET, TEXT, Rate
 from rating.tariff import Tariff
 
 EVENT_MS: Final = 1  # a text or an attempt has a price and no duration
-CHARGED_TEXTS: Final = frozenset({"delivered", "kept"})
+CHARGED_EVENTS: Final = frozenset({"delivered", "kept", "charged"})
 A_MESSAGE: Final = "a message"  # `leg_reason` of a text
 ANSWERED: Final = "answered"
-ORIGIN: Final = "origin "  # the decision on the record of a call that came in: where from
+ORIGIN: Final = "incoming call from "  # the decision on the record of a call that came in: where from
 
 
 class RatedLeg(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The part of a CDR that its price comes of. Times are UTC milliseconds, money is micros.
 
-    `started_at_ms` is when its meter began to count; None where nobody answered. `cost_micros` is what is in force: the
-    record's, or that of the latest re-rating. `origin` is the caller's, of a call that came in ("" is unknown).
+    `started_at_ms` is when its meter began to count; None where nobody answered. Tariff, row and amounts are what is in
+    force: the record's, or those of the latest re-rating, which is `run_id` (0: there was none). `origin` is the
+    caller's, of a call that came in.
     """
 
     call_id: str
@@ -34,6 +35,7 @@ class RatedLeg(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     leg_reason: str
     account_id: int
     setup_at_ms: int
+    ended_at_ms: int
     started_at_ms: int | None
     duration_ms: int
     billed_s: int
@@ -51,11 +53,17 @@ class RatedLeg(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     access_charge_micros: int
     service_charge_micros: int
     origin: str = ""
+    run_id: int = 0
 
     @property
     def is_on_net(self) -> bool:
         """Between lines of this exchange; free without a row. Any other leg with a payer has one."""
         return self.rate_prefix in ("", ON_NET, TEXT + ON_NET)
+
+    @property
+    def has_no_seconds(self) -> bool:
+        """A text or an attempt, whose record has a price and no duration."""
+        return self.leg_reason == A_MESSAGE or self.rate_prefix.startswith(ATTEMPT)
 
 
 class Unratable(msgspec.Struct, frozen=True):
@@ -108,10 +116,8 @@ def charged_ms(leg: RatedLeg, own: Rate | None) -> int:
     A record has how long its leg was up. The meter's time is another one where the call was cut at its last paid
     second, went on after a transfer, or was ended by a crash: there the billed seconds are what is known of it.
     """
-    if leg.leg_reason == A_MESSAGE:
-        return EVENT_MS if leg.cost_micros or leg.outcome in CHARGED_TEXTS else 0
-    if leg.rate_prefix.startswith(ATTEMPT):
-        return EVENT_MS
+    if leg.has_no_seconds:
+        return EVENT_MS if leg.cost_micros or leg.outcome in CHARGED_EVENTS else 0
     if leg.billed_s:
         return leg.duration_ms if _is_metered(leg, own) else leg.billed_s * 1000
     was_free = leg.outcome == ANSWERED and not leg.is_recovered

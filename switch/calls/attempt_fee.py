@@ -1,8 +1,8 @@
 """The fee of an attempt: what some tariffs take for each call that is tried, answered or not. A row `attempt:`.
 
 It is charged when the call begins, whatever becomes of it, and has a record of its own, as a text has: a leg on which
-nobody talked. Only a line that calls outside by itself pays one: no divert does, no call that costs nothing (freephone and
-helplines are free to who calls them), and never an emergency call.
+nobody talked. Only a line that calls outside by itself pays one: no divert does, no call that costs nothing (freephone
+and helplines are free to who calls them), and never an emergency call.
 """
 
 from typing import TYPE_CHECKING, Final

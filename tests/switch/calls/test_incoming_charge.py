@@ -78,7 +78,7 @@ def test_a_payphone_is_told_by_the_carriers_category() -> None:
     owner = Owner()
     owner.call(LANDLINE, extra=[("p-asserted-identity", f"<sip:{LANDLINE};cpc=payphone@192.0.2.50;user=phone>")])
     assert owner.row.rate_prefix == "in:payphone:+44808"
-    assert "origin payphone" in owner.row.decisions
+    assert "incoming call from payphone" in owner.row.decisions
 
 
 def test_a_withheld_number_still_says_where_it_comes_from() -> None:
