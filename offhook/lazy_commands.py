@@ -31,6 +31,8 @@ PLACES: Final = {
     "number": "number:app",
     "plan": "plan:app",
     "route": "route:app",
+    "rate": "rate:app",
+    "rerate": "rerate:rerate_command",
     "divert": "divert:app",
     "cdr": "cdr:app",
     "voicemail": "voicemail:app",

@@ -11,12 +11,14 @@ from rating.tariff import Tariff
 
 class Choice(msgspec.Struct, frozen=True):
     """The tariff that prices a leg. Without a name it is that of the leg's own record: in the version loaded last, or
-    (`is_own`) in the very version. `vat` is whether a named one contains VAT."""
+    (`is_own`) in the very version. `vat` is whether a named one contains VAT, where that is known; `tariff` is one that
+    is not in the books."""
 
     name: str = ""
     version: str = ""
     vat: VatMode | None = None
     is_own: bool = False
+    tariff: Tariff | None = None
 
 
 class PricedLeg(msgspec.Struct, frozen=True):
@@ -61,6 +63,8 @@ class Repricer:
             return await self._versions.find(leg.tariff, version, vat)
         if choice.vat is not None and choice.vat is not vat:
             return NoTariff(f"tariff {choice.name} is {choice.vat.value} and the account is {vat.value}")
+        if choice.tariff is not None:
+            return choice.tariff
         return await self._versions.find(choice.name, choice.version, vat)
 
 
