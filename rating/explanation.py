@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
-from rating.charge import CALL_S_MAX, SECONDS_PER_MINUTE, Charge, charge, whole_intervals_s
+from rating.charge import CALL_S_MAX, Charge, charge, whole_intervals_s
 from rating.money import Micros, format_pounds
 from rating.rate import Rate
-from rating.special_terms import BandPrices, ServiceCharge, SpecialTerms
+from rating.special_charge import MS_PER_MINUTE, SECONDS_PER_MINUTE
+from rating.special_terms import BandPrices, Marker, ServiceCharge, SpecialTerms
 from rating.tariff import Tariff
 from rating.time_bands import NO_BAND
 from rating.tariff_rows import RowLines, clock_text, dates_text
@@ -41,7 +42,7 @@ def row_steps(tariff: Tariff, tried: Sequence[Rate], winner: Rate | None, at_ms:
     steps = []
     has_won = False
     for rate in tried:
-        if rate.is_marker_stop:
+        if rate.special is not None and rate.special.marker is Marker.STOP:
             steps.append(Step("stops", "no shorter prefix prices a number of another group of destinations"))
             break
         where = lines.text_of(rate)
@@ -121,7 +122,7 @@ def _special_steps(
     steps.append(_fee_step(charged.connect_fee_micros))
     if special.banded is not None:
         steps += _band_steps(special.banded, at_ms + free_s * 1000, at_ms + charged.billed_s * 1000)
-        steps.append(Step("usage", f"the sum / 60000, rounded down once; charged: {charged.usage_micros} micros"))
+        steps.append(Step("usage", f"the sum / {MS_PER_MINUTE}, rounded down once; charged: {charged.usage_micros} micros"))
     else:
         paid_s = max(0, charged.billed_s - free_s)
         product = f"{paid_s} s x {rate.per_minute_micros} micros a minute / {SECONDS_PER_MINUTE}, rounded down once"
