@@ -6,7 +6,6 @@ from offhook.exit_codes import CommandError, ExitCode
 from provisioning.utc import time_from_ms
 from rating.calendar import CalendarProblem, parse_end_ms, parse_start_ms
 
-
 Period = tuple[datetime, datetime]
 
 

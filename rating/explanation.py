@@ -15,8 +15,8 @@ from rating.rate import Rate
 from rating.special_charge import MS_PER_MINUTE, SECONDS_PER_MINUTE
 from rating.special_terms import BandPrices, Marker, ServiceCharge, SpecialTerms
 from rating.tariff import Tariff
-from rating.time_bands import NO_BAND
 from rating.tariff_rows import RowLines, clock_text, dates_text
+from rating.time_bands import NO_BAND
 
 SPANS_SHOWN: Final = 50  # a call of a week crosses fewer borders
 
@@ -122,7 +122,8 @@ def _special_steps(
     steps.append(_fee_step(charged.connect_fee_micros))
     if special.banded is not None:
         steps += _band_steps(special.banded, at_ms + free_s * 1000, at_ms + charged.billed_s * 1000)
-        steps.append(Step("usage", f"the sum / {MS_PER_MINUTE}, rounded down once; charged: {charged.usage_micros} micros"))
+        rounded = f"the sum / {MS_PER_MINUTE}, rounded down once"
+        steps.append(Step("usage", f"{rounded}; charged: {charged.usage_micros} micros"))
     else:
         paid_s = max(0, charged.billed_s - free_s)
         product = f"{paid_s} s x {rate.per_minute_micros} micros a minute / {SECONDS_PER_MINUTE}, rounded down once"
@@ -158,7 +159,7 @@ def _unbundled_steps(service: ServiceCharge, charged: Charge, covered_s: int) ->
     vat = "" if service.numerator == service.divisor else f", x {service.numerator} / {service.divisor} for VAT"
     return [
         Step("access charge", f"{access} = {charged.access_charge_micros} micros, rounded down once"),
-        Step("service charge", f"{service.code}: {price}{vat} = {charged.service_charge_micros} micros, rounded down once"),
+        Step("service charge", f"{service.code}: {price}{vat} = {charged.service_charge_micros} micros, rounded once"),
     ]
 
 

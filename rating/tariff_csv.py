@@ -27,6 +27,7 @@ from rating.rate import (
     PREFIX_EXPECTED,
     PRICE_MICROS_MAX,
     RATES_PER_PREFIX_MAX,
+    TEXT,
     Rate,
     is_of_events,
     is_rate_prefix,

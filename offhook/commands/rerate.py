@@ -94,22 +94,27 @@ def rerate_command(
     with progress_bar("re-rating") as report:
 
         async def work(db: asyncpg.Pool) -> tuple[Rerated, dict[int, str]]:
-            order = await _order(db, period, account, meant, reason)
+            order = await _order(db, period, account, meant, reason, is_dry=is_dry)
             return await rerate(db, order, report, is_dry=is_dry), await account_names(db)
 
         done, names = run_on_books(books, work)
     _print_done(done, names, is_dry=is_dry, as_json=as_json)
 
 
-async def _order(db: asyncpg.Pool, period: Period, account: str, meant: Meant | None, reason: str) -> Order:
+async def _order(
+    db: asyncpg.Pool, period: Period, account: str, meant: Meant | None, reason: str, *, is_dry: bool
+) -> Order:
+    """A tariff at hand is kept in the books, so that what it charges can be proved later."""
     account_id = (await account_named(db, account)).id if account else None
     if meant is None:
         return Order(Scope(*period, account_id), Choice(), reason)
+    scope = Scope(*period, account_id, "" if account else meant.name)
+    if is_dry and meant.tariff is not None:
+        return Order(scope, meant.choice, reason)
     async with db.acquire() as connection:
         if meant.text:
             await keep_version(connection, meant.name, meant.version, meant.text)
         version = await version_by(connection, meant.name, meant.version)
-    scope = Scope(*period, account_id, "" if account else meant.name)
     return Order(scope, Choice(meant.name, version, meant.vat), reason)
 
 
