@@ -10,6 +10,7 @@ from switch.calls.cdr import join_rows, stamp
 from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
 from switch.calls.meter import CALLERS_ROW, JOINED, Meter
+from switch.calls.open_bundles import covers_of
 from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenMeter, OpenPrice
 from switch.calls.open_price import open_price
 from switch.calls.switchboard import Put, WallClock
@@ -83,7 +84,7 @@ def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) 
     price = None if meter is None else _price(meter, answered_mono or 0.0, clock)
     onward = [] if answered_mono is None else _onward(call, answered_mono)
     return OPEN_KEY + call.id, _encode(
-        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward)
+        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward, covers_of(call.meters))
     )
 
 
@@ -128,8 +129,7 @@ def _onward(call: "Call", answered_mono: float) -> list[OpenMeter]:
 
 def _price(meter: Meter, since: float, clock: WallClock) -> OpenPrice:
     """`since` is when it counts from, where it has not been started yet."""
-    rate, account_id = meter.price.rate, meter.price.account_id
-    assert rate is not None
+    rate, account_id = meter.reservation.rate, meter.price.account_id
     assert account_id is not None
     started_at = since if meter.started_at is None else meter.started_at
     return open_price(rate, account_id, meter.granted_s, at_ms=clock.ms(started_at))
