@@ -98,7 +98,9 @@ class CsvTable:
                 expected = f"at most {LINE_CHARS_MAX} characters in a line"
                 self.add(line, WHOLE_LINE, shorten_found(row), expected)
                 continue
-            if '"' not in row and "\r" not in row:  # what the csv module would make of it, at a fraction of the time
+            if (
+                '"' not in row and "\r" not in row
+            ):  # what the csv module would make of it, at a fraction of the time
                 yield line, [field.strip(" \t") for field in row.split(",")]
                 continue
             try:

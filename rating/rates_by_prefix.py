@@ -43,9 +43,7 @@ def rates_by_prefix(rows: Mapping[str, list[Rate]], destinations: Destinations) 
     if not destinations.groups:
         return table
     groups = {prefix.removeprefix(GROUP): rates for prefix, rates in rows.items() if prefix.startswith(GROUP)}
-    expanded = {
-        prefix: _chain(prefix, group, table, groups) for prefix, group in destinations.groups.items()
-    }
+    expanded = {prefix: _chain(prefix, group, table, groups) for prefix, group in destinations.groups.items()}
     if not groups:
         # Without prices of groups a prefix that no row covers needs no entry.
         expanded = {prefix: rates for prefix, rates in expanded.items() if rates or prefix in own}

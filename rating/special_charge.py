@@ -29,7 +29,9 @@ def special_parts(rate: "Rate", special: "SpecialTerms", billed_s: int, at_ms: i
     free_s = max(covered_s, special.included_s)
     if banded is None:
         fee = rate.connect_fee_micros
-        usage = round_charge_part(max(0, billed_s - free_s) * rate.per_minute_micros, divisor=SECONDS_PER_MINUTE)
+        usage = round_charge_part(
+            max(0, billed_s - free_s) * rate.per_minute_micros, divisor=SECONDS_PER_MINUTE
+        )
     else:
         fee = banded.connect_fee[banded.bands.band_at(at_ms)]
         product = banded.bands.product(at_ms + free_s * 1000, at_ms + billed_s * 1000, banded.per_minute)
@@ -46,8 +48,11 @@ def _unbundled_parts(service: "ServiceCharge", billed_s: int, covered_s: int) ->
         max(0, billed_s - covered_s) * service.access_per_minute, divisor=SECONDS_PER_MINUTE
     )
     product = service.per_call * SECONDS_PER_MINUTE + max(0, billed_s - service.covers_s) * service.per_minute
-    return 0, 0, access, round_charge_part(
-        product * service.numerator, divisor=SECONDS_PER_MINUTE * service.divisor
+    return (
+        0,
+        0,
+        access,
+        round_charge_part(product * service.numerator, divisor=SECONDS_PER_MINUTE * service.divisor),
     )
 
 
@@ -69,7 +74,10 @@ def affordable_special_s(
         return 0
     most = (seconds_max - initial_s) // next_s
     paid, unpaid = 0, SECONDS_PER_MINUTE // next_s + 1  # next intervals
-    while unpaid <= most and _total(rate, special, initial_s + unpaid * next_s, at_ms, covered_s) <= budget_micros:
+    while (
+        unpaid <= most
+        and _total(rate, special, initial_s + unpaid * next_s, at_ms, covered_s) <= budget_micros
+    ):
         paid, unpaid = unpaid, 2 * unpaid
     unpaid = min(unpaid, most + 1)
     while unpaid - paid > 1:

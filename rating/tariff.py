@@ -23,6 +23,7 @@ from rating.rate import (
     Rate,
     overlapping_rates,
 )
+from rating.rate_lookup import rate_in
 from rating.rates_by_prefix import rates_by_prefix
 from rating.special_terms import Marker
 from rating.tariff_csv import TariffProblem, TariffProblems, read_rates
@@ -89,7 +90,7 @@ class Tariff:
         `number` is E.164 with the plus, a short code such as "118500", or ON_NET for a call between lines of
         this exchange: that alone is free when the tariff has no rate for it.
         """
-        rate = _valid(self._prefixes.matching(number), at_ms)
+        rate = rate_in(self._prefixes, number, at_ms)
         if rate is None or rate.special is None:
             return rate
         match rate.special.marker:
@@ -102,11 +103,11 @@ class Tariff:
 
     def text_rate_for(self, number: str, at_ms: int) -> Rate | None:
         """The same for a text, whose price is the rate's connect fee; free without a rate is ON_NET alone."""
-        return _valid(self._texts.matching(number), at_ms)
+        return rate_in(self._texts, number, at_ms)
 
     def attempt_rate_for(self, number: str, at_ms: int) -> Rate | None:
         """What an attempt to call the number costs, by the rate's connect fee; None is nothing."""
-        return _valid(self._attempts.matching(number), at_ms)
+        return rate_in(self._attempts, number, at_ms)
 
     def incoming_rate_for(self, number: str, origin: str, at_ms: int) -> Rate | None:
         """What a call from there (one of ORIGINS) to a number of the account costs it; None is nothing.
@@ -135,7 +136,7 @@ def number_prefix(rate: Rate) -> str:
 
 
 def _incoming(table: PrefixTable[list[Rate]] | None, number: str, at_ms: int) -> Rate | None:
-    return None if table is None else _valid(table.matching(number), at_ms)
+    return None if table is None else rate_in(table, number, at_ms)
 
 
 def _rows_of(form: str, by_prefix: dict[str, list[Rate]]) -> PrefixTable[list[Rate]]:
@@ -147,14 +148,6 @@ def _rows_of(form: str, by_prefix: dict[str, list[Rate]]) -> PrefixTable[list[Ra
             if prefix.startswith(form) and ":" not in (bare := prefix.removeprefix(form))
         }
     )
-
-
-def _valid(matching: list[list[Rate]], at_ms: int) -> Rate | None:
-    for rates in matching:
-        for rate in rates:
-            if rate.is_valid_at(at_ms):
-                return rate
-    return None
 
 
 def _newest_first(rate: Rate) -> int:

@@ -58,7 +58,9 @@ class TimeBands:
         pattern: BandPattern | None = None,
     ) -> None:
         if len(starts) != len(bands) or not starts:
-            raise ValueError(f"{len(starts)} borders and {len(bands)} bands: expected as many, and at least one")
+            raise ValueError(
+                f"{len(starts)} borders and {len(bands)} bands: expected as many, and at least one"
+            )
         self.names = tuple(names)
         self.pattern = pattern
         self._starts = array.array("q", starts)

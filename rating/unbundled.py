@@ -170,7 +170,9 @@ def read_service_charges(charges: str, numbers: str, limits: str) -> tuple[Servi
 
 def _read_codes(text: str) -> tuple[dict[str, list[CodePrice]], list[CsvProblem]]:
     table = CsvTable(
-        ("sc_code", "ppm_inc", "ppc_inc", "ppc_covers_s", "eff_from"), ("vat_percent",), what="service charges"
+        ("sc_code", "ppm_inc", "ppc_inc", "ppc_covers_s", "eff_from"),
+        ("vat_percent",),
+        what="service charges",
     )
     codes: dict[str, list[CodePrice]] = {}
     for row in table.rows(text):
@@ -203,7 +205,9 @@ def _read_numbers(
         if not row.problems and code not in codes:
             row.add("sc_code", f"a code of {SERVICE_CHARGES}")
         if not row.problems and (prefix, from_ms) in lines:
-            row.add("eff_from", f"one code of {prefix} from a day on; line {lines[prefix, from_ms]} has another")
+            row.add(
+                "eff_from", f"one code of {prefix} from a day on; line {lines[prefix, from_ms]} has another"
+            )
         table.problems += row.problems
         lines[prefix, from_ms] = row.line
         numbers.setdefault(prefix, []).append(NumberCode(from_ms, code, destination, prefix))
@@ -265,7 +269,10 @@ def _excesses(
             for charged, most, what in _compared(price, limit):
                 if charged > most:
                     found = f"{named.code}: {_pence(charged)} {what} {since}"
-                    yield found, f"at most {_pence(most)}, the legal limit for {named.prefix} ({SERVICE_CHARGE_LIMITS})"
+                    yield (
+                        found,
+                        f"at most {_pence(most)}, the legal limit for {named.prefix} ({SERVICE_CHARGE_LIMITS})",
+                    )
 
 
 def _with_ends(dated: list) -> Iterator[tuple]:  # type: ignore[type-arg]

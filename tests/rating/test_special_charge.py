@@ -64,7 +64,9 @@ def cost(rate: Rate, seconds: float, at: str = "2026-06-15T12:00:00+01:00", *, c
 
 # Time bands.
 
-BANDED = special_rate(connect_fee=2 * PENNY, per_minute=3 * PENNY, peak=6 * PENNY, weekend=PENNY, peak_fee=5 * PENNY)
+BANDED = special_rate(
+    connect_fee=2 * PENNY, per_minute=3 * PENNY, peak=6 * PENNY, weekend=PENNY, peak_fee=5 * PENNY
+)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,12 @@ def test_a_second_across_the_border_is_split_too() -> None:
 
 
 def test_the_same_hour_before_and_after_a_clock_change_costs_what_the_wall_clock_says() -> None:
-    for day, offset in (("2026-03-27", "+00:00"), ("2026-03-30", "+01:00"), ("2026-10-23", "+01:00"), ("2026-10-26", "+00:00")):
+    for day, offset in (
+        ("2026-03-27", "+00:00"),
+        ("2026-03-30", "+01:00"),
+        ("2026-10-23", "+01:00"),
+        ("2026-10-26", "+00:00"),
+    ):
         assert cost(BANDED, 3600, f"{day}T18:30:00{offset}") == (5 + 30 * 6 + 30 * 3) * PENNY
 
 
@@ -161,7 +168,9 @@ def test_terms_by_which_no_call_could_begin_do_not_exist(terms: dict[str, int]) 
 # The two parts of 084, 087, 09 and 118.
 
 
-def unbundled(access: int, *, per_call: int = 0, per_minute: int = 0, covers_s: int = 0, ex_vat: bool = False) -> Rate:
+def unbundled(
+    access: int, *, per_call: int = 0, per_minute: int = 0, covers_s: int = 0, ex_vat: bool = False
+) -> Rate:
     numerator, divisor = (5, 6) if ex_vat else (1, 1)
     service = ServiceCharge(
         code="EX001", access_per_minute=access, per_call=per_call, per_minute=per_minute, covers_s=covers_s,
@@ -259,7 +268,9 @@ rates = st.one_of(banded_rates(), services)
 
 
 @given(rates, seconds, seconds, instants, st.sampled_from([0, 0, 30, 600]))
-def test_a_charge_never_falls_as_a_call_grows(rate: Rate, one_s: int, other_s: int, at_ms: int, covered_s: int) -> None:
+def test_a_charge_never_falls_as_a_call_grows(
+    rate: Rate, one_s: int, other_s: int, at_ms: int, covered_s: int
+) -> None:
     shorter, longer = sorted((one_s, other_s))
     first = charge(rate, shorter * 1000, at_ms=at_ms, covered_s=covered_s)
     then = charge(rate, longer * 1000, at_ms=at_ms, covered_s=covered_s)
@@ -269,7 +280,9 @@ def test_a_charge_never_falls_as_a_call_grows(rate: Rate, one_s: int, other_s: i
 
 
 @given(rates, st.integers(0, 2_000_000_000), instants, st.sampled_from([0, 0, 30, 600]))
-def test_affordable_is_the_last_interval_within_the_budget(rate: Rate, budget: int, at_ms: int, covered_s: int) -> None:
+def test_affordable_is_the_last_interval_within_the_budget(
+    rate: Rate, budget: int, at_ms: int, covered_s: int
+) -> None:
     paid_s = affordable_s(rate, budget, at_ms=at_ms, covered_s=covered_s)
     special = rate.special
     assert special is not None

@@ -77,7 +77,9 @@ prices = st.tuples(*[st.integers(0, 10**10)] * 4)
 
 
 @given(instants, lengths, lengths, prices)
-def test_two_parts_of_a_time_add_up_to_it(at_ms: int, first: int, second: int, price: tuple[int, ...]) -> None:
+def test_two_parts_of_a_time_add_up_to_it(
+    at_ms: int, first: int, second: int, price: tuple[int, ...]
+) -> None:
     middle, end = at_ms + first, at_ms + first + second
     whole = BANDS.product(at_ms, end, price)
     assert BANDS.product(at_ms, middle, price) + BANDS.product(middle, end, price) == whole
@@ -103,7 +105,9 @@ def test_the_text_of_the_bands_means_the_same() -> None:
     assert time_bands_text(again) == time_bands_text(BANDS)
 
 
-@pytest.mark.parametrize("line", ["hours,0,0", "nonsense", "hours,a,0,1,1", "holiday,-1", "band,a,b", "hours,0,٣,4,1"])
+@pytest.mark.parametrize(
+    "line", ["hours,0,0", "nonsense", "hours,a,0,1,1", "holiday,-1", "band,a,b", "hours,0,٣,4,1"]
+)
 def test_a_text_that_is_none_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="time bands"):
         read_time_bands_text(line)

@@ -48,5 +48,3 @@ def quick_cost(tariff: Tariff, number: str, at_ms: int, duration_ms: int) -> Cos
         cost.access_charge_micros,
         cost.service_charge_micros,
     )
-
-

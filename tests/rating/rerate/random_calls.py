@@ -21,7 +21,15 @@ CALENDAR = Calendar(BANDS, HOLIDAYS, 6)
 # Instants around which calls begin: both clock changes of two years, a bank holiday's midnights, new prices.
 MOMENTS = [
     midnight_ms(day)
-    for day in ("2026-03-29", "2026-10-25", "2027-03-28", "2027-10-31", "2026-12-25", "2026-12-26", "2027-01-01")
+    for day in (
+        "2026-03-29",
+        "2026-10-25",
+        "2027-03-28",
+        "2027-10-31",
+        "2026-12-25",
+        "2026-12-26",
+        "2027-01-01",
+    )
 ]
 
 DESTINATIONS = {
@@ -32,7 +40,15 @@ DESTINATIONS = {
 NUMBERS = [
     *("+441632960123", "+442079460123", "+443069990123", "+447700900123", "+447012345678", "+447612345678"),
     *("+447624123456", "+441534123456", "+33123456789", "+33612345678", "+33712345678", "+61212345678"),
-    *("+448431230001", "+448451230001", "+448711230001", "+449098790123", "+449101230001", "118500", "118118"),
+    *(
+        "+448431230001",
+        "+448451230001",
+        "+448711230001",
+        "+449098790123",
+        "+449101230001",
+        "118500",
+        "118118",
+    ),
 ]
 CODES = """sc_code,ppm_inc,ppc_inc,ppc_covers_s,eff_from,vat_percent
 EX001,7,,,2015-07-01,
@@ -55,7 +71,16 @@ SERVICE_NUMBERS = """prefix,sc_code,eff_from
 118118,EX003,2027-01-01
 """
 COLUMNS = [
-    *("prefix", "destination", "connect_fee", "per_minute", "initial_s", "next_s", "valid_from", "valid_until"),
+    *(
+        "prefix",
+        "destination",
+        "connect_fee",
+        "per_minute",
+        "initial_s",
+        "next_s",
+        "valid_from",
+        "valid_until",
+    ),
     *("included_s", "minimum_charge", "call_cap", "at_cap"),
     *(f"{column}_{band.name}" for band in BANDS for column in ("per_minute", "connect_fee")),
 ]
@@ -63,15 +88,25 @@ COLUMNS = [
 
 def random_price(random: Random) -> str:
     return random.choice(
-        ["0", "0.012", "0.0133", f"0.{random.randrange(10**6):06d}", f"{random.randrange(300)}.{random.randrange(100):02d}"]
+        [
+            "0",
+            "0.012",
+            "0.0133",
+            f"0.{random.randrange(10**6):06d}",
+            f"{random.randrange(300)}.{random.randrange(100):02d}",
+        ]
     )
 
 
 def random_row(random: Random, prefix: str) -> dict[str, str]:
     row = dict.fromkeys(COLUMNS, "")
     row |= {"prefix": prefix, "destination": prefix, "valid_from": "2020-01-01"}
-    row |= {"connect_fee": random.choice(["0", "0.10", random_price(random)]), "per_minute": random_price(random)}
-    row |= {"initial_s": random.choice("1 1 1 60 90".split()), "next_s": random.choice("1 1 6 20 60".split())}
+    row |= {
+        "connect_fee": random.choice(["0", "0.10", random_price(random)]),
+        "per_minute": random_price(random),
+    }
+    row |= {"initial_s": random.choice(["1", "1", "1", "60", "90"])}
+    row["next_s"] = random.choice(["1", "1", "6", "20", "60"])
     if prefix.startswith("access"):
         return row | {"connect_fee": "0"}
     for band in random.sample(BANDS, random.randrange(len(BANDS) + 1)):
@@ -92,7 +127,9 @@ def random_texts(random: Random) -> dict[str, str]:
     """The files of one price list."""
     prefixes = ["group:landline", "group:mobile", "access", "+33", "+61", "+447", "+4", "group:france_mobile"]
     prefixes = random.sample(prefixes, random.randrange(3, len(prefixes) + 1))
-    prefixes += random.sample(["access:+449", "access:118", "+44843", "+4476", "group:manx"], random.randrange(4))
+    prefixes += random.sample(
+        ["access:+449", "access:118", "+44843", "+4476", "group:manx"], random.randrange(4)
+    )
     lines = [",".join(COLUMNS)]
     for prefix in prefixes:
         row = random_row(random, prefix)
