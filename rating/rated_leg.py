@@ -7,12 +7,15 @@ when the leg was set up; its seconds are those that the meter charged.
 A bundle's seconds stay what they were: who re-rates a call does not open a bundle again.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from rating.bundle_terms import BundleTerms
 from rating.charge import NOTHING_CHARGED, Charge, charge, whole_intervals_s
 from rating.rate import ATTEMPT, INCOMING, INTERVAL_S_MAX, ON_NET, TEXT, Rate
+from rating.rated_cover import charge_by_cover, percent_for, pieces_of
 from rating.tariff import Tariff
 
 EVENT_MS: Final = 1  # a text or an attempt has a price and no duration
@@ -40,6 +43,7 @@ class RatedLeg(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     duration_ms: int
     billed_s: int
     bundled_s: int
+    bundles: str
     outcome: str
     is_recovered: bool
     destination: str
@@ -79,9 +83,11 @@ class Priced(msgspec.Struct, frozen=True):
     charge: Charge
 
 
-def priced(leg: RatedLeg, tariff: Tariff, own: Tariff | None = None) -> Priced | Unratable:
+def priced(
+    leg: RatedLeg, tariff: Tariff, own: Tariff | None = None, grants: Sequence[BundleTerms] = ()
+) -> Priced | Unratable:
     """What the leg costs by `tariff`. `own` is the one that it was charged by, where that is known: it tells how long
-    the meter ran."""
+    the meter ran. `grants` are the account's bundles and discounts."""
     rate = rate_of(leg, tariff)
     if rate is None:
         if leg.is_on_net:
@@ -93,9 +99,19 @@ def priced(leg: RatedLeg, tariff: Tariff, own: Tariff | None = None) -> Priced |
         return Priced(rate, NOTHING_CHARGED)
     at_ms = leg.setup_at_ms if leg.started_at_ms is None else leg.started_at_ms
     try:
-        return Priced(rate, charge(rate, duration_ms, at_ms=at_ms, covered_s=leg.bundled_s))
+        return Priced(rate, _charge(leg, rate, duration_ms, at_ms, grants))
     except ValueError as problem:  # a record that no call can have left
         return Unratable(str(problem))
+
+
+def _charge(leg: RatedLeg, rate: Rate, duration_ms: int, at_ms: int, grants: Sequence[BundleTerms]) -> Charge:
+    if leg.has_no_seconds or not (grants or leg.bundles):
+        return charge(rate, duration_ms, at_ms=at_ms)
+    number = "" if leg.rate_prefix.startswith(INCOMING) else leg.destination
+    pieces, percent = pieces_of(leg.bundles), percent_for(rate, number, at_ms, grants)
+    if not pieces and not percent:
+        return charge(rate, duration_ms, at_ms=at_ms)
+    return charge_by_cover(rate, duration_ms, pieces=pieces, percent=percent, grants=grants, at_ms=at_ms)
 
 
 def rate_of(leg: RatedLeg, tariff: Tariff) -> Rate | None:
@@ -126,6 +142,9 @@ def charged_ms(leg: RatedLeg, own: Rate | None) -> int:
 
 def _is_metered(leg: RatedLeg, own: Rate | None) -> bool:
     """Whether the meter ran as long as the leg was up."""
+    talked_s = -(-leg.duration_ms // 1000)
+    if talked_s <= leg.bundled_s:
+        return True
     if own is None:
         return 0 <= leg.billed_s * 1000 - leg.duration_ms < INTERVAL_S_MAX * 1000
-    return whole_intervals_s(own, -(-leg.duration_ms // 1000)) == leg.billed_s
+    return whole_intervals_s(own, talked_s) == leg.billed_s

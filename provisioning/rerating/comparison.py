@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from provisioning.rerating.legs import Scope, charged_legs, count_legs
-from provisioning.rerating.repricing import Choice, PricedLeg, Repricer, load_vats
+from provisioning.rerating.repricing import Choice, PricedLeg, Repricer, load_grants, load_vats
 from provisioning.rerating.tariff_versions import TariffVersions
 from rating.money import Micros
 from rating.rated_leg import Unratable
@@ -124,7 +124,8 @@ async def priced_legs(
     async with db.acquire() as streaming, db.acquire() as reading, streaming.transaction(
         isolation="repeatable_read", readonly=True
     ):
-        repricer = Repricer(choice, TariffVersions(reading), await load_vats(reading))
+        versions, vats, grants = TariffVersions(reading), await load_vats(reading), await load_grants(reading)
+        repricer = Repricer(choice, versions, vats, grants)
         total = await count_legs(streaming, scope) if progress is not None else 0
         done = 0
         async for leg in charged_legs(streaming, scope):

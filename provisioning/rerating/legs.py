@@ -18,7 +18,9 @@ from rating.rated_leg import ORIGIN, RatedLeg
 
 PREFETCHED: Final = 1_000  # some 400 KB
 
-_SAME: Final = ("call_id", "leg", "leg_reason", "duration_ms", "bundled_s", "outcome", "is_recovered", "destination")
+_SAME: Final = (
+    "call_id", "leg", "leg_reason", "duration_ms", "bundled_s", "bundles", "outcome", "is_recovered", "destination",
+)  # fmt: skip
 # What a re-rating replaces.
 _IN_FORCE: Final = (
     "billed_s", "destination_name", "rate_prefix", "tariff", "tariff_version", "connect_fee_micros", "usage_micros",

@@ -3,7 +3,9 @@
 import asyncpg
 import msgspec
 
+from provisioning.bundle_rows import load_bundles
 from provisioning.rerating.tariff_versions import NoTariff, TariffVersions
+from rating.bundle_terms import BundleTerms
 from rating.money import VatMode
 from rating.rated_leg import Priced, RatedLeg, Unratable, priced
 from rating.tariff import Tariff
@@ -37,12 +39,19 @@ class PricedLeg(msgspec.Struct, frozen=True):
 class Repricer:
     """Reads tariffs by a connection of its own, while another one streams the legs."""
 
-    __slots__ = ("_choice", "_vats", "_versions")
+    __slots__ = ("_choice", "_grants", "_vats", "_versions")
 
-    def __init__(self, choice: Choice, versions: TariffVersions, vats: dict[int, VatMode]) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        versions: TariffVersions,
+        vats: dict[int, VatMode],
+        grants: dict[int, list[BundleTerms]],
+    ) -> None:
         self._choice = choice
         self._versions = versions
         self._vats = vats
+        self._grants = grants
 
     async def price(self, leg: RatedLeg) -> PricedLeg:
         vat = self._vats.get(leg.account_id)
@@ -54,7 +63,8 @@ class Repricer:
         own: Tariff | NoTariff = tariff
         if not self._choice.is_own:
             own = await self._versions.find(leg.tariff, leg.tariff_version, vat)
-        return PricedLeg(leg, tariff, priced(leg, tariff, None if isinstance(own, NoTariff) else own))
+        known = None if isinstance(own, NoTariff) else own
+        return PricedLeg(leg, tariff, priced(leg, tariff, known, self._grants.get(leg.account_id, ())))
 
     async def _tariff(self, leg: RatedLeg, vat: VatMode) -> Tariff | NoTariff:
         choice = self._choice
@@ -66,6 +76,15 @@ class Repricer:
         if choice.tariff is not None:
             return choice.tariff
         return await self._versions.find(choice.name, choice.version, vat)
+
+
+async def load_grants(db: asyncpg.Connection) -> dict[int, list[BundleTerms]]:
+    """Every bundle and discount there ever was, by its account."""
+    ids = [row["id"] for row in await db.fetch("SELECT id FROM bundles")]
+    found: dict[int, list[BundleTerms]] = {}
+    for balance in await load_bundles(db, ids):
+        found.setdefault(balance.terms.account_id, []).append(balance.terms)
+    return found
 
 
 async def load_vats(db: asyncpg.Connection) -> dict[int, VatMode]:
