@@ -7,6 +7,7 @@ from rating.charge import CALL_S_MAX, NOTHING_CHARGED, Charge
 from rating.explanation import Step, price_steps, row_steps
 from rating.money import Micros, VatMode, format_pounds
 from rating.rate import ON_NET, Rate
+from rating.rehearsed_call import BundleNow, rehearse
 from rating.tariff import Tariff
 from rating.tariff_rows import RowLines, clock_text
 from switch.calls.number_plan import (
@@ -25,8 +26,8 @@ LINE = "line"  # what was dialled is the name of a line
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One question. `is_on_net`: the number is assigned here, or names a line. `covered_s` are the first seconds that a
-    bundle would pay for now, `bundles` says which. `vat_basis_points` is None where nobody has said."""
+    """One question. `is_on_net`: the number is assigned here, or names a line. `bundles` are the account's, as they are
+    now. `vat_basis_points` is None where nobody has said."""
 
     dialled: str
     account: Account
@@ -34,8 +35,7 @@ class Asked(msgspec.Struct, frozen=True):
     duration_s: int
     is_line: bool = False
     is_on_net: bool = False
-    covered_s: int = 0
-    bundles: tuple[str, ...] = ()
+    bundles: tuple[BundleNow, ...] = ()
     vat_basis_points: int | None = None
 
 
@@ -79,10 +79,13 @@ def explain(asked: Asked, tariffs: dict[str, Tariff], text: str, plan: NumberPla
     if rate is None:
         return told
     duration_ms = asked.duration_s * 1000
-    for words in asked.bundles:
-        say(Step("bundle", words))
-    told.charge, steps = price_steps(rate, duration_ms, at_ms=asked.at_ms, covered_s=asked.covered_s)
-    told.steps += steps
+    number = told.number if not asked.is_line else ""
+    call = rehearse(
+        rate, duration_ms, at_ms=asked.at_ms, number=number, account_id=asked.account.id, bundles=asked.bundles
+    )
+    told.charge = call.charge
+    told.steps += _bundle_steps(asked, rate, number)
+    told.steps += price_steps(call, duration_ms, at_ms=asked.at_ms)
     _say_attempt(asked, told, tariff, rate)
     _say_limits(asked, told)
     say(_vat_step(told.total_micros, tariff.vat, asked.vat_basis_points))
@@ -138,6 +141,21 @@ def _say_row(asked: Asked, told: Told, tariff: Tariff, lines: RowLines) -> Rate 
         if rate.is_free:
             say(Step("free", "nothing can be owed: the call is made whatever the credit, and nothing is reserved"))
     return rate
+
+
+def _bundle_steps(asked: Asked, rate: Rate, number: str) -> list[Step]:
+    """The bundles and discounts of the account that are for such a call, as they are now."""
+    steps = []
+    for bundle in asked.bundles:
+        terms = bundle.terms
+        if not terms.is_for(rate, number):
+            steps.append(Step("passed over", f"bundle {terms.id} {terms.name}: it is for other destinations"))
+        elif terms.is_discount:
+            steps.append(Step("discount", f"bundle {terms.id} {terms.name}: {terms.percent} %"))
+        else:
+            left_s = terms.granted_s - bundle.used_s
+            steps.append(Step("bundle", f"bundle {terms.id} {terms.name}: {left_s} s of {terms.granted_s} s are left"))
+    return steps
 
 
 def _say_attempt(asked: Asked, told: Told, tariff: Tariff, rate: Rate) -> None:

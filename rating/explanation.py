@@ -1,7 +1,7 @@
 """Why a call costs what it costs: each step from the seconds to the total, in words, with exact micros.
 
-The amounts are those of charge.py and nothing is reckoned here a second time: a step shows what was multiplied and what
-came out. The total is, to the micro, what a live call of the same duration is charged.
+The amounts are the engine's (rehearsed_call.py), and nothing is reckoned here a second time: a step shows what was
+multiplied and what came out. The charge is, to the micro, what a live call of the same duration is charged.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,11 @@ from typing import Final
 
 import msgspec
 
-from rating.charge import CALL_S_MAX, Charge, charge, whole_intervals_s
+from rating.charge import Charge
+from rating.cover import PERCENT
 from rating.money import Micros, format_pounds
 from rating.rate import Rate
+from rating.rehearsed_call import Rehearsed
 from rating.special_charge import MS_PER_MINUTE, SECONDS_PER_MINUTE
 from rating.special_terms import BandPrices, Marker, ServiceCharge, SpecialTerms
 from rating.tariff import Tariff
@@ -26,14 +28,6 @@ class Step(msgspec.Struct, frozen=True):
 
     about: str
     words: str
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """`rate` None: the tariff has no price, and the call is refused (or free, between lines of the exchange)."""
-
-    rate: Rate | None
-    charge: Charge | None
-    steps: list[Step]
 
 
 def row_steps(tariff: Tariff, tried: Sequence[Rate], winner: Rate | None, at_ms: int, lines: RowLines) -> list[Step]:
@@ -62,21 +56,24 @@ def _when(rate: Rate, at_ms: int) -> str:
     return "begins later" if at_ms < rate.valid_from_ms else "has ended"
 
 
-def price_steps(rate: Rate, duration_ms: int, *, at_ms: int, covered_s: int = 0) -> tuple[Charge, list[Step]]:
+def price_steps(call: Rehearsed, duration_ms: int, *, at_ms: int) -> list[Step]:
     """From the duration to the total. `at_ms` is the call's first second."""
-    charged = charge(rate, duration_ms, at_ms=at_ms, covered_s=covered_s)
-    steps = [_seconds_step(rate, duration_ms, charged)]
-    if covered_s:
-        steps.append(Step("bundles", f"the first {min(covered_s, charged.billed_s)} s are paid for by a bundle"))
-    special = rate.special
-    if charged.billed_s == 0:
-        pass
+    rate, charged, special = call.rate, call.charge, call.rate.special
+    steps = _seconds_steps(call, duration_ms)
+    for used in call.used:
+        steps.append(Step("bundle", f"{used.seconds} s are paid for by bundle {used.bundle_id}"))
+    if charged.billed_s == 0 or (call.used and charged.billed_s <= call.covered_s):
+        steps.append(_fee_step(charged.connect_fee_micros))
     elif special is not None and special.service is not None:
-        steps += _unbundled_steps(special.service, charged, covered_s)
+        steps += _unbundled_steps(special.service, charged, call.covered_s)
     elif special is not None:
-        steps += _special_steps(rate, special, charged, at_ms=at_ms, covered_s=covered_s)
+        steps += _special_steps(rate, special, charged, at_ms=at_ms, covered_s=call.covered_s)
     else:
-        steps += _plain_steps(rate, charged, covered_s)
+        steps += _plain_steps(rate, call)
+    if call.percent and charged.billed_s:
+        what = "of connect fee and usage" if not call.used else "of the usage"
+        less = f"x {PERCENT - call.percent} / {PERCENT}, each rounded down"
+        steps.append(Step("discount", f"{call.percent} % {what}: {less}; the amounts here are after it"))
     parts = [
         (charged.connect_fee_micros, "connect fee"),
         (charged.usage_micros, "usage"),
@@ -85,31 +82,37 @@ def price_steps(rate: Rate, duration_ms: int, *, at_ms: int, covered_s: int = 0)
     ]
     named = [f"{name} {micros}" for micros, name in parts if micros]
     total = charged.total_micros
-    steps.append(Step("total", f"{' + '.join(named) or '0'} = {total} micros = {format_pounds(total)}"))
-    return charged, steps
+    steps.append(Step("charge", f"{' + '.join(named) or '0'} = {total} micros = {format_pounds(total)}"))
+    return steps
 
 
-def _seconds_step(rate: Rate, duration_ms: int, charged: Charge) -> Step:
+def _seconds_steps(call: Rehearsed, duration_ms: int) -> list[Step]:
+    rate, billed_s = call.rate, call.charge.billed_s
     if duration_ms == 0:
-        return Step("seconds", "0 ms are no call: nothing is charged")
+        return [Step("seconds", "0 ms are no call: nothing is charged")]
+    if rate.is_free:
+        return [Step("seconds", f"{duration_ms} ms at a price of nothing")]
     asked_s = -(-duration_ms // 1000)
-    assert charged.billed_s == whole_intervals_s(rate, asked_s)
-    steps = f"the first {rate.initial_s} s in full, then steps of {rate.next_s} s"
-    return Step("seconds", f"{duration_ms} ms are {asked_s} s begun; {steps}: {charged.billed_s} s are billed")
+    steps = []
+    if asked_s > call.granted_s:
+        steps.append(Step("end", f"the call ends after {call.granted_s} s, where its cap is reached"))
+        asked_s = call.granted_s
+    rule = f"the first {rate.initial_s} s in full, then steps of {rate.next_s} s"
+    if asked_s <= call.covered_s:
+        rule = "in the steps of the bundle"
+    steps.append(Step("seconds", f"{duration_ms} ms, {asked_s} s begun; {rule}: {billed_s} s are billed"))
+    return steps
 
 
-def _plain_steps(rate: Rate, charged: Charge, covered_s: int) -> list[Step]:
-    paid_s = max(0, charged.billed_s - covered_s)
-    return [_fee_step(charged.connect_fee_micros), _usage_step(paid_s, rate.per_minute_micros, charged.usage_micros)]
+def _plain_steps(rate: Rate, call: Rehearsed) -> list[Step]:
+    paid_s = max(0, call.charge.billed_s - call.covered_s)
+    product = f"{paid_s} s x {rate.per_minute_micros} micros a minute / {SECONDS_PER_MINUTE}"
+    usage = Step("usage", f"{product}, rounded down once; charged: {call.charge.usage_micros} micros")
+    return [_fee_step(call.charge.connect_fee_micros), usage]
 
 
 def _fee_step(micros: Micros) -> Step:
     return Step("connect fee", f"{micros} micros, once" if micros else "none")
-
-
-def _usage_step(seconds: int, per_minute: Micros, micros: Micros) -> Step:
-    product = f"{seconds} s x {per_minute} micros a minute / {SECONDS_PER_MINUTE}"
-    return Step("usage", f"{product} = {micros} micros, rounded down once")
 
 
 def _special_steps(
@@ -161,8 +164,3 @@ def _unbundled_steps(service: ServiceCharge, charged: Charge, covered_s: int) ->
         Step("access charge", f"{access} = {charged.access_charge_micros} micros, rounded down once"),
         Step("service charge", f"{service.code}: {price}{vat} = {charged.service_charge_micros} micros, rounded once"),
     ]
-
-
-def longest_ms() -> int:
-    """The longest call that can be asked about."""
-    return CALL_S_MAX * 1000

@@ -6,7 +6,7 @@ A record has the seconds that each bundle paid for; which discount there was fol
 from collections.abc import Sequence
 
 from rating.bundle_terms import BundleTerms, Piece
-from rating.charge import CALL_S_MAX, Charge
+from rating.charge import Charge
 from rating.cover import discounted, is_discountable, settle_covered
 from rating.rate import Rate
 
@@ -32,6 +32,7 @@ def charge_by_cover(
     rate: Rate,
     duration_ms: int,
     *,
+    granted_s: int,
     pieces: Sequence[Piece],
     percent: int,
     grants: Sequence[BundleTerms],
@@ -45,7 +46,7 @@ def charge_by_cover(
     charged, _ = settle_covered(
         rate.with_connect_fee(fee_micros),
         duration_ms,
-        granted_s=CALL_S_MAX,
+        granted_s=granted_s,
         pieces=pieces,
         percent=percent,
         at_ms=at_ms,

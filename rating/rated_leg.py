@@ -13,11 +13,12 @@ from typing import Final
 import msgspec
 
 from rating.bundle_terms import BundleTerms
-from rating.charge import NOTHING_CHARGED, Charge, charge, whole_intervals_s
+from rating.charge import CALL_S_MAX, NOTHING_CHARGED, Charge, affordable_s, charge_within, whole_intervals_s
 from rating.rate import ATTEMPT, INCOMING, INTERVAL_S_MAX, ON_NET, TEXT, Rate
 from rating.rated_cover import charge_by_cover, percent_for, pieces_of
 from rating.tariff import Tariff
 
+ALL_THE_CREDIT: Final = 10**15  # micros: more than any call costs
 EVENT_MS: Final = 1  # a text or an attempt has a price and no duration
 CHARGED_EVENTS: Final = frozenset({"delivered", "kept", "charged"})
 A_MESSAGE: Final = "a message"  # `leg_reason` of a text
@@ -105,13 +106,18 @@ def priced(
 
 
 def _charge(leg: RatedLeg, rate: Rate, duration_ms: int, at_ms: int, grants: Sequence[BundleTerms]) -> Charge:
+    granted_s = CALL_S_MAX
+    if rate.special is not None and rate.special.ends_at_cap:
+        granted_s = affordable_s(rate, ALL_THE_CREDIT, at_ms=at_ms, covered_s=leg.bundled_s)
     if leg.has_no_seconds or not (grants or leg.bundles):
-        return charge(rate, duration_ms, at_ms=at_ms)
+        return charge_within(rate, duration_ms, granted_s=granted_s, at_ms=at_ms)
     number = "" if leg.rate_prefix.startswith(INCOMING) else leg.destination
     pieces, percent = pieces_of(leg.bundles), percent_for(rate, number, at_ms, grants)
     if not pieces and not percent:
-        return charge(rate, duration_ms, at_ms=at_ms)
-    return charge_by_cover(rate, duration_ms, pieces=pieces, percent=percent, grants=grants, at_ms=at_ms)
+        return charge_within(rate, duration_ms, granted_s=granted_s, at_ms=at_ms)
+    return charge_by_cover(
+        rate, duration_ms, granted_s=granted_s, pieces=pieces, percent=percent, grants=grants, at_ms=at_ms
+    )
 
 
 def rate_of(leg: RatedLeg, tariff: Tariff) -> Rate | None:

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from billing.conf import NoBillingFile, load_billing
+from billing.dated import NothingYet
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -38,6 +39,7 @@ from offhook.progress import Report, progress_bar
 from offhook.rate_explained import Asked, Told, explain
 from offhook.tariff_meant import Meant, tariff_meant, text_of
 from provisioning.account_names import account_named, account_names, account_of_line, is_assigned, is_line
+from provisioning.bundle_rows import load_bundles
 from provisioning.model import Account
 from provisioning.rerating.comparison import Comparison, compare
 from provisioning.rerating.legs import Scope
@@ -47,6 +49,7 @@ from rating.charge import CALL_S_MAX
 from rating.london_day import london_day
 from rating.money import VatMode, format_pounds
 from rating.rate import ON_NET
+from rating.rehearsed_call import BundleNow
 from rating.tariff import Tariff
 from switch.calls.number_plan import E164, Short, read_dialled
 from switch.conf_files import ConfProblems
@@ -117,11 +120,14 @@ async def _asked(
     db: asyncpg.Pool, account: Account, conf: Conf, *, to: str, at_ms: int, duration_s: int
 ) -> Asked:
     """A line's name comes before a number, as in a call."""
+    async with db.acquire() as connection:
+        balances = [each for each in await load_bundles(connection) if each.terms.account_id == account.id]
+    bundles = tuple(BundleNow(each.terms, each.used_s, each.carried_s, each.destinations) for each in balances)
     if await is_line(db, to):
-        return Asked(to, account, at_ms, duration_s, is_line=True, is_on_net=True)
+        return Asked(to, account, at_ms, duration_s, is_line=True, is_on_net=True, bundles=bundles)
     destination = read_dialled(to, conf.routing.plan).destination
     is_here = isinstance(destination, E164) and await is_assigned(db, destination.number)
-    return Asked(to, account, at_ms, duration_s, is_on_net=is_here)
+    return Asked(to, account, at_ms, duration_s, is_on_net=is_here, bundles=bundles)
 
 
 def _with_vat(asked: Asked, folder: Path) -> Asked:
@@ -130,7 +136,10 @@ def _with_vat(asked: Asked, folder: Path) -> Asked:
     except (NoBillingFile, ConfProblems):
         return asked
     day = datetime.date.fromordinal(london_day(asked.at_ms))
-    return msgspec.structs.replace(asked, vat_basis_points=billing.vat.at(day).percent)
+    try:
+        return msgspec.structs.replace(asked, vat_basis_points=billing.vat.at(day).percent)
+    except NothingYet:
+        return asked
 
 
 def _told_json(told: Told) -> dict[str, object]:
