@@ -32,6 +32,8 @@ PLACES: Final = {
     "number": "number:app",
     "plan": "plan:app",
     "route": "route:app",
+    "rate": "rate:app",
+    "rerate": "rerate:rerate_command",
     "divert": "divert:app",
     "cdr": "cdr:app",
     "payment": "payment:app",

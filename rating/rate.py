@@ -15,6 +15,11 @@ from rating.special_terms import SpecialTerms
 
 ON_NET = "on-net"  # the prefix of the row that prices calls between lines of this exchange
 TEXT = "sms:"  # before a prefix: the row prices texts there, by its connect fee
+ATTEMPT = "attempt:"  # before a prefix: what each call there costs by its connect fee, answered or not
+# Before the prefix of a number that the account owns: what calls to it cost the account. "in:mobile:+44808" are those
+# from mobiles, "in:+44808" those that no row for their origin prices.
+INCOMING = "in:"
+ORIGINS = ("mobile", "landline", "payphone", "international", "unknown")
 GROUP = "group:"  # before a name: the row prices every prefix of that group of destinations
 ACCESS = "access"  # the row is the access charge of 084, 087, 09 and 118, or with ":" and a prefix of a part of them
 
@@ -34,18 +39,21 @@ _SHORT_CODE = "1[0-9]{2,5}"
 GROUP_CHARS_MAX = 40
 _GROUP_NAME = rf"[a-z0-9_-]{{1,{GROUP_CHARS_MAX}}}"
 _PREFIX = re.compile(
-    rf"(?:{TEXT})?(?:{_NUMBERS}|{re.escape(ON_NET)})|{_SHORT_CODE}"
+    rf"(?:{TEXT})?(?:{_NUMBERS}|{re.escape(ON_NET)})|(?:{ATTEMPT})?{_SHORT_CODE}|{ATTEMPT}{_NUMBERS}"
+    rf"|{INCOMING}(?:(?:{'|'.join(ORIGINS)}):)?{_NUMBERS}"
     rf"|{GROUP}{_GROUP_NAME}|{ACCESS}(?::(?:{_NUMBERS}|{_SHORT_CODE}))?"
 )
 _NUMBER_PREFIX = re.compile(rf"{_NUMBERS}|{_SHORT_CODE}")
 _GROUP = re.compile(_GROUP_NAME)
 PREFIX_EXPECTED = (
     f"+ and 1 to {PREFIX_CHARS_MAX - 1} digits, a short code of 3 to 6 digits from 100 on, or {ON_NET}; "
-    f"for texts {TEXT} before the first or the last; {GROUP} and the name of a group; {ACCESS}"
+    f"for texts {TEXT} before the first or the last; for attempts {ATTEMPT} before the first or the second; for calls "
+    f"that come in {INCOMING} before the first, or {INCOMING}ORIGIN: with one of {', '.join(ORIGINS)}; "
+    f"{GROUP} and the name of a group; {ACCESS}"
 )
 NUMBER_PREFIX_EXPECTED = f"+ and 1 to {PREFIX_CHARS_MAX - 1} digits, or a short code of 3 to 6 digits from 100 on"
 GROUP_EXPECTED = f"a name of 1 to {GROUP_CHARS_MAX} small letters, digits, - and _"
-PER_TEXT_EXPECTED = "0: a text has no minutes, its price is the connect fee"
+PER_TEXT_EXPECTED = "0: a text or an attempt has no minutes, its price is the connect fee"
 
 # Never priced, whatever a file says. 999 is not here because no prefix of the form above begins it.
 EMERGENCY_NUMBERS = frozenset({"112", "18000"})
@@ -80,8 +88,10 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             raise ValueError(f"connect fee {self.connect_fee_micros}: expected 0 to {PRICE_MICROS_MAX}")
         if not 0 <= self.per_minute_micros <= PRICE_MICROS_MAX:
             raise ValueError(f"price per minute {self.per_minute_micros}: expected 0 to {PRICE_MICROS_MAX}")
-        if self.is_for_texts and self.per_minute_micros:
-            raise ValueError(f"price per minute {self.per_minute_micros} of a text: expected {PER_TEXT_EXPECTED}")
+        if is_of_events(self.prefix) and self.per_minute_micros:
+            raise ValueError(
+                f"price per minute {self.per_minute_micros} of {self.prefix}: expected {PER_TEXT_EXPECTED}"
+            )
         if not (1 <= self.initial_s <= INTERVAL_S_MAX and 1 <= self.next_s <= INTERVAL_S_MAX):
             raise ValueError(f"intervals {self.initial_s}/{self.next_s}: expected 1 to {INTERVAL_S_MAX}")
         if self.valid_until_ms is not None and self.valid_until_ms <= self.valid_from_ms:
@@ -92,6 +102,11 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_for_texts(self) -> bool:
         return self.prefix.startswith(TEXT)
+
+    @property
+    def is_for_calls(self) -> bool:
+        """Calls that an account makes."""
+        return not self.prefix.startswith((TEXT, ATTEMPT, INCOMING))
 
     @property
     def is_free(self) -> bool:
@@ -167,7 +182,12 @@ def least_cap_micros(rate: Rate, special: SpecialTerms) -> Micros:
 
 
 def is_rate_prefix(text: str) -> bool:
-    return _PREFIX.fullmatch(text) is not None and text not in EMERGENCY_NUMBERS
+    return _PREFIX.fullmatch(text) is not None and text.removeprefix(ATTEMPT) not in EMERGENCY_NUMBERS
+
+
+def is_of_events(prefix: str) -> bool:
+    """Whether the row prices what has no duration."""
+    return prefix.startswith((TEXT, ATTEMPT))
 
 
 def is_number_prefix(text: str) -> bool:

@@ -12,7 +12,17 @@ from rating.csv_table import WHOLE_LINE
 from rating.money import VatMode
 from rating.prefix import PrefixTable
 from rating.price_book import MARK, NO_BOOK, PriceBook, book_of_version, split_text
-from rating.rate import ACCESS, ON_NET, RATES_PER_PREFIX_MAX, TEXT, Rate, overlapping_rates
+from rating.rate import (
+    ACCESS,
+    ATTEMPT,
+    INCOMING,
+    ON_NET,
+    ORIGINS,
+    RATES_PER_PREFIX_MAX,
+    TEXT,
+    Rate,
+    overlapping_rates,
+)
 from rating.rate_lookup import rate_in
 from rating.rates_by_prefix import rates_by_prefix
 from rating.special_terms import Marker
@@ -30,7 +40,19 @@ class Tariff:
     prefix never hold at one time.
     """
 
-    __slots__ = ("_prefixes", "_services", "_texts", "name", "rates", "vat", "version")
+    __slots__ = (
+        "_attempts",
+        "_incoming",
+        "_prefixes",
+        "_services",
+        "_texts",
+        "has_attempts",
+        "has_incoming",
+        "name",
+        "rates",
+        "vat",
+        "version",
+    )
 
     def __init__(
         self, name: str, *, vat: VatMode, version: str, rates: Iterable[Rate], book: PriceBook = NO_BOOK
@@ -49,12 +71,18 @@ class Tariff:
             by_prefix.setdefault(rate.prefix, []).append(rate)
         if any(len(rates) > RATES_PER_PREFIX_MAX for rates in by_prefix.values()):
             raise ValueError(f"more than {RATES_PER_PREFIX_MAX} rates of one prefix")
-        texts = {
-            prefix.removeprefix(TEXT): by_prefix.pop(prefix)
-            for prefix in [prefix for prefix in by_prefix if prefix.startswith(TEXT)]
+        calls = {prefix: rates for prefix, rates in by_prefix.items() if rates[0].is_for_calls}
+        self._prefixes = PrefixTable(rates_by_prefix(calls, book.destinations))
+        self._texts = _rows_of(TEXT, by_prefix)
+        self._attempts = _rows_of(ATTEMPT, by_prefix)
+        self._incoming = {
+            origin: table
+            for origin in ("", *ORIGINS)
+            if len(table := _rows_of(f"{INCOMING}{origin}:" if origin else INCOMING, by_prefix))
         }
-        self._texts = PrefixTable(texts)
-        self._prefixes = PrefixTable(rates_by_prefix(by_prefix, book.destinations))
+        # What most tariffs have none of, so that a call asks no more than this.
+        self.has_attempts = len(self._attempts) > 0
+        self.has_incoming = bool(self._incoming)
 
     def rate_for(self, number: str, at_ms: int) -> Rate | None:
         """The rate of the longest prefix that has one at that instant; None is a refusal, never a free call.
@@ -77,10 +105,49 @@ class Tariff:
         """The same for a text, whose price is the rate's connect fee; free without a rate is ON_NET alone."""
         return rate_in(self._texts, number, at_ms)
 
+    def attempt_rate_for(self, number: str, at_ms: int) -> Rate | None:
+        """What an attempt to call the number costs, by the rate's connect fee; None is nothing."""
+        return rate_in(self._attempts, number, at_ms)
+
+    def incoming_rate_for(self, number: str, origin: str, at_ms: int) -> Rate | None:
+        """What a call from there (one of ORIGINS) to a number of the account costs it; None is nothing.
+
+        The longest prefix wins, and of two that are as long the one for this origin.
+        """
+        of_origin = _incoming(self._incoming.get(origin), number, at_ms)
+        of_any = _incoming(self._incoming.get(""), number, at_ms)
+        if of_origin is None or of_any is None:
+            return of_origin or of_any
+        return of_any if len(number_prefix(of_any)) > len(number_prefix(of_origin)) else of_origin
+
+    def tried_for(self, number: str) -> list[Rate]:
+        """The rows that could price a call there, of all dates, in the order in which they are asked."""
+        return [rate for rates in self._prefixes.matching(number) for rate in rates]
+
     @property
     def access_charges(self) -> list[Rate]:
         """The rows of the access charge, of all dates."""
         return [rate for rate in self.rates if rate.prefix.startswith(ACCESS)]
+
+
+def number_prefix(rate: Rate) -> str:
+    """The rate's prefix without what says which kind of row it is."""
+    return rate.prefix.rpartition(":")[2]
+
+
+def _incoming(table: PrefixTable[list[Rate]] | None, number: str, at_ms: int) -> Rate | None:
+    return None if table is None else rate_in(table, number, at_ms)
+
+
+def _rows_of(form: str, by_prefix: dict[str, list[Rate]]) -> PrefixTable[list[Rate]]:
+    """The rows of one form, by what is behind it."""
+    return PrefixTable(
+        {
+            bare: rates
+            for prefix, rates in by_prefix.items()
+            if prefix.startswith(form) and ":" not in (bare := prefix.removeprefix(form))
+        }
+    )
 
 
 def _newest_first(rate: Rate) -> int:

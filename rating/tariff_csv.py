@@ -29,6 +29,7 @@ from rating.rate import (
     RATES_PER_PREFIX_MAX,
     TEXT,
     Rate,
+    is_of_events,
     is_rate_prefix,
     least_cap_micros,
     overlapping_rates,
@@ -118,7 +119,7 @@ class _Reader:
         valid_until_ms = row.read("valid_until", _parse_until, fallback=None)
         if not row.problems and valid_until_ms is not None and valid_until_ms <= valid_from_ms:
             row.add("valid_until", "a time after valid_from, or blank for open-ended")
-        if prefix.startswith(TEXT) and per_minute_micros:
+        if is_of_events(prefix) and per_minute_micros:
             row.add("per_minute", PER_TEXT_EXPECTED)
         special = None
         if not self._is_plain:
@@ -127,7 +128,7 @@ class _Reader:
             special = self._as_access(row, prefix, connect_fee_micros, special)
         if prefix.startswith(GROUP) and prefix.removeprefix(GROUP) not in self.book.destinations:
             row.add("prefix", "a group of destinations.csv")
-        if prefix.startswith(TEXT) and special is not None:
+        if is_of_events(prefix) and special is not None:
             row.add("prefix", "a number: the columns after valid_until are for calls")
         if row.problems:
             self.table.problems += row.problems
