@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from billing.conf_arrears import NO_ARREARS, ArrearsConf, read_arrears
+from billing.conf_arrears import TABLES as ARREARS_TABLES
 from billing.conf_fields import (
     AccountNumber,
     AddressLines,
@@ -27,7 +29,7 @@ from switch.conf_values import Expected, OptionalHost, Reads, Secret
 from switch.conf_voicemail import OptionalSecret, StartTls
 
 BILLING_FILE: Final = "billing.toml"
-TABLES: Final = ("seller", "vat", "simplified_invoice", "invoice", "mail")
+TABLES: Final = ("seller", "vat", "simplified_invoice", "invoice", "mail", *ARREARS_TABLES)
 # BACS takes 18 characters of a reference, and a number has at least six digits behind its prefix.
 PREFIX_CHARS_MAX: Final = 6
 
@@ -114,6 +116,7 @@ class BillingConf(Struct, frozen=True):
     simplified_invoice: Dated[SimplifiedInvoice]
     invoice: InvoiceSettings
     mail: MailSettings
+    arrears: ArrearsConf = NO_ARREARS
 
 
 class NoBillingFile(Exception):  # noqa: N818 - a no with its reason; nothing broke
@@ -140,6 +143,7 @@ def read_billing(file: ConfFile) -> BillingConf:
         simplified_invoice=read_dated(file, SimplifiedInvoice, ("simplified_invoice",)),
         invoice=read_struct(file, InvoiceSettings, file.table.get("invoice", {}), ("invoice",)),
         mail=read_struct(file, MailSettings, file.table.get("mail", {}), ("mail",)),
+        arrears=read_arrears(file),
     )
     if not file.problems:
         _check(file, conf)
