@@ -25,11 +25,11 @@ async def on_received(
     connection: asyncpg.Connection, account_id: int, *, today: datetime.date | None = None
 ) -> None:
     """Money has come in, and `allocate` has given it to invoices. `today` None: as the database has it."""
+    await lock_account(connection, account_id)
     standing = await load_standing(connection, account_id)
     state = standing.state
     if state == State() or state.rung is Rung.CEASED:
         return
-    await lock_account(connection, account_id)
     day = today or await london_today(connection)
     debt = (await load_overdue(connection, account_id, day)).debt
     if debt.overdue_micros <= 0 and debt.held_micros <= 0:
