@@ -28,6 +28,7 @@ PLACES: Final = {
     "calls": "exchange:calls_app",
     "account": "account:app",
     "arrears": "arrears:app",
+    "bundle": "bundle:app",
     "line": "line:app",
     "number": "number:app",
     "plan": "plan:app",
