@@ -13,7 +13,7 @@ import msgspec
 from billing.arrears.charges import charge_interest
 from billing.arrears.easing import clear, relent
 from billing.arrears.ladder import Action, Announce, Clear, Climb, Relent, Rung, State, decide
-from billing.arrears.letters import STAYS, STOPS, letter, sum_of
+from billing.arrears.letters import STAYS, STOPS, letter, sum_of, write
 from billing.arrears.open_days import open_days
 from billing.arrears.plans import end_holds
 from billing.arrears.rows import (
@@ -29,7 +29,6 @@ from billing.conf import BillingConf
 from billing.conf_arrears import Ladder
 from billing.customers import Customer, CustomerKind, find_customer
 from billing.dated import NothingYet
-from billing.mail import queue_mail
 from provisioning.ledger import lock_account
 from provisioning.problems import ProvisioningProblem
 from rating.money import format_pounds
@@ -43,7 +42,6 @@ WHERE EXISTS (
 ORDER BY a.id
 """
 
-NO_ADDRESS = "there is no e-mail address to warn, so nothing is restricted"
 LOST = "the warning could not be delivered, so nothing is restricted"
 
 
@@ -57,10 +55,6 @@ class Case(msgspec.Struct, frozen=True):
     standing: Standing
     overdue: Overdue
     today: datetime.date
-
-    @property
-    def email(self) -> str:
-        return self.customer.email if self.customer is not None else ""
 
     @property
     def addressee(self) -> str:
@@ -128,25 +122,26 @@ async def _act(connection: asyncpg.Connection, conf: BillingConf, case: Case, ac
 async def _announce(
     connection: asyncpg.Connection, conf: BillingConf, case: Case, rung: Rung, effective_on: datetime.date
 ) -> str:
-    if not case.email:
-        return NO_ADDRESS
     key = await _write(connection, conf, case, "notice", rung, effective_on=effective_on)
     state = msgspec.structs.replace(case.standing.state, notice_for=rung, effective_on=effective_on)
     await save_state(connection, case.account_id, state, notice_key=key, minimum_micros=case.ladder.minimum)
     note = f"{rung.value} from {effective_on.isoformat()}"
     await note_history(connection, case.account_id, case.today, "warned", case.overdue.debt, note)
-    return f"warned of {note}, {format_pounds(case.overdue.debt.overdue_micros)} is overdue"
+    return f"warned of {note}, {format_pounds(case.overdue.debt.overdue_micros)} is overdue{_by_post(case)}"
 
 
 async def _climb(connection: asyncpg.Connection, conf: BillingConf, case: Case, rung: Rung) -> str:
-    if not case.email:
-        return NO_ADDRESS
     was = case.standing.state.rung.restriction
     await set_restriction(connection, case.account_id, was=was, now=rung.restriction)
     await save_state(connection, case.account_id, State(rung, case.today), minimum_micros=case.ladder.minimum)
     await _write(connection, conf, case, "restricted" if rung.restricts else rung.value, rung)
     await note_history(connection, case.account_id, case.today, rung.value, case.overdue.debt)
-    return f"{rung.value}, {format_pounds(case.overdue.debt.overdue_micros)} is overdue"
+    return f"{rung.value}, {format_pounds(case.overdue.debt.overdue_micros)} is overdue{_by_post(case)}"
+
+
+def _by_post(case: Case) -> str:
+    has_mail = case.customer is not None and case.customer.email
+    return "" if has_mail else "; there is no e-mail address: `offhook arrears letters` has what to post"
 
 
 async def _write(
@@ -170,5 +165,7 @@ async def _write(
         effective_on=effective_on,
     )
     key = f"arrears/{case.account_id}/{case.standing.episode}/{rung.value}/{what}/{case.today.isoformat()}"
-    await queue_mail(connection, key=key, to=case.email, subject=subject, text=text)
+    await write(
+        connection, case.customer, case.account_id, key=key, subject=subject, text=text, today=case.today
+    )
     return key

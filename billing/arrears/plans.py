@@ -15,11 +15,10 @@ import msgspec
 
 from billing.arrears.easing import clear, relent
 from billing.arrears.ladder import Rung
-from billing.arrears.letters import letter, sum_of
+from billing.arrears.letters import letter, sum_of, write
 from billing.arrears.rows import load_overdue, load_standing, note_history
 from billing.conf import BillingConf
 from billing.customers import find_customer
-from billing.mail import queue_mail
 from billing.open_items import OpenInvoice, open_invoices
 from provisioning.ledger import lock_account
 from provisioning.problems import InvalidValue, Refused, shown
@@ -148,7 +147,7 @@ async def add_plan(
     numbers = tuple(each.number for each in held)
     hold = Hold(0, name, True, "difficulty", _note(note), today, until, numbers, parts)
     made = await _insert(connection, account_id, hold, held, today)
-    await _write(connection, conf, account_id, made, "plan", held, instalments=parts)
+    await _write(connection, conf, account_id, made, "plan", held, today, instalments=parts)
     return made
 
 
@@ -211,7 +210,7 @@ async def _end(
     invoices = [
         each for each in await open_invoices(connection, row["account_id"]) if each.number in hold.invoices
     ]
-    await _write(connection, conf, row["account_id"], hold, "missed", invoices, missed_on=late.due_on)
+    await _write(connection, conf, row["account_id"], hold, "missed", invoices, today, missed_on=late.due_on)
     words = f"the instalment of {late.due_on.isoformat()} was missed, {format_pounds(left)} is left"
     return await _close(connection, row, "missed", words, today)
 
@@ -324,12 +323,11 @@ async def _write(
     hold: Hold,
     what: str,
     invoices: list[OpenInvoice],
+    today: datetime.date,
     **facts: object,
 ) -> None:
     customer = await find_customer(connection, account_id)
-    if customer is None or not customer.email:
-        return
-    name = customer.name or hold.account
+    name = (customer.name if customer is not None else "") or hold.account
     subject, text = letter(what, conf, name=name, invoices=invoices, total=sum_of(invoices), **facts)
     key = f"arrears/{account_id}/hold/{hold.id}/{what}"
-    await queue_mail(connection, key=key, to=customer.email, subject=subject, text=text)
+    await write(connection, customer, account_id, key=key, subject=subject, text=text, today=today)

@@ -1,6 +1,7 @@
 """The rows of arrears: what is overdue, where an account stands, what holds it. All under the account's lock."""
 
 import datetime
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -10,8 +11,10 @@ from billing.open_items import OpenInvoice, open_invoices
 from provisioning.settings import Restriction
 
 _STATE = """
-SELECT a.*, (m.sent_at AT TIME ZONE 'Europe/London')::date AS sent_on, m.gave_up_at IS NOT NULL AS is_lost
+SELECT a.*, coalesce((m.sent_at AT TIME ZONE 'Europe/London')::date, l.posted_on + $2::integer) AS sent_on,
+    m.gave_up_at IS NOT NULL AS is_lost
 FROM arrears a LEFT JOIN mails m ON m.key = a.notice_key AND a.notice_key <> ''
+LEFT JOIN arrears_letters l ON l.key = a.notice_key AND a.notice_key <> ''
 WHERE a.account_id = $1
 """
 _HELD = """
@@ -20,6 +23,10 @@ FROM arrears_holds h LEFT JOIN arrears_held_invoices i ON i.hold_id = h.id
 WHERE h.account_id = $1 AND h.ended_on IS NULL AND h.since <= $2 AND h.until >= $2
 GROUP BY h.id
 """
+
+
+# A letter by first class post is taken to arrive on the second working day; one more, and a weekend costs none.
+POST_DAYS: Final = 4
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -74,7 +81,7 @@ async def load_held(connection: asyncpg.Connection, account_id: int, today: date
 
 
 async def load_standing(connection: asyncpg.Connection, account_id: int) -> Standing:
-    row = await connection.fetchrow(_STATE, account_id)
+    row = await connection.fetchrow(_STATE, account_id, POST_DAYS)
     if row is None:
         return Standing()
     state = State(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import typer
 
+from billing.arrears import letters as texts
 from billing.arrears import plans, views
 from billing.arrears.due import run_due
 from billing.conf import BillingConf, NoBillingFile, load_billing
@@ -189,6 +190,37 @@ def run(
             if billing.arrears.ladders
             else "billing.toml has no [arrears]: nothing happens."
         )
+
+
+@app.command()
+def letters(
+    posted: Annotated[
+        int | None,
+        typer.Option(
+            "--posted", parser=whole_number(least=1), metavar="NUMBER", help="This one was posted today."
+        ),
+    ] = None,
+    data: DataOption = None,
+    dsn: DsnOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Print the letters to customers without an e-mail address. No restriction comes before its warning was posted."""
+    address = find_dsn(data_dir(data), given=dsn)
+    if posted is not None:
+        run_on_books(address, lambda db: texts.posted(db, posted, _today()))
+        print_line(f"Letter {posted} was posted today.")
+        return
+    found = run_on_books(address, texts.letters_to_post)
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        large = ", to be printed large" if each.wants_large_print else ""
+        print_line(f"--- letter {each.id}, account {each.account}, {each.written_on.isoformat()}{large}")
+        for line in (*each.address, "", each.subject, "", *each.text.split("\n")):
+            print_line(line)
+    if not found:
+        print_line("No letter is to be posted.")
 
 
 def _in_transaction(

@@ -17,7 +17,7 @@ CREATE TABLE arrears (
 );
 
 COMMENT ON COLUMN arrears.notice_for IS 'the restriction that the customer was warned of, for effective_on';
-COMMENT ON COLUMN arrears.notice_key IS 'the mail that warned of it: before it has left there is no restriction';
+COMMENT ON COLUMN arrears.notice_key IS 'the mail or letter that warned of it: before it has left there is no restriction';
 COMMENT ON COLUMN arrears.minimum_micros IS 'as the ladder says: a payment that leaves less lifts the restriction';
 
 -- Everything that was done about it, and what was owed then.
@@ -35,6 +35,19 @@ CREATE INDEX arrears_history_account ON arrears_history (account_id, id);
 
 CREATE TRIGGER arrears_history_unaltered BEFORE UPDATE OR DELETE OR TRUNCATE ON arrears_history
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- What a customer without an e-mail address is written: somebody prints it and says when it was posted.
+CREATE TABLE arrears_letters (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key        text NOT NULL UNIQUE,
+    account_id integer NOT NULL REFERENCES accounts,
+    subject    text NOT NULL,
+    body       text NOT NULL,
+    written_on date NOT NULL,
+    posted_on  date
+);
+
+CREATE INDEX arrears_letters_waiting ON arrears_letters (id) WHERE posted_on IS NULL;
 
 -- Why the ladder stands still: somebody looks at it, or the customer pays by instalments.
 CREATE TABLE arrears_holds (

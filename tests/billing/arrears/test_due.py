@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from billing.arrears.due import run_due
+from billing.arrears.letters import letters_to_post, posted
 from billing.arrears.plans import release
 from billing.conf_arrears import Ladder
 from billing.customers import CustomerKind
@@ -246,12 +247,27 @@ async def test_a_warning_that_was_not_sent_is_none(db: asyncpg.Pool) -> None:
 
 
 @in_database
-async def test_who_cannot_be_written_to_is_not_restricted_and_the_run_says_so(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db, email="")
+async def test_who_has_no_mail_gets_a_letter_and_no_restriction_before_it_was_posted(
+    db: asyncpg.Pool,
+) -> None:
+    payer = await SlowPayer.move_in(db, email="", wants_large_print=True)
     await payer.is_billed(BILLED, 50)
-    await payer.run_days("2026-03-16", "2026-06-30")
+    await payer.run_days("2026-03-16", "2026-04-20")
     assert await payer.restriction() is Restriction.NONE
     assert "no e-mail address" in payer.said[-1][1]
+    assert await payer.subjects() == []
+    waiting = await letters_to_post(db)
+    assert [each.subject for each in waiting][
+        -1
+    ] == "Your service will be restricted on Thursday 9 April 2026"
+    assert waiting[-1].address[0] == "Sample Bakery Ltd" and waiting[-1].wants_large_print
+    await posted(db, waiting[-1].id, date("2026-04-20"))
+    with pytest.raises(Refused, match="no letter"):
+        await posted(db, waiting[-1].id, date("2026-04-21"))
+    await payer.run_days("2026-04-21", "2026-05-03")
+    assert await payer.restriction() is Restriction.NONE
+    await payer.run(date("2026-05-05"))  # four days for the post, ten of notice; the 4th is a bank holiday
+    assert await payer.restriction() is Restriction.PREMIUM_AND_INTERNATIONAL
 
 
 @in_database
