@@ -17,7 +17,7 @@ from billing.conf_fields import Percent, Pounds, Text, read_percent
 from billing.customers import CustomerKind
 from billing.dated import Dated, read_dated
 from switch.conf_files import ConfFile
-from switch.conf_reader import read_struct
+from switch.conf_reader import as_table, note_unknown_key, read_struct
 from switch.conf_values import Expected, Reads, Switch
 
 TABLES: Final = ("arrears", "late_payment", "bank_rate")
@@ -114,18 +114,16 @@ NO_ARREARS: Final = ArrearsConf(ArrearsSettings(), {}, Dated("late_payment", ())
 
 def read_arrears(file: ConfFile) -> ArrearsConf:
     """Problems are noted in the file."""
-    table = file.table.get("arrears", {})
-    kinds = {kind: table.get(kind.value) for kind in CustomerKind} if isinstance(table, dict) else {}
-    rest = (
-        {key: value for key, value in table.items() if key not in kinds} if isinstance(table, dict) else table
-    )
+    table = as_table(file, file.table.get("arrears", {}), ("arrears",))
+    kinds = [kind for kind in CustomerKind if kind.value in table]
+    keys = [*CustomerKind, *ArrearsSettings.__struct_fields__]
+    for key in table:
+        if key not in keys:
+            note_unknown_key(file, ("arrears", key), keys)
+    rest = {key: table[key] for key in ArrearsSettings.__struct_fields__ if key in table}
     conf = ArrearsConf(
         settings=read_struct(file, ArrearsSettings, rest, ("arrears",)),
-        ladders={
-            kind: read_dated(file, Ladder, ("arrears", kind.value))
-            for kind, found in kinds.items()
-            if found is not None
-        },
+        ladders={kind: read_dated(file, Ladder, ("arrears", kind.value)) for kind in kinds},
         late_payment=read_dated(file, LatePayment, ("late_payment",)),
         bank_rate=read_dated(file, BankRate, ("bank_rate",)),
     )
