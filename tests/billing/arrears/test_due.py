@@ -16,12 +16,14 @@ from billing.arrears.plans import release
 from billing.conf_arrears import Ladder
 from billing.customers import CustomerKind
 from billing.dated import Dated
+from billing.payments.payment import Method
+from billing.payments.received import Money, received
 from provisioning.books.changes import Position, read_changes
 from provisioning.books.snapshot import load_snapshot
 from provisioning.model import AccountChanged
 from provisioning.problems import InvalidValue, Refused
 from provisioning.settings import AccountSettings, Bar, Restriction
-from tests.billing.arrears.slow_payer import CONF, POUND, SlowPayer, date
+from tests.billing.arrears.slow_payer import CONF, POUND, SlowPayer, date, noon
 from tests.provisioning.databases import in_database
 
 pytestmark = pytest.mark.wire
@@ -172,6 +174,35 @@ async def test_m18_c6_suspended_until_paid_and_a_payment_resumes_at_once(db: asy
     await payer.pays("2026-06-03", 19)
     assert await payer.rung() == ""
     assert (await payer.history())[-2:] == [("2026-06-02", "lifted"), ("2026-06-03", "paid")]
+
+
+@in_database
+async def test_a_payment_by_the_one_place_where_money_comes_in_lifts_the_restriction_in_its_transaction(
+    db: asyncpg.Pool,
+) -> None:
+    payer = await SlowPayer.move_in(db)
+    number = await payer.is_billed(BILLED, 50)
+    await payer.run_days("2026-03-16", "2026-04-30")
+    assert await payer.restriction() is Restriction.OUTGOING
+    money = Money(
+        payer.account_id,
+        Method.BANK_TRANSFER,
+        "statement",
+        "line-1",
+        50 * POUND,
+        noon(date("2026-05-01")),
+        number,
+    )
+    async with db.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await received(connection, CONF, money)
+        await transaction.rollback()
+        assert await payer.restriction() is Restriction.OUTGOING
+        async with connection.transaction():
+            assert not (await received(connection, CONF, money)).is_repeat
+    assert await payer.restriction() is Restriction.NONE
+    assert await payer.open() == 0
 
 
 @in_database
