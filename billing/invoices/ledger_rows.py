@@ -41,7 +41,8 @@ ORDER BY l.id
 # Calls that a bundle paid for as a whole move no money, so they have no row in the ledger. A call is billed when it
 # ends; one that began a day before the period is looked at, too.
 _BUNDLED: Final = """
-SELECT c.setup_at, c.ended_at, c.line, c.destination, c.destination_name, c.billed_s, c.bundled_s, c.bundles, c.leg_reason
+SELECT c.setup_at, c.ended_at, c.line, c.destination, c.destination_name, c.billed_s, c.bundled_s, c.bundles,
+       c.leg_reason
 FROM cdrs c
 WHERE (c.account_id = $1 OR (c.payer_account_id = $1 AND c.payer_account_id IS DISTINCT FROM c.account_id))
   AND c.payer_account_id = $1 AND c.setup_at >= $2::timestamptz - interval '1 day' AND c.setup_at < $3

@@ -2,8 +2,8 @@
 
 Each account is a transaction of its own, under its lock: its invoice, what that posts to the ledger, which rows are on
 it, which payments pay it, and the mail that takes it to the customer. So a run that was killed anywhere, or is given
-twice, or at once by two people, makes each invoice once; given again it goes on where it stopped. The policy of rounding
-is written down with the run and stays.
+twice, or at once by two people, makes each invoice once; given again it goes on where it stopped. The policy of
+rounding is written down with the run and stays.
 
 An account whose credits are as large as its charges gets no invoice: its rows wait for the next one.
 """
