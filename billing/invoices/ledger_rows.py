@@ -130,6 +130,12 @@ async def bundled_calls(
     return found
 
 
+async def bundle_names(connection: asyncpg.Connection, account_id: int) -> dict[str, str]:
+    """By the ids that records of calls name bundles by."""
+    rows = await connection.fetch("SELECT id, name FROM bundles WHERE account_id = $1", account_id)
+    return {str(row["id"]): row["name"] for row in rows}
+
+
 def _call_facts(row: asyncpg.Record) -> CallFacts | None:
     if row["setup_at"] is None:
         return None

@@ -28,7 +28,7 @@ from billing.invoices.issue import (
     midnight,
     post_own,
 )
-from billing.invoices.ledger_rows import accounts_with_charges, bundled_calls, charged_rows
+from billing.invoices.ledger_rows import accounts_with_charges, bundle_names, bundled_calls, charged_rows
 from billing.invoices.mailing import queue_document
 from billing.invoices.monthly import Billed, bill_rows
 from billing.invoices.numbers import take_number
@@ -173,7 +173,8 @@ async def _bill(
     since, before = midnight(run.period.first), midnight(run.period.end)
     rows = await charged_rows(connection, account_id, before)
     rows += await bundled_calls(connection, account_id, since, before)
-    return bill_rows(rows, conf, mode, run.policy, since=since, bundle_names={})
+    names = await bundle_names(connection, account_id)
+    return bill_rows(rows, conf, mode, run.policy, since=since, bundle_names=names)
 
 
 async def _document(
