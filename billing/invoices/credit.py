@@ -6,14 +6,14 @@ money for others where that was paid already.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import asyncpg
 import msgspec
 
 from billing.conf import BillingConf
 from billing.customers import find_customer
-from billing.invoices.document import Document, DocumentKind, Line, decode_document
+from billing.invoices.document import Document, DocumentKind, decode_document
 from billing.invoices.issue import insert_document, mark_invoiced, post_own
 from billing.invoices.mailing import queue_document
 from billing.invoices.numbers import take_number
@@ -21,7 +21,6 @@ from billing.open_items import allocate
 from billing.vat import Rate, RateTotal, VatRounding, rate_total
 from provisioning.ledger import MovementKind, lock_account
 from provisioning.problems import InvalidValue, Refused, shown
-from rating.money import VatMode
 
 REASON_CHARS_MAX = 200
 
@@ -130,37 +129,26 @@ def _note(
 def credit_rates(
     invoice: Document, earlier: Sequence[Document], places: Sequence[int]
 ) -> tuple[RateTotal, ...]:
-    """Per rate what these lines come to. The note with a rate's last lines has all that is left of it: to the penny."""
-    done = {place for note in earlier for place in note.places} | set(places)
+    """Per rate what these lines add to what was credited before, by the invoice's own policy.
+
+    The VAT of all that is credited so far is always that of those lines together: with the last line it is the
+    invoice's to the penny, in whatever order they were given back.
+    """
+    done = {place for note in earlier for place in note.places}
     found = []
-    for whole in invoice.rates:
-        at_rate = [place for place, line in enumerate(invoice.lines) if line.rate == whole.rate]
-        now = [invoice.lines[place] for place in places if invoice.lines[place].rate == whole.rate]
-        if not now:
-            continue
-        left = RateTotal(
-            whole.rate,
-            whole.net_micros - _credited(earlier, whole.rate, is_vat=False),
-            whole.vat_micros - _credited(earlier, whole.rate, is_vat=True),
-        )
-        found.append(left if done.issuperset(at_rate) else _part(now, left, invoice))
+    for rate in (total.rate for total in invoice.rates):
+        now = [place for place in places if invoice.lines[place].rate == rate]
+        if now:
+            before = _total_of(invoice, done, rate)
+            after = _total_of(invoice, done.union(now), rate)
+            found.append(
+                RateTotal(rate, after.net_micros - before.net_micros, after.vat_micros - before.vat_micros)
+            )
     return tuple(found)
 
 
-def _part(lines: Sequence[Line], left: RateTotal, invoice: Document) -> RateTotal:
-    """By the invoice's own policy, never more VAT than is left of it."""
-    amounts = [line.shown_micros for line in lines]
-    total = rate_total(amounts, left.rate, invoice.mode, VatRounding(invoice.policy))
-    vat = min(total.vat_micros, left.vat_micros) if left.vat_micros >= 0 else total.vat_micros
-    if invoice.mode is VatMode.INC_VAT:
-        return RateTotal(left.rate, total.gross_micros - vat, vat)
-    return RateTotal(left.rate, total.net_micros, vat)
-
-
-def _credited(earlier: Sequence[Document], rate: Rate, *, is_vat: bool) -> int:
-    return sum(
-        total.vat_micros if is_vat else total.net_micros
-        for note in earlier
-        for total in note.rates
-        if total.rate == rate
-    )
+def _total_of(invoice: Document, places: Set[int], rate: Rate) -> RateTotal:
+    amounts = [
+        line.shown_micros for place, line in enumerate(invoice.lines) if place in places and line.rate == rate
+    ]
+    return rate_total(amounts, rate, invoice.mode, VatRounding(invoice.policy))

@@ -91,7 +91,9 @@ def paper_of(document: Document) -> Paper:
         customer_lines=_customer_lines(document),
         facts=_facts(document),
         amount_label=label,
-        amount=money(document.closing_micros if _is_statement(document) else document.total_micros),
+        amount=money_exact(document.closing_micros)
+        if _is_statement(document)
+        else money(document.total_micros),
         amount_note=note,
         summary=_movements(document) if _is_statement(document) else _summary(document),
         sums=() if _is_statement(document) else _sums(document),
