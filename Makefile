@@ -81,6 +81,7 @@ lint: setup
 bench: setup foreign rtpproxy
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory fast; else echo "no C compiler: the compiled build is left out"; fi
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.month
 
 # RTPProxy's engine to measure the relay beside, in an environment of its own; without it that table is shorter.
 rtpproxy:
