@@ -7,8 +7,8 @@ never come here. Which day it is, for the spending caps, the owner says (`period
 journal's.
 
 What bundles an account has is `LiveAccount.bundles`; a call that one of them is for goes by bundled_call.py, every
-other one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and `start`
-puts it right at the answer.
+other one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and
+`start` puts it right at the answer.
 """
 
 import msgspec
@@ -312,7 +312,10 @@ class Engine:
     def limit_of(self, call_id: str) -> ShortageReason:
         """What keeps a reservation from the next interval: asked when a call has come to its last paid second."""
         held = self._reservation(call_id)
-        next_micros = (bundled_call.next_interval_micros if held.cover else next_interval_micros)(held)
+        if held.cover is not None:
+            next_micros = bundled_call.next_interval_micros(held)
+        else:
+            next_micros = next_interval_micros(held)
         return limit_reached(self._accounts[held.account_id], next_micros)
 
     def cost(self, call_id: str, duration_ms: int) -> Charge:

@@ -1,4 +1,4 @@
-"""Grants in PostgreSQL, what the journal says they were used for, and that both together are what a switch begins with."""
+"""Grants in PostgreSQL, what the journal says they were used for, and what a switch begins with."""
 
 import asyncio
 import datetime
