@@ -163,6 +163,8 @@ def set_charge(row: Cdr, settlement: Settlement) -> None:
     row.billed_s = charge.billed_s
     row.connect_fee_micros = charge.connect_fee_micros
     row.usage_micros = charge.usage_micros
+    row.access_charge_micros = charge.access_charge_micros
+    row.service_charge_micros = charge.service_charge_micros
     row.cost_micros = charge.total_micros
     row.balance_after_micros = settlement.balance_after_micros
 
