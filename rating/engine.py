@@ -312,7 +312,10 @@ class Engine:
     def limit_of(self, call_id: str) -> ShortageReason:
         """What keeps a reservation from the next interval: asked when a call has come to its last paid second."""
         held = self._reservation(call_id)
-        next_micros = (bundled_call.next_interval_micros if held.cover else next_interval_micros)(held)
+        if held.cover is not None:
+            next_micros = bundled_call.next_interval_micros(held)
+        else:
+            next_micros = next_interval_micros(held)
         return limit_reached(self._accounts[held.account_id], next_micros)
 
     def cost(self, call_id: str, duration_ms: int) -> Charge:
