@@ -46,7 +46,7 @@ NO_DESTINATIONS: Final = Destinations()
 
 
 def read_destinations(text: str) -> tuple[Destinations, list[CsvProblem]]:
-    """The whole file, and what is wrong in it."""
+    """The groups of the lines that are right, and what is wrong with the others."""
     table = CsvTable(COLUMNS, what="prefixes")
     groups: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -62,7 +62,7 @@ def read_destinations(text: str) -> tuple[Destinations, list[CsvProblem]]:
             continue
         groups[prefix] = group
         lines[prefix] = row.line
-    return Destinations({} if table.problems else groups), table.in_order()
+    return Destinations(groups), table.in_order()
 
 
 def parse_number_prefix(text: str) -> str:

@@ -150,7 +150,12 @@ def range_of(prefix: str) -> str:
 
 
 def read_service_charges(charges: str, numbers: str, limits: str) -> tuple[ServiceCharges, list[FileProblem]]:
-    """The three files' texts ("" is a file that is not there), and all that is wrong in them."""
+    """The three files' texts ("" is a file that is not there), and all that is wrong in them.
+
+    With a problem nothing has a charge; without any file it is NO_SERVICE_CHARGES, to which no access charge is added.
+    """
+    if not (charges or numbers or limits):
+        return NO_SERVICE_CHARGES, []
     codes, charge_problems = _read_codes(charges) if charges else ({}, [])
     named, lines, number_problems = _read_numbers(numbers, codes) if numbers else ({}, {}, [])
     law, limit_problems = _read_limits(limits) if limits else ({}, [])
@@ -165,7 +170,7 @@ def read_service_charges(charges: str, numbers: str, limits: str) -> tuple[Servi
         )
         for problem in found
     ]
-    return (NO_SERVICE_CHARGES if problems else ServiceCharges(codes, named)), problems
+    return (ServiceCharges({}, {}) if problems else ServiceCharges(codes, named)), problems
 
 
 def _read_codes(text: str) -> tuple[dict[str, list[CodePrice]], list[CsvProblem]]:

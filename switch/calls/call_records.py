@@ -131,5 +131,7 @@ def _price(meter: Meter, since: float, clock: WallClock) -> OpenPrice:
     """`since` is when it counts from, where it has not been started yet."""
     rate, account_id = meter.reservation.rate, meter.price.account_id
     assert account_id is not None
-    started_at = since if meter.started_at is None else meter.started_at
-    return open_price(rate, account_id, meter.granted_s, at_ms=clock.ms(started_at))
+    at_ms = 0
+    if rate.special is not None:
+        at_ms = clock.ms(since) if meter.started_at is None else meter.first_second_ms
+    return open_price(rate, account_id, meter.granted_s, at_ms=at_ms)

@@ -92,16 +92,14 @@ def _charge(
     call: OpenCall, row: Cdr, price: OpenPrice, duration_ms: int, debit: Callable[[int, int], int | None]
 ) -> list[OutboxRecord]:
     """On the payer's row; the ledger's side of it, where it is anything."""
+    at_ms = row.setup_at_ms if row.answered_at_ms is None else row.answered_at_ms
     if price.special is not None:
         at_ms = price.special.at_ms
-    else:
-        at_ms = row.setup_at_ms if row.answered_at_ms is None else row.answered_at_ms
-    rate = rate_of(price)
     cover = next((cover for cover in call.covers if cover.leg == row.leg), None)
     if cover is not None:
-        charged, used = cost_of_covered(cover, rate, duration_ms, granted_s=price.granted_s, at_ms=at_ms)
+        charged, used = cost_of_covered(cover, rate_of(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms)
     else:
-        charged, used = charge_within(rate, duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
+        charged, used = charge_within(rate_of(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
     row.billed_s = charged.billed_s
     row.connect_fee_micros = charged.connect_fee_micros
     row.usage_micros = charged.usage_micros

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from rating.charge import affordable_s, charge, whole_intervals_s
-from rating.engine import AccountTerms, Engine
+from rating.charge import charge
+from rating.engine import AccountTerms, Engine, Reservation
 from rating.money import MICROS_PER_POUND, VatMode
 from rating.prefix import PrefixTable
 from rating.rate import Rate
@@ -27,8 +27,7 @@ VECTORS = Path(__file__).parents[2] / "../shared/corpora/rating/cgrates_vectors.
 
 Json: TypeAlias = dict[str, Any]
 
-# What these need besides money: tests/rating/test_cgrates_bundles.py.
-BUNDLES = "asks for bundles"
+# test_bundle_vectors.py has those that ask for bundles.
 CONTINUED = "cd_noconnectfee"  # its connect fee was charged with an earlier part of the call
 
 FLOOR_WHERE_NEGATIVE_IS_ALLOWED = -1_000 * MICROS_PER_POUND
@@ -76,6 +75,12 @@ def rate_of(tariff: Json, vector: Json) -> Rate:
     return msgspec.structs.replace(rate, special=special)
 
 
+def plain_rate_of(tariff: Json, vector: Json) -> Rate:
+    """The price of the period in which the call begins."""
+    price, fee, initial_s, next_s = price_of(period_at(tariff, datetime.datetime.fromisoformat(vector["start"])))
+    return make_rate(connect_fee=fee, per_minute=price, initial_s=initial_s, next_s=next_s)
+
+
 def price_of(period: Json) -> tuple[int, int, int, int]:
     """Per minute, connect fee, initial and next interval. Rate groups differ at most in their first increment here."""
     groups = period["rate_groups"]
@@ -114,7 +119,6 @@ def vectors(kind: str) -> list[ParameterSet]:
             continue
         tariff = corpus["tariffs"][vector["tariff"]]
         if asks_for_bundles(vector):
-            params.append(pytest.param({}, None, marks=pytest.mark.skip(reason=BUNDLES), id=vector["id"]))
             continue
         assert PrefixTable(dict.fromkeys(tariff["prefixes"], True)).longest(vector["destination"])
         params.append(pytest.param(vector, rate_of(tariff, vector), id=vector["id"]))
@@ -151,26 +155,19 @@ def test_a_call_leaves_the_balance(vector: Json, rate: Rate) -> None:
         assert charge(rate, duration_s * 1000, at_ms=at_ms).total_micros == cost_of(vector)
         return
     before, _, remark = vector["balance_before"].partition(" ")
+    engine = engine_with(before, floor=FLOOR_WHERE_NEGATIVE_IS_ALLOWED if remark else 0)
     left = [Decimal(word) for word in vector["balance_after"].replace(",", " ").split() if word[-1].isdigit()]
-    if rate.special is None:
-        engine = engine_with(before, floor=FLOOR_WHERE_NEGATIVE_IS_ALLOWED if remark else 0)
-        for number, after in enumerate(left):
-            engine.reserve(f"call {number}", 1, rate, initial_ahead_s=duration_s)
-            settlement = engine.settle(f"call {number}", duration_s * 1000)
-            assert settlement.charge.total_micros == cost_of(vector)
-            assert settlement.balance_after_micros == micros(after)
-        return
-    balance = micros(before)
-    for after in left:
-        cost = charge(rate, duration_s * 1000, at_ms=at_ms).total_micros
-        assert cost == cost_of(vector)
-        balance -= cost
-        assert balance == micros(after)
+    for number, after in enumerate(left):
+        engine.reserve(f"call {number}", 1, rate, initial_ahead_s=duration_s, at_ms=at_ms)
+        settlement = engine.settle(f"call {number}", duration_s * 1000)
+        assert settlement.charge.total_micros == cost_of(vector)
+        assert settlement.balance_after_micros == micros(after)
 
 
 @pytest.mark.parametrize(("vector", "rate"), vectors("max_session"))
 def test_how_long_a_balance_lasts(vector: Json, rate: Rate) -> None:
     # The case without a balance has any that pays for its cap.
-    balance = micros(vector.get("balance", "10").split(" ")[0])
-    paid_s = affordable_s(rate, balance, at_ms=start_ms(vector))
-    assert min(paid_s, whole_intervals_s(rate, vector["requested_s"])) == vector["expected_max_session_s"]
+    engine = engine_with(vector.get("balance", "10").split(" ")[0])
+    held = engine.reserve("call", 1, rate, initial_ahead_s=vector["requested_s"], at_ms=start_ms(vector))
+    granted_s = held.granted_s if isinstance(held, Reservation) else 0
+    assert granted_s == vector["expected_max_session_s"]
