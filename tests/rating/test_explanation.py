@@ -56,22 +56,26 @@ def rate_from(draw: st.DrawFn) -> Rate:
 
 
 rates = st.composite(rate_from)()
-grants = st.lists(
-    st.builds(
-        lambda place, seconds, percent, fee, step: BundleTerms(
-            id=place, account_id=1, revision=1, name=f"bundle {place}", valid_from_ms=0, expires_at_ms=None,
-            granted_s=0 if percent else seconds, percent=percent, prefixes=("+44",), increment_s=step,
-            connect_fee_micros=0 if percent else fee,
-        ),  # fmt: skip
-        st.integers(1, 1_000),
-        st.integers(1, 400),
-        st.sampled_from([0, 0, 5, 50]),
-        st.sampled_from([0, 0, 7_001]),
-        st.sampled_from([1, 60]),
-    ),
-    max_size=2,
-    unique_by=lambda terms: terms.id,
-)
+
+
+def grant_from(draw: st.DrawFn) -> BundleTerms:
+    percent = draw(st.sampled_from([0, 0, 5, 50]))
+    return BundleTerms(
+        id=draw(st.integers(1, 1_000)),
+        account_id=1,
+        revision=1,
+        name="bundle",
+        valid_from_ms=0,
+        expires_at_ms=None,
+        granted_s=0 if percent else draw(st.integers(1, 400)),
+        percent=percent,
+        prefixes=("+44",),
+        increment_s=draw(st.sampled_from([1, 60])),
+        connect_fee_micros=0 if percent else draw(st.sampled_from([0, 0, 7_001])),
+    )
+
+
+grants = st.lists(st.composite(grant_from)(), max_size=2, unique_by=lambda terms: terms.id)
 
 
 def live_charge(rate: Rate, duration_ms: int, bundles: list[BundleTerms]) -> int:
