@@ -58,6 +58,14 @@ def read_tariffs(folder: Path, main: ConfFile) -> tuple[dict[str, Tariff], dict[
     return tariffs, texts, problems
 
 
+def read_tariff_text(folder: Path, name: str, text: str, vat: VatMode) -> tuple[Tariff, str]:
+    """A tariff that stands elsewhere, with what the tariffs of this folder share, and its whole text. Raises
+    TariffProblems; what is wrong in the shared files is `offhook check`'s to say."""
+    book, _ = _read_price_book(folder)
+    tariff = load_tariff(name, text, vat.value, book)
+    return tariff, whole_tariff_text(text, tariff.rates, book)
+
+
 def _read_price_book(folder: Path) -> tuple[PriceBook, list[ConfProblem]]:
     """What all tariffs share, and what is wrong in it."""
     bands_file = open_optional_file(folder, TIME_BANDS_FILE)
