@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.conf_fields import MICROS_PER_PENNY
 from billing.customers import CustomerKind
 from billing.subscriptions.months import words
 from billing.subscriptions.rows import from_json, to_json
@@ -14,7 +15,6 @@ from billing.subscriptions.terms import Terms, check_terms
 from provisioning.problems import InvalidValue, Refused, shown
 from rating.money import VatMode, format_pounds
 
-MICROS_PER_PENNY: Final = 10_000
 NAME_CHARS_MAX: Final = 40
 TITLE_CHARS_MAX: Final = 80  # one line of an invoice
 PRICE_MICROS_MAX: Final = 100_000_000_000  # a hundred thousand pounds a period is a slip of the finger

@@ -18,6 +18,7 @@ from billing.subscriptions.ending import Quote, cease_day, early_termination, qu
 from billing.subscriptions.grants import NO_BUNDLES, Bundles, end_included
 from billing.subscriptions.months import words
 from billing.subscriptions.notices import NoticeKind, send_notice
+from billing.subscriptions.price_words import in_pence
 from billing.subscriptions.steps import cost_between
 from billing.subscriptions.subscription import Ending, EndReason, State, Subscription
 from provisioning.ledger import MovementKind, post
@@ -318,9 +319,9 @@ def _ending_facts(written_on: datetime.date, final: Quote) -> dict[str, object]:
     return {
         "written_on": words(written_on),
         "ceases_on": words(final.ceases_on),
-        "to_charge": format_pounds(final.to_charge_micros),
-        "given_back": format_pounds(final.given_back_micros),
-        "early_termination": format_pounds(final.early_termination_micros),
+        "to_charge": in_pence(final.to_charge_micros),
+        "given_back": in_pence(final.given_back_micros),
+        "early_termination": in_pence(final.early_termination_micros),
         "computation": final.computation,
     }
 
