@@ -154,14 +154,15 @@ async def _announce_price(
         law = conf.subscriptions.law.at(subscription.sold_on)
         change = price_change(subscription, price_micros, law, effective_on=effective_on, announced_on=today)
         await db.execute(
-            "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin)"
-            " VALUES ($1, $2, $3, $4, $5, 'announced') ON CONFLICT (subscription_id, from_day)"
+            "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin,"
+            " included) VALUES ($1, $2, $3, $4, $5, 'announced', $6) ON CONFLICT (subscription_id, from_day)"
             " DO UPDATE SET price_micros = excluded.price_micros, origin = excluded.origin",
             subscription_id,
             effective_on,
             product.id,
             old.quantity,
             price_micros,
+            rows.to_json(old.included),
         )
         await correct(db, subscription_id, effective_on)
         change_id = await _insert(db, subscription_id, change, is_price=True)

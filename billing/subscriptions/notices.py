@@ -173,8 +173,8 @@ def _common(
         "quantity": step.quantity,
         "label": subscription.label,
         "included": [
-            f"{included.seconds // 60} minutes to {', '.join(included.groups)}"
-            for included in subscription.terms.included
+            f"{included.seconds // 60} minutes to {', '.join((*included.groups, *included.prefixes))}"
+            for included in step.included
         ],
         "vat": VAT_WORDS[subscription.vat],
         "prices": price_lines(step.price_micros, following, subscription.terms.billing_period),

@@ -9,6 +9,7 @@ import msgspec
 
 from billing.conf_fields import MICROS_PER_PENNY
 from billing.customers import CustomerKind
+from billing.subscriptions.grants import check_included
 from billing.subscriptions.months import words
 from billing.subscriptions.rows import from_json, to_json
 from billing.subscriptions.terms import Terms, check_terms
@@ -80,6 +81,7 @@ async def add_product(
 ) -> Product:
     """A new product with its first price."""
     check_terms(terms)
+    check_included(terms.included, 1)
     _check_name("product", name)
     _check_text("title", title, TITLE_CHARS_MAX)
     if family:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from billing.subscriptions.periods import Period, Rhythm
+from billing.subscriptions.terms import Included
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -24,6 +25,7 @@ class Step(msgspec.Struct, frozen=True):
     product: str
     quantity: int
     price_micros: int
+    included: tuple[Included, ...] = ()
 
     @property
     def fee_micros(self) -> int:
@@ -40,6 +42,14 @@ class Piece(msgspec.Struct, frozen=True):
     quantity: int
     price_micros: int
     amount_micros: int
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Some days of a period with one product and one quantity, whatever their prices: what bundles are granted for."""
+
+    first: datetime.date
+    end: datetime.date
+    step: Step
 
 
 def step_at(steps: Sequence[Step], day: datetime.date) -> Step:
@@ -73,6 +83,24 @@ def pieces_of(
         charged += amount
         pieces.append(Piece(cut, following, step.product, step.quantity, step.price_micros, amount))
     return pieces
+
+
+def stretches_of(
+    period: Period, steps: Sequence[Step], *, since: datetime.date, until: datetime.date
+) -> list[Stretch]:
+    """The days of a period from `since` up to, without, `until`."""
+    found: list[Stretch] = []
+    for piece in pieces_of(period, steps, since=since, until=until):
+        step = step_at(steps, piece.first)
+        if found and is_same_service(found[-1].step, step):
+            found[-1] = Stretch(found[-1].first, piece.end, found[-1].step)
+        else:
+            found.append(Stretch(piece.first, piece.end, step))
+    return found
+
+
+def is_same_service(one: Step, other: Step) -> bool:
+    return (one.product, one.quantity, one.included) == (other.product, other.quantity, other.included)
 
 
 def cost_of(pieces: Sequence[Piece]) -> int:

@@ -15,7 +15,7 @@ from billing.conf_subscriptions import SubscriptionsConf
 from billing.subscriptions import cooling_off, rows
 from billing.subscriptions.charging import charge, charge_once, correct
 from billing.subscriptions.ending import Quote, cease_day, early_termination, quote
-from billing.subscriptions.grants import NO_BUNDLES, Bundles, end_included
+from billing.subscriptions.grants import ACCOUNT_BUNDLES, Bundles, end_all_included
 from billing.subscriptions.months import words
 from billing.subscriptions.notices import NoticeKind, send_notice
 from billing.subscriptions.price_words import in_pence
@@ -96,7 +96,7 @@ async def store_evidence(
     written_on: datetime.date,
     evidence: str,
     today: datetime.date,
-    bundles: Bundles = NO_BUNDLES,
+    bundles: Bundles = ACCOUNT_BUNDLES,
 ) -> Quote:
     """The notice is here in writing: from its day on the notice period runs, and the end has its day, which they are
     told."""
@@ -132,7 +132,7 @@ async def store_evidence(
 
 
 async def withdraw_end(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = ACCOUNT_BUNDLES
 ) -> None:
     """They stay, before it has ceased. A last period that was charged in part is charged as a whole."""
     async with db.transaction():
@@ -147,7 +147,7 @@ async def withdraw_end(
 
 
 async def finish(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = ACCOUNT_BUNDLES
 ) -> list[str]:
     """Its day has come: the last bill, and it is over. In a transaction of the caller's, with everything charged."""
     subscription = await rows.lock(db, subscription_id)
@@ -177,7 +177,7 @@ async def finish(
         ending.id,
         last.decode(),
     )
-    await end_included(db, bundles, subscription_id, ending.ceases_on)
+    await end_all_included(db, bundles, subscription_id, ending.ceases_on)
     await _close(db, subscription_id, State.ENDED, ending.ceases_on)
     done.append(f"{subscription.account}: subscription {subscription.id} ended on {words(ending.ceases_on)}")
     return done
@@ -190,7 +190,7 @@ async def cancel(
     *,
     told_us_on: datetime.date,
     told_us_by: str,
-    bundles: Bundles = NO_BUNDLES,
+    bundles: Bundles = ACCOUNT_BUNDLES,
 ) -> int:
     """The right to cancel: the sale is undone, and what was paid goes back but for what is due. Micros given back.
 
@@ -231,7 +231,7 @@ async def cancel(
             " AND state IN ('asked', 'effective')",
             subscription_id,
         )
-        await end_included(db, bundles, subscription_id, told_us_on)
+        await end_all_included(db, bundles, subscription_id, told_us_on)
         await _close(db, subscription_id, State.CANCELLED, told_us_on)
         return paid - due
 
