@@ -19,6 +19,8 @@ from billing.conf_fields import (
     Text,
     VatNumber,
 )
+from billing.conf_payments import TABLES as PAYMENTS_TABLES
+from billing.conf_payments import PaymentsConf, read_payments
 from billing.conf_subscriptions import PLAIN as PLAIN_SUBSCRIPTIONS
 from billing.conf_subscriptions import TABLES as SUBSCRIPTIONS_TABLES
 from billing.conf_subscriptions import SubscriptionsConf, read_subscriptions
@@ -30,7 +32,11 @@ from switch.conf_values import Expected, OptionalHost, Reads, Secret
 from switch.conf_voicemail import OptionalSecret, StartTls
 
 BILLING_FILE: Final = "billing.toml"
-TABLES: Final = ("seller", "vat", "simplified_invoice", "invoice", "mail", *SUBSCRIPTIONS_TABLES)
+TABLES: Final = (
+    *("seller", "vat", "simplified_invoice", "invoice", "mail"),
+    *SUBSCRIPTIONS_TABLES,
+    *PAYMENTS_TABLES,
+)
 # BACS takes 18 characters of a reference, and a number has at least six digits behind its prefix.
 PREFIX_CHARS_MAX: Final = 6
 
@@ -110,6 +116,7 @@ class BillingConf(Struct, frozen=True):
     invoice: InvoiceSettings
     mail: MailSettings
     subscriptions: SubscriptionsConf = PLAIN_SUBSCRIPTIONS
+    payments: PaymentsConf = PaymentsConf()
 
 
 class NoBillingFile(Exception):  # noqa: N818 - a no with its reason; nothing broke
@@ -137,6 +144,7 @@ def read_billing(file: ConfFile) -> BillingConf:
         invoice=read_struct(file, InvoiceSettings, file.table.get("invoice", {}), ("invoice",)),
         mail=read_struct(file, MailSettings, file.table.get("mail", {}), ("mail",)),
         subscriptions=read_subscriptions(file),
+        payments=read_payments(file),
     )
     if not file.problems:
         _check(file, conf)

@@ -34,6 +34,8 @@ PLACES: Final = {
     "route": "route:app",
     "divert": "divert:app",
     "cdr": "cdr:app",
+    "payment": "payment:app",
+    "bill": "bill_due:app",
     "voicemail": "voicemail:app",
     "prompt": "prompt:app",
     "bans": "bans:app",
