@@ -20,8 +20,12 @@ WAITING_SQL: Final = """
            (SELECT count(*) FROM subscriptions WHERE state = 'active' AND unpaid_since IS NOT NULL) AS unpaid_services,
            (SELECT count(*) FROM subscriptions WHERE state = 'active' AND unpaid_since IS NULL
              AND charged_until < (now() AT TIME ZONE 'Europe/London')::date) AS uncharged_periods,
-           (SELECT count(*) FROM subscription_notices WHERE way = 'post' AND posted_on IS NULL) AS letters,
-           (SELECT count(*) FROM outage_credits WHERE state = 'proposed') AS outage_credits
+           (SELECT count(*) FROM subscription_notices WHERE way = 'post' AND posted_on IS NULL) AS contract_letters,
+           (SELECT count(*) FROM outage_credits WHERE state = 'proposed') AS outage_credits,
+           (SELECT count(*) FROM arrears WHERE rung <> '') AS accounts_in_arrears,
+           (SELECT count(*) FROM accounts WHERE settings ? 'restriction') AS accounts_restricted,
+           (SELECT count(*) FROM arrears_holds WHERE ended_on IS NULL) AS arrears_holds,
+           (SELECT count(*) FROM arrears_letters WHERE posted_on IS NULL) AS letters_to_post
 """
 
 
