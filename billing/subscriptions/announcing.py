@@ -145,11 +145,17 @@ async def _announce_price(
     effective_on: datetime.date,
     today: datetime.date,
 ) -> bool:
-    """False where it has that price already: it was told before, or stated at the sale."""
+    """False where it does not concern them: they have that price already, have another product by then, or have left."""
     async with db.transaction():
         subscription = await rows.lock(db, subscription_id)
         old = subscription.step(effective_on)
-        if old.price_micros == price_micros or effective_on < subscription.starts_on:
+        ending = subscription.ending
+        if (
+            old.product_id != product.id
+            or old.price_micros == price_micros
+            or effective_on < subscription.starts_on
+            or (ending is not None and ending.ceases_on <= effective_on)
+        ):
             return False
         law = conf.subscriptions.law.at(subscription.sold_on)
         change = price_change(subscription, price_micros, law, effective_on=effective_on, announced_on=today)

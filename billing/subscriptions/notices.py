@@ -209,7 +209,7 @@ def _others(subscription: Subscription, others: Sequence[Subscription], today: d
 def _offers(
     subscription: Subscription, products: Sequence[Product], law: ContractLaw, today: datetime.date
 ) -> list[str]:
-    own = next((product for product in products if product.title == subscription.step(today).product), None)
+    own = next((product for product in products if product.id == subscription.step(today).product_id), None)
     if own is None:
         return []
     found = best_offers(

@@ -24,7 +24,7 @@ _SELECT: Final = (
     " LEFT JOIN subscription_endings e ON e.subscription_id = s.id AND e.state IN ('effective', 'done')"
 )
 _STEPS: Final = (
-    "SELECT t.subscription_id, t.from_day, p.title, t.quantity, t.price_micros, t.included"
+    "SELECT t.subscription_id, t.from_day, t.product_id, p.title, t.quantity, t.price_micros, t.included"
     " FROM subscription_steps t JOIN products p ON p.id = t.product_id"
     " WHERE t.subscription_id = ANY($1) ORDER BY t.subscription_id, t.from_day"
 )
@@ -72,7 +72,9 @@ async def _read(db: asyncpg.Connection, where: str, *values: object) -> list[Sub
     steps: dict[int, list[Step]] = {row["id"]: [] for row in rows}
     for row in await db.fetch(_STEPS, list(steps)):
         included = from_json(row["included"], tuple[Included, ...])
-        step = Step(row["from_day"], row["title"], row["quantity"], row["price_micros"], included)
+        step = Step(
+            row["from_day"], row["title"], row["quantity"], row["price_micros"], included, row["product_id"]
+        )
         steps[row["subscription_id"]].append(step)
     return [_subscription(row, steps[row["id"]]) for row in rows]
 

@@ -19,13 +19,15 @@ from billing.subscriptions.terms import Included
 
 
 class Step(msgspec.Struct, frozen=True):
-    """`price_micros` is of one, for a whole period, in the account's own VAT mode. Nothing is due before the first."""
+    """`product` is its title, `price_micros` of one, for a whole period, in the account's own VAT mode. Nothing is due
+    before the first step."""
 
     first: datetime.date
     product: str
     quantity: int
     price_micros: int
     included: tuple[Included, ...] = ()
+    product_id: int = 0
 
     @property
     def fee_micros(self) -> int:
@@ -100,7 +102,12 @@ def stretches_of(
 
 
 def is_same_service(one: Step, other: Step) -> bool:
-    return (one.product, one.quantity, one.included) == (other.product, other.quantity, other.included)
+    return (one.product_id, one.product, one.quantity, one.included) == (
+        other.product_id,
+        other.product,
+        other.quantity,
+        other.included,
+    )
 
 
 def cost_of(pieces: Sequence[Piece]) -> int:

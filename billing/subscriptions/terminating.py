@@ -26,6 +26,12 @@ from provisioning.problems import InvalidValue, Refused
 from rating.money import format_pounds
 
 TEXT_CHARS_MAX: Final = 500
+_OPENINGS: Final = {
+    EndReason.NOTICE: "we have your notice of {} for",
+    EndReason.RIGHT_TO_EXIT: "we have your notice of {}, because of our change of the contract, for",
+    EndReason.PROVIDER: "as we told you on {}, we end the contract for",
+    EndReason.BREACH: "as we told you on {}, we end the contract, because it was not kept, for",
+}
 
 
 class AskedEnding(msgspec.Struct, frozen=True):
@@ -126,7 +132,7 @@ async def store_evidence(
             ceases_on,
             rows.to_json(final),
         )
-        facts = _ending_facts(written_on, final)
+        facts = _ending_facts(asked.reason, written_on, final)
         await send_notice(db, seller, subscription, NoticeKind.ENDING, str(asked.id), today, facts)
         return final
 
@@ -315,9 +321,9 @@ async def _close(db: asyncpg.Connection, subscription_id: int, state: State, day
     )
 
 
-def _ending_facts(written_on: datetime.date, final: Quote) -> dict[str, object]:
+def _ending_facts(reason: EndReason, written_on: datetime.date, final: Quote) -> dict[str, object]:
     return {
-        "written_on": words(written_on),
+        "opening": _OPENINGS[reason].format(words(written_on)),
         "ceases_on": words(final.ceases_on),
         "to_charge": in_pence(final.to_charge_micros),
         "given_back": in_pence(final.given_back_micros),

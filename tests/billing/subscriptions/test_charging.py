@@ -423,6 +423,30 @@ async def test_c3_what_is_not_written_ends_nothing(db: asyncpg.Pool) -> None:
 
 
 @in_database
+async def test_a_letter_that_is_found_late_ends_it_on_its_own_day(db: asyncpg.Pool) -> None:
+    """Received on 5 January, entered in April: what was charged for the time after it goes back."""
+    account = await customer(db)
+    await product(db, price=31, notice_days=14)
+    number = await sold(db, "2026-01-01")
+    await run(db, "2026-04-01")
+    assert await balance(db, account) == pounds(1000 - 4 * 31)
+    async with db.acquire() as connection:
+        await ask_end(connection, number, asked_on=day("2026-01-05"), asked_by="letter")
+        last = await store_evidence(
+            connection,
+            BILLING.seller,
+            number,
+            written_on=day("2026-01-25"),
+            evidence="letter 8",
+            today=day("2026-04-02"),
+        )
+    assert (last.ceases_on, last.given_back_micros) == (day("2026-02-08"), 3 * pounds(31) - pounds(7.75))
+    await run(db, "2026-04-02")
+    assert await balance(db, account) == pounds(1000 - 31 - 7.75)
+    assert "we have your notice of 25 January 2026 for" in await db.fetchval("SELECT body FROM mails")
+
+
+@in_database
 async def test_who_stays_after_all_is_charged_the_whole_last_period(db: asyncpg.Pool) -> None:
     await customer(db)
     await product(db, notice_days=30)
