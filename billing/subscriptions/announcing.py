@@ -145,7 +145,7 @@ async def _announce_price(
     effective_on: datetime.date,
     today: datetime.date,
 ) -> bool:
-    """False where it does not concern them: they have that price already, have another product by then, or have left."""
+    """False where it does not concern them: they have that price already, another product by then, or have left."""
     async with db.transaction():
         subscription = await rows.lock(db, subscription_id)
         old = subscription.step(effective_on)
