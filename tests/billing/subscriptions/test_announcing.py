@@ -252,7 +252,7 @@ async def test_a_change_that_takes_nothing_opens_no_way_out(db: asyncpg.Pool) ->
 
 @database
 @in_database
-async def test_a_consumer_cannot_be_sold_36_months(db: asyncpg.Pool) -> None:
+async def test_n14_a_consumer_cannot_be_sold_36_months(db: asyncpg.Pool) -> None:
     """N14: minimum terms of 1 to 36 months, 24 at most for consumers."""
     await customer(db)
     await customer(db, "Corp", kind=CustomerKind.BUSINESS)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.conf_subscriptions import Compensation, SubscriptionsConf
+from billing.counts import WAITING_SQL
 from billing.customers import CustomerKind
 from billing.dated import Dated
 from billing.subscriptions.automatic_compensation import is_working_day, repair_days, start_days
@@ -334,3 +335,18 @@ async def test_an_outage_that_makes_no_sense_is_refused(db: asyncpg.Pool) -> Non
         with pytest.raises(Refused, match="there is no account"):
             await propose(connection, CONF, outage(products=(), accounts=("nobody",)))
     assert await db.fetchval("SELECT count(*) FROM outages") == 0
+
+
+@database
+@in_database
+async def test_what_waits_for_somebody_is_counted(db: asyncpg.Pool) -> None:
+    await customer(db)
+    await product(db)
+    await sold(db, "2026-06-01")
+    assert (await db.fetchrow(WAITING_SQL))["uncharged_periods"] == 1
+    await run_due(db, BILLING, day("2026-11-01"))
+    await db.execute("UPDATE subscriptions SET charged_until = '2199-01-01'")
+    async with db.acquire() as connection:
+        await propose(connection, CONF, outage())
+    waiting = await db.fetchrow(WAITING_SQL)
+    assert (waiting["uncharged_periods"], waiting["outage_credits"], waiting["unpaid_services"]) == (0, 1, 0)
