@@ -370,7 +370,8 @@ def match(
         from billing.payments.statement_lines import credit_line, ignore_line, invoice_account  # noqa: PLC0415
 
         if is_ignored:
-            return await ignore_line(db, line, by=person())
+            await ignore_line(db, line, by=person())
+            return None
         quoted = ""
         if invoice:
             account_id, quoted = await invoice_account(db, invoice)
