@@ -4,7 +4,6 @@ Each area of billing has a struct of its own in `billing/conf_<area>.py`, with `
 `TABLES`, the names of its sections. It is composed here: a field of `BillingConf`, a line in `read_billing`.
 """
 
-import enum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,6 +22,7 @@ from billing.conf_fields import (
 from billing.conf_payments import TABLES as PAYMENTS_TABLES
 from billing.conf_payments import PaymentsConf, read_payments
 from billing.dated import Dated, read_dated
+from billing.vat import VatRounding
 from switch.conf_files import ConfFile, ConfProblems, open_conf_file
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_values import Expected, OptionalHost, Reads, Secret
@@ -32,14 +32,6 @@ BILLING_FILE: Final = "billing.toml"
 TABLES: Final = ("seller", "vat", "simplified_invoice", "invoice", "mail", *PAYMENTS_TABLES)
 # BACS takes 18 characters of a reference, and a number has at least six digits behind its prefix.
 PREFIX_CHARS_MAX: Final = 6
-
-
-class VatRounding(enum.Enum):
-    """How the VAT of an invoice becomes whole pennies (HMRC, VATREC12010 and VATREC12030)."""
-
-    LINE_DOWN = "line_0.1p_down"
-    TOTAL_DOWN = "total_down"
-    HALF_UP = "half_up"
 
 
 def read_prefix(value: object) -> str:

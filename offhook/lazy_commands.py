@@ -27,6 +27,7 @@ PLACES: Final = {
     "call": "exchange:call",
     "calls": "exchange:calls_app",
     "account": "account:app",
+    "bundle": "bundle:app",
     "line": "line:app",
     "number": "number:app",
     "plan": "plan:app",

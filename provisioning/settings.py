@@ -5,6 +5,7 @@ service is a field with a default and no migration. Numbers are E.164 with the p
 number, a beginning with a star ("+4490*"), or WITHHELD.
 """
 
+import enum
 from typing import Final
 
 import msgspec
@@ -55,10 +56,21 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     traces_until: str = ""
 
 
+class Restriction(enum.StrEnum):
+    """What an account whose bills are overdue may still do, from all to nothing (switch/calls/restrictions.py)."""
+
+    NONE = ""
+    PREMIUM_AND_INTERNATIONAL = "premium_and_international"
+    OUTGOING = "outgoing"
+    SUSPENDED = "suspended"
+    CEASED = "ceased"
+
+
 class AccountSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Caps are micros of a pound a calendar day or month, Europe/London; None is none. `opted_in` are the high-cost
-    destinations, as patterns or classes, that the customer has asked to be opened. Under `low_balance_micros` the
-    customer gets a mail; under `auto_top_up_below_micros` the account is topped up by `auto_top_up_micros`."""
+    destinations, as patterns or classes, that the customer has asked to be opened. `restriction` is billing's, for
+    what is overdue (billing/arrears). Under `low_balance_micros` the customer gets a mail; under
+    `auto_top_up_below_micros` the account is topped up by `auto_top_up_micros`."""
 
     bars: tuple[Bar, ...] = ()
     operator_bars: tuple[Bar, ...] = ()
@@ -67,6 +79,7 @@ class AccountSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     monthly_cap_micros: int | None = None
     blocked_callers: tuple[str, ...] = ()
     blocked_destinations: tuple[str, ...] = ()
+    restriction: Restriction = Restriction.NONE
     low_balance_micros: int | None = None
     auto_top_up_micros: int | None = None
     auto_top_up_below_micros: int | None = None

@@ -79,6 +79,16 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Nothing can be owed, so a call at this rate needs no reservation and no balance (080, 116)."""
         return self.per_minute_micros == 0 and self.connect_fee_micros == 0
 
+    @property
+    def group(self) -> str:
+        """What bundles and discounts are sold for: the destinations of one name."""
+        return self.destination
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether it matters when the first second is."""
+        return False
+
     def is_valid_at(self, at_ms: int) -> bool:
         return self.valid_from_ms <= at_ms and (self.valid_until_ms is None or at_ms < self.valid_until_ms)
 

@@ -140,10 +140,11 @@ class Dns(Struct, frozen=True):
 
 
 class Prepaid(Struct, frozen=True):
-    """[prepaid]: how far ahead a call is paid for."""
+    """[prepaid]: how far ahead a call is paid for, and how long before its end the caller is warned (0: never)."""
 
     reserve_ahead_s: Annotated[int, Meta(ge=10, le=3600)] = 60
     renew_before_s: Annotated[int, Meta(ge=2, le=600)] = 20
+    warning_s: Annotated[int, Meta(ge=0, le=600)] = 10
 
 
 class DigestSettings(Struct, frozen=True):
@@ -313,6 +314,9 @@ def _checked_prepaid(main: ConfFile) -> Prepaid:
         main.note(
             ("prepaid", "renew_before_s"), found=found, expected=f"less than reserve_ahead_s, which is {most}"
         )
+    if prepaid.warning_s > prepaid.renew_before_s and "warning_s" in main.table.get("prepaid", {}):
+        found, most = str(prepaid.warning_s), prepaid.renew_before_s
+        main.note(("prepaid", "warning_s"), found=found, expected=f"at most renew_before_s, which is {most}")
     return prepaid
 
 

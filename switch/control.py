@@ -18,6 +18,7 @@ from provisioning.printable import shorten
 from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
+from switch.bundle_view import live_bundles
 from switch.calls.call import Call, CallState
 from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
@@ -346,6 +347,7 @@ class Control:
             "available_micros": totals.available_micros,
             "credit_seq": totals.credit_seq,
             "live_calls": exchange.board.of_account[account.id],
+            "bundles": live_bundles(exchange, account.id, exchange.board.clock.ms(self._process.now())),
             **account_safety(exchange, account),
         }
 

@@ -10,6 +10,7 @@ from switch.calls.cdr import join_rows, stamp
 from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
 from switch.calls.meter import CALLERS_ROW, JOINED, Meter
+from switch.calls.open_bundles import covers_of
 from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenMeter, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog import Dialog
@@ -82,7 +83,7 @@ def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) 
     price = None if meter is None else _price(meter)
     onward = [] if answered_mono is None else _onward(call, answered_mono)
     return OPEN_KEY + call.id, _encode(
-        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward)
+        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward, covers_of(call.meters))
     )
 
 
@@ -122,8 +123,7 @@ def _onward(call: "Call", answered_mono: float) -> list[OpenMeter]:
 
 
 def _price(meter: Meter) -> OpenPrice:
-    rate, account_id = meter.price.rate, meter.price.account_id
-    assert rate is not None
+    rate, account_id = meter.reservation.rate, meter.price.account_id
     assert account_id is not None
     return OpenPrice(
         account_id=account_id,

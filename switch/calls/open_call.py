@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from rating.records import Cdr
+from switch.calls.open_bundles import OpenCover
 from switch.sip.dialog_state import DialogState
 from switch.sip.flow import Flow
 
@@ -65,6 +66,7 @@ class OpenCall(msgspec.Struct, array_like=True):
     dialogs: list[DialogState]
     invites: list[EarlyInvite] = []
     onward: list[OpenMeter] = []
+    covers: list[OpenCover] = []
 
 
 class Hangup(msgspec.Struct, array_like=True):

@@ -15,6 +15,8 @@ from rating.charge import charge_within
 from rating.money import VatMode
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from rating.tariff import Rate
+from switch.calls.bundle_uses import bundle_uses, set_bundles
+from switch.calls.open_bundles import cost_of_covered
 from switch.calls.open_call import HANGUP_KEY, OPEN, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
@@ -91,15 +93,24 @@ def _charge(
     call: OpenCall, row: Cdr, price: OpenPrice, duration_ms: int, debit: Callable[[int, int], int | None]
 ) -> list[OutboxRecord]:
     """On the payer's row; the ledger's side of it, where it is anything."""
-    charged = charge_within(_rate(price), duration_ms, granted_s=price.granted_s)
+    at_ms = row.setup_at_ms if row.answered_at_ms is None else row.answered_at_ms
+    cover = next((cover for cover in call.covers if cover.leg == row.leg), None)
+    if cover is not None:
+        charged, used = cost_of_covered(cover, _rate(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms)
+    else:
+        charged, used = charge_within(_rate(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
     row.billed_s = charged.billed_s
     row.connect_fee_micros = charged.connect_fee_micros
     row.usage_micros = charged.usage_micros
     row.cost_micros = charged.total_micros
     row.balance_after_micros = debit(price.account_id, charged.total_micros)
-    if not charged.total_micros:
-        return []
-    return [UsageEntry(price.account_id, call.call_id, row.leg, -charged.total_micros, row.ended_at_ms)]
+    records: list[OutboxRecord] = []
+    if used:
+        set_bundles(row, used)
+        records += bundle_uses(call.call_id, row.leg, price.account_id, used, row.ended_at_ms)
+    if charged.total_micros:
+        records.append(UsageEntry(price.account_id, call.call_id, row.leg, -charged.total_micros, row.ended_at_ms))
+    return records
 
 
 def _was_acknowledged(call: OpenCall, heartbeat: Heartbeat | None) -> bool:
