@@ -1,8 +1,8 @@
 """Tops an account up when its credit falls under a threshold: by the card that the customer has stored, and by whatever
 the operator's own command does.
 
-A top-up is begun as a row, at most so many a day and one at a time; the row's id is the key at the provider, so it happens
-once. The command gets the same row on its standard input; what money it brings comes in by the usual ways.
+A top-up is begun as a row, at most so many a day and one at a time; the row's id is the key at the provider, so it
+happens once. The command gets the same row on its standard input; what money it brings comes in by the usual ways.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Invoices paid by Direct Debit: announced, collected, presented again when the bank did not pay.
 
 A collection is announced in the same transaction as its row is made (reference, amount, date and frequency, as the
-scheme wants it), ten working days ahead. It is handed in some days before its date with the row's id as the key, so that
-it happens once. One that fails is presented again within three working days; later than that wants a new notice.
+scheme wants it), ten working days ahead. It is handed in some days before its date with the row's id as the key, so
+that it happens once. One that fails is presented again within three working days; later than that wants a new notice.
 """
 
 import datetime
@@ -12,12 +12,11 @@ import asyncpg
 import msgspec
 
 from billing.conf import BillingConf
-from billing.conf_payments import DirectDebitTerms
 from billing.customers import find_customer
 from billing.mail import queue_mail
 from billing.open_items import OpenInvoice, open_invoices
-from billing.payments.payment import GOCARDLESS, MICROS_PER_PENNY
 from billing.payments.methods import PaymentMethod, usable_method
+from billing.payments.payment import GOCARDLESS, MICROS_PER_PENNY
 from billing.payments.provider import (
     Provider,
     ProviderRefused,
@@ -26,7 +25,7 @@ from billing.payments.provider import (
     Wanted,
     problem_text,
 )
-from billing.payments.settling import settle, lock_reference
+from billing.payments.settling import lock_reference, settle
 from billing.payments.texts import long_date, rendered
 from billing.payments.working_days import add_working_days, take_working_days
 from provisioning.ledger import lock_account
@@ -83,7 +82,7 @@ async def _announce_for(
         customer = await find_customer(connection, account_id)
         if method is None or customer is None or not customer.email:
             return [f"account {account_id}: no Direct Debit without an e-mail address for the notice"]
-        known = await _invoices_under_way(connection, account_id, terms, today)
+        known = await _invoices_under_way(connection, account_id)
         for invoice in await open_invoices(connection, account_id):
             amount_micros = invoice.open_micros - invoice.open_micros % MICROS_PER_PENNY
             if invoice.invoice_id in known or not amount_micros:
@@ -108,9 +107,7 @@ async def _announce_for(
     return said
 
 
-async def _invoices_under_way(
-    connection: asyncpg.Connection, account_id: int, terms: DirectDebitTerms, today: datetime.date
-) -> set[int]:
+async def _invoices_under_way(connection: asyncpg.Connection, account_id: int) -> set[int]:
     """Those announced or handed in, and those whose Direct Debit has just failed: they are presented again, or a
     person decides (another notice would only fail again)."""
     rows = await connection.fetch(

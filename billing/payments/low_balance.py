@@ -1,7 +1,7 @@
 """A mail when an account's credit falls under its threshold (setting `low_balance`): once for each fall.
 
-What was told stands in `low_balances`. It is forgotten when credit that has come since would have lifted the balance over
-the threshold, also when that credit is spent again by the time anybody looks.
+What was told stands in `low_balances`. It is forgotten when credit that has come since would have lifted the balance
+over the threshold, also when that credit is spent again by the time anybody looks.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
 """Which invoice a line of a bank statement pays. Pure: a line and the invoices go in, a decision comes out.
 
 A number that the payer has quoted decides, however he wrote it: "inv 123", "Invoice INV-000123", "INV0 00123". Digits
-without their letters decide only together with the amount or the payer's name. Amount and name alone decide nothing: they
-are suggestions for a person.
+without their letters decide only together with the amount or the payer's name. Amount and name alone decide nothing:
+they are suggestions for a person.
 """
 
 import re

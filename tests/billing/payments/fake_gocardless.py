@@ -110,8 +110,10 @@ class FakeGoCardless:
 
 
 def _error(status: int, kind: str, message: str, errors: list[dict[str, Any]] | None = None) -> Response:
-    error = {"type": kind, "code": status, "message": message, "errors": errors or [{"reason": kind, "message": message}],
-             "request_id": "drama", "documentation_url": "https://developer.gocardless.com"}  # fmt: skip
+    error = {
+        "type": kind, "code": status, "message": message, "request_id": "drama",
+        "errors": errors or [{"reason": kind, "message": message}], "documentation_url": "https://example.com",
+    }  # fmt: skip
     return JSONResponse({"error": error}, status)
 
 
