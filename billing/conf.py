@@ -21,6 +21,9 @@ from billing.conf_fields import (
 )
 from billing.conf_payments import TABLES as PAYMENTS_TABLES
 from billing.conf_payments import PaymentsConf, read_payments
+from billing.conf_subscriptions import PLAIN as PLAIN_SUBSCRIPTIONS
+from billing.conf_subscriptions import TABLES as SUBSCRIPTIONS_TABLES
+from billing.conf_subscriptions import SubscriptionsConf, read_subscriptions
 from billing.dated import Dated, read_dated
 from billing.vat import VatRounding
 from switch.conf_files import ConfFile, ConfProblems, open_conf_file
@@ -29,7 +32,11 @@ from switch.conf_values import Expected, OptionalHost, Reads, Secret
 from switch.conf_voicemail import OptionalSecret, StartTls
 
 BILLING_FILE: Final = "billing.toml"
-TABLES: Final = ("seller", "vat", "simplified_invoice", "invoice", "mail", *PAYMENTS_TABLES)
+TABLES: Final = (
+    *("seller", "vat", "simplified_invoice", "invoice", "mail"),
+    *SUBSCRIPTIONS_TABLES,
+    *PAYMENTS_TABLES,
+)
 # BACS takes 18 characters of a reference, and a number has at least six digits behind its prefix.
 PREFIX_CHARS_MAX: Final = 6
 
@@ -108,6 +115,7 @@ class BillingConf(Struct, frozen=True):
     simplified_invoice: Dated[SimplifiedInvoice]
     invoice: InvoiceSettings
     mail: MailSettings
+    subscriptions: SubscriptionsConf = PLAIN_SUBSCRIPTIONS
     payments: PaymentsConf = PaymentsConf()
 
 
@@ -135,6 +143,7 @@ def read_billing(file: ConfFile) -> BillingConf:
         simplified_invoice=read_dated(file, SimplifiedInvoice, ("simplified_invoice",)),
         invoice=read_struct(file, InvoiceSettings, file.table.get("invoice", {}), ("invoice",)),
         mail=read_struct(file, MailSettings, file.table.get("mail", {}), ("mail",)),
+        subscriptions=read_subscriptions(file),
         payments=read_payments(file),
     )
     if not file.problems:

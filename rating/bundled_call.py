@@ -1,10 +1,10 @@
 """A reservation of seconds and money together: begun, renewed, begun anew at the answer, settled.
 
 For accounts that have bundles, when one of them is for the call. Bundles come first: a call draws on them from its
-first second on, by as much as is wanted, and only what they do not reach for is money. As soon as money is held for a second
-of the call it stays on money to its end, so that what was held step by step is what the whole call costs; until then
-each renewal draws on whatever bundle is there by then, a new one too. Moves what it says on the account, and returns
-the reservation as it is now; the engine keeps it.
+first second on, by as much as is wanted, and only what they do not reach for is money. As soon as money is held for a
+second of the call it stays on money to its end, so that what was held step by step is what the whole call costs; until
+then each renewal draws on whatever bundle is there by then, a new one too. Moves what it says on the account, and
+returns the reservation as it is now; the engine keeps it.
 """
 
 import msgspec

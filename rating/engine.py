@@ -7,8 +7,8 @@ never come here. Which day it is, for the spending caps, the owner says (`period
 journal's.
 
 What bundles an account has is `LiveAccount.bundles`; a call that one of them is for goes by bundled_call.py, every
-other one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and `start`
-puts it right at the answer.
+other one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and
+`start` puts it right at the answer.
 """
 
 import msgspec

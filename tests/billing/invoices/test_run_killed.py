@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import asyncpg
+
 from billing.invoices.run import run_month
 from provisioning import service
 from provisioning.ledger import MovementKind
@@ -16,7 +17,7 @@ from tests.postgres import PostgresServer
 STATEMENTS_MAX = 200
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818 - not an error of the run
     pass
 
 
