@@ -14,6 +14,7 @@ from billing.conf import BillingConf
 from billing.payments import due as payments
 from billing.payments import statement_lines
 from billing.payments.provider import Provider
+from billing.subscriptions import due as subscriptions
 
 # What two at once would do twice is guarded by each area; this only spares them the waiting for each other's locks.
 LOCK_KEY: Final = 0x6F66_6668_6F6F_6B00 + 1
@@ -34,6 +35,7 @@ class AreaDone(msgspec.Struct, frozen=True):
 def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
     """In the order in which one's work is another's ground: invoices before what is collected or reminded of."""
     return [
+        ("subscriptions", subscriptions.run_due),
         ("payments", partial(payments.run_due, providers=providers)),
         ("statements", _statements),
     ]

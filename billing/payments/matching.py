@@ -112,9 +112,9 @@ def _parts(number: str) -> tuple[str, str]:
 
 
 def _is_named(candidate: Candidate, words: set[str]) -> bool:
-    """At least half of the words that tell a name from others."""
+    """More than half of the words that tell a name from others."""
     for name in candidate.names:
         own = {word for word in _WORD.findall(name.upper()) if len(word) >= NAME_CHARS_MIN} - _COMMON
-        if own and 2 * len(own & words) >= len(own):
+        if own and 2 * len(own & words) > len(own):
             return True
     return False

@@ -127,7 +127,7 @@ CREATE TABLE low_balances (
     account_id      integer PRIMARY KEY REFERENCES accounts,
     told_at         timestamptz NOT NULL,
     balance_micros  bigint NOT NULL,
-    credit_seq      bigint NOT NULL,
+    ledger_id       bigint NOT NULL, -- the last row in that balance
     times           bigint NOT NULL DEFAULT 1
 );
 

@@ -29,7 +29,9 @@ async def balance_of(db: asyncpg.Pool, account_id: int) -> int:
 
 
 async def movements_of(db: asyncpg.Pool, account_id: int) -> list[tuple[str, int]]:
-    rows = await db.fetch("SELECT kind, amount_micros FROM ledger WHERE account_id = $1 ORDER BY id", account_id)
+    rows = await db.fetch(
+        "SELECT kind, amount_micros FROM ledger WHERE account_id = $1 ORDER BY id", account_id
+    )
     return [(row["kind"], row["amount_micros"]) for row in rows]
 
 

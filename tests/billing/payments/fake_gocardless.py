@@ -17,7 +17,8 @@ WEBHOOK_SECRET = "drama-secret"
 class FakeGoCardless:
     def __init__(self) -> None:
         self.things: dict[str, dict[str, dict[str, Any]]] = {
-            name: {} for name in ("billing_requests", "billing_request_flows", "mandates", "payments", "refunds")
+            name: {}
+            for name in ("billing_requests", "billing_request_flows", "mandates", "payments", "refunds")
         }
         self.keys: dict[tuple[str, str], str] = {}
         self.calls: list[tuple[str, str]] = []
@@ -64,7 +65,9 @@ class FakeGoCardless:
         match request.method, path.split("/"):
             case "GET", ["refunds"]:
                 wanted = request.query_params["payment"]
-                found = [each for each in self.things["refunds"].values() if each["links"]["payment"] == wanted]
+                found = [
+                    each for each in self.things["refunds"].values() if each["links"]["payment"] == wanted
+                ]
                 return JSONResponse({"refunds": found, "meta": {"cursors": {}, "limit": 50}})
             case "GET", [kind, name] if name in self.things.get(kind, {}):
                 return JSONResponse({kind: self.things[kind][name]})
@@ -84,7 +87,12 @@ class FakeGoCardless:
             reason = {"reason": "idempotent_creation_conflict", "message": "conflict",
                       "links": {"conflicting_resource_id": name}}  # fmt: skip
             return _error(409, "invalid_state", "conflict", [reason])
-        prefix = {"billing_requests": "BRQ", "billing_request_flows": "BRF", "payments": "PM", "refunds": "RF"}[kind]
+        prefix = {
+            "billing_requests": "BRQ",
+            "billing_request_flows": "BRF",
+            "payments": "PM",
+            "refunds": "RF",
+        }[kind]
         made = {"metadata": {}, "links": {}, **given, "id": f"{prefix}{next(self._ids):06}"}
         match kind:
             case "billing_requests":
@@ -100,7 +108,9 @@ class FakeGoCardless:
                 made["status"] = "created"
                 payment = given["links"]["payment"]
                 before = sum(
-                    each["amount"] for each in self.things["refunds"].values() if each["links"]["payment"] == payment
+                    each["amount"]
+                    for each in self.things["refunds"].values()
+                    if each["links"]["payment"] == payment
                 )
                 if before + given["amount"] != given["total_amount_confirmation"]:
                     return _error(422, "validation_failed", "total_amount_confirmation is wrong")

@@ -143,7 +143,10 @@ class FakeStripe:
             each["amount"] for each in self.refunds.values() if each["payment_intent"] == intent["id"]
         )
         if self.refuses_refunds or refunded + int(form["amount"]) > intent["amount"]:
-            error = {"type": "invalid_request_error", "message": "Refund amount is greater than unrefunded amount"}
+            error = {
+                "type": "invalid_request_error",
+                "message": "Refund amount is greater than unrefunded amount",
+            }
             return 400, {"error": error}
         return 200, self.refund(intent["id"], int(form["amount"]), _nested(form, "metadata"))
 
@@ -157,7 +160,9 @@ class FakeStripe:
         return refund
 
 
-def signed(body: bytes, *, secret: str = WEBHOOK_SECRET, at: float | None = None) -> tuple[dict[str, str], bytes]:
+def signed(
+    body: bytes, *, secret: str = WEBHOOK_SECRET, at: float | None = None
+) -> tuple[dict[str, str], bytes]:
     moment = int(time.time() if at is None else at)
     mark = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
     return {"stripe-signature": f"t={moment},v1={mark}"}, body

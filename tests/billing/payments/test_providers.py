@@ -118,10 +118,16 @@ def test_only_what_stripe_signed_lately_is_news(stripe: AtStripe) -> None:
         ("charge.refunded", {"id": "ch_1", "object": "charge", "payment_intent": "pi_1"}, "pi_1"),
         ("charge.dispute.created", {"id": "dp_1", "object": "dispute", "payment_intent": "pi_1"}, "pi_1"),
         ("refund.failed", {"id": "re_1", "object": "refund", "payment_intent": "pi_1"}, "pi_1"),
-        ("checkout.session.completed", {"id": "cs_1", "object": "checkout.session", "payment_intent": "pi_1"}, "cs_1"),
+        (
+            "checkout.session.completed",
+            {"id": "cs_1", "object": "checkout.session", "payment_intent": "pi_1"},
+            "cs_1",
+        ),
     ],
 )
-def test_events_of_stripe_name_a_payment(stripe: AtStripe, kind: str, found: dict[str, str], expected: str) -> None:
+def test_events_of_stripe_name_a_payment(
+    stripe: AtStripe, kind: str, found: dict[str, str], expected: str
+) -> None:
     (news,) = asyncio.run(stripe.provider.read_news(*stripe.fake.event(kind, found)))
     assert (news.subject, news.reference) == (Subject.PAYMENT, expected)
 
@@ -245,7 +251,9 @@ def test_paypal_itself_says_whether_it_signed(paypal: AtPayPal) -> None:
     assert body in paypal.fake.verified[0], "byte by byte as it came"
     with pytest.raises(ForgedNews):
         asyncio.run(
-            paypal.provider.read_news(*paypal.fake.event("PAYMENT.CAPTURE.COMPLETED", resource, signature="forged"))
+            paypal.provider.read_news(
+                *paypal.fake.event("PAYMENT.CAPTURE.COMPLETED", resource, signature="forged")
+            )
         )
     asked = len(paypal.fake.verified)
     for bad_headers, bad_body in (({}, body), (headers, b"{"), (headers, b"[]")):

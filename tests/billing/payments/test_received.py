@@ -113,8 +113,12 @@ def test_a_prepaid_account_without_vat_is_credited_with_the_net_amount(dsn: str)
 def test_a_payment_on_account_pays_the_invoice_that_it_quotes(dsn: str) -> None:
     async def body(db: asyncpg.Pool) -> None:
         account = await add_account(db)
-        await add_bare_invoice(db, account, 12 * POUND, issued_on=datetime.date(2026, 9, 1), number="INV000001")
-        await add_bare_invoice(db, account, 12 * POUND, issued_on=datetime.date(2026, 10, 1), number="INV000002")
+        await add_bare_invoice(
+            db, account, 12 * POUND, issued_on=datetime.date(2026, 9, 1), number="INV000001"
+        )
+        await add_bare_invoice(
+            db, account, 12 * POUND, issued_on=datetime.date(2026, 10, 1), number="INV000002"
+        )
         await credit(db, money(account, quoted="INV000002"))
         async with db.acquire() as connection:
             assert [each.number for each in await open_invoices(connection, account)] == ["INV000001"]
@@ -130,9 +134,15 @@ def test_what_is_pending_or_failed_is_worth_nothing_and_may_still_come(dsn: str)
             (lambda connection: pending(connection, money(account)), PaymentState.PENDING),
             (lambda connection: ended(connection, money(account), PaymentState.FAILED), PaymentState.FAILED),
             (lambda connection: pending(connection, money(account)), PaymentState.PENDING),
-            (lambda connection: ended(connection, money(account), PaymentState.CANCELLED), PaymentState.CANCELLED),
+            (
+                lambda connection: ended(connection, money(account), PaymentState.CANCELLED),
+                PaymentState.CANCELLED,
+            ),
             (lambda connection: received(connection, CONF, money(account)), PaymentState.RECEIVED),
-            (lambda connection: ended(connection, money(account), PaymentState.FAILED), PaymentState.RECEIVED),
+            (
+                lambda connection: ended(connection, money(account), PaymentState.FAILED),
+                PaymentState.RECEIVED,
+            ),
             (lambda connection: pending(connection, money(account)), PaymentState.RECEIVED),
         ]
         for step, state in steps:
@@ -204,7 +214,11 @@ LOOKS: list[Look] = [
     (ViewState.PENDING, None, None),
     (ViewState.FAILED, None, None),
     (ViewState.CANCELLED, None, None),
-    *((ViewState.RECEIVED, refund, dispute) for refund in (None, TAKEN, UNDONE) for dispute in (None, TAKEN, UNDONE)),
+    *(
+        (ViewState.RECEIVED, refund, dispute)
+        for refund in (None, TAKEN, UNDONE)
+        for dispute in (None, TAKEN, UNDONE)
+    ),
 ]
 REFUND_POUNDS, DISPUTE_POUNDS = 5, 7
 
@@ -343,7 +357,9 @@ def test_news_stored_before_postgresql_is_killed_is_there_afterwards(
 
         request = await ask_for_payment(db, stripe.provider, account, 12 * POUND)
         intent = stripe.fake.pay(request.reference)
-        headers, sent = stripe.fake.event("payment_intent.succeeded", {"id": intent, "object": "payment_intent"})
+        headers, sent = stripe.fake.event(
+            "payment_intent.succeeded", {"id": intent, "object": "payment_intent"}
+        )
         await store_news(db, await stripe.provider.read_news(headers, sent))
 
     async def apply(db: asyncpg.Pool) -> None:

@@ -51,7 +51,9 @@ def test_a_refund_leaves_the_ledger_before_the_provider_is_asked(dsn: str, strip
         assert (done.state, again.state) == ("done", "done")
         assert [each["amount"] for each in stripe.fake.refunds.values()] == [500]
         assert await movements_of(db, payment.account_id) == [("payment", 12 * POUND), ("refund", -5 * POUND)]
-        await look_and_settle(db, CONF, stripe.provider, payment.reference)  # its own webhook tells of it, too
+        await look_and_settle(
+            db, CONF, stripe.provider, payment.reference
+        )  # its own webhook tells of it, too
         assert await balance_of(db, payment.account_id) == 7 * POUND
 
     with_books(dsn, body)
@@ -107,6 +109,7 @@ def test_money_that_was_spent_is_not_refunded_at_all(dsn: str, stripe: AtStripe)
 def test_two_refunds_at_once_are_never_more_than_was_paid(dsn: str, stripe: AtStripe) -> None:
     async def body(db: asyncpg.Pool) -> None:
         payment = await paid_by_card(db, stripe)
+
         async def one() -> bool:
             try:
                 await reserve_refund(db, payment.id, 5 * POUND, reason="", by="")
@@ -132,7 +135,9 @@ class Forgetful:
     async def look(self, reference: str) -> PaymentView:
         return await self._at.provider.look(reference)
 
-    async def refund(self, payment: PaymentView, amount_micros: int, *, return_id: int, reason: str) -> Refunded:
+    async def refund(
+        self, payment: PaymentView, amount_micros: int, *, return_id: int, reason: str
+    ) -> Refunded:
         done = await self._at.provider.refund(payment, amount_micros, return_id=return_id, reason=reason)
         if self.is_lost:
             raise ConnectionResetError
@@ -175,7 +180,9 @@ def test_a_provider_that_is_down_is_asked_again(dsn: str, stripe: AtStripe) -> N
     with_books(dsn, body)
 
 
-def test_a_refund_that_fails_at_the_bank_days_later_is_the_customers_again(dsn: str, stripe: AtStripe) -> None:
+def test_a_refund_that_fails_at_the_bank_days_later_is_the_customers_again(
+    dsn: str, stripe: AtStripe
+) -> None:
     async def body(db: asyncpg.Pool) -> None:
         payment = await paid_by_card(db, stripe)
         made = await reserve_refund(db, payment.id, None, reason="", by="")
