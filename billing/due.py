@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from billing.arrears import due as arrears
 from billing.conf import BillingConf
 from billing.payments import due as payments
 from billing.payments import statement_lines
@@ -38,6 +39,7 @@ def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
         ("subscriptions", subscriptions.run_due),
         ("payments", partial(payments.run_due, providers=providers)),
         ("statements", _statements),
+        ("arrears", arrears.run_due),
     ]
 
 

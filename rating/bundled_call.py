@@ -96,7 +96,7 @@ def _planned(
     wanted_s: int,
     budget_micros: Micros,
 ) -> Reservation:
-    rate = bundles.rate_of(cover)
+    rate = bundles.rate_of(cover, at_ms)
     granted_s = _grantable_s(rate, cover, at_ms, wanted_s, budget_micros)
     return Reservation(
         call_id, account_id, rate, granted_s, _micros(rate, cover, at_ms, granted_s), at_ms=at_ms, cover=cover

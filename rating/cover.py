@@ -44,9 +44,9 @@ def discounted(micros: Micros, percent: int) -> Micros:
 
 def with_connect_fee(rate: Rate, fee_micros: Micros) -> Rate:
     """The rate with the connect fee that the call really costs."""
-    if rate.connect_fee_micros == fee_micros:
+    if rate.connect_fee_micros == fee_micros and not rate.depends_on_time:
         return rate
-    return msgspec.structs.replace(rate, connect_fee_micros=fee_micros)
+    return rate.with_connect_fee(fee_micros)
 
 
 def is_discountable(rate: Rate) -> bool:

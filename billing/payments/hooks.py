@@ -5,11 +5,12 @@ from typing import Final
 
 import asyncpg
 
+from billing.arrears.easing import on_received as arrears_on_received
 from billing.conf import BillingConf
 
 Hook = Callable[[asyncpg.Connection, int], Awaitable[None]]
 
-ON_RECEIVED: Final[tuple[Hook, ...]] = ()
+ON_RECEIVED: Final[tuple[Hook, ...]] = (arrears_on_received,)
 
 
 async def on_received(connection: asyncpg.Connection, account_id: int) -> None:

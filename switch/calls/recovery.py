@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from rating.charge import charge_within
-from rating.money import VatMode
 from rating.records import Cdr, OutboxRecord, UsageEntry
-from rating.tariff import Rate
 from switch.calls.bundle_uses import bundle_uses, set_bundles
 from switch.calls.open_bundles import cost_of_covered
 from switch.calls.open_call import HANGUP_KEY, OPEN, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
+from switch.calls.open_price import rate_of
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
 
@@ -94,14 +93,18 @@ def _charge(
 ) -> list[OutboxRecord]:
     """On the payer's row; the ledger's side of it, where it is anything."""
     at_ms = row.setup_at_ms if row.answered_at_ms is None else row.answered_at_ms
+    if price.special is not None:
+        at_ms = price.special.at_ms
     cover = next((cover for cover in call.covers if cover.leg == row.leg), None)
     if cover is not None:
-        charged, used = cost_of_covered(cover, _rate(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms)
+        charged, used = cost_of_covered(cover, rate_of(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms)
     else:
-        charged, used = charge_within(_rate(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
+        charged, used = charge_within(rate_of(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
     row.billed_s = charged.billed_s
     row.connect_fee_micros = charged.connect_fee_micros
     row.usage_micros = charged.usage_micros
+    row.access_charge_micros = charged.access_charge_micros
+    row.service_charge_micros = charged.service_charge_micros
     row.cost_micros = charged.total_micros
     row.balance_after_micros = debit(price.account_id, charged.total_micros)
     records: list[OutboxRecord] = []
@@ -166,17 +169,3 @@ def _say(row: Cdr, outcome: str, status: int, words: str) -> None:
     row.sip_status = status
     row.q850_cause = 41
     row.reason = words
-
-
-def _rate(price: OpenPrice) -> Rate:
-    return Rate(
-        prefix=price.prefix,
-        destination=price.destination,
-        connect_fee_micros=price.connect_fee_micros,
-        per_minute_micros=price.per_minute_micros,
-        initial_s=price.initial_s,
-        next_s=price.next_s,
-        valid_from_ms=0,
-        valid_until_ms=None,
-        vat=None if price.vat is None else VatMode(price.vat),
-    )
