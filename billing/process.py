@@ -39,8 +39,8 @@ from switch.conf_files import ConfProblems
 from switch.conf_values import Address
 
 ZONE: Final = ZoneInfo("Europe/London")
-# Looks at a provider hold a connection for as long as it answers; the rest is short.
-CONNECTIONS_MAX: Final = 6
+# Each kind of work holds one or two, for as long as a provider or a mail server takes; the door must find one free.
+CONNECTIONS_MAX: Final = 12
 CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 300.0  # a month's invoices are one area's work, statement by statement
 RETRY_S: Final = 2.0

@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.border import alone
 from billing.conf import BillingConf
 from billing.customers import find_customer
 from billing.mail import queue_mail
@@ -31,6 +32,7 @@ from billing.payments.working_days import add_working_days, take_working_days
 from provisioning.ledger import lock_account
 from provisioning.problems import ProvisioningProblem
 from rating.money import format_pounds
+from switch.conf_voicemail import is_mail_address
 
 FREQUENCY: Final = "once for each invoice"
 BATCH_MAX: Final = 10_000
@@ -67,7 +69,11 @@ async def announce(db: asyncpg.Pool, conf: BillingConf, today: datetime.date) ->
     )
     said = []
     for row in rows:
-        said += await _announce_for(db, conf, row["account_id"], today)
+        number = row["account_id"]
+        said += (
+            await alone(_announce_for(db, conf, number, today), what="Direct Debit of account", number=number)
+            or []
+        )
     return said
 
 
@@ -80,7 +86,7 @@ async def _announce_for(
         await lock_account(connection, account_id)
         method = await usable_method(connection, account_id, GOCARDLESS)
         customer = await find_customer(connection, account_id)
-        if method is None or customer is None or not customer.email:
+        if method is None or customer is None or not is_mail_address(customer.email):
             return [f"account {account_id}: no Direct Debit without an e-mail address for the notice"]
         known = await _invoices_under_way(connection, account_id)
         for invoice in await open_invoices(connection, account_id):
@@ -154,8 +160,9 @@ async def hand_in(db: asyncpg.Pool, conf: BillingConf, provider: Provider, today
     for row in await db.fetch(_OPEN, ["noticed"], BATCH_MAX):
         collection = _collection(row)
         if take_working_days(collection.charge_on, terms.lead_days) <= today:
-            said.append(await _guarded(db, conf, provider, collection, today))
-    return said
+            done = _guarded(db, conf, provider, collection, today)
+            said.append(await alone(done, what="Direct Debit", number=collection.id) or "")
+    return [line for line in said if line]
 
 
 async def _guarded(
@@ -245,13 +252,14 @@ async def follow(db: asyncpg.Pool, conf: BillingConf, provider: Provider, today:
     for row in rows:
         is_back = row["payment_state"] == "received" and row["left_micros"] == 0
         if row["payment_state"] in ("failed", "cancelled") or is_back:
-            said.append(await _failed(db, conf, provider, _collection(row), today))
+            done = _failed(db, conf, provider, _collection(row), today)
+            said.append(await alone(done, what="Direct Debit", number=row["id"]) or "")
         elif row["payment_state"] == "received" and row["state"] == "asked":
             await db.execute(
                 "UPDATE collections SET state = 'collected' WHERE id = $1 AND state = 'asked'", row["id"]
             )
             said.append(f"Direct Debit for {row['invoice']} collected")
-    return said
+    return [line for line in said if line]
 
 
 async def _failed(
@@ -320,7 +328,7 @@ async def _mail_failed(
     number: int,
 ) -> None:
     customer = await find_customer(connection, collection.account_id)
-    if customer is None or not customer.email:
+    if customer is None or not is_mail_address(customer.email):
         return
     label = await connection.fetchval("SELECT label FROM payment_methods WHERE id = $1", collection.method_id)
     text = rendered(

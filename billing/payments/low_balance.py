@@ -9,12 +9,14 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.border import alone
 from billing.conf import BillingConf
 from billing.customers import find_customer
 from billing.mail import queue_mail
 from billing.payments.texts import rendered
 from provisioning.ledger import lock_account
 from rating.money import format_pounds
+from switch.conf_voicemail import is_mail_address
 
 BATCH_MAX: Final = 1_000
 
@@ -53,7 +55,7 @@ async def tell_low_balances(db: asyncpg.Pool, conf: BillingConf) -> list[Told]:
     return [
         told
         for row in await db.fetch(_FALLEN, BATCH_MAX, None)
-        if (told := await _tell(db, conf, row["id"])) is not None
+        if (told := await alone(_tell(db, conf, row["id"]), what="low balance", number=row["id"])) is not None
     ]
 
 
@@ -73,7 +75,7 @@ async def _tell(db: asyncpg.Pool, conf: BillingConf, account_id: int) -> Told | 
             row["balance_micros"],
         )
         customer = await find_customer(connection, account_id)
-        has_mail = customer is not None and bool(customer.email)
+        has_mail = customer is not None and is_mail_address(customer.email)
         if customer is not None and has_mail:
             auto_micros = await connection.fetchval(
                 "SELECT settings ->> 'auto_top_up_micros' FROM accounts WHERE id = $1", account_id

@@ -1,4 +1,4 @@
--- depends: 0013_money
+-- depends: 0013_money 0008_settings
 
 -- Money that comes in and goes out again. A payment is credited once: its row in payments changes from pending to
 -- received under the account's lock, and the ledger's key is the row's id.
@@ -130,6 +130,10 @@ CREATE TABLE low_balances (
     ledger_id       bigint NOT NULL, -- the last row in that balance
     times           bigint NOT NULL DEFAULT 1
 );
+
+-- Looked for every few seconds: those who have such a setting are few.
+CREATE INDEX accounts_low_balance ON accounts (id) WHERE settings ? 'low_balance_micros';
+CREATE INDEX accounts_auto_top_up ON accounts (id) WHERE settings ? 'auto_top_up_micros';
 
 -- Top-ups that nobody asked for at that moment. The number of a day is counted here.
 CREATE TABLE auto_top_ups (
