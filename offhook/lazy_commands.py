@@ -31,6 +31,7 @@ PLACES: Final = {
     "number": "number:app",
     "plan": "plan:app",
     "route": "route:app",
+    "deck": "deck:app",
     "divert": "divert:app",
     "cdr": "cdr:app",
     "voicemail": "voicemail:app",

@@ -10,20 +10,36 @@ from pathlib import Path
 from msgspec import Struct
 
 from rating.money import VatMode
-from rating.tariff import Tariff, TariffProblems, load_tariff
+from rating.tariff import Tariff, TariffProblems
+from switch.calls.routing import BelowCost
 from switch.conf_files import TARIFF_BYTES_MAX, ConfFile, ConfProblem, UnreadableFile, read_text
 from switch.conf_reader import read_named_tables, read_struct
+from switch.price_files import PriceFiles
 
 TARIFFS_FOLDER = "tariffs"
 
 
 class _TariffSection(Struct, frozen=True):
-    """[tariffs.NAME]."""
+    """[tariffs.NAME]. `below_cost` is what becomes of a call that costs more than it is sold for."""
 
     vat: VatMode = VatMode.INC_VAT
+    below_cost: BelowCost = BelowCost.ALLOW
 
 
-def read_tariffs(folder: Path, main: ConfFile) -> tuple[dict[str, Tariff], dict[str, str], list[ConfProblem]]:
+def read_below_cost(main: ConfFile) -> dict[str, BelowCost]:
+    """Name -> what its calls below cost come to; those that are allowed are left out. Problems are read_tariffs'."""
+    found = {}
+    sections = main.table.get("tariffs", {})
+    for name, table in sections.items() if isinstance(sections, dict) else ():
+        value = table.get("below_cost") if isinstance(table, dict) else None
+        if value in (BelowCost.WARN.value, BelowCost.REFUSE.value):
+            found[name] = BelowCost(value)
+    return found
+
+
+def read_tariffs(
+    folder: Path, main: ConfFile, prices: PriceFiles
+) -> tuple[dict[str, Tariff], dict[str, str], list[ConfProblem]]:
     """Name -> tariff, name -> the file's text, and what is wrong inside the CSV files."""
     tariffs: dict[str, Tariff] = {}
     texts: dict[str, str] = {}
@@ -39,7 +55,7 @@ def read_tariffs(folder: Path, main: ConfFile) -> tuple[dict[str, Tariff], dict[
         if text is None:
             continue
         try:
-            tariffs[name] = load_tariff(name, text, section.vat.value)
+            tariffs[name] = prices.load_tariff(name, text, section.vat.value)
         except TariffProblems as found:
             problems += _problems_in(_file_name(name), found)
         else:

@@ -25,6 +25,7 @@ from switch.calls.identity import LineCaller
 from switch.calls.parking import ParkedCall
 from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
+from switch.buying_metrics import deck_rows, quality_rows
 from switch.queue_metrics import queue_rows
 from switch.relay.view import Stream, streams
 from switch.safety_view import account_safety, fraud_bars
@@ -156,6 +157,8 @@ class Control:
             "clear_alarms": self._clear_alarms,
             "mark_last_call": self._mark_last_call,
             "explain": self._explain,
+            "route_quality": lambda _request: quality_rows(self._process.exchange, self._process.now()),
+            "decks": lambda _request: deck_rows(self._process.exchange),
             "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }
 

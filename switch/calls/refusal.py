@@ -43,6 +43,7 @@ TRUNK_UNAVAILABLE: Final = Refusal("trunk_unavailable", 480, 38, "no trunk of th
 NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
 VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
+BELOW_COST: Final = Refusal("below_cost", 403, 21, "the call is sold for less than any trunk takes for it")
 JOURNAL_FAILED: Final = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
 NO_CREDIT: Final = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
 DAILY_CAP: Final = Refusal("daily_cap", 402, 21, "the daily spending cap leaves too little for this call")
@@ -92,7 +93,7 @@ IN_ORDER: Final[tuple[Refusal, ...]] = (
     DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, INCOMING_BARRED, ANONYMOUS_REFUSED,
     CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,
     VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
-    JOURNAL_FAILED, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
+    JOURNAL_FAILED, BELOW_COST, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {
