@@ -73,9 +73,8 @@ def _quality(exchange: "Exchange") -> Iterator[Metric]:
         if (pdd_ms := quality.pdd_ms) is not None:
             pdd.add_metric(names, pdd_ms / 1000)
     yield from (tries, asr, acd, pdd)
-    yield GaugeMetricFamily(
-        "offhook_trunk_qualities", f"Trunks and routes whose figures are kept, at most {PAIRS_MAX}", value=len(qualities)
-    )
+    kept = f"Trunks and routes whose figures are kept, at most {PAIRS_MAX}"
+    yield GaugeMetricFamily("offhook_trunk_qualities", kept, value=len(qualities))
     yield CounterMetricFamily(
         "offhook_trunk_tries_unkept", "Tries for whose figures there was no room", value=qualities.unkept
     )

@@ -1,8 +1,8 @@
 """What of a configuration's files goes to the books: whole texts, but for price lists of a size.
 
 The journal takes frames of 16 MiB, and the books keep every version for ever. A tariff up to a hundred thousand rows or
-so is kept there whole. A deck is kept whole only while it is small: `offhook deck apply` keeps each version as a file in
-conf/decks/versions, and a deck's own file has its past prices in it.
+so is kept there whole. A deck is kept whole only while it is small: `offhook deck apply` keeps each version as a file
+in conf/decks/versions, and a deck's own file has its past prices in it.
 """
 
 from typing import Final

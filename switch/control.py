@@ -18,6 +18,7 @@ from provisioning.printable import shorten
 from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
+from switch.buying_metrics import deck_rows, quality_rows
 from switch.calls.call import Call, CallState
 from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
@@ -25,7 +26,6 @@ from switch.calls.identity import LineCaller
 from switch.calls.parking import ParkedCall
 from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
-from switch.buying_metrics import deck_rows, quality_rows
 from switch.queue_metrics import queue_rows
 from switch.relay.view import Stream, streams
 from switch.safety_view import account_safety, fraud_bars
