@@ -58,7 +58,7 @@ fast: $(FAST_READY)
 $(FAST_READY): requirements-dev.lock pyproject.toml $(COMPILED_FROM) | setup
 	@command -v cc >/dev/null || { echo "make fast needs a C compiler; on Debian: apt-get install gcc libc6-dev python3-dev"; exit 1; }
 	rm -rf $(FAST) && mkdir -p $(FAST)/source
-	cp -r pyproject.toml README.md conf media offhook provisioning rating switch voicemail $(FAST)/source/
+	cp -r pyproject.toml README.md billing conf media offhook provisioning rating switch voicemail $(FAST)/source/
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
 	  --wheel-dir $(FAST) $(FAST)/source
 	$(PYTHON) -m venv $(FAST)/venv

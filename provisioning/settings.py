@@ -5,6 +5,7 @@ service is a field with a default and no migration. Numbers are E.164 with the p
 number, a beginning with a star ("+4490*"), or WITHHELD.
 """
 
+import enum
 from typing import Final
 
 import msgspec
@@ -55,9 +56,20 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     traces_until: str = ""
 
 
+class Restriction(enum.StrEnum):
+    """What an account whose bills are overdue may still do, from all to nothing (switch/calls/restrictions.py)."""
+
+    NONE = ""
+    PREMIUM_AND_INTERNATIONAL = "premium_and_international"
+    OUTGOING = "outgoing"
+    SUSPENDED = "suspended"
+    CEASED = "ceased"
+
+
 class AccountSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Caps are micros of a pound a calendar day or month, Europe/London; None is none. `opted_in` are the high-cost
-    destinations, as patterns or classes, that the customer has asked to be opened."""
+    destinations, as patterns or classes, that the customer has asked to be opened. `restriction` is billing's, for
+    what is overdue (billing/arrears)."""
 
     bars: tuple[Bar, ...] = ()
     operator_bars: tuple[Bar, ...] = ()
@@ -66,6 +78,7 @@ class AccountSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     monthly_cap_micros: int | None = None
     blocked_callers: tuple[str, ...] = ()
     blocked_destinations: tuple[str, ...] = ()
+    restriction: Restriction = Restriction.NONE
 
 
 # What nobody has changed, as the one object that the call path recognises without looking inside.

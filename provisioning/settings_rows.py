@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from provisioning.settings import AccountSettings, Bar, LineSettings
+from provisioning.settings import AccountSettings, Bar, LineSettings, Restriction
 
 Settings = TypeVar("Settings", LineSettings, AccountSettings)
 
@@ -21,6 +21,8 @@ _CLOSED: Final[dict[str, Any]] = {
     "daily_cap_micros": 0,
     "monthly_cap_micros": 0,
     "refuses_diverts": True,
+    # A step of a newer release, too. Nobody loses incoming calls to a word that this one does not know.
+    "restriction": Restriction.OUTGOING,
 }
 _encoder: Final = msgspec.json.Encoder()
 

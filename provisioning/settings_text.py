@@ -12,7 +12,7 @@ import msgspec
 
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue
-from provisioning.settings import WITHHELD, AccountSettings, Bar, LineSettings, PresentedNumber
+from provisioning.settings import WITHHELD, AccountSettings, Bar, LineSettings, PresentedNumber, Restriction
 from rating.money import MoneyProblem, format_pounds, parse_pounds
 
 # One screen of a list that somebody keeps by telephone; BT's Choose to Refuse has 10, its successors 100.
@@ -310,6 +310,11 @@ ACCOUNT_KEYS: Final[dict[str, Key]] = {
     "monthly_cap_micros": _cap(),
     "blocked_callers": _callers(),
     "blocked_destinations": _destinations(),
+    "restriction": Scalar(
+        f"none, {', '.join(step for step in Restriction if step)}",
+        lambda text: Restriction("" if text == "none" else text),
+        lambda value: value or "none",
+    ),
 }
 # What a person types for an amount of money is pounds.
 _ALIASES: Final = {"daily_cap": "daily_cap_micros", "monthly_cap": "monthly_cap_micros"}

@@ -40,6 +40,13 @@ def read_destination(value: object) -> str:
     )
 
 
+def read_own_number(value: object) -> str:
+    """E.164 with the plus, or a short code."""
+    if isinstance(value, str) and value.removeprefix("+").isdigit() and is_known(value):
+        return value
+    raise Expected('a number like "+443069990123", or a short code like "150"')
+
+
 def read_rule(value: object) -> FraudRule:
     try:
         return FraudRule(value)
@@ -65,6 +72,12 @@ class HighCostSettings(Struct, frozen=True):
     calls_per_account_max: Annotated[int, Meta(ge=0, le=100_000)] = 3
 
 
+class RestrictedSettings(Struct, frozen=True):
+    """[restricted]. The provider's own numbers, which an account that is restricted for debt can always call."""
+
+    open_numbers: Annotated[tuple[str, ...], Reads(list_reader(read_own_number))] = ()
+
+
 class FraudSettings(Struct, frozen=True):
     """[fraud]. A threshold of 0 switches its rule off."""
 
@@ -85,6 +98,7 @@ class Safety(Struct, frozen=True):
     high_cost: HighCost
     high_cost_calls_per_account_max: int
     fraud: FraudSettings
+    open_to_restricted: frozenset[str] = frozenset()
 
 
 DEFAULT_SAFETY: Final = Safety(
@@ -100,7 +114,13 @@ def open_safety_file(folder: Path) -> ConfFile:
 
 def read_safety(file: ConfFile) -> Safety:
     """Problems are noted in the file."""
-    note_unknown_tables(file, ("high_cost", "fraud"))
+    note_unknown_tables(file, ("high_cost", "fraud", "restricted"))
     high_cost = read_struct(file, HighCostSettings, file.table.get("high_cost", {}), ("high_cost",))
     fraud = read_struct(file, FraudSettings, file.table.get("fraud", {}), ("fraud",))
-    return Safety(HighCost(high_cost.destinations), high_cost.calls_per_account_max, fraud)
+    restricted = read_struct(file, RestrictedSettings, file.table.get("restricted", {}), ("restricted",))
+    return Safety(
+        HighCost(high_cost.destinations),
+        high_cost.calls_per_account_max,
+        fraud,
+        frozenset(restricted.open_numbers),
+    )

@@ -1,12 +1,13 @@
 """One gate: a browser's ICE and DTLS-SRTP (RFC 8827) on the outer side, plain RTP and RTCP on the inner one.
 
-Packets are decrypted and encrypted and otherwise left as they are, so the browser and the telephone agree about codecs
-between themselves: Opus, G.722 and G.711, with telephone events. Nothing is transcoded. RTCP crosses, too, so each end
-has the other's reports.
+Packets are decrypted and encrypted, and what they carry is left as it is, so the browser and the telephone agree about
+codecs between themselves: Opus, G.722 and G.711, with telephone events. Nothing is transcoded. RTCP crosses, too, so
+each end has the other's reports. To the browser, whoever speaks is one stream (one_stream.py).
 """
 
 import asyncio
 import contextlib
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -22,6 +23,7 @@ from aiortc.rtcdtlstransport import (
 
 from media.browser.ice import REMOTE_CANDIDATES_MAX, BrowserIce
 from media.browser.messages import Aim, Connect, Gate
+from media.browser.one_stream import OneStream
 
 # ICE and DTLS take two tenths of a second; a browser on a bad line repeats for a few seconds.
 HANDSHAKE_TIMEOUT_S: Final = 15.0
@@ -110,6 +112,8 @@ class BrowserGate:
         self._on_lost = on_lost
         self._ice = BrowserIce(addresses, ports, counts.dropped)
         self._dtls = _Dtls(self._ice, certificate, self._from_browser)
+        self._stream = OneStream(secrets.randbits(32))
+        self._clock = asyncio.get_running_loop().time
         self._rtp: _Inner | None = None
         self._rtcp: _Inner | None = None
         self._rtp_to: tuple[str, int] | None = None
@@ -239,29 +243,37 @@ class BrowserGate:
         if inner is None or to is None or self._is_over:
             self._counts.dropped["nowhere to send"] += 1
             return
+        if is_rtcp:
+            data = self._stream.rtcp_from_browser(data)
+        if not data:
+            self._counts.dropped["no RTCP"] += 1
+            return
         self._counts.packets_in += 1
         inner.transport.sendto(data, to)
 
     def _rtp_from_inside(self, data: bytes, address: tuple[Any, ...]) -> None:
         if address != self._rtp_to:
             self._counts.dropped["from elsewhere"] += 1
-        elif not RTP_OCTETS_MIN <= len(data) <= PACKET_OCTETS_MAX or data[1] in RTCP_TYPES:
+        elif not _is_packet(data, RTP_OCTETS_MIN) or data[1] in RTCP_TYPES:
             self._counts.dropped["no RTP"] += 1
         else:
-            self._to_browser(data, is_rtcp=False)
+            self._to_browser(self._stream.rtp(data, self._clock()), is_rtcp=False)
 
     def _rtcp_from_inside(self, data: bytes, address: tuple[Any, ...]) -> None:
         if address != self._rtcp_to:
             self._counts.dropped["from elsewhere"] += 1
-        elif not RTCP_OCTETS_MIN <= len(data) <= PACKET_OCTETS_MAX or data[1] not in RTCP_TYPES:
+        elif not _is_packet(data, RTCP_OCTETS_MIN) or data[1] not in RTCP_TYPES:
             self._counts.dropped["no RTCP"] += 1
         else:
-            self._to_browser(data, is_rtcp=True)
+            self._to_browser(self._stream.rtcp_to_browser(data), is_rtcp=True)
 
-    def _to_browser(self, data: bytes, *, is_rtcp: bool) -> None:
+    def _to_browser(self, data: bytes | None, *, is_rtcp: bool) -> None:
+        """Nothing of what the stream left out."""
         srtp = self._dtls._tx_srtp
-        if srtp is None or data[0] >> 6 != RTP_VERSION:
-            self._counts.dropped["not connected" if srtp is None else "no RTP"] += 1
+        if not data:
+            return
+        if srtp is None:
+            self._counts.dropped["not connected"] += 1
             return
         try:
             secured = srtp.protect_rtcp(data) if is_rtcp else srtp.protect(data)
@@ -270,3 +282,7 @@ class BrowserGate:
             return
         if self._ice.send_now(secured):
             self._counts.packets_out += 1
+
+
+def _is_packet(data: bytes, octets_min: int) -> bool:
+    return octets_min <= len(data) <= PACKET_OCTETS_MAX and data[0] >> 6 == RTP_VERSION

@@ -266,7 +266,10 @@ def _row(view: AccountView) -> list[str]:
 
 
 def _state(view: AccountView) -> str:
-    return "suspended" if view.account.is_suspended else "active"
+    if view.account.is_suspended:
+        return "suspended"
+    restriction = view.account.settings.restriction
+    return f"restricted for debt: {restriction}" if restriction else "active"
 
 
 def _owned_facts(details: AccountDetails) -> list[tuple[str, str]]:

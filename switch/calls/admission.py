@@ -19,6 +19,7 @@ from switch.calls.number_plan import E164, DialProblem, Emergency, ServiceCode, 
 from switch.calls.outbound import price_of, route_outside
 from switch.calls.refusal import Refusal
 from switch.calls.replaces import leg_to_replace, replacing_refusal
+from switch.calls.restrictions import restricted, services_refusal
 from switch.calls.service_codes import NEEDS_NO_VOICE, Service, service_of
 from switch.calls.session_timer import is_too_brief
 from switch.calls.switchboard import Switchboard
@@ -176,7 +177,8 @@ def _safety_refusal(
 ) -> Refusal | None:
     destination = attempt.plan_result.destination if attempt.called_line is None else None
     assert destination is None or isinstance(destination, (E164, Short))
-    return board.safety.refusal_for(caller.line, caller.account, destination, now)
+    refused = restricted(caller.account, destination, attempt.called_line, board)
+    return refused or board.safety.refusal_for(caller.line, caller.account, destination, now)
 
 
 def _to_service(service: Service, caller: Caller, board: Switchboard, now: float) -> Route | Refusal:
@@ -184,7 +186,7 @@ def _to_service(service: Service, caller: Caller, board: Switchboard, now: float
     they are the customer's. A suspended account has no service but emergency calls; its messages wait for it."""
     own: Line | None = None
     if isinstance(caller, LineCaller):
-        refused = _caller_refusal(caller, board, now)
+        refused = _caller_refusal(caller, board, now) or services_refusal(caller.account)
         if refused is not None:
             return refused
         if service is Service.OWN_MAILBOX and caller.line.has_mailbox:
@@ -203,10 +205,11 @@ def _to_code(code: ServiceCode, caller: Caller, board: Switchboard, now: float) 
     if rule is None or not isinstance(caller, LineCaller):
         return refusal.SERVICE_UNKNOWN
     if rule.feature in NEEDS_NO_VOICE:
-        return _caller_refusal(caller, board, now) or Route("", "", None, [], is_service=True, code=rule)
+        refused = _caller_refusal(caller, board, now) or services_refusal(caller.account)
+        return refused or Route("", "", None, [], is_service=True, code=rule)
     if board.voicemail.flow is None:
         return refusal.SERVICE_UNKNOWN
-    refused = _caller_refusal(caller, board, now)
+    refused = _caller_refusal(caller, board, now) or services_refusal(caller.account)
     if refused is None and not board.voicemail.is_there:
         refused = refusal.VOICEMAIL_AWAY
     return refused if refused is not None else Route("", "", None, [], is_service=True, code=rule)

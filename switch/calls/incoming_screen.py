@@ -1,8 +1,9 @@
 """What a called line does not want, and what a calling line must not reach: settings against a caller, before any ring.
 
-Refused before the phone rings and before anything is charged: incoming calls barred, callers without a number (RFC
-5079), callers on the lists of line or account, do not disturb. A caller who withheld the number is compared with the
-hidden callers alone: what a list of numbers did to the call would tell whose it was.
+Refused before the phone rings and before anything is charged: calls to an account that is suspended for debt, incoming
+calls barred, callers without a number (RFC 5079), callers on the lists of line or account, do not disturb. A caller
+who withheld the number is compared with the hidden callers alone: what a list of numbers did to the call would tell
+whose it was.
 
 An emergency service that calls back is never refused: it is known by its carrier's word (RFC 7090), and after an
 emergency call from the line by the time (emergency_callbacks.py), since most carriers do not say it.
@@ -17,6 +18,7 @@ from switch.calls.hidden_caller import hidden_caller
 from switch.calls.identity import CallerId
 from switch.calls.number_pattern import is_listed, lists_withheld
 from switch.calls.refusal import Refusal
+from switch.calls.restrictions import incoming_stopped
 
 if TYPE_CHECKING:
     from switch.calls.switchboard import Switchboard
@@ -30,7 +32,8 @@ def incoming_refusal(
     of_account = PLAIN_ACCOUNT if account is None else account.settings
     if settings is PLAIN_LINE and of_account is PLAIN_ACCOUNT:
         return None
-    refused = _refusal(settings, of_account.blocked_callers, caller_id, board)
+    refused = incoming_stopped(of_account.restriction) if of_account.restriction else None
+    refused = refused or _refusal(settings, of_account.blocked_callers, caller_id, board)
     if refused is None or caller_id.is_emergency_callback or board.callbacks.is_awaited(line.user, now):
         return None
     return refused

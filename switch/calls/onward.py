@@ -14,6 +14,7 @@ from switch.calls.incoming_screen import outgoing_block
 from switch.calls.number_plan import E164, NumberClass, read_dialled
 from switch.calls.outbound import account_refusal, price_of, route_outside
 from switch.calls.refusal import Refusal
+from switch.calls.restrictions import restricted, restricted_onward
 from switch.calls.terms import Admission, Route, Sender
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def terms_outside(
     refused = account_refusal(caller, board) or board.safety.refusal_for(
         caller.line, caller.account, destination, now
     )
+    refused = refused or restricted(caller.account, destination, None, board)
     refused = refused or outgoing_block(caller.line, caller.account, destination.number)
     if refused is not None:
         return refused
@@ -53,6 +55,7 @@ def terms_to_line(
     refused = account_refusal(caller, board) or board.safety.onward_refusal(
         caller.line, caller.account, number, now
     )
+    refused = refused or restricted_onward(caller.account, number, line, board)
     if refused is not None:
         return refused
     return _terms(caller, Route(number, number, line, ()), sender, caller_id, board, now)

@@ -34,6 +34,9 @@ VOICEMAIL_AWAY: Final = Refusal("voicemail_unavailable", 480, 41, "voicemail can
 TRUNK_TO_TRUNK: Final = Refusal("trunk_to_trunk", 403, 21, "a carrier reaches only numbers assigned here")
 ACCOUNT_MISSING: Final = Refusal("account_missing", 403, 21, "the line has no account")
 SUSPENDED: Final = Refusal("account_suspended", 403, 21, "the account is suspended")
+# The words name the step: restrictions.py.
+RESTRICTED: Final = Refusal("account_restricted", 403, 21, "the account is overdue")
+RESTRICTED_ALL: Final = Refusal("account_closed", 403, 21, "the account is overdue and suspended")
 LINE_FULL: Final = Refusal("line_calls_limit", 403, 21, "the line has as many calls as it may have at once")
 ACCOUNT_FULL: Final = Refusal("account_calls_limit", 403, 21, "the account has as many calls as it may have at once")
 # Not 503, at which a PBX would give up on the whole exchange for a while.
@@ -57,6 +60,8 @@ HIGH_COST_FULL: Final = Refusal(
 )
 NOT_REGISTERED: Final = Refusal("not_registered", 480, 20, "no phone is registered on the called line")
 INCOMING_BARRED: Final = Refusal("incoming_barred", 403, 21, "the called line takes no calls")
+# Why is nobody's business but the account's: nothing in it tells a caller of its bills.
+NOT_IN_SERVICE: Final = Refusal("callee_out_of_service", 480, 31, "the called line is not in service")
 ANONYMOUS_REFUSED: Final = Refusal("anonymous_refused", 433, 24, "the called line takes no calls without a number")
 CALLER_BLOCKED: Final = Refusal("caller_blocked", 403, 21, "the called line does not take this caller's calls")
 DO_NOT_DISTURB: Final = Refusal("do_not_disturb", 480, 20, "the called line is not to be disturbed")
@@ -90,8 +95,8 @@ IN_ORDER: Final[tuple[Refusal, ...]] = (
     REPLACED_UNKNOWN, REPLACED_IS_UP, REPLACED_IS_OVER, REPLACES_DECLINED,
     REPLACED_IS_BUSY, LATE_OFFER, CLI_BLOCKED, UNRECOGNISED, SERVICE_UNKNOWN,
     TRUNK_TO_TRUNK, NOT_ASSIGNED, ACCOUNT_MISSING, SUSPENDED, LINE_FULL, ACCOUNT_FULL, LINE_TOO_FAST,
-    DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL, INCOMING_BARRED, ANONYMOUS_REFUSED,
-    CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,
+    RESTRICTED_ALL, RESTRICTED, DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL,
+    NOT_IN_SERVICE, INCOMING_BARRED, ANONYMOUS_REFUSED, CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,
     VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
     JOURNAL_FAILED, BELOW_COST, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
 )  # fmt: skip

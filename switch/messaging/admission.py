@@ -19,6 +19,7 @@ from switch.calls.identity import LineCaller, TrunkCaller
 from switch.calls.incoming_screen import incoming_refusal, outgoing_block
 from switch.calls.number_plan import E164, Emergency, Short
 from switch.calls.refusal import Refusal
+from switch.calls.restrictions import restricted
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import Target
 from switch.calls.terms import Admission, Price, Route
@@ -84,7 +85,7 @@ def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: f
         number = destination.number
         assigned = board.books.numbers.get(number)
         line = board.books.lines.get(assigned.line) if assigned is not None else None
-    refused = _barred(attempt, number, board, now) or _unwanted(line, attempt, board, now)
+    refused = _barred(attempt, number, line, board, now) or _unwanted(line, attempt, board, now)
     if refused is not None:
         return refused
     if line is None and is_fleeting:
@@ -107,13 +108,14 @@ def _sender_refusal(attempt: Attempt) -> Refusal | None:
     return refusal.SUSPENDED if caller.account.is_suspended else None
 
 
-def _barred(attempt: Attempt, number: str, board: Switchboard, now: float) -> Refusal | None:
+def _barred(attempt: Attempt, number: str, line: Line | None, board: Switchboard, now: float) -> Refusal | None:
     """Whom the line may not call it may not write to either."""
     caller, destination = attempt.caller, attempt.plan_result.destination
     if isinstance(caller, TrunkCaller):
         return None
     where = destination if number and isinstance(destination, E164 | Short) else None
-    barred = board.safety.refusal_for(caller.line, caller.account, where, now)
+    barred = restricted(caller.account, where, line, board)
+    barred = barred or board.safety.refusal_for(caller.line, caller.account, where, now)
     return barred or outgoing_block(caller.line, caller.account, number)
 
 

@@ -121,10 +121,6 @@ def test_a_browser_that_is_held_hears_music(town: WebTown, phones: Phones, telep
 
 
 @pytest.mark.usefixtures("browsers_ready")
-@pytest.mark.xfail(
-    reason="the music has an SSRC of its own, and after it the page is given nothing of the telephone's",
-    raises=AssertionError,
-)
 def test_a_browser_that_was_held_hears_the_telephone_again(
     town: WebTown, phones: Phones, telephone: Phone
 ) -> None:

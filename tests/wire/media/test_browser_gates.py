@@ -42,6 +42,11 @@ NEXT_RTP = bytes([0x80, 8, 0, 1]) + RTP[4:]
 RTCP = bytes([0x80, 201, 0, 1]) + bytes(4)
 
 
+def without_ssrc(packet: bytes) -> bytes:
+    """Each gate sends under one of its own."""
+    return packet[:4] + packet[8:] if packet[1] in range(192, 224) else packet[:8] + packet[12:]
+
+
 class Peer(asyncio.DatagramProtocol):
     """The relay's endpoint of a gate."""
 
@@ -120,15 +125,15 @@ async def joined() -> tuple[Side, Side]:
     return one, other
 
 
-def test_sound_and_reports_cross_two_gates_unchanged_both_ways() -> None:
+def test_sound_and_reports_cross_two_gates_both_ways() -> None:
     async def run() -> None:
         one, other = await joined()
         async with asyncio.timeout(WAIT_S):
             for source, sink in ((one, other), (other, one)):
                 source.rtp.transport.sendto(RTP, (HOST, source.granted.port))
                 source.rtcp.transport.sendto(RTCP, (HOST, source.granted.port + 1))
-                assert await sink.rtp.heard.get() == RTP
-                assert await sink.rtcp.heard.get() == RTCP
+                assert without_ssrc(await sink.rtp.heard.get()) == without_ssrc(RTP)
+                assert without_ssrc(await sink.rtcp.heard.get()) == without_ssrc(RTCP)
         await one.close()
         await other.close()
 
@@ -156,9 +161,9 @@ def test_what_comes_from_elsewhere_is_dropped_on_both_sides() -> None:
             stranger.transport.sendto(junk, (HOST, one.granted.port + 1))
             one.rtp.transport.sendto(junk, (HOST, one.granted.port))
         async with asyncio.timeout(WAIT_S):
-            assert await other.rtp.heard.get() == RTP  # the one that its own relay sent
+            assert without_ssrc(await other.rtp.heard.get()) == without_ssrc(RTP)  # the one that its own relay sent
             one.rtp.transport.sendto(NEXT_RTP, (HOST, one.granted.port))
-            assert await other.rtp.heard.get() == NEXT_RTP
+            assert without_ssrc(await other.rtp.heard.get()) == without_ssrc(NEXT_RTP)
         assert stranger.heard.empty()
         assert one.lost.empty() and other.lost.empty()
         assert other.counts.dropped["empty"] == 1

@@ -86,5 +86,6 @@ def test_three_phones_in_a_conference_hear_the_others_and_not_themselves(
         seconds = [sound[at : at + SECOND] for at in range(0, len(sound) - SECOND, SECOND)]
         best = {hz: max(level_at(part, hz, 8000) for part in seconds) for hz in frequencies}
         for hz, level in best.items():
-            assert (level < 400) if hz == own else (level > 4000), (file, best)
+            # PJSIP's G.722 sends half the level, and hears double, until it has met a sample that is too loud for that.
+            assert (level < 400) if hz == own else (level > 3000), (file, best)
     server.assert_at_rest()
