@@ -286,7 +286,7 @@ def load_conf(folder: Path, prices: PriceFiles = NO_PRICE_FILES) -> Conf:
         cli=cli_rules,
         time_sets=read_time_sets(time_sets_file),
         decks=decks.decks,
-        vat=read_vat(main),
+        vat=read_vat(folder, main),
         below_cost=read_below_cost(main),
     )
     problems = [problem for file in (*files, rates_file) for problem in file.in_order()]
@@ -305,7 +305,6 @@ def _version_of(kind: str, name: str, file: ConfFile) -> list[ConfText]:
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
     *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
-    "vat",
 )
 
 

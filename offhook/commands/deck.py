@@ -116,7 +116,7 @@ def import_file(
     files.keep_waiting(then)
     print_line(f"{len(read.prices):,} prices read, {_skipped(read.skipped)}.")
     print_line(_summed_up(found))
-    print_line(f"Nothing is in force yet: `offhook deck diff {name}` shows it all, `offhook deck apply {name}` does it.")
+    print_line(f"Nothing is in force yet: `offhook deck diff {name}` shows it, `offhook deck apply {name}` does it.")
 
 
 @app.command()
