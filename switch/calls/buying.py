@@ -128,10 +128,7 @@ def guard(route: "Route", price: "Price", board: "Switchboard", now: float) -> R
         counted[name, verdict.value] += 1
     route.skipped = [*route.skipped, *(Skipped(name, TOO_DEAR) for name in dear)]
     route.stages = [stage for stage in route.stages if _name_of(stage) not in dear]
-    if route.stages:
-        return None
-    words = f"{refusal.BELOW_COST.words}: {', '.join(str(skipped) for skipped in route.skipped)}"
-    return msgspec.structs.replace(refusal.BELOW_COST, words=words)
+    return None if route.stages else refusal.BELOW_COST
 
 
 def _stricter(one: BelowCost, other: BelowCost) -> BelowCost:
@@ -160,6 +157,8 @@ def begin_leg(leg: "CalleeLeg", row: Cdr, now: float) -> None:
     if not isinstance(target, TrunkTarget):
         return
     route = leg.terms.route
+    if route.is_emergency:
+        return  # whatever a deck says or fails to say
     name = target.trunk.name
     rule = route.rule
     quality = None if rule is None else board.trunks.qualities.of(name, rule.prefix, now)

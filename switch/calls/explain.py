@@ -159,6 +159,8 @@ class Explanation:
             self._say_owner(attempt)
             self._say_notes()
             self._say("ladder", f"refused, {refusal_text(admitted)}")
+            if admitted is refusal.BELOW_COST:
+                self._say_costs(attempt)
             self.ending = admitted
             return
         self._say("ladder", "no rule forbids the call")
@@ -302,6 +304,14 @@ class Explanation:
                 else:
                     about = "trunk" if isinstance(target, TrunkTarget) else "goes to"
                     self._say(about, f"{place}. {target_text(target)}")
+
+    def _say_costs(self, attempt: Attempt) -> None:
+        """What each trunk takes for three minutes of a call that all of them are too dear for."""
+        destination = attempt.plan_result.destination
+        if isinstance(destination, E164 | Short):
+            rule = self._board.conf.routing.rule(destination.number)
+            if rule is not None:
+                self._say_order(rule, destination.number)
 
     def _say_order(self, rule: RouteRule, number: str) -> None:
         """Why the trunks stand as they do."""

@@ -46,7 +46,8 @@ TRUNK_UNAVAILABLE: Final = Refusal("trunk_unavailable", 480, 38, "no trunk of th
 NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
 VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
-BELOW_COST: Final = Refusal("below_cost", 403, 21, "the call is sold for less than any trunk takes for it")
+# The caller's phone hears the words, too: what carriers take is not its business. `offhook route explain` says more.
+BELOW_COST: Final = Refusal("below_cost", 403, 21, "no trunk carries the call at its price")
 JOURNAL_FAILED: Final = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
 NO_CREDIT: Final = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
 DAILY_CAP: Final = Refusal("daily_cap", 402, 21, "the daily spending cap leaves too little for this call")
