@@ -38,7 +38,9 @@ class DeckFiles:
     def __init__(self, conf: Path, name: str) -> None:
         if not is_name(name) or name not in deck_names(conf):
             known = ", ".join(deck_names(conf)) or "none yet"
-            text = f"no deck {shorten(name)!r}: {conf / DECKS_FOLDER}/NAME.toml makes one (there are: {known})"
+            text = (
+                f"no deck {shorten(name)!r}: {conf / DECKS_FOLDER}/NAME.toml makes one (there are: {known})"
+            )
             raise CommandError(text, ExitCode.INVALID)
         self.name = name
         self._folder = conf / DECKS_FOLDER
@@ -78,11 +80,15 @@ class DeckFiles:
             data = path.expanduser().read_bytes()
             text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
         except OSError as problem:
-            raise CommandError(f"{path} cannot be read: {problem.strerror or problem}", ExitCode.INVALID) from None
+            raise CommandError(
+                f"{path} cannot be read: {problem.strerror or problem}", ExitCode.INVALID
+            ) from None
         except UnicodeDecodeError as problem:
             line = data.count(b"\n", 0, problem.start) + 1
             found = f"found the byte 0x{data[problem.start]:02x}"
-            raise CommandError(f"{path}:{line}: {found}, expected text in {encoding}", ExitCode.INVALID) from None
+            raise CommandError(
+                f"{path}:{line}: {found}, expected text in {encoding}", ExitCode.INVALID
+            ) from None
         return read_file(str(path), text, self.layout, from_ms)
 
     def with_file(self, file: DeckFile) -> list[DeckPrice]:
@@ -91,7 +97,11 @@ class DeckFiles:
 
     def deck(self, prices: list[DeckPrice], version: str = "") -> Deck:
         return deck_of(
-            self.name, prices, currency=self.layout.currency, exchange_rates=self.exchange_rates, version=version
+            self.name,
+            prices,
+            currency=self.layout.currency,
+            exchange_rates=self.exchange_rates,
+            version=version,
         )
 
     def keep_waiting(self, prices: list[DeckPrice]) -> None:
@@ -156,7 +166,9 @@ def _write(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         making.replace(path)
     except OSError as problem:
-        raise CommandError(f"{path} cannot be written: {problem.strerror or problem}", ExitCode.REFUSED) from None
+        raise CommandError(
+            f"{path} cannot be written: {problem.strerror or problem}", ExitCode.REFUSED
+        ) from None
 
 
 class DeckSummary(msgspec.Struct):

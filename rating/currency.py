@@ -23,7 +23,9 @@ PRICE_NANOS_MAX: Final = 10**UNITS_DIGITS_MAX * NANOS
 _NANOS_OF_POUNDS_PER_MICRO: Final = 10**12  # a price in nanos times a rate in nanos, over a micro
 _DECIMAL = re.compile(rf"[£$€]?([0-9]{{1,{UNITS_DIGITS_MAX}}})?(?:\.([0-9]{{1,15}}))?")
 
-DECIMAL_EXPECTED = f"a price such as 0.0125: at most {UNITS_DIGITS_MAX} digits before the point, {NANO_DIGITS} after it"
+DECIMAL_EXPECTED = (
+    f"a price such as 0.0125: at most {UNITS_DIGITS_MAX} digits before the point, {NANO_DIGITS} after it"
+)
 
 
 def parse_nanos(text: str, *, decimal: str = ".") -> int:

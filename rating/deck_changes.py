@@ -42,7 +42,9 @@ class DeckChange(msgspec.Struct, frozen=True):
         return self.after.call_nanos(COMPARED_S) - self.before.call_nanos(COMPARED_S)
 
 
-def merged(present: Iterable[DeckPrice], incoming: Sequence[DeckPrice], *, covers_all: bool) -> list[DeckPrice]:
+def merged(
+    present: Iterable[DeckPrice], incoming: Sequence[DeckPrice], *, covers_all: bool
+) -> list[DeckPrice]:
     """The deck with the file in it.
 
     A prefix's prices of the file replace all that it had from the first of their dates on. With `covers_all` a prefix
@@ -95,13 +97,17 @@ def _held(rows: list[DeckPrice], at_ms: int) -> DeckPrice | None:
 
 
 def _borders(rows: list[DeckPrice]) -> set[int]:
-    return {price.from_ms for price in rows} | {price.until_ms for price in rows if price.until_ms is not None}
+    return {price.from_ms for price in rows} | {
+        price.until_ms for price in rows if price.until_ms is not None
+    }
 
 
 def _changed(rows: list[DeckPrice], earlier: list[DeckPrice]) -> set[int]:
     """Where rows of one date say another price."""
     was = {price.from_ms: price for price in earlier}
-    return {price.from_ms for price in rows if price.from_ms in was and not price.costs_as(was[price.from_ms])}
+    return {
+        price.from_ms for price in rows if price.from_ms in was and not price.costs_as(was[price.from_ms])
+    }
 
 
 def _followed_by(old: list[DeckPrice], fresh: list[DeckPrice]) -> list[DeckPrice]:

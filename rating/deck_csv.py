@@ -64,7 +64,9 @@ def read_deck(name: str, text: str, layout: DeckLayout, *, from_ms: int | None =
     reader = _Reader(layout, from_ms)
     reader.read(text)
     if reader.problems:
-        raise TariffProblems(name, sorted(reader.problems, key=lambda problem: problem.line)[: PROBLEMS_MAX + 1])
+        raise TariffProblems(
+            name, sorted(reader.problems, key=lambda problem: problem.line)[: PROBLEMS_MAX + 1]
+        )
     return DeckFile(reader.prices, reader.skipped)
 
 
@@ -81,7 +83,9 @@ class _Reader:
         self._places: dict[str, int] = {}  # field of the layout -> which of a line's fields
         self._destination: list[int] = []
         self._fields_min = 0
-        self._dates: dict[tuple[str, bool], int | None] = {}  # a file has few, and each one costs a look at the clocks
+        self._dates: dict[
+            tuple[str, bool], int | None
+        ] = {}  # a file has few, and each one costs a look at the clocks
         self._line = 0
 
     def read(self, text: str) -> None:
@@ -103,7 +107,9 @@ class _Reader:
                 return
             self._read_row(fields)
         if not is_headed:
-            self._add(WHOLE_LINE, "no header", f"the names of the columns in line {layout.header_line}", line=1)
+            self._add(
+                WHOLE_LINE, "no header", f"the names of the columns in line {layout.header_line}", line=1
+            )
         elif not self.prices and not self.problems:
             self._add(WHOLE_LINE, "no prices", "at least one row with a price", line=1)
         self._find_overlaps()
@@ -161,7 +167,11 @@ class _Reader:
 
     def _read_row(self, fields: list[str]) -> None:
         if len(fields) < self._fields_min:
-            self._add(WHOLE_LINE, f"{len(fields)} fields", f"{self._fields_min} fields at least, as the mapping says")
+            self._add(
+                WHOLE_LINE,
+                f"{len(fields)} fields",
+                f"{self._fields_min} fields at least, as the mapping says",
+            )
             return
         layout, places = self.layout, self._places
         before = len(self.problems)
@@ -181,15 +191,23 @@ class _Reader:
         if len(self.problems) > before:
             return
         if from_ms is None:
-            self._add(str(layout.valid_from or "valid_from"), "no date", "from when the price holds: a date, or --from")
+            self._add(
+                str(layout.valid_from or "valid_from"),
+                "no date",
+                "from when the price holds: a date, or --from",
+            )
             return
         if until_ms is not None and until_ms <= from_ms:
-            self._add(str(layout.valid_until), self._field("valid_until", fields), "a time after the first one")
+            self._add(
+                str(layout.valid_until), self._field("valid_until", fields), "a time after the first one"
+            )
             return
         per_minute_nanos = self._per_minute(price, next_s)
         for prefix in prefixes:
             self.prices.append(
-                DeckPrice(prefix, destination, connect_nanos, per_minute_nanos, initial_s, next_s, from_ms, until_ms)
+                DeckPrice(
+                    prefix, destination, connect_nanos, per_minute_nanos, initial_s, next_s, from_ms, until_ms
+                )
             )
             self._lines.append(self._line)
 
@@ -250,7 +268,11 @@ class _Reader:
     def _iso(self, text: str) -> str:
         pattern = _DATE.get(self.layout.date_order)
         match = None if pattern is None else pattern.fullmatch(text)
-        return text if match is None else f"{match['year']}-{match['month']:0>2}-{match['day']:0>2}{match['rest']}"
+        return (
+            text
+            if match is None
+            else f"{match['year']}-{match['month']:0>2}-{match['day']:0>2}{match['rest']}"
+        )
 
     def _destination_of(self, fields: Sequence[str]) -> str:
         text = " ".join(fields[place].strip(" \t") for place in self._destination).strip(" ")
@@ -290,7 +312,8 @@ class _Reader:
         if size > CELL_PREFIXES_MAX:
             raise TextProblem(cell, f"at most {CELL_PREFIXES_MAX} prefixes in a cell")
         return [
-            self._prefix(f"{country}{number:0{len(first)}d}", cell) for number in range(int(first), int(first) + size)
+            self._prefix(f"{country}{number:0{len(first)}d}", cell)
+            for number in range(int(first), int(first) + size)
         ]
 
     def _digits(self, text: str, *, is_rest: bool = False) -> str:
@@ -325,7 +348,9 @@ class _Reader:
             if len(indices) > 1:
                 self._find_overlap(indices, twice)
             if len(indices) - len(twice.intersection(indices)) > RATES_PER_PREFIX_MAX:
-                self._add("prefix", f"{len(indices)} prices of {prefix}", f"at most {RATES_PER_PREFIX_MAX}", line=1)
+                self._add(
+                    "prefix", f"{len(indices)} prices of {prefix}", f"at most {RATES_PER_PREFIX_MAX}", line=1
+                )
             if len(self.problems) >= PROBLEMS_MAX:
                 return
         if twice:
@@ -352,7 +377,9 @@ class _Reader:
             before = index
 
     def _add(self, column: str, found: str, expected: str, *, line: int = 0) -> None:
-        self.problems.append(TariffProblem(line=line or self._line, column=column, found=found, expected=expected))
+        self.problems.append(
+            TariffProblem(line=line or self._line, column=column, found=found, expected=expected)
+        )
 
 
 def _parse_interval(text: str) -> int:

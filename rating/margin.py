@@ -69,7 +69,9 @@ def margins(tariff: Tariff, deck: Deck, vat_rates: VatRates, at_ms: int) -> Iter
 
 
 def _prefixes_of(tariff: Tariff, deck: Deck) -> set[str]:
-    return set(_dialled(rate.prefix for rate in tariff.rates)) | set(_dialled(price.prefix for price in deck.prices()))
+    return set(_dialled(rate.prefix for rate in tariff.rates)) | set(
+        _dialled(price.prefix for price in deck.prices())
+    )
 
 
 def _dialled(prefixes: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Prices by prefix in one block of bytes: written by one process, mapped by another, looked up without being read.
+"""Prices by prefix in one block of bytes: packed by one process, looked up by another without being read through.
 
 A price list of a hundred thousand prefixes takes seconds to parse and check. That is done where no call waits
-(switch/price_files.py); what comes of it is a `PriceTable` file, which the switch maps and swaps in between two turns.
+(switch/price_packer.py); what comes of it is a block that the switch takes whole and swaps in between two turns.
 
 The prefixes nest, so together they cut the numbers into ranges, each with one longest prefix. A number is written as
 15 digits (shorter ones filled with 0), one bisection finds its range, the range names the prefix, and each prefix names
@@ -47,9 +47,9 @@ class BrokenTableError(Exception):
 
 
 class PriceTable:
-    """A mapped block. Prefixes are numbered from 0 in the order of their digits; `NOTHING` is none.
+    """A block. Prefixes are numbered from 0 in the order of their digits; `NOTHING` is none.
 
-    Raises BrokenTableError. The buffer must stay as it is as long as the table is used.
+    Raises BrokenTableError. A buffer that is not bytes must stay as it is as long as the table is used.
     """
 
     __slots__ = (
@@ -61,7 +61,9 @@ class PriceTable:
         whole = memoryview(buffer)
         if len(whole) < _HEADER.size:
             raise BrokenTableError("too short")
-        magic, check, ranges, prefixes, odd_bytes, head_bytes, value_bytes, shelf_digits = _HEADER.unpack_from(whole)
+        magic, check, ranges, prefixes, odd_bytes, head_bytes, value_bytes, shelf_digits = (
+            _HEADER.unpack_from(whole)
+        )
         if magic != _MAGIC:
             raise BrokenTableError("another kind of file, or another version of it")
         if shelf_digits > SHELF_DIGITS_MAX:

@@ -61,9 +61,11 @@ def _quality(exchange: "Exchange") -> Iterator[Metric]:
     tries = GaugeMetricFamily("offhook_trunk_tries", "Tries of the last hours, decayed", labels=labels)
     asr = GaugeMetricFamily("offhook_trunk_asr_ratio", "Answered of them", labels=labels)
     acd = GaugeMetricFamily("offhook_trunk_acd_seconds", "Mean length of a call", labels=labels)
-    pdd = GaugeMetricFamily("offhook_trunk_pdd_seconds", "Mean time to the first sign of ringing", labels=labels)
+    pdd = GaugeMetricFamily(
+        "offhook_trunk_pdd_seconds", "Mean time to the first sign of ringing", labels=labels
+    )
     qualities = exchange.trunks.qualities
-    for (trunk, prefix), quality in qualities.items():
+    for (trunk, prefix), quality in qualities.pairs():
         names = [trunk, prefix]
         tries.add_metric(names, quality.tries)
         if (asr_percent := quality.asr_percent) is not None:

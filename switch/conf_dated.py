@@ -24,7 +24,9 @@ BILLING_FILE: Final = "billing.toml"
 VAT_PERCENT_MAX: Final = 100
 
 
-def read_dated(file: ConfFile, table: object, path: KeyPath, read_value: Callable[[object], Value]) -> dict[int, Value]:
+def read_dated(
+    file: ConfFile, table: object, path: KeyPath, read_value: Callable[[object], Value]
+) -> dict[int, Value]:
     """UTC milliseconds of each London day's beginning -> the value."""
     entries = read_entries(file, table, path, _read_day, read_value)
     return {parse_start_ms(day): value for day, value in entries.items()}

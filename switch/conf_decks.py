@@ -58,7 +58,9 @@ def _one_of(*allowed: str) -> Reads:
 
 
 def _read_currency(value: object) -> str:
-    if not (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
+    if not (
+        isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+    ):
         raise Expected('a currency of three capitals (ISO 4217), like "USD"')
     return value
 
@@ -114,7 +116,9 @@ def read_layout(file: ConfFile) -> DeckLayout:
     section = read_struct(file, _DeckSection, file.table, ())
     for column in ("prefix", "price"):
         if not getattr(section, column) and not file.problems:
-            file.note((column,), found=f"no {column}", expected="the column that says it: its name, or its number")
+            file.note(
+                (column,), found=f"no {column}", expected="the column that says it: its name, or its number"
+            )
     if section.decimal == section.delimiter:
         file.note(("decimal",), found="the same as the delimiter", expected="two characters")
     values = {name: getattr(section, name) for name in section.__struct_fields__}

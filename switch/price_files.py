@@ -1,12 +1,14 @@
-"""Price lists of a size: packed by a process of their own (price_packer.py), mapped by the switch.
+"""Price lists of a size: packed by a process of their own (price_packer.py), taken as they are by the switch.
 
 Each price list is packed (rating/price_table.py) into a file whose name says which text it is of, or what is wrong with
 it is left there. Whatever is not there is read where it is asked for: slow, and right. A packed file is a cache of
 conf/, and can be deleted at any time.
+
+The switch reads a packed file as a whole, in a thread, and does not map it: a hundred thousand prefixes are 8 MiB, a
+mapped page that has to come back from a disk would stall calls, and a mapped file that somebody cuts would end them.
 """
 
 import contextlib
-import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +20,8 @@ import structlog
 from rating.deck import pack_deck
 from rating.deck_csv import read_deck
 from rating.deck_layout import house_layout
-from rating.mapped_tariff import MappedTariff, pack_rates, pack_stamp
 from rating.money import VatMode
+from rating.packed_tariff import PackedTariff, pack_rates, pack_stamp
 from rating.price_table import BrokenTableError, PriceTable
 from rating.tariff import Tariff, load_tariff, tariff_version
 from rating.tariff_csv import TariffProblem, TariffProblems, read_rates
@@ -35,7 +37,7 @@ log = structlog.get_logger(__name__)
 class PriceFiles:
     """The packed files in a folder; None: no folder, everything is read where it is asked for.
 
-    Whoever `packs` writes what is missing; the others map what is there.
+    Whoever `packs` writes what is missing; the others take what is there.
     """
 
     def __init__(self, folder: Path | None, *, packs: bool = False) -> None:
@@ -50,11 +52,13 @@ class PriceFiles:
             return load_tariff(name, text, vat)
         mode, version = VatMode(vat), tariff_version(text)
         table = self._table(
-            f"tariff-{version}-{mode.value}-{self._stamp}", name, lambda: pack_rates(read_rates(name, text, mode))
+            f"tariff-{version}-{mode.value}-{self._stamp}",
+            name,
+            lambda: pack_rates(read_rates(name, text, mode)),
         )
         if table is None:
             return load_tariff(name, text, vat)
-        return MappedTariff(name, vat=mode, version=version, table=table)
+        return PackedTariff(name, vat=mode, version=version, table=table)
 
     def deck_table(self, name: str, text: str, currency: str, version: str) -> PriceTable:
         """The prices of a deck's own file. Raises TariffProblems."""
@@ -79,7 +83,7 @@ class PriceFiles:
                 _write(path.with_suffix(".problems"), msgspec.msgpack.encode(problems.problems))
                 raise
         try:
-            return PriceTable(_mapped(path))
+            return PriceTable(path.read_bytes())
         except FileNotFoundError:
             pass
         except (OSError, BrokenTableError, msgspec.DecodeError) as problem:
@@ -92,11 +96,13 @@ class PriceFiles:
     def _raise_known_problems(self, path: Path, name: str) -> None:
         """Where this text was read before and could not be used."""
         with contextlib.suppress(OSError, msgspec.DecodeError):
-            known = msgspec.msgpack.decode(path.with_suffix(".problems").read_bytes(), type=list[TariffProblem])
+            known = msgspec.msgpack.decode(
+                path.with_suffix(".problems").read_bytes(), type=list[TariffProblem]
+            )
             raise TariffProblems(name, known)
 
     def delete_unused(self, now_s: float) -> None:
-        """What a day's configurations have not named. Mapped files live on until they are let go of."""
+        """What a day's configurations have not named."""
         if self._folder is None:
             return
         for path in self._folder.iterdir():
@@ -106,11 +112,6 @@ class PriceFiles:
 
 
 NO_PRICE_FILES: Final = PriceFiles(None)
-
-
-def _mapped(path: Path) -> memoryview:
-    with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -4,7 +4,7 @@
 
 A CSV of a hundred thousand rows takes more than a second to read; in the switch that second would be taken from calls,
 thread or no thread. So before the switch loads a configuration with a large CSV in it, this process loads the same
-configuration and leaves what comes of it in packed files (price_files.py), which the switch then maps.
+configuration and leaves what comes of it in packed files (price_files.py), which the switch then takes.
 """
 
 import argparse
@@ -52,7 +52,9 @@ async def pack_apart(conf: Path, prices: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m switch.price_files", description="Pack large price lists.")
+    parser = argparse.ArgumentParser(
+        prog="python -m switch.price_files", description="Pack large price lists."
+    )
     parser.add_argument("--conf", type=Path, required=True)
     parser.add_argument("--prices", type=Path, required=True)
     arguments = parser.parse_args()

@@ -36,14 +36,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Suppliers' price lists: what calls cost us.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The deck: the name of its file in conf/decks.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The deck: the name of its file in conf/decks.")
+]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The supplier's file.")]
 FromOption = Annotated[
     str,
-    typer.Option("--from", metavar="DATE", help="From when rows hold that say no date. Default: they are refused."),
+    typer.Option(
+        "--from", metavar="DATE", help="From when rows hold that say no date. Default: they are refused."
+    ),
 ]
-AtOption = Annotated[str, typer.Option("--at", metavar="DATE", help="At another time, like 2026-02-01. Default: now.")]
-TariffOption = Annotated[str, typer.Option("--tariff", metavar="TARIFF", help="The selling tariff to compare with.")]
+AtOption = Annotated[
+    str, typer.Option("--at", metavar="DATE", help="At another time, like 2026-02-01. Default: now.")
+]
+TariffOption = Annotated[
+    str, typer.Option("--tariff", metavar="TARIFF", help="The selling tariff to compare with.")
+]
 LimitOption = Annotated[
     int, typer.Option("--limit", parser=whole_number(least=1, most=1_000_000), help="Rows to show at most.")
 ]
@@ -116,7 +124,9 @@ def import_file(
     files.keep_waiting(then)
     print_line(f"{len(read.prices):,} prices read, {_skipped(read.skipped)}.")
     print_line(_summed_up(found))
-    print_line(f"Nothing is in force yet: `offhook deck diff {name}` shows it, `offhook deck apply {name}` does it.")
+    print_line(
+        f"Nothing is in force yet: `offhook deck diff {name}` shows it, `offhook deck apply {name}` does it."
+    )
 
 
 @app.command()
@@ -153,7 +163,9 @@ def diff(
     print_line(_summed_up(found))
     if loaded is not None:
         fallen = sum(_falls_below_cost(row) for row in rows)
-        print_line(f"{fallen:,} of them would be sold below cost that are not now (tariff {tariff}, three minutes).")
+        print_line(
+            f"{fallen:,} of them would be sold below cost that are not now (tariff {tariff}, three minutes)."
+        )
 
 
 @app.command()
@@ -179,7 +191,9 @@ def apply(name: NameArgument, data: DataOption = None, conf: ConfOption = None) 
             return
         if not result.get("loaded"):
             problems = "\n".join(result.get("problems", []))
-            raise CommandError(f"the exchange goes on with the old configuration:\n{problems}", ExitCode.INVALID)
+            raise CommandError(
+                f"the exchange goes on with the old configuration:\n{problems}", ExitCode.INVALID
+            )
         print_line("The exchange has it.")
 
 
@@ -187,7 +201,9 @@ def apply(name: NameArgument, data: DataOption = None, conf: ConfOption = None) 
 def show(
     name: NameArgument,
     to: Annotated[str, typer.Option("--to", metavar="NUMBER", help="The price of calls to a number.")] = "",
-    prefix: Annotated[str, typer.Option("--prefix", metavar="+44...", help="Only prefixes that begin so.")] = "",
+    prefix: Annotated[
+        str, typer.Option("--prefix", metavar="+44...", help="Only prefixes that begin so.")
+    ] = "",
     at: AtOption = "",
     limit: LimitOption = 50,
     data: DataOption = None,
@@ -221,7 +237,9 @@ def schedule(
         for price in files.prices()
         if price.from_ms > now_ms or (price.until_ms is not None and price.until_ms > now_ms)
     ]
-    rows.sort(key=lambda price: (price.from_ms if price.from_ms > now_ms else price.until_ms or 0, price.prefix))
+    rows.sort(
+        key=lambda price: (price.from_ms if price.from_ms > now_ms else price.until_ms or 0, price.prefix)
+    )
     _print_prices(rows, limit, as_json=as_json, empty="nothing is scheduled")
 
 
@@ -229,7 +247,9 @@ def schedule(
 def show_margins(
     name: NameArgument,
     tariff: Annotated[str, typer.Option("--tariff", metavar="TARIFF", help="The selling tariff.")],
-    all_: Annotated[bool, typer.Option("--all", help="Every destination, not only those sold below cost.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every destination, not only those sold below cost.")
+    ] = False,
     at: AtOption = "",
     limit: LimitOption = 50,
     data: DataOption = None,
@@ -247,20 +267,30 @@ def show_margins(
         print_json(rows)
         return
     shown = [
-        (row.prefix, row.destination, _pounds(row.selling_micros), _pounds(row.buying_micros), _pounds(row.micros))
+        (
+            row.prefix,
+            row.destination,
+            _pounds(row.selling_micros),
+            _pounds(row.buying_micros),
+            _pounds(row.micros),
+        )
         for row in sorted(rows, key=_by_margin)[:limit]
     ]
     heads = columns("prefix", "destination", ">sold, net", ">bought", ">margin")
     print_table(heads, shown, empty="nothing is sold below cost")
     below = sum(margin.is_below_cost for margin in found)
     unknown = sum(margin.selling_micros is not None and margin.buying_micros is None for margin in found)
-    print_line(f"{below:,} of {len(found):,} prefixes are sold below cost; for {unknown:,} the deck has no price.")
+    print_line(
+        f"{below:,} of {len(found):,} prefixes are sold below cost; for {unknown:,} the deck has no price."
+    )
 
 
 def _show_number(deck: Deck, number: str, at_ms: int, *, as_json: bool) -> None:
     price = deck.price_for(number, at_ms)
     if price is None:
-        raise CommandError(f"deck {deck.name} has no price for {number[:40]!r} then: write it as +441632960123")
+        raise CommandError(
+            f"deck {deck.name} has no price for {number[:40]!r} then: write it as +441632960123"
+        )
     rate = deck.in_pounds(price, at_ms)
     if as_json:
         print_json({"price": msgspec.to_builtins(price), "rate": rate})
@@ -293,7 +323,9 @@ def _print_prices(rows: list[DeckPrice], limit: int, *, as_json: bool, empty: st
         )
         for price in rows[:limit]
     ]  # fmt: skip
-    print_table(columns("prefix", "destination", ">connect", ">per minute", ">intervals", "holds"), shown, empty=empty)
+    print_table(
+        columns("prefix", "destination", ">connect", ">per minute", ">intervals", "holds"), shown, empty=empty
+    )
     if len(rows) > limit:
         print_line(f"{len(rows) - limit:,} more: --limit shows them.")
 
@@ -319,7 +351,9 @@ def _shown_changes(
 def _print_changes(rows: list[ShownChange], limit: int, *, has_margin: bool) -> None:
     """The dearest changes first, kind by kind."""
     order = {kind.value: place for place, kind in enumerate(ChangeKind)}
-    rows = sorted(rows, key=lambda row: (order[row.kind], -abs((row.after_nanos or 0) - (row.before_nanos or 0))))
+    rows = sorted(
+        rows, key=lambda row: (order[row.kind], -abs((row.after_nanos or 0) - (row.before_nanos or 0)))
+    )
     titles = ["", "prefix", "destination", "from", ">before", ">after", ">change"]
     shown = []
     for row in rows[:limit]:

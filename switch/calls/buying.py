@@ -62,8 +62,14 @@ class RankedTrunk(msgspec.Struct, frozen=True):
         return (bool(self.poor), self.group, price, self.place)
 
     def __str__(self) -> str:
-        cost = "no buying price" if self.buying_micros is None else f"{format_pounds(self.buying_micros)} by {self.by}"
-        return f"{self.name}: group {self.group + 1}, {cost}{', goes behind: ' if self.poor else ''}{self.poor}"
+        cost = (
+            "no buying price"
+            if self.buying_micros is None
+            else f"{format_pounds(self.buying_micros)} by {self.by}"
+        )
+        return (
+            f"{self.name}: group {self.group + 1}, {cost}{', goes behind: ' if self.poor else ''}{self.poor}"
+        )
 
 
 def trunks_in_order(rule: RouteRule, number: str, board: "Switchboard", now: float) -> Sequence[str]:

@@ -125,7 +125,7 @@ class Qualities:
         """To look at."""
         return self._of.get((trunk, prefix))
 
-    def items(self) -> list[tuple[tuple[str, str], TrunkQuality]]:
+    def pairs(self) -> list[tuple[tuple[str, str], TrunkQuality]]:
         """As they are, for another thread."""
         return list(self._of.items())
 

@@ -21,9 +21,20 @@ JAN, FEB, MAR = (parse_start_ms(f"2026-0{month}-01") for month in (1, 2, 3))
 RATES = ExchangeRates({"USD": {JAN: 750_000_000, FEB: 800_000_000}, "EUR": {JAN: 850_000_001}})
 
 
-def price(prefix: str, nanos: int, from_ms: int = JAN, until_ms: int | None = None, **changes: int) -> DeckPrice:
+def price(
+    prefix: str, nanos: int, from_ms: int = JAN, until_ms: int | None = None, **changes: int
+) -> DeckPrice:
     terms = {"connect_nanos": 0, "initial_s": 1, "next_s": 1, **changes}
-    return DeckPrice(prefix, f"to {prefix}", terms["connect_nanos"], nanos, terms["initial_s"], terms["next_s"], from_ms, until_ms)
+    return DeckPrice(
+        prefix,
+        f"to {prefix}",
+        terms["connect_nanos"],
+        nanos,
+        terms["initial_s"],
+        terms["next_s"],
+        from_ms,
+        until_ms,
+    )
 
 
 def deck(*prices: DeckPrice, currency: str = "GBP") -> Deck:
@@ -65,7 +76,9 @@ def test_a_price_in_pounds_is_never_less_than_it_is(nanos: int, pound_nanos: int
 
 def test_a_price_begins_and_ends_on_its_dates_and_a_shorter_one_holds_meanwhile() -> None:
     found = deck(price("+44", 1), price("+447", 2, FEB, MAR))
-    assert [found.price_for("+447700900123", at_ms).per_minute_nanos for at_ms in (JAN, FEB, MAR - 1, MAR)] == [1, 2, 2, 1]
+    assert [
+        found.price_for("+447700900123", at_ms).per_minute_nanos for at_ms in (JAN, FEB, MAR - 1, MAR)
+    ] == [1, 2, 2, 1]
     assert found.price_for("+447700900123", JAN - 1) is None
     assert found.price_for("+12025550123", FEB) is None
 
@@ -88,13 +101,21 @@ some_prices = st.lists(
 )
 
 
-@given(some_prices, st.text("123", min_size=1, max_size=8).map("+".__add__), st.sampled_from([JAN - 1, JAN, FEB, MAR]))
+@given(
+    some_prices,
+    st.text("123", min_size=1, max_size=8).map("+".__add__),
+    st.sampled_from([JAN - 1, JAN, FEB, MAR]),
+)
 def test_it_finds_what_a_naive_search_finds(prices: list[DeckPrice], number: str, at_ms: int) -> None:
     assert deck(*prices).price_for(number, at_ms) == naive(prices, number, at_ms)
 
 
 @given(
-    st.integers(1, 3600), st.integers(1, 3600), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 7200)
+    st.integers(1, 3600),
+    st.integers(1, 3600),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    st.integers(1, 7200),
 )
 def test_a_compared_call_costs_what_it_would_be_charged(
     initial_s: int, next_s: int, connect: int, per_minute: int, seconds: int
@@ -114,7 +135,9 @@ def test_what_is_kept_decoded_has_a_limit() -> None:
 
 
 def test_each_example_number_finds_the_price_that_a_naive_search_finds() -> None:
-    prices = read_deck("ivoz", corpus("ivozprovider_pricesSample.csv"), layout_of("ivozprovider"), from_ms=JAN).prices
+    prices = read_deck(
+        "ivoz", corpus("ivozprovider_pricesSample.csv"), layout_of("ivozprovider"), from_ms=JAN
+    ).prices
     if not NUMBERS.exists():
         pytest.skip(f"no {NUMBERS}")
     found = deck_of("ivoz", prices, currency="EUR", exchange_rates=RATES)
@@ -130,7 +153,10 @@ def test_decimals_are_read_as_they_are_written(nanos: int) -> None:
     assert parse_nanos(format_nanos(nanos).replace(".", ","), decimal=",") == nanos
 
 
-@pytest.mark.parametrize("text", ["", ".", "-1", "1e3", "1_0", "\uff11", "1,000.5", "1.0.0", "1234567", "0.0000000001", "+1", "1 0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "-1", "1e3", "1_0", "\uff11", "1,000.5", "1.0.0", "1234567", "0.0000000001", "+1", "1 0"],
+)
 def test_what_is_no_price_is_refused(text: str) -> None:
     with pytest.raises(TextProblem):
         parse_nanos(text)

@@ -81,7 +81,9 @@ def test_history_stays_when_list_follows_list() -> None:
 
 
 rows = st.lists(
-    st.builds(price, st.sampled_from(["+1", "+12", "+44"]), st.integers(0, 5), st.sampled_from([JAN, FEB, MAR])),
+    st.builds(
+        price, st.sampled_from(["+1", "+12", "+44"]), st.integers(0, 5), st.sampled_from([JAN, FEB, MAR])
+    ),
     min_size=1,
     max_size=6,
     unique_by=lambda each: (each.prefix, each.from_ms),

@@ -59,7 +59,8 @@ def test_prefixes_as_suppliers_write_them(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "expected"), [("44,20", "+4420"), ("44,", "+44"), ("44,01-03", "+4401 +4402 +4403"), ("+44,7;8", "+447 +448")]
+    ("row", "expected"),
+    [("44,20", "+4420"), ("44,", "+44"), ("44,01-03", "+4401 +4402 +4403"), ("+44,7;8", "+447 +448")],
 )
 def test_a_country_code_in_its_own_column_stands_before_each(row: str, expected: str) -> None:
     text = f"country,prefix,price\n{row},0.5\n"
@@ -94,7 +95,9 @@ def test_prices_as_suppliers_write_them(changes: dict[str, Any], row: str, expec
         ({"default_initial_s": 60, "default_next_s": 1}, "x|", (60, 1)),
     ],
 )
-def test_intervals_as_suppliers_write_them(columns: dict[str, Any], fields: str, expected: tuple[int, int]) -> None:
+def test_intervals_as_suppliers_write_them(
+    columns: dict[str, Any], fields: str, expected: tuple[int, int]
+) -> None:
     header, _, row = fields.partition("|")
     price = read(f"prefix,price,{header}\n44,0.5,{row}\n", **columns).prices[0]
     assert (price.initial_s, price.next_s) == expected
@@ -169,7 +172,10 @@ def test_a_row_without_a_date_needs_one_from_somewhere() -> None:
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
-    assert "no such column, expected the mapping's columns among 'prefix', 'cost'" in problems("prefix,cost\n44,1\n")[0]
+    assert (
+        "no such column, expected the mapping's columns among 'prefix', 'cost'"
+        in problems("prefix,cost\n44,1\n")[0]
+    )
 
 
 def test_our_own_file_takes_plain_digits_for_a_short_code() -> None:
@@ -225,16 +231,19 @@ def test_the_4743_prefix_deck_imports() -> None:
     assert layout.covers is Covers.ALL
 
 
-@pytest.mark.parametrize(
-    ("name", "file", "expected"),
-    [
-        ("astpp_origination", "astpp_originationrates_sample.csv", [("+1", 10_000_000, 30, 60), ("+44", 50_000_000, 30, 30)]),
-        ("astpp_termination", "astpp_terminationrates_sample.csv", [("+1", 50_000_000, 30, 60), ("+44", 60_000_000, 30, 60)]),
-    ],
-)
-def test_other_switches_decks_import(name: str, file: str, expected: list[tuple[str, int, int, int]]) -> None:
-    found = read_deck(name, corpus(file), layout_of(name), from_ms=JANUARY).prices
-    assert [(price.prefix, price.per_minute_nanos, price.initial_s, price.next_s) for price in found] == expected
+OTHERS = {
+    "origination": [("+1", 10_000_000, 30, 60), ("+44", 50_000_000, 30, 30)],
+    "termination": [("+1", 50_000_000, 30, 60), ("+44", 60_000_000, 30, 60)],
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_switches_decks_import(kind: str) -> None:
+    text, layout = corpus(f"astpp_{kind}rates_sample.csv"), layout_of(f"astpp_{kind}")
+    found = read_deck(kind, text, layout, from_ms=JANUARY).prices
+    assert [
+        (price.prefix, price.per_minute_nanos, price.initial_s, price.next_s) for price in found
+    ] == OTHERS[kind]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def deck(*prices: DeckPrice) -> object:
         ("inc_vat", "0.011999", 10_000_000, -3),
     ],
 )
-def test_the_margin_is_of_prices_without_vat(vat: str, per_minute: str, bought_nanos: int, expected: int) -> None:
+def test_the_margin_is_of_prices_without_vat(
+    vat: str, per_minute: str, bought_nanos: int, expected: int
+) -> None:
     sold = tariff(f"+44,UK,0,{per_minute}", vat=vat)
     assert margin_at("+44", sold, deck(price("+44", bought_nanos)), UK_VAT, JAN).micros == expected
 
@@ -39,15 +41,24 @@ def test_vat_is_that_of_the_day() -> None:
     for day, expected in (("2009-06-01", None), ("2026-01-01", 0)):
         at_ms = parse_start_ms(day)
         assert margin_at("+44", sold, deck(price("+44", 10_000_000)), UK_VAT, at_ms).micros == expected
-    for day, gross, net in (("2009-06-01", 11500, 10000), ("2010-06-01", 11750, 10000), ("2026-01-01", 12000, 10000)):
+    for day, gross, net in (
+        ("2009-06-01", 11500, 10000),
+        ("2010-06-01", 11750, 10000),
+        ("2026-01-01", 12000, 10000),
+    ):
         assert UK_VAT.net_of(gross, parse_start_ms(day)) == net
     assert UK_VAT.net_of(11999, JAN) == 9999  # down
     assert VatRates({}).net_of(12000, JAN) == 12000
 
 
 def test_prefixes_of_both_are_listed_and_the_longer_one_counts() -> None:
-    sold = tariff("+44,UK,0,0.012", "+4470,personal,0,0.5", "118,directory,1,1", "on-net,own,0,0", "sms:+44,text,0.1,0")
-    found = {each.prefix: each for each in margins(sold, deck(price("+44", 1), price("+447", 90_000_000)), UK_VAT, JAN)}
+    sold = tariff(
+        "+44,UK,0,0.012", "+4470,personal,0,0.5", "118,directory,1,1", "on-net,own,0,0", "sms:+44,text,0.1,0"
+    )
+    found = {
+        each.prefix: each
+        for each in margins(sold, deck(price("+44", 1), price("+447", 90_000_000)), UK_VAT, JAN)
+    }
     assert list(found) == ["+44", "+447", "+4470", "118"]
     assert [prefix for prefix, each in found.items() if each.is_below_cost] == ["+447"]
     assert found["118"].buying_micros is None and found["118"].micros is None

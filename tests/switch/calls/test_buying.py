@@ -14,7 +14,16 @@ from switch.calls.explain import Question, explain
 from switch.calls.open_call import OpenCall
 from switch.calls.routing import BelowCost, QualityFloor, RouteRule, TrunkOrder, make_routing, make_rule
 from switch.config import Conf
-from tests.switch.house import STARTED_AT_S, TARIFF_CSV, House, Phone, make_account, make_conf, make_line, make_trunk
+from tests.switch.house import (
+    STARTED_AT_S,
+    TARIFF_CSV,
+    House,
+    Phone,
+    make_account,
+    make_conf,
+    make_line,
+    make_trunk,
+)
 
 ONE, TWO, THREE = "192.0.2.50", "192.0.2.51", "192.0.2.52"
 HOSTS = {"one": ONE, "two": TWO, "three": THREE}
@@ -34,8 +43,12 @@ def deck(name: str, *prices: tuple[str, int], **changes: object) -> Deck:
 def conf_of(*decks: Deck, rule: RouteRule | None = None, **changes: object) -> Conf:
     """Trunks one, two and three; the first so many have the decks in this order."""
     names = [each.name for each in decks] + [""] * (3 - len(decks))
-    trunks = [make_trunk(name, host, deck=own) for (name, host), own in zip(HOSTS.items(), names, strict=True)]
-    routing = make_routing({"+": rule or ("one", "two", "three")}, emergency_trunks=("one",), version="routing1")
+    trunks = [
+        make_trunk(name, host, deck=own) for (name, host), own in zip(HOSTS.items(), names, strict=True)
+    ]
+    routing = make_routing(
+        {"+": rule or ("one", "two", "three")}, emergency_trunks=("one",), version="routing1"
+    )
     conf = make_conf(trunks=trunks, routing=routing)
     return msgspec.structs.replace(conf, decks={each.name: each for each in decks}, **changes)
 
@@ -138,7 +151,13 @@ def test_after_a_crash_the_leg_has_its_cost_too() -> None:
     state = dict(exchange.house.journal.state)
     kept = [msgspec.msgpack.decode(value, type=OpenCall) for key, value in state.items() if key[:2] == "c/"]
     assert [each.leg for each in kept[0].buying] == [1]
-    again = House(conf=conf_of(), lines=[make_line("alice"), make_line("bob")], link=exchange.house.link, state=state, seed=2)
+    again = House(
+        conf=conf_of(),
+        lines=[make_line("alice"), make_line("bob")],
+        link=exchange.house.link,
+        state=state,
+        seed=2,
+    )
     again.run(5)
     caller, leg = again.journal.cdrs()
     assert leg.is_recovered and leg.duration_ms > 20_000
@@ -154,7 +173,9 @@ def test_what_a_process_before_this_release_kept_is_read() -> None:
 
 
 def test_a_leg_that_somebody_sends_the_call_on_to_has_its_cost() -> None:
-    exchange = Exchange(conf_of(deck("own", ("+447", 6_000_000), ("+44", 1_000_000))), numbers={"+441632960001": "bob"})
+    exchange = Exchange(
+        conf_of(deck("own", ("+447", 6_000_000), ("+44", 1_000_000))), numbers={"+441632960001": "bob"}
+    )
     line = exchange.house.exchange.books.lines["bob"]
     divert = Divert(DivertCondition.ALL, DivertKind.NUMBER, "+447700900123")
     exchange.house.exchange.books.lines["bob"] = msgspec.structs.replace(line, diverts=(divert,))
@@ -173,7 +194,10 @@ def test_the_cheapest_trunk_is_tried_first_and_the_next_cheapest_after_it() -> N
 
 
 def test_the_price_is_that_of_the_number() -> None:
-    decks = deck("a", ("+44", 1_000_000), ("+447", 9_000_000)), deck("b", ("+44", 2_000_000), ("+447", 3_000_000))
+    decks = (
+        deck("a", ("+44", 1_000_000), ("+447", 9_000_000)),
+        deck("b", ("+44", 2_000_000), ("+447", 3_000_000)),
+    )
     exchange = Exchange(conf_of(*decks, rule=rule()))
     assert trunks_of(exchange.calls(LANDLINE)) == ["one"]
     assert trunks_of(exchange.calls(MOBILE)) == ["two"]
@@ -207,11 +231,11 @@ def test_a_trunk_of_bad_quality_goes_behind_and_comes_back_when_it_is_forgotten(
         tries += 1
         assert tries < 40
     assert tries >= 20
-    for (_, _), quality in exchange.house.exchange.trunks.qualities.items():
+    for _, quality in exchange.house.exchange.trunks.qualities.pairs():
         quality.tries += 10
     assert trunks_of(exchange.calls(talk_s=3)) == ["two"]
     assert any("one: group 1" in line and "goes behind: ASR 0 %" in line for line in told(exchange))
-    for _, quality in exchange.house.exchange.trunks.qualities.items():
+    for _, quality in exchange.house.exchange.trunks.qualities.pairs():
         quality.at -= 7200
     assert trunks_of(exchange.calls(talk_s=3)) == ["one", "two"]
 
@@ -230,7 +254,10 @@ def test_a_failed_try_counts_before_the_call_that_went_on_has_ended() -> None:
     exchange.alice.hang_up()
     exchange.house.run(40)
     rows = list(qualities.rows(now))
-    assert [(row.trunk, round(row.tries), row.asr_percent) for row in rows] == [("one", 1, 0.0), ("two", 1, 100.0)]
+    assert [(row.trunk, round(row.tries), row.asr_percent) for row in rows] == [
+        ("one", 1, 0.0),
+        ("two", 1, 100.0),
+    ]
     assert rows[1].acd_s == pytest.approx(4.5, abs=1) and rows[1].pdd_ms is not None
 
 
@@ -319,7 +346,9 @@ def test_emergency_calls_meet_no_price() -> None:
 
 def test_what_a_divert_costs_is_guarded_for_who_diverts() -> None:
     decks = [deck(name, ("+447", 200_000_000)) for name in "abc"]
-    exchange = Exchange(conf_of(*decks, rule=rule(below_cost=BelowCost.REFUSE)), numbers={"+441632960001": "bob"})
+    exchange = Exchange(
+        conf_of(*decks, rule=rule(below_cost=BelowCost.REFUSE)), numbers={"+441632960001": "bob"}
+    )
     line = exchange.house.exchange.books.lines["bob"]
     divert = Divert(DivertCondition.ALL, DivertKind.NUMBER, "+447700900123")
     exchange.house.exchange.books.lines["bob"] = msgspec.structs.replace(line, diverts=(divert,))

@@ -7,7 +7,9 @@ from switch.trunks import quality as module
 from switch.trunks.quality import HALF_LIFE_S, JUDGED_MIN, Qualities, TrunkQuality
 
 
-def filled(answered: int, failed: int, *, talk_s: float = 60.0, delay_ms: int = 2000, now: float = 0.0) -> TrunkQuality:
+def filled(
+    answered: int, failed: int, *, talk_s: float = 60.0, delay_ms: int = 2000, now: float = 0.0
+) -> TrunkQuality:
     found = TrunkQuality(now)
     for _ in range(answered):
         found.count(talk_s=talk_s, delay_ms=delay_ms, now=now)
@@ -30,7 +32,9 @@ def filled(answered: int, failed: int, *, talk_s: float = 60.0, delay_ms: int = 
         (filled(0, 100), QualityFloor(), ""),
     ],
 )
-def test_a_trunk_is_judged_by_the_floor_of_the_route(quality: TrunkQuality, floor: QualityFloor, words: str) -> None:
+def test_a_trunk_is_judged_by_the_floor_of_the_route(
+    quality: TrunkQuality, floor: QualityFloor, words: str
+) -> None:
     assert quality.below(floor, 0.0) == words
 
 
@@ -61,7 +65,13 @@ def test_rows_say_what_is_known() -> None:
         qualities.of("a", "+44", 0.0).count(talk_s=30.0, delay_ms=1500, now=0.0)
     qualities.of("b", "+44", 0.0).count(talk_s=None, delay_ms=None, now=0.0)
     good, bad = qualities.rows(0.0)
-    assert (good.trunk, good.asr_percent, good.acd_s, good.pdd_ms, good.is_judged) == ("a", 100.0, 30.0, 1500.0, True)
+    assert (good.trunk, good.asr_percent, good.acd_s, good.pdd_ms, good.is_judged) == (
+        "a",
+        100.0,
+        30.0,
+        1500.0,
+        True,
+    )
     assert (bad.trunk, bad.asr_percent, bad.acd_s, bad.pdd_ms, bad.is_judged) == ("b", 0.0, None, None, False)
 
 

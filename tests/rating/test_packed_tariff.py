@@ -4,20 +4,31 @@ import random
 
 import pytest
 
-from rating.mapped_tariff import KEPT_MAX, MappedTariff, pack_rates, pack_stamp
 from rating.money import VatMode
+from rating.packed_tariff import KEPT_MAX, PackedTariff, pack_rates, pack_stamp
 from rating.price_table import PriceTable
 from rating.tariff import ON_NET, load_tariff
 from tests.rating.test_deck import JAN
 
 HEADER = "prefix,destination,connect_fee,per_minute,initial_s,next_s,valid_from,valid_until\n"
-NUMBERS = ["+441632960123", "+447700900123", "+12025550123", "118500", "101", ON_NET, "+", "", "alice", "+4477009001234567"]
+NUMBERS = [
+    "+441632960123",
+    "+447700900123",
+    "+12025550123",
+    "118500",
+    "101",
+    ON_NET,
+    "+",
+    "",
+    "alice",
+    "+4477009001234567",
+]
 
 
-def pair(rows: str) -> tuple[object, MappedTariff]:
+def pair(rows: str) -> tuple[object, PackedTariff]:
     read = load_tariff("t", HEADER + rows, "inc_vat")
     table = PriceTable(pack_rates(read.rates))
-    return read, MappedTariff("t", vat=VatMode.INC_VAT, version=read.version, table=table)
+    return read, PackedTariff("t", vat=VatMode.INC_VAT, version=read.version, table=table)
 
 
 ROWS = """+44,UK,0,0.012,1,1,2020-01-01,2025-12-31
@@ -33,26 +44,26 @@ sms:on-net,own text,0.01,0,1,1,2020-01-01,
 @pytest.mark.parametrize("at_ms", [JAN - 1, JAN, JAN + 400 * 86_400_000, 0])
 @pytest.mark.parametrize("number", NUMBERS)
 def test_it_answers_as_the_one_that_was_read(number: str, at_ms: int) -> None:
-    read, mapped = pair(ROWS)
-    assert mapped.rate_for(number, at_ms) == read.rate_for(number, at_ms)
-    assert mapped.text_rate_for(number, at_ms) == read.text_rate_for(number, at_ms)
+    read, packed = pair(ROWS)
+    assert packed.rate_for(number, at_ms) == read.rate_for(number, at_ms)
+    assert packed.text_rate_for(number, at_ms) == read.text_rate_for(number, at_ms)
 
 
 def test_its_rates_can_be_gone_through() -> None:
-    read, mapped = pair(ROWS)
-    assert len(mapped.rates) == len(read.rates) == 7
-    assert set(mapped.rates) == set(read.rates)
-    assert mapped.rates[0] in read.rates
+    read, packed = pair(ROWS)
+    assert len(packed.rates) == len(read.rates) == 7
+    assert set(packed.rates) == set(read.rates)
+    assert packed.rates[0] in read.rates
 
 
 def test_a_large_one_agrees_everywhere() -> None:
     draw = random.Random(3)
     keys = {f"+{draw.randint(1, 10 ** draw.randint(1, 7))}" for _ in range(3_000)}
-    read, mapped = pair("".join(f"{key},d,0,0.01,1,1,2020-01-01,\n" for key in keys))
+    read, packed = pair("".join(f"{key},d,0,0.01,1,1,2020-01-01,\n" for key in keys))
     for _ in range(5_000):
         number = f"+{draw.randint(1, 10 ** draw.randint(1, 12))}"
-        assert mapped.rate_for(number, JAN) == read.rate_for(number, JAN)
-    assert len(mapped._kept) <= KEPT_MAX
+        assert packed.rate_for(number, JAN) == read.rate_for(number, JAN)
+    assert len(packed._kept) <= KEPT_MAX
 
 
 def test_the_stamp_is_that_of_how_a_rate_looks() -> None:

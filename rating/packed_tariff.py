@@ -22,7 +22,7 @@ _decode_rates: Final = msgspec.msgpack.Decoder(list[Rate]).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class MappedTariff(Tariff):
+class PackedTariff(Tariff):
     """`rates` can be gone through and counted, and is not held."""
 
     __slots__ = ("_kept", "_table")
