@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rating.deck import DeckPrice, deck_of
 from rating.deck_changes import ChangeKind, changes, merged
-from tests.rating.test_deck import FEB, JAN, MAR, RATES, price
+from tests.rating.test_supplier_deck import FEB, JAN, MAR, RATES, price
 
 OLD = [price("+44", 10), price("+447", 20), price("+1", 5)]
 

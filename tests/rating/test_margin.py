@@ -7,7 +7,7 @@ from rating.deck import DeckPrice, deck_of
 from rating.margin import margin_at, margins
 from rating.tariff import Tariff, load_tariff
 from rating.vat_rates import UK_VAT, VatRates
-from tests.rating.test_deck import JAN, RATES, price
+from tests.rating.test_supplier_deck import JAN, RATES, price
 
 HEADER = "prefix,destination,connect_fee,per_minute,initial_s,next_s,valid_from,valid_until\n"
 

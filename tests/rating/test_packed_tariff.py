@@ -8,7 +8,7 @@ from rating.money import VatMode
 from rating.packed_tariff import KEPT_MAX, PackedTariff, pack_rates, pack_stamp
 from rating.price_table import PriceTable
 from rating.tariff import ON_NET, load_tariff
-from tests.rating.test_deck import JAN
+from tests.rating.test_supplier_deck import JAN
 
 HEADER = "prefix,destination,connect_fee,per_minute,initial_s,next_s,valid_from,valid_until\n"
 NUMBERS = [
