@@ -4,12 +4,13 @@ Each area of billing has a struct of its own in `billing/conf_<area>.py`, with `
 `TABLES`, the names of its sections. It is composed here: a field of `BillingConf`, a line in `read_billing`.
 """
 
-import enum
 from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from billing.conf_arrears import NO_ARREARS, ArrearsConf, read_arrears
+from billing.conf_arrears import TABLES as ARREARS_TABLES
 from billing.conf_fields import (
     AccountNumber,
     AddressLines,
@@ -20,24 +21,27 @@ from billing.conf_fields import (
     Text,
     VatNumber,
 )
+from billing.conf_payments import TABLES as PAYMENTS_TABLES
+from billing.conf_payments import PaymentsConf, read_payments
+from billing.conf_subscriptions import PLAIN as PLAIN_SUBSCRIPTIONS
+from billing.conf_subscriptions import TABLES as SUBSCRIPTIONS_TABLES
+from billing.conf_subscriptions import SubscriptionsConf, read_subscriptions
 from billing.dated import Dated, read_dated
+from billing.vat import VatRounding
 from switch.conf_files import ConfFile, ConfProblems, open_conf_file
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_values import Expected, OptionalHost, Reads, Secret
 from switch.conf_voicemail import OptionalSecret, StartTls
 
 BILLING_FILE: Final = "billing.toml"
-TABLES: Final = ("seller", "vat", "simplified_invoice", "invoice", "mail")
+TABLES: Final = (
+    *("seller", "vat", "simplified_invoice", "invoice", "mail"),
+    *SUBSCRIPTIONS_TABLES,
+    *PAYMENTS_TABLES,
+    *ARREARS_TABLES,
+)
 # BACS takes 18 characters of a reference, and a number has at least six digits behind its prefix.
 PREFIX_CHARS_MAX: Final = 6
-
-
-class VatRounding(enum.Enum):
-    """How the VAT of an invoice becomes whole pennies (HMRC, VATREC12010 and VATREC12030)."""
-
-    LINE_DOWN = "line_0.1p_down"
-    TOTAL_DOWN = "total_down"
-    HALF_UP = "half_up"
 
 
 def read_prefix(value: object) -> str:
@@ -114,6 +118,9 @@ class BillingConf(Struct, frozen=True):
     simplified_invoice: Dated[SimplifiedInvoice]
     invoice: InvoiceSettings
     mail: MailSettings
+    subscriptions: SubscriptionsConf = PLAIN_SUBSCRIPTIONS
+    payments: PaymentsConf = PaymentsConf()
+    arrears: ArrearsConf = NO_ARREARS
 
 
 class NoBillingFile(Exception):  # noqa: N818 - a no with its reason; nothing broke
@@ -140,6 +147,9 @@ def read_billing(file: ConfFile) -> BillingConf:
         simplified_invoice=read_dated(file, SimplifiedInvoice, ("simplified_invoice",)),
         invoice=read_struct(file, InvoiceSettings, file.table.get("invoice", {}), ("invoice",)),
         mail=read_struct(file, MailSettings, file.table.get("mail", {}), ("mail",)),
+        subscriptions=read_subscriptions(file),
+        payments=read_payments(file),
+        arrears=read_arrears(file),
     )
     if not file.problems:
         _check(file, conf)

@@ -1,8 +1,8 @@
 """Which money has paid which invoice: the rows of `allocations`.
 
 An invoice is open by its total less what was allocated to it. A payment's or credit note's money is free by its
-amount, less what went back to the payer, less what was allocated of it. Only invoices of kind `invoice` are owed: a payment
-invoice is a receipt. Everything here happens under the account's lock, in the caller's transaction.
+amount, less what went back to the payer, less what was allocated of it. Only invoices of kind `invoice` are owed: a
+payment invoice is a receipt. Everything here happens under the account's lock, in the caller's transaction.
 """
 
 import datetime

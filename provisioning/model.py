@@ -10,6 +10,7 @@ import msgspec
 
 from provisioning.plans.plan import Plan
 from provisioning.settings import PLAIN_ACCOUNT, PLAIN_LINE, AccountSettings, LineSettings
+from rating.bundle_terms import BundleTerms
 from rating.money import VatMode
 
 
@@ -176,6 +177,15 @@ class AccountSpend(msgspec.Struct, frozen=True):
     month_micros: int
 
 
+class BundleBalance(msgspec.Struct, frozen=True):
+    """A bundle and what calls had used of it; `destinations` only where it limits how many numbers may be called."""
+
+    terms: BundleTerms
+    used_s: int = 0
+    carried_s: int = 0
+    destinations: tuple[str, ...] = ()
+
+
 class CreditRow(msgspec.Struct, frozen=True):
     """One movement made by people: a top-up (positive) or an adjustment. `credit_seq` is dense per account."""
 
@@ -189,7 +199,8 @@ class Snapshot(msgspec.Struct):
 
     `change_seq` is the last change contained. `journal_epoch`/`journal_batch` is the last journal batch whose usage
     is in the balances: the switch replays what the journal holds above it. `spends` are those of the day on which it
-    was taken, of the accounts that have any. New fields go to the end, with a default.
+    was taken, of the accounts that have any; `bundles` are those that are not over. New fields go to the end, with a
+    default.
     """
 
     taken_at_ms: int
@@ -202,6 +213,7 @@ class Snapshot(msgspec.Struct):
     numbers: list[Number]
     spends: list[AccountSpend] = []
     plans: list[AccountPlan] = []
+    bundles: list[BundleBalance] = []
 
 
 class AccountChanged(msgspec.Struct, frozen=True, tag="account"):
@@ -233,6 +245,12 @@ class PlanRemoved(msgspec.Struct, frozen=True, tag="plan_removed"):
     name: str
 
 
+class BundleChanged(msgspec.Struct, frozen=True, tag="bundle"):
+    """A new grant, or one that was ended. What it has been used for only the exchange knows."""
+
+    bundle: BundleTerms
+
+
 class Credited(msgspec.Struct, frozen=True, tag="credited"):
     credit: CreditRow
 
@@ -246,4 +264,5 @@ Change = (
     | Credited
     | PlanChanged
     | PlanRemoved
+    | BundleChanged
 )

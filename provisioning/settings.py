@@ -69,7 +69,8 @@ class Restriction(enum.StrEnum):
 class AccountSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Caps are micros of a pound a calendar day or month, Europe/London; None is none. `opted_in` are the high-cost
     destinations, as patterns or classes, that the customer has asked to be opened. `restriction` is billing's, for
-    what is overdue (billing/arrears)."""
+    what is overdue (billing/arrears). Under `low_balance_micros` the customer gets a mail; under
+    `auto_top_up_below_micros` the account is topped up by `auto_top_up_micros`."""
 
     bars: tuple[Bar, ...] = ()
     operator_bars: tuple[Bar, ...] = ()
@@ -79,6 +80,9 @@ class AccountSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     blocked_callers: tuple[str, ...] = ()
     blocked_destinations: tuple[str, ...] = ()
     restriction: Restriction = Restriction.NONE
+    low_balance_micros: int | None = None
+    auto_top_up_micros: int | None = None
+    auto_top_up_below_micros: int | None = None
 
 
 # What nobody has changed, as the one object that the call path recognises without looking inside.

@@ -315,9 +315,18 @@ ACCOUNT_KEYS: Final[dict[str, Key]] = {
         lambda text: Restriction("" if text == "none" else text),
         lambda value: value or "none",
     ),
+    "low_balance_micros": _cap(),
+    "auto_top_up_micros": _cap(),
+    "auto_top_up_below_micros": _cap(),
 }
 # What a person types for an amount of money is pounds.
-_ALIASES: Final = {"daily_cap": "daily_cap_micros", "monthly_cap": "monthly_cap_micros"}
+_ALIASES: Final = {
+    "daily_cap": "daily_cap_micros",
+    "monthly_cap": "monthly_cap_micros",
+    "low_balance": "low_balance_micros",
+    "auto_top_up": "auto_top_up_micros",
+    "auto_top_up_below": "auto_top_up_below_micros",
+}
 
 
 def read_line_assignments(texts: Iterable[str]) -> list[Assignment]:

@@ -8,6 +8,7 @@ before it moves anything. A spending cap (spend.py) bounds reservations as the f
 
 import msgspec
 
+from rating.bundle import AccountBundles
 from rating.money import Micros, VatMode
 from rating.spend import Period, Spend
 
@@ -46,6 +47,7 @@ class LiveAccount:
     __slots__ = (
         "_credited_micros",
         "balance_micros",
+        "bundles",
         "credit_seq",
         "is_capped",
         "period",
@@ -66,6 +68,7 @@ class LiveAccount:
         self.credit_seq = 0
         self.reservations_count = 0
         self._credited_micros: Micros = 0
+        self.bundles: AccountBundles | None = None  # nearly all have none
 
     def copy(self) -> "LiveAccount":
         """The same money again, to try something with."""
@@ -74,6 +77,8 @@ class LiveAccount:
         other.balance_micros, other._credited_micros = self.balance_micros, self._credited_micros
         other.reserved_micros, other.reservations_count = self.reserved_micros, self.reservations_count
         other.spent_micros, other.credit_seq = self.spent_micros, self.credit_seq
+        if self.bundles is not None:
+            other.bundles = self.bundles.copy()
         return other
 
     def take(self, terms: AccountTerms) -> None:
@@ -125,8 +130,17 @@ class LiveAccount:
 
     def extend(self, amount_micros: Micros) -> None:
         """Hold more money for a call that has a reservation."""
-        assert 0 <= amount_micros <= self.reservable_micros, "a reservation beyond the floor or a cap"
+        assert amount_micros == 0 or 0 < amount_micros <= self.reservable_micros, (
+            "a reservation beyond the floor or a cap"
+        )
         self.reserved_micros += amount_micros
+
+    def adjust(self, reserved_micros: Micros, wanted_micros: Micros) -> None:
+        """Hold another amount for a call, because its price has turned out to be another."""
+        if wanted_micros > reserved_micros:
+            self.extend(wanted_micros - reserved_micros)
+        else:
+            self.reserved_micros -= reserved_micros - wanted_micros
 
     def settle(self, reserved_micros: Micros, *, spent_micros: Micros) -> None:
         """End one call's reservation: `spent_micros` leaves the balance, the rest is available again."""

@@ -13,20 +13,13 @@ from typing import Final, TypeVar
 import msgspec
 
 from rating.calendar import parse_end_ms, parse_start_ms, start_text
+from rating.csv_table import CSV_CHARS_MAX, CSV_ROWS_MAX, LINE_CHARS_MAX, PROBLEMS_MAX, WHOLE_LINE
 from rating.currency import format_nanos, parse_nanos
 from rating.deck import DeckPrice
 from rating.deck_layout import HOUSE_COLUMNS, Column, DateOrder, DeckLayout, PricePer
 from rating.problem import TextProblem, shorten_found
 from rating.rate import DESTINATION_CHARS_MAX, EMERGENCY_NUMBERS, INTERVAL_S_MAX, RATES_PER_PREFIX_MAX
-from rating.tariff_csv import (
-    LINE_CHARS_MAX,
-    PROBLEMS_MAX,
-    TARIFF_CHARS_MAX,
-    TARIFF_ROWS_MAX,
-    WHOLE_LINE,
-    TariffProblem,
-    TariffProblems,
-)
+from rating.tariff_csv import TariffProblem, TariffProblems
 
 DIGITS_MAX: Final = 15
 CELL_PREFIXES_MAX: Final = 10_000  # all that four digits can say; a longer range is a slip
@@ -89,8 +82,8 @@ class _Reader:
         self._line = 0
 
     def read(self, text: str) -> None:
-        if len(text) > TARIFF_CHARS_MAX:
-            self._add(WHOLE_LINE, f"{len(text)} characters", f"at most {TARIFF_CHARS_MAX} in a file", line=1)
+        if len(text) > CSV_CHARS_MAX:
+            self._add(WHOLE_LINE, f"{len(text)} characters", f"at most {CSV_CHARS_MAX} in a file", line=1)
             return
         layout = self.layout
         is_headed = not layout.header_line
@@ -102,8 +95,8 @@ class _Reader:
                 if not self._find_columns(fields):
                     return
                 continue
-            if len(self.prices) >= TARIFF_ROWS_MAX:
-                self._add(WHOLE_LINE, "one more row", f"at most {TARIFF_ROWS_MAX} prices in a file")
+            if len(self.prices) >= CSV_ROWS_MAX:
+                self._add(WHOLE_LINE, "one more row", f"at most {CSV_ROWS_MAX} prices in a file")
                 return
             self._read_row(fields)
         if not is_headed:

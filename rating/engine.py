@@ -4,13 +4,19 @@ No await, no clock, no float: one owner calls it in turn, so that no two calls c
 knows nothing of calls but a key (`call_id`, unique for each party that pays: a diverted leg has a key of
 its own) and the rate they began with. Emergency and free calls (`Rate.is_free`, on-net without a rate)
 never come here. Which day it is, for the spending caps, the owner says (`period`). Durability is the
-journal's; not here yet: bundles.
+journal's.
+
+What bundles an account has is `LiveAccount.bundles`; a call that one of them is for goes by bundled_call.py, every
+other one by the few lines here. Prices may depend on when the first second is: `reserve` takes the setup for it, and
+`start` puts it right at the answer.
 """
 
 import msgspec
 
+from rating import bundled_call
 from rating.account import AccountTerms, AccountTotals, LiveAccount
-from rating.charge import CALL_S_MAX, NOTHING_CHARGED, charge_billed, charge_within
+from rating.bundle_books import BundleBooks
+from rating.charge import CALL_S_MAX, NOTHING_CHARGED, Charge, charge_billed, charge_within
 from rating.london_day import london_day, month_of
 from rating.money import Micros
 from rating.rate import Rate
@@ -25,7 +31,7 @@ from rating.reservation import (
     grantable_s,
     limit_reached,
     next_interval_micros,
-    shortage_reason,
+    unfit_reason,
 )
 from rating.spend import Period
 
@@ -82,6 +88,7 @@ class Engine:
         "_accounts",
         "_reservations",
         "_reservations_per_account_max",
+        "bundles",
         "cap_warnings",
         "counts",
         "period",
@@ -92,6 +99,7 @@ class Engine:
         self._accounts: dict[int, LiveAccount] = {}
         self._reservations: dict[str, Reservation] = {}
         self._reservations_per_account_max = reservations_per_account_max
+        self.bundles = BundleBooks(self._accounts)
         self.counts = EngineCounts()
         self.shortages = dict.fromkeys(ShortageReason, 0)
         self.period = Period()
@@ -167,12 +175,12 @@ class Engine:
     # The calls' side.
 
     def reserve(
-        self, call_id: str, account_id: int, rate: Rate, *, initial_ahead_s: int
+        self, call_id: str, account_id: int, rate: Rate, *, initial_ahead_s: int, at_ms: int = 0, number: str = ""
     ) -> Reservation | Shortage:
         """Hold the money for the connect fee and the first `initial_ahead_s` seconds, in whole intervals.
 
         When the account has less, or a cap leaves less, for as many intervals as it can pay; a Shortage if
-        not even for the first.
+        not even for the first. `at_ms` (UTC) is when the call is set up, `number` what it calls: bundles look at both.
         """
         if call_id in self._reservations:
             raise RatingMisuseError(f"call {call_id} has a reservation already")
@@ -180,20 +188,50 @@ class Engine:
             raise RatingMisuseError(f"call {call_id} is free and needs no reservation")
         account = self._accounts.get(account_id)
         if account is None:
-            return self._short(ShortageReason.UNKNOWN_ACCOUNT, rate, 0)
-        reason = shortage_reason(account, rate, reservations_max=self._reservations_per_account_max)
+            return self._short(ShortageReason.UNKNOWN_ACCOUNT, rate, at_ms, 0)
+        reason = unfit_reason(account, rate, reservations_max=self._reservations_per_account_max)
         if reason is not None:
-            return self._short(reason, rate, account.reservable_micros)
+            return self._short(reason, rate, at_ms, account.reservable_micros)
         wanted_s = min(max(initial_ahead_s, 1), CALL_S_MAX)
-        granted_s = grantable_s(rate, wanted_s, budget_micros=account.reservable_micros)
-        reserved_micros = charge_billed(rate, granted_s).total_micros
-        account.reserve(reserved_micros)
+        reservation = None
+        if account.bundles is not None:
+            reservation = bundled_call.begin(
+                account, call_id, rate, number=number, at_ms=at_ms, wanted_s=wanted_s
+            )
+        if reservation is None:
+            granted_s = grantable_s(rate, wanted_s, budget_micros=account.reservable_micros, at_ms=at_ms)
+            if granted_s == 0:
+                reason = limit_reached(account, first_interval_micros(rate, at_ms))
+                return self._short(reason, rate, at_ms, account.reservable_micros)
+            reserved_micros = charge_billed(rate, granted_s, at_ms=at_ms).total_micros
+            account.reserve(reserved_micros)
+            reservation = Reservation(call_id, account_id, rate, granted_s, reserved_micros, at_ms)
         if account.is_capped:
             self._look_at_caps(account)
-        reservation = Reservation(call_id, account_id, rate, granted_s, reserved_micros)
         self._reservations[call_id] = reservation
         self.counts.reserved += 1
         return reservation
+
+    def start(self, call_id: str, at_ms: int) -> int:
+        """The call's first second is at `at_ms` (UTC). Returns the seconds now paid for, as `extend` does.
+
+        Where the price depends on it, or a bundle may have ended or begun while it rang, what is held is put right: for
+        as many seconds as before, or as far as bundles and money reach; that may be none at all.
+        """
+        held = self._reservation(call_id)
+        if held.cover is None and not held.rate.depends_on_time:
+            return held.granted_s
+        account = self._accounts[held.account_id]
+        if held.cover is not None:
+            new = bundled_call.begin_anew(account, held, at_ms)
+        else:
+            budget_micros = held.reserved_micros + max(0, account.reservable_micros)
+            granted_s = grantable_s(held.rate, held.granted_s, budget_micros=budget_micros, at_ms=at_ms)
+            reserved_micros = charge_billed(held.rate, granted_s, at_ms=at_ms).total_micros
+            account.adjust(held.reserved_micros, reserved_micros)
+            new = Reservation(call_id, held.account_id, held.rate, granted_s, reserved_micros, at_ms)
+        self._reservations[call_id] = new
+        return new.granted_s
 
     def extend(self, call_id: str, *, until_s: int) -> int:
         """Hold the money until the call's second `until_s`, in whole intervals, or as far as the account
@@ -208,21 +246,19 @@ class Engine:
         if wanted_s <= held.granted_s:
             return held.granted_s
         account = self._accounts[held.account_id]
-        budget_micros = held.reserved_micros + account.reservable_micros
-        granted_s = grantable_s(held.rate, wanted_s, budget_micros=budget_micros)
-        if granted_s < wanted_s:
+        if held.cover is not None:
+            new = bundled_call.renew(account, held, wanted_s)
+        else:
+            new = self._renewed(account, held, wanted_s)
+        if new.granted_s < wanted_s:
             self.counts.short_extensions += 1
-        if granted_s <= held.granted_s:
+        if new.granted_s <= held.granted_s:
             return held.granted_s
-        reserved_micros = charge_billed(held.rate, granted_s).total_micros
-        account.extend(reserved_micros - held.reserved_micros)
         if account.is_capped:
             self._look_at_caps(account)
-        self._reservations[call_id] = Reservation(
-            call_id, held.account_id, held.rate, granted_s, reserved_micros
-        )
+        self._reservations[call_id] = new
         self.counts.extended += 1
-        return granted_s
+        return new.granted_s
 
     def settle(self, call_id: str, duration_ms: int) -> Settlement:
         """End an answered call: charge its duration, within what was reserved, and release the rest.
@@ -233,13 +269,19 @@ class Engine:
         held = self._reservation(call_id)
         if duration_ms < 0:
             raise RatingMisuseError(f"call {call_id} lasted {duration_ms} ms")
-        charged = charge_within(held.rate, duration_ms, granted_s=held.granted_s)
+        if held.cover is not None:
+            charged, used = bundled_call.cost(held, duration_ms)
+            self.bundles.settle(held.account_id, held.cover, used)
+        else:
+            charged = charge_within(held.rate, duration_ms, granted_s=held.granted_s, at_ms=held.at_ms)
+            used = ()
         unpaid_ms = max(0, duration_ms - held.granted_s * 1000)
         balance_micros = self._end(held, charged.total_micros)
         self.counts.settled += 1
         self.counts.capped_settlements += unpaid_ms > 0
         self.counts.overrun_settlements += unpaid_ms > UNPAID_MS_MAX
-        return Settlement(charged, balance_micros, held.reserved_micros - charged.total_micros, unpaid_ms)
+        released_micros = held.reserved_micros - charged.total_micros
+        return Settlement(charged, balance_micros, released_micros, unpaid_ms, used)
 
     def release(self, call_id: str) -> Micros:
         """Void a reservation: the call never was. Returns what is available again, 0 if nothing was held.
@@ -249,6 +291,8 @@ class Engine:
         held = self._reservations.get(call_id)
         if held is None:
             return 0
+        if held.cover is not None:
+            self.bundles.give_back(held.account_id, held.cover)
         self._end(held, NOTHING_CHARGED.total_micros)
         self.counts.released += 1
         return held.reserved_micros
@@ -268,7 +312,15 @@ class Engine:
     def limit_of(self, call_id: str) -> ShortageReason:
         """What keeps a reservation from the next interval: asked when a call has come to its last paid second."""
         held = self._reservation(call_id)
-        return limit_reached(self._accounts[held.account_id], next_interval_micros(held))
+        next_micros = (bundled_call.next_interval_micros if held.cover else next_interval_micros)(held)
+        return limit_reached(self._accounts[held.account_id], next_micros)
+
+    def cost(self, call_id: str, duration_ms: int) -> Charge:
+        """What a call with a reservation would be charged if it ended after so long."""
+        held = self._reservation(call_id)
+        if held.cover is not None:
+            return bundled_call.cost(held, duration_ms)[0]
+        return charge_within(held.rate, duration_ms, granted_s=held.granted_s, at_ms=held.at_ms)
 
     def totals(self, account_id: int) -> AccountTotals | None:
         account = self._accounts.get(account_id)
@@ -293,9 +345,19 @@ class Engine:
             raise RatingMisuseError(f"call {call_id} has no reservation")
         return held
 
-    def _short(self, reason: ShortageReason, rate: Rate, available_micros: Micros) -> Shortage:
+    def _renewed(self, account: LiveAccount, held: Reservation, wanted_s: int) -> Reservation:
+        """Until second `wanted_s`, or as far as the money reaches; `held` itself where that is no further."""
+        budget_micros = held.reserved_micros + account.reservable_micros
+        granted_s = grantable_s(held.rate, wanted_s, budget_micros=budget_micros, at_ms=held.at_ms)
+        if granted_s <= held.granted_s:
+            return held
+        reserved_micros = charge_billed(held.rate, granted_s, at_ms=held.at_ms).total_micros
+        account.extend(reserved_micros - held.reserved_micros)
+        return Reservation(held.call_id, held.account_id, held.rate, granted_s, reserved_micros, held.at_ms)
+
+    def _short(self, reason: ShortageReason, rate: Rate, at_ms: int, available_micros: Micros) -> Shortage:
         self.shortages[reason] += 1
-        return Shortage(reason, first_interval_micros(rate), available_micros)
+        return Shortage(reason, first_interval_micros(rate, at_ms), available_micros)
 
     def _look_at_caps(self, account: LiveAccount) -> None:
         """Only reserving brings usage nearer to a cap: what is settled was reserved before."""

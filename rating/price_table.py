@@ -91,7 +91,7 @@ class PriceTable:
         self._shelf = SPACE // 10**shelf_digits  # how many numbers stand on one
         self._lengths = parts[5]
         self._odd = PrefixTable(msgspec.msgpack.decode(parts[6], type=dict[str, int]))
-        self.head = bytes(parts[7])
+        self.head = parts[7]
         self._bytes = parts[8]
 
     def __len__(self) -> int:

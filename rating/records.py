@@ -155,6 +155,22 @@ class MediaFigures(msgspec.Struct, array_like=True, tag="media"):
     dropped: str
 
 
+class BundleUse(msgspec.Struct, array_like=True, tag="bundle_use"):
+    """Seconds that a settled call has drawn from a bundle, and how many of them in its carry-over time.
+
+    One for each bundle of a leg. `number` is what was called, where the bundle limits how many numbers may be; else "".
+    """
+
+    bundle_id: int
+    account_id: int
+    call_id: str
+    leg: int
+    seconds: int
+    carried_s: int
+    number: str
+    at_ms: int
+
+
 class Alarm(msgspec.Struct, array_like=True, tag="alarm"):
     """Something that an operator should look at, or has looked at (`rule` "cleared"). `id` makes it one row.
 
@@ -169,4 +185,4 @@ class Alarm(msgspec.Struct, array_like=True, tag="alarm"):
     bar_until_ms: int | None
 
 
-OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures | TracedCall | Alarm
+OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures | TracedCall | Alarm | BundleUse

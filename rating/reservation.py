@@ -11,7 +11,9 @@ from typing import Final
 import msgspec
 
 from rating.account import LiveAccount
+from rating.bundle_terms import Used
 from rating.charge import Charge, affordable_s, charge_billed, whole_intervals_s
+from rating.cover import Cover
 from rating.money import Micros
 from rating.rate import Rate
 
@@ -24,13 +26,19 @@ UNPAID_MS_MAX: Final = 1_000
 
 
 class Reservation(msgspec.Struct, frozen=True, gc=False):
-    """Money held for one call. `reserved_micros` is what `granted_s` seconds cost, connect fee included."""
+    """Money held for one call. `reserved_micros` is what `granted_s` seconds cost, connect fee included.
+
+    `at_ms` is the instant of the first second, as far as it is known (UTC). `cover` is what bundles do for the call;
+    `rate` then has the connect fee that it really costs.
+    """
 
     call_id: str
     account_id: int
     rate: Rate
     granted_s: int
     reserved_micros: Micros
+    at_ms: int = 0
+    cover: Cover | None = None
 
 
 class ShortageReason(enum.Enum):
@@ -56,28 +64,28 @@ class Shortage(msgspec.Struct, frozen=True):
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """A call's end in money. `unpaid_ms` is how long it ran past its last paid second, charged to nobody."""
+    """A call's end in money. `unpaid_ms` is how long it ran past its last paid second, charged to nobody. `used` are
+    the seconds that came from bundles."""
 
     charge: Charge
     balance_after_micros: Micros
     released_micros: Micros
     unpaid_ms: int
+    used: tuple[Used, ...] = ()
 
     @property
     def is_capped(self) -> bool:
         return self.unpaid_ms > 0
 
 
-def shortage_reason(account: LiveAccount, rate: Rate, *, reservations_max: int) -> ShortageReason | None:
-    """Why this account gets no reservation at this rate, the first rule that is broken; None if none is."""
+def unfit_reason(account: LiveAccount, rate: Rate, *, reservations_max: int) -> ShortageReason | None:
+    """Why this account gets no reservation at this rate whatever money it has, the first rule that is broken."""
     if account.terms.is_suspended:
         return ShortageReason.SUSPENDED
     if account.terms.vat is not rate.vat:
         return ShortageReason.VAT_MISMATCH
     if account.reservations_count >= reservations_max:
         return ShortageReason.TOO_MANY_RESERVATIONS
-    if affordable_s(rate, account.reservable_micros) == 0:
-        return limit_reached(account, first_interval_micros(rate))
     return None
 
 
@@ -92,16 +100,16 @@ def limit_reached(account: LiveAccount, needed_micros: Micros) -> ShortageReason
     return ShortageReason.INSUFFICIENT_CREDIT
 
 
-def grantable_s(rate: Rate, wanted_s: int, *, budget_micros: Micros) -> int:
+def grantable_s(rate: Rate, wanted_s: int, *, budget_micros: Micros, at_ms: int) -> int:
     """Whole intervals that cover `wanted_s`, or as many of them as the budget pays for."""
-    return min(whole_intervals_s(rate, wanted_s), affordable_s(rate, budget_micros))
+    return min(whole_intervals_s(rate, wanted_s), affordable_s(rate, budget_micros, at_ms=at_ms))
 
 
 def next_interval_micros(held: Reservation) -> Micros:
     """What the interval after the paid ones costs."""
     further_s = whole_intervals_s(held.rate, held.granted_s + 1)
-    return charge_billed(held.rate, further_s).total_micros - held.reserved_micros
+    return charge_billed(held.rate, further_s, at_ms=held.at_ms).total_micros - held.reserved_micros
 
 
-def first_interval_micros(rate: Rate) -> Micros:
-    return charge_billed(rate, rate.initial_s).total_micros
+def first_interval_micros(rate: Rate, at_ms: int) -> Micros:
+    return charge_billed(rate, rate.initial_s, at_ms=at_ms).total_micros

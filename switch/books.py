@@ -12,6 +12,7 @@ import msgspec
 from provisioning.model import (
     Account,
     AccountChanged,
+    BundleChanged,
     Change,
     Credited,
     DigestPolicy,
@@ -83,7 +84,7 @@ class Books:
         self.change_seq = snapshot.change_seq
 
     def apply(self, change: Change) -> None:
-        """Take over one change. A credit is the rating engine's business and changes nothing here."""
+        """Take over one change. Credits and bundles are the rating engine's business and change nothing here."""
         match change:
             case AccountChanged(account=account):
                 self.accounts[account.id] = _with_plain_settings(account)
@@ -106,7 +107,7 @@ class Books:
                 self.plans.setdefault(plan.account_id, {})[plan.name] = plan.plan
             case PlanRemoved(account_id=account_id, name=name):
                 self._forget_plan(account_id, name)
-            case Credited():
+            case Credited() | BundleChanged():
                 pass
             case _:
                 assert_never(change)

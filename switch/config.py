@@ -7,6 +7,7 @@ the field's default. Trunk passwords are in trunk_secrets.toml (mode 0600), whic
 version. Nothing here opens a socket or reads a clock.
 """
 
+import enum
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -151,11 +152,20 @@ class Dns(Struct, frozen=True):
     servers: NameServers = ()
 
 
+class IncomingWithoutCredit(enum.StrEnum):
+    """What becomes of a call that the owner of the called number would pay for, and cannot."""
+
+    REFUSE = "refuse"
+    CONNECT = "connect"
+
+
 class Prepaid(Struct, frozen=True):
-    """[prepaid]: how far ahead a call is paid for."""
+    """[prepaid]: how far ahead a call is paid for, and how long before its end the caller is warned (0: never)."""
 
     reserve_ahead_s: Annotated[int, Meta(ge=10, le=3600)] = 60
     renew_before_s: Annotated[int, Meta(ge=2, le=600)] = 20
+    warning_s: Annotated[int, Meta(ge=0, le=600)] = 10
+    incoming_without_credit: IncomingWithoutCredit = IncomingWithoutCredit.REFUSE
 
 
 class DigestSettings(Struct, frozen=True):
@@ -339,6 +349,9 @@ def _checked_prepaid(main: ConfFile) -> Prepaid:
         main.note(
             ("prepaid", "renew_before_s"), found=found, expected=f"less than reserve_ahead_s, which is {most}"
         )
+    if prepaid.warning_s > prepaid.renew_before_s and "warning_s" in main.table.get("prepaid", {}):
+        found, most = str(prepaid.warning_s), prepaid.renew_before_s
+        main.note(("prepaid", "warning_s"), found=found, expected=f"at most renew_before_s, which is {most}")
     return prepaid
 
 

@@ -18,6 +18,7 @@ from provisioning.printable import shorten
 from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
+from switch.bundle_view import live_bundles
 from switch.buying_metrics import deck_rows, quality_rows
 from switch.calls.call import Call, CallState
 from switch.calls.called_for_lines import call_for
@@ -349,6 +350,7 @@ class Control:
             "available_micros": totals.available_micros,
             "credit_seq": totals.credit_seq,
             "live_calls": exchange.board.of_account[account.id],
+            "bundles": live_bundles(exchange, account.id, exchange.board.clock.ms(self._process.now())),
             **account_safety(exchange, account),
         }
 

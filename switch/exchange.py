@@ -13,12 +13,22 @@ import structlog
 
 from media.browser.messages import FromBrowsers
 from media.relay.messages import Figures, FromRelay
-from provisioning.model import Account, AccountChanged, Change, Credited, LineChanged, LineRemoved, Snapshot
+from provisioning.model import (
+    Account,
+    AccountChanged,
+    BundleChanged,
+    Change,
+    Credited,
+    LineChanged,
+    LineRemoved,
+    Snapshot,
+)
 from rating.account import AccountTerms
 from rating.engine import Engine
 from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
 from switch.books import Books
+from switch.bundles import load_bundles, take_grant
 from switch.calls.admission import admit
 from switch.calls.attempt import Attempt, is_for_us, read_attempt
 from switch.calls.call import Call
@@ -228,10 +238,14 @@ class Exchange:
         usage_since: Mapping[int, int],
         credits_since: Mapping[int, list[tuple[int, int]]],
         usage_by_day: Mapping[tuple[int, int], int] = MappingProxyType({}),
+        *,
+        state: Mapping[str, bytes] = MappingProxyType({}),
+        bundle_uses: Mapping[tuple[int, str], tuple[int, int]] = MappingProxyType({}),
     ) -> None:
         """Start from the books, then replay what the journal has above them: usage, and credits known here.
 
-        `usage_by_day` is that usage again, by account and London day, for the spending caps.
+        `usage_by_day` is that usage again, by account and London day, for the spending caps; `bundle_uses` are seconds
+        of bundles, and `state` may hold grants.
         """
         self.books.load(snapshot)
         warn_of_conflicts(self.books.lines_with_addresses(), self.board.conf)
@@ -246,6 +260,7 @@ class Exchange:
             if self.engine.totals(account_id) is not None:
                 self.engine.debit_usage(account_id, amount_micros)
         load_spends(self.engine, snapshot, usage_by_day)
+        self._first_puts += load_bundles(self.engine, snapshot, state, bundle_uses)
 
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
         """Take over what the journal kept: bindings live on, calls that were up are ended and recorded."""
@@ -300,6 +315,8 @@ class Exchange:
                 self._set_account(change.account)
             elif isinstance(change, Credited):
                 self._credit(change)
+            elif isinstance(change, BundleChanged):
+                self.board.record([take_grant(self.engine, change.bundle)])
             elif isinstance(change, LineChanged):
                 warn_of_conflicts((change.line,), self.board.conf)
                 self.events.line_changed(change.line.user, now)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from switch.bundle_metrics import bundle_metrics
 from switch.buying_metrics import buying_metrics
 from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
@@ -59,6 +60,7 @@ class SwitchCollector(Collector):
         yield from voicemail_metrics(self._process.exchange)
         yield from message_metrics(self._process.exchange.messaging)
         yield from safety_metrics(self._process.exchange.board.safety)
+        yield from bundle_metrics(self._process.exchange.engine.bundles)
         yield from cli_metrics(self._process.exchange.board)
         yield from service_metrics(self._process.exchange)
         yield from queue_metrics(self._process.exchange.board, self._process.now())

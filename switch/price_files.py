@@ -21,10 +21,11 @@ from rating.deck import pack_deck
 from rating.deck_csv import read_deck
 from rating.deck_layout import house_layout
 from rating.money import VatMode
-from rating.packed_tariff import PackedTariff, pack_rates, pack_stamp
+from rating.packed_tariff import PackedTariff, pack_stamp, pack_tariff
+from rating.price_book import PriceBook
 from rating.price_table import BrokenTableError, PriceTable
-from rating.tariff import Tariff, load_tariff, tariff_version
-from rating.tariff_csv import TariffProblem, TariffProblems, read_rates
+from rating.tariff import Tariff, load_tariff, tariff_version, whole_tariff_text
+from rating.tariff_csv import TariffProblem, TariffProblems
 
 # Some 4,000 rows, which are read in 50 ms.
 BIG_BYTES: Final = 256 * 1024
@@ -46,19 +47,16 @@ class PriceFiles:
         self._stamp = pack_stamp()
         self.used: set[str] = set()
 
-    def load_tariff(self, name: str, text: str, vat: str) -> Tariff:
-        """As rating.tariff.load_tariff does. Raises TariffProblems."""
-        if self._folder is None or len(text) < BIG_BYTES:
-            return load_tariff(name, text, vat)
-        mode, version = VatMode(vat), tariff_version(text)
-        table = self._table(
-            f"tariff-{version}-{mode.value}-{self._stamp}",
-            name,
-            lambda: pack_rates(read_rates(name, text, mode)),
-        )
-        if table is None:
-            return load_tariff(name, text, vat)
-        return PackedTariff(name, vat=mode, version=version, table=table)
+    def load_tariff(self, name: str, text: str, vat: str, book: PriceBook) -> tuple[Tariff, str]:
+        """A tariff, as rating.tariff.load_tariff makes it, and its whole text. Raises TariffProblems."""
+        if self._folder is not None and len(text) >= BIG_BYTES:
+            key = f"tariff-{tariff_version(text)}-{_book_stamp(book)}-{VatMode(vat).value}-{self._stamp}"
+            table = self._table(key, name, lambda: pack_tariff(load_tariff(name, text, vat, book), text, book))
+            if table is not None:
+                packed = PackedTariff(name, vat=VatMode(vat), table=table, book=book)
+                return packed, packed.whole_text(text, book)
+        tariff = load_tariff(name, text, vat, book)
+        return tariff, whole_tariff_text(text, tariff.rates, book)
 
     def deck_table(self, name: str, text: str, currency: str, version: str) -> PriceTable:
         """The prices of a deck's own file. Raises TariffProblems."""
@@ -112,6 +110,11 @@ class PriceFiles:
 
 
 NO_PRICE_FILES: Final = PriceFiles(None)
+
+
+def _book_stamp(book: PriceBook) -> str:
+    """Another one where anything that tariffs share is another."""
+    return tariff_version(repr(sorted(book.texts.items())))
 
 
 def _write(path: Path, content: bytes) -> None:

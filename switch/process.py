@@ -177,7 +177,14 @@ class SwitchProcess:
         self._resolver = Resolver(self.conf.dns.servers, self._found)
         self.exchange = self._make_exchange(contents.state)
         usage = {account_id: -amount for account_id, amount in contents.usage_after_mark.items()}
-        self.exchange.load_books(snapshot, usage, _credits_in(contents.state), contents.usage_by_day)
+        self.exchange.load_books(
+            snapshot,
+            usage,
+            _credits_in(contents.state),
+            contents.usage_by_day,
+            state=contents.state,
+            bundle_uses=contents.bundle_uses,
+        )
         for balance in snapshot.balances:
             self._credit_marks[balance.account_id] = balance.credit_seq
         now = self.now()

@@ -10,7 +10,7 @@ from switch.conf_safety import FraudRule
 if TYPE_CHECKING:
     from switch.calls.safety import Safety
 
-RULES = (*(rule.value for rule in FraudRule), "daily_cap_near", "monthly_cap_near")
+RULES = (*(rule.value for rule in FraudRule), "daily_cap_near", "monthly_cap_near", "fair_use")
 
 
 def safety_metrics(safety: "Safety") -> Iterator[Metric]:

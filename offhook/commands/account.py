@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from offhook.commands.account_bundles import bundle_facts, details_with_bundles
 from offhook.commands.account_safety import safety_facts
 from offhook.commands.options import (
     ConfOption,
@@ -114,12 +115,13 @@ def show(
 ) -> None:
     """Show an account: its balance, its lines and numbers, its latest movements."""
     place = data_dir(data)
-    details = run_on_books(find_dsn(place, given=dsn), lambda db: service.show_account(db, name))
+    details, bundles = run_on_books(find_dsn(place, given=dsn), lambda db: details_with_bundles(db, name))
     live = _live(place, details.view.account.name)
     if as_json:
-        print_json({**msgspec.to_builtins(details), "live": live})
+        print_json({**msgspec.to_builtins(details), "bundles": bundles, "live": live})
         return
-    print_facts([*_facts(details.view), *_live_facts(live), *safety_facts(live), *_owned_facts(details)])
+    facts = [*_facts(details.view), *_live_facts(live), *safety_facts(live), *bundle_facts(bundles, live)]
+    print_facts([*facts, *_owned_facts(details)])
     if details.movements:
         print_line("")
         rows = [

@@ -1,10 +1,10 @@
 """The whole exchange in the foreground: what `offhook up` runs.
 
-Start: the lock, PostgreSQL, the schema, the edge, the relay, the browsers' process, the switch, voicemail. Stop: the
-switch first (it refuses new calls, ends and settles the live ones, flushes and ships while PostgreSQL is still there),
-then voicemail, the browsers' process, the relay and the edge, then PostgreSQL. A part that crashes is started again by
-itself; the others go on. After a crash of the machine the switch does not wait for PostgreSQL longer than PATIENCE_S:
-phones and emergency calls need only its checkpoint.
+Start: the lock, PostgreSQL, the schema, the edge, the relay, the browsers' process, the switch, voicemail, billing.
+Stop: the switch first (it refuses new calls, ends and settles the live ones, flushes and ships while PostgreSQL is still
+there), then billing, voicemail, the browsers' process, the relay and the edge, then PostgreSQL. A part that crashes is
+started again by itself; the others go on. After a crash of the machine the switch does not wait for PostgreSQL longer
+than PATIENCE_S: phones and emergency calls need only its checkpoint.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from offhook.paths import DataDir, write_secret
 from offhook.postgres.embedded import EmbeddedPostgres
 from offhook.supervisor.part import Part, PartPlan
 from offhook.supervisor.plans import (
+    billing_plan,
     browser_plan,
     edge_plan,
     postgres_plan,
@@ -84,7 +85,7 @@ class Exchange:
 
     def kill(self) -> None:
         """The second Ctrl-C: no more waiting for calls to end."""
-        for name in ("switch", "voicemail", "browser", "relay", "edge"):
+        for name in ("switch", "billing", "voicemail", "browser", "relay", "edge"):
             if name in self._parts:
                 self._parts[name].kill()
 
@@ -120,6 +121,7 @@ class Exchange:
         self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()
         self._launch_voicemail()
+        self._launch_billing(dsn)
         self._on_ready()
 
     def _launch_browsers(self) -> None:
@@ -136,6 +138,13 @@ class Exchange:
         if switches and plan.conf.voicemail.run:
             self._launch(voicemail_plan(plan.data, conf_dir=plan.conf_dir, switches=switches))
             self._mark_served("voicemail")
+
+    def _launch_billing(self, dsn: str) -> None:
+        """However often it fails to start (its file is wrong, its address in use), phones are served."""
+        plan = self._plan
+        if (plan.conf_dir / "billing.toml").exists():
+            self._launch(billing_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
+            self._mark_served("billing")
 
     async def _prepare_database(self, dsn: str) -> None:
         """PostgreSQL up, our role and database there, the schema current."""
@@ -182,7 +191,7 @@ class Exchange:
         for task in self._tasks:
             if task.get_name() in ("start", "database"):
                 task.cancel()
-        for name in ("switch", "voicemail", "browser", "relay", "edge", "postgres"):
+        for name in ("switch", "billing", "voicemail", "browser", "relay", "edge", "postgres"):
             if name in self._parts:
                 await self._parts[name].stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

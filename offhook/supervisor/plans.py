@@ -23,6 +23,8 @@ RELAY_STOP_S = 5.0
 BROWSER_STOP_S = 5.0
 # What is being recorded is ended and made safe.
 VOICEMAIL_STOP_S = 10.0
+# What it is doing is undone by its transaction, or done again at the next start.
+BILLING_STOP_S = 15.0
 # A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
 # start.
 POSTGRES_STOP_S = 60.0
@@ -102,6 +104,22 @@ def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
         environment=environment,
         directory=str(data.root),
         stop_wait_s=SWITCH_STOP_S,
+    )
+
+
+def billing_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
+    """As the switch, it gets the password by its environment."""
+    public_dsn, password = without_password(dsn)
+    environment = _environment()
+    if password:
+        environment["PGPASSWORD"] = password
+    command = [*_python("billing"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
+    return PartPlan(
+        name="billing",
+        command=command,
+        environment=environment,
+        directory=str(data.root),
+        stop_wait_s=BILLING_STOP_S,
     )
 
 

@@ -12,8 +12,10 @@ import asyncpg
 
 from provisioning import store
 from provisioning.books.messages import Changes
+from provisioning.bundle_rows import load_bundles
 from provisioning.model import (
     AccountChanged,
+    BundleChanged,
     Change,
     Credited,
     LineChanged,
@@ -77,7 +79,9 @@ async def read_changes(db: asyncpg.Connection, position: Position) -> Changes | 
             position.change_seq,
             CHANGES_MAX,
         )
-        keys: dict[str, list[str]] = {"account": [], "line": [], "plan": [], "number": [], "credit": []}
+        keys: dict[str, list[str]] = {
+            "account": [], "line": [], "plan": [], "number": [], "bundle": [], "credit": [],
+        }  # fmt: skip
         for row in rows:
             keys[row["entity"]].append(row["key"])
         changes: list[Change] = []
@@ -86,6 +90,7 @@ async def read_changes(db: asyncpg.Connection, position: Position) -> Changes | 
         changes += await _lines(db, keys["line"])
         changes += await _plans(db, keys["plan"])
         changes += await _numbers(db, keys["number"])
+        changes += await _bundles(db, keys["bundle"])
         changes += await _credits(db, keys["credit"], position)
         return Changes(rows[-1]["seq"], changes)
 
@@ -116,6 +121,11 @@ async def _numbers(db: asyncpg.Connection, keys: list[str]) -> list[Change]:
     numbers = await store.load_numbers(db, keys) if keys else []
     gone = set(keys).difference(number.e164 for number in numbers)
     return [*map(NumberRemoved, sorted(gone)), *map(NumberChanged, numbers)]
+
+
+async def _bundles(db: asyncpg.Connection, keys: list[str]) -> list[Change]:
+    bundles = await load_bundles(db, [int(key) for key in keys]) if keys else []
+    return [BundleChanged(bundle.terms) for bundle in bundles]
 
 
 async def _credits(db: asyncpg.Connection, keys: list[str], position: Position) -> list[Change]:

@@ -17,6 +17,7 @@ from provisioning.utc import time_from_ms
 from rating.journal.frames import unpack_records
 from rating.records import (
     Alarm,
+    BundleUse,
     Cdr,
     ConfVersion,
     EmergencyCall,
@@ -55,11 +56,17 @@ CONF_LOADS: Final = Table("conf_loads", ["kind", "name", "valid_from", "version"
 
 ALARMS: Final = Table("alarms", ["id", "account_id", "rule", "at", "words", "bar_until"], (0,))
 
+BUNDLE_USES: Final = Table(
+    "bundle_uses",
+    ["bundle_id", "account_id", "call_id", "leg", "seconds", "carried_s", "number", "at"],
+    (0, 2, 3),
+)
+
 # Versions repeat at every start and are few: they are always compared first. conf_loads refers to
 # conf_versions.
 COMPARED_FIRST: Final = (CONF_VERSIONS, CONF_LOADS)
 # The ledger comes last, because its rows lock balances until the commit.
-COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, TRACED_CALLS, ALARMS, LEDGER)
+COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, TRACED_CALLS, ALARMS, BUNDLE_USES, LEDGER)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -130,6 +137,9 @@ def _add_record(shipment: Shipment, record: OutboxRecord, batch: int, raw: msgsp
         case Alarm(id=id_, account_id=account_id, rule=rule, words=words, bar_until_ms=until):
             bar_until = None if until is None else time_from_ms(until)
             _add(shipment, ALARMS, (id_, account_id, rule, time_from_ms(record.at_ms), words, bar_until), batch, raw)
+        case BundleUse(bundle_id=bundle_id, account_id=account_id, call_id=call_id, leg=leg):
+            uses = record.seconds, record.carried_s, record.number, time_from_ms(record.at_ms)
+            _add(shipment, BUNDLE_USES, (bundle_id, account_id, call_id, leg, *uses), batch, raw)
         case TracedCall():
             _add(shipment, TRACED_CALLS, row_from_traced(record), batch, raw)
         case ConfVersion(kind=kind, name=name, version=version, content=content):

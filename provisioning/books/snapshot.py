@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from provisioning import store
+from provisioning.bundle_rows import load_bundles
 from provisioning.model import Snapshot
 from provisioning.plans.plan_rows import load_plans
 from provisioning.spend_rows import load_spends
@@ -40,6 +41,7 @@ async def load_snapshot(db: asyncpg.Connection, epoch: str) -> Snapshot:
             numbers=await store.load_numbers(db),
             spends=await load_spends(db),
             plans=await load_plans(db),
+            bundles=await load_bundles(db),
         )
 
 

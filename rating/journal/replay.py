@@ -26,16 +26,16 @@ from rating.journal.damage import (
 from rating.journal.frames import unpack_records
 from rating.journal.store import read_epoch, read_marks
 from rating.london_day import london_day
-from rating.records import OutboxRecord, UsageEntry
+from rating.records import BundleUse, OutboxRecord, UsageEntry
 
 BUSY_TIMEOUT_S: Final = 5.0
-USAGE_TAG: Final = "usage"
+CHARGE_TAGS: Final = ("usage", "bundle_use")
 
 _SELECT_BATCHES: Final = (
     "SELECT batch, last_seq, at_ms, checksum, packed FROM outbox WHERE batch > ? ORDER BY batch"
 )
 _outbox_records: Final = msgspec.msgpack.Decoder(list[OutboxRecord])
-_usage_entry: Final = msgspec.msgpack.Decoder(UsageEntry)
+_charge: Final = msgspec.msgpack.Decoder(UsageEntry | BundleUse)
 
 
 class JournalMismatchError(Exception):
@@ -44,7 +44,8 @@ class JournalMismatchError(Exception):
 
 class JournalContents(msgspec.Struct):
     """What a starting switch needs. `usage_after_mark`: an account's usage above the mark (negative); `usage_by_day`
-    the same as charges (positive), by account and London day."""
+    the same as charges (positive), by account and London day. `bundle_uses`: the seconds and carried-over seconds that
+    were drawn from a bundle above the mark, by its id and the number called ("" where that does not matter)."""
 
     epoch: str
     last_seq: int
@@ -52,6 +53,7 @@ class JournalContents(msgspec.Struct):
     state: dict[str, bytes]
     usage_after_mark: dict[int, int]
     usage_by_day: dict[tuple[int, int], int] = {}
+    bundle_uses: dict[tuple[int, str], tuple[int, int]] = {}
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -90,16 +92,21 @@ def _read(connection: sqlite3.Connection, path: Path, epoch_mark: tuple[str, int
         )
     usage: dict[int, int] = {}
     by_day: dict[tuple[int, int], int] = {}
+    bundles: dict[tuple[int, str], tuple[int, int]] = {}
     newest = mark
     for batch, packed in _batches(connection, path, after=mark):
-        for entry in _usage_of(batch, packed, path):
+        for entry in _charges_of(batch, packed, path):
+            if isinstance(entry, BundleUse):
+                seconds, carried_s = bundles.get((entry.bundle_id, entry.number), (0, 0))
+                bundles[entry.bundle_id, entry.number] = seconds + entry.seconds, carried_s + entry.carried_s
+                continue
             usage[entry.account_id] = usage.get(entry.account_id, 0) + entry.amount_micros
             key = (entry.account_id, london_day(entry.at_ms))
             by_day[key] = by_day.get(key, 0) - entry.amount_micros
         newest = batch
     if newest != last_batch:
         raise JournalMismatchError(f"{path}: batches {newest + 1} to {last_batch} are missing")
-    return JournalContents(epoch, last_seq, last_batch, _read_state(connection, path), usage, by_day)
+    return JournalContents(epoch, last_seq, last_batch, _read_state(connection, path), usage, by_day, bundles)
 
 
 def _read_state(connection: sqlite3.Connection, path: Path) -> dict[str, bytes]:
@@ -128,24 +135,24 @@ def _batches(connection: sqlite3.Connection, path: Path, *, after: int) -> Itera
         expected += 1
 
 
-def _usage_of(batch: int, packed: bytes, path: Path) -> list[UsageEntry]:
+def _charges_of(batch: int, packed: bytes, path: Path) -> list[UsageEntry | BundleUse]:
     try:
         records = _outbox_records.decode(packed)
     except msgspec.DecodeError:
-        return _usage_among_strangers(batch, packed, path)
-    return [record for record in records if isinstance(record, UsageEntry)]
+        return _charges_among_strangers(batch, packed, path)
+    return [record for record in records if isinstance(record, (UsageEntry, BundleUse))]
 
 
-def _usage_among_strangers(batch: int, packed: bytes, path: Path) -> list[UsageEntry]:
+def _charges_among_strangers(batch: int, packed: bytes, path: Path) -> list[UsageEntry | BundleUse]:
     """A newer program may have written records that we do not know. Money among them must be readable."""
-    entries = []
+    entries: list[UsageEntry | BundleUse] = []
     place = "its array"
     try:
         for index, record in enumerate(unpack_records(packed)):
             place = f"record {index}"
             fields: Any = msgspec.msgpack.decode(record)
-            if fields[0] == USAGE_TAG:
-                entries.append(_usage_entry.decode(record))
+            if fields[0] in CHARGE_TAGS:
+                entries.append(_charge.decode(record))
     except (msgspec.DecodeError, TypeError, LookupError) as error:
         raise JournalDamagedError(f"{path}: outbox batch {batch}: {place} cannot be read: {error}") from error
     return entries

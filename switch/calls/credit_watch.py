@@ -1,24 +1,20 @@
 """Prepaid time while a call lasts: renewed ahead, cut at the last paid second.
 
 The reservation is kept `reserve_ahead_s` ahead of the talk. When the account cannot give more, the watch asks again
-WARNING_S before the end of the paid time, when the caller is warned, and at the very end, so that a top-up meanwhile
+`warning_s` before the end of the paid time, when the caller is warned, and at the very end, so that a top-up meanwhile
 keeps the call; then it reports exhaustion.
 """
 
 import math
 from collections.abc import Callable
-from typing import Final
 
 from rating.engine import Engine
 from switch.sip.timers import Timer, TimerQueue
 
-# Time for a last sentence, and short enough not to be talked over.
-WARNING_S: Final = 10
-
 
 class CreditWatch:
     """Watches one answered call. `granted_s` counts from the answer. `on_renewed` hears each longer grant, `on_low`
-    that the paid time is about to end."""
+    that the paid time is about to end (never, with a `warning_s` of 0)."""
 
     __slots__ = (
         "_ahead_s",
@@ -31,6 +27,7 @@ class CreditWatch:
         "_on_renewed",
         "_timer",
         "_timers",
+        "_warning_s",
         "granted_s",
     )
 
@@ -43,6 +40,7 @@ class CreditWatch:
         timers: TimerQueue,
         ahead_s: int,
         before_s: int,
+        warning_s: int,
         on_renewed: Callable[[float], None],
         on_exhausted: Callable[[float], None],
         on_low: Callable[[float], None],
@@ -53,6 +51,7 @@ class CreditWatch:
         self._timers = timers
         self._ahead_s = ahead_s
         self._before_s = before_s
+        self._warning_s = warning_s
         self._on_renewed = on_renewed
         self._on_exhausted = on_exhausted
         self._on_low = on_low
@@ -73,9 +72,10 @@ class CreditWatch:
         end = self._answered_at + self.granted_s
         look_at = end - self._before_s
         if look_at <= now:
-            look_at = end - WARNING_S
+            look_at = end - self._warning_s
             if look_at <= now:
-                self._on_low(now)
+                if self._warning_s:
+                    self._on_low(now)
                 look_at = end
         self._timer = self._timers.start(now, max(look_at - now, 0.0), self._look)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rating.engine import Settlement
 from rating.records import OutboxRecord, UsageEntry
+from switch.calls.bundle_uses import bundle_uses, set_bundles
 from switch.calls.buying import end_leg
 from switch.calls.call_records import dialogs_to_hang_up
 from switch.calls.cdr import Ending, complete, join_rows, set_charge
@@ -45,6 +46,10 @@ def charge_records(
         set_charge(call.rows[meter.row], settlement)
         if settlement.charge.total_micros:
             records.append(_usage(call, meter, settlement, now))
+        if settlement.used:
+            set_bundles(call.rows[meter.row], settlement.used)
+            at_ms = call.board.clock.ms(now)
+            records += bundle_uses(call.id, meter.row, meter.reservation.account_id, settlement.used, at_ms)
     return records
 
 

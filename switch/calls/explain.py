@@ -282,7 +282,7 @@ class Explanation:
         totals = self._board.engine.totals(price.account_id) if price.account_id is not None else None
         if rate is None or rate.is_free or totals is None:
             return
-        first = charge_billed(rate, rate.initial_s).total_micros
+        first = charge_billed(rate, rate.initial_s, at_ms=self._question.at_ms).total_micros
         enough = (
             "enough"
             if first <= totals.available_micros

@@ -6,7 +6,7 @@ has a meter of its own, on its own record, paid by who sent it there.
 
 from typing import TYPE_CHECKING, Final
 
-from rating.charge import charge_within
+from rating.cover import Cover
 from rating.engine import Reservation, Settlement, Shortage
 from switch.calls.credit_watch import CreditWatch
 
@@ -40,29 +40,54 @@ class Meter:
         """Seconds paid for so far, counted from the start."""
         return self.reservation.granted_s if self._watch is None else self._watch.granted_s
 
+    @property
+    def first_second_ms(self) -> int:
+        """The instant that its price goes by (UTC)."""
+        held = self._call.board.engine.reservation(self.key)
+        return self.reservation.at_ms if held is None else held.at_ms
+
+    @property
+    def cover_now(self) -> Cover | None:
+        """What bundles do for it by now: renewals lengthen it."""
+        held = self._call.board.engine.reservation(self.key)
+        return None if held is None else held.cover
+
     def cost_micros(self, now: float) -> int:
         """What it would come to if it ended now."""
         if self.started_at is None:
             return 0
         duration_ms = round((now - self.started_at) * 1000)
-        return charge_within(self.reservation.rate, duration_ms, granted_s=self.granted_s).total_micros
+        return self._call.board.engine.cost(self.key, duration_ms).total_micros
 
     def start(self, now: float) -> None:
         """The answer has been passed on; from here every second counts."""
         board = self._call.board
         self.started_at = now
+        assumed = self.reservation
+        granted_s = board.engine.start(self.key, board.clock.ms(now))
         self._watch = CreditWatch(
             call_id=self.key,
-            granted_s=self.reservation.granted_s,
+            granted_s=granted_s,
             engine=board.engine,
             timers=board.timers,
             ahead_s=board.conf.prepaid.reserve_ahead_s,
             before_s=board.conf.prepaid.renew_before_s,
+            warning_s=board.conf.prepaid.warning_s,
             on_renewed=self._call.on_renewed,
             on_exhausted=self._call.on_exhausted,
             on_low=self._call.on_credit_low,
         )
         self._watch.start(now)
+        if assumed.cover is not None or granted_s != assumed.granted_s:
+            self._put_right(assumed, now)
+
+    def _put_right(self, assumed: Reservation, now: float) -> None:
+        """The answer came at another time than was assumed: if that makes a difference the journal has to know."""
+        held = self._call.board.engine.reservation(self.key)
+        assert held is not None
+        self.reservation = held
+        if (held.granted_s, held.rate, held.cover) != (assumed.granted_s, assumed.rate, assumed.cover):
+            self._call.on_renewed(now)
 
     def close(self, ended_at: float, *, free: bool = False) -> Settlement | None:
         """Charge the talk and release the rest. None: nobody heard an answer, or `free`. Never called twice."""
@@ -83,7 +108,13 @@ def open_meter(call: "Call", row: int, price: "Price") -> Meter | Shortage | Non
         return None
     board = call.board
     key = call.id if row == CALLERS_ROW else f"{call.id}/{row}"
+    record = call.rows[row]
     held = board.engine.reserve(
-        key, price.account_id, rate, initial_ahead_s=board.conf.prepaid.reserve_ahead_s
+        key,
+        price.account_id,
+        rate,
+        initial_ahead_s=board.conf.prepaid.reserve_ahead_s,
+        at_ms=record.setup_at_ms,
+        number="" if price.origin else record.destination,
     )
     return held if isinstance(held, Shortage) else Meter(call, row, price, held)

@@ -7,6 +7,7 @@ import msgspec
 from rating.tariff import ON_NET, Rate, Tariff
 from switch.calls import refusal
 from switch.calls.attempt import Attempt
+from switch.calls.attempt_fee import attempt_rate
 from switch.calls.buying import guard, trunks_in_order
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.refusal import Refusal
@@ -60,12 +61,14 @@ def price_of(caller: Caller, route: Route, board: Switchboard, now: float) -> Pr
         return refusal.NO_TARIFF
     if tariff.vat is not account.vat:
         return refusal.VAT_MISMATCH
-    rate = _rate(tariff, route, board.clock.ms(now))
+    at_ms = board.clock.ms(now)
+    rate = _rate(tariff, route, at_ms)
     if rate is None and route.line is None:
         return refusal.NO_RATE
     if rate is not None and not rate.is_free and board.journal.is_failed:
         return refusal.JOURNAL_FAILED
-    price = Price(account.id, rate, tariff.name, tariff.version)
+    attempt = attempt_rate(tariff, route, rate, at_ms) if tariff.has_attempts else None
+    price = Price(account.id, rate, tariff.name, tariff.version, attempt=attempt)
     if route.rule is not None and (route.rule.below_cost is not BelowCost.ALLOW or board.conf.below_cost):
         return guard(route, price, board, now) or price
     return price

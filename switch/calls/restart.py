@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Final
 
-from rating.records import UsageEntry
+from rating.bundle_terms import Used
+from rating.records import BundleUse, UsageEntry
 from switch.calls.bye import Bye
 from switch.calls.carrier_challenge import CarrierChallenge
 from switch.calls.open_call import HANGUP_KEY
@@ -59,6 +60,9 @@ def hang_up_recovered(board: Switchboard, state: Mapping[str, bytes], now: float
         for record in ended.outbox:
             if isinstance(record, UsageEntry):
                 board.engine.load_spend(record.account_id, record.at_ms, -record.amount_micros)
+            elif isinstance(record, BundleUse):
+                used = Used(record.bundle_id, record.seconds, record.carried_s, record.number)
+                board.engine.bundles.use(used)
         if ended.puts:
             board.record(ended.puts, ended.outbox)
         dialogs = [Dialog.from_state(dialog) for dialog in ended.dialogs]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 HOUR_MS: Final = 3_600_000
 CLEARED: Final = "cleared"
+FAIR_USE: Final = "fair_use"
 _CAP_NAMES: Final = {ShortageReason.DAILY_CAP: "daily", ShortageReason.MONTHLY_CAP: "monthly"}
 _WORDS: Final = {
     FraudRule.NEW_HIGH_COST: "many calls to dear destinations that are new for the account",
@@ -144,7 +145,7 @@ class Safety:
         self._legs[key] = _Leg(account_id, country, is_high_cost=bool(entry))
         if entry:
             self.of_high_cost[account_id] += 1
-        if entry or (rate is not None and rate.per_minute_micros >= limits.dear_per_minute):
+        if entry or (rate is not None and rate.dearest_per_minute_micros >= limits.dear_per_minute):
             prefix = rate.prefix if rate is not None else country
             self._broken(account_id, self.velocity.dear_call(account_id, prefix, at_ms, limits), at_ms)
         if is_abroad:
@@ -246,6 +247,10 @@ class Safety:
             warnings, engine.cap_warnings = engine.cap_warnings, []
             for warning in warnings:
                 self._say_cap(warning, at_ms)
+        if engine.bundles.warnings:
+            for limit in engine.bundles.take_warnings():
+                words = f"bundle {limit.bundle_id} has come to its limit of fair use: {limit.what}"
+                self._raise(limit.account_id, FAIR_USE, words, at_ms)
         for account_id, bar in list(self._bars.items()) if self._bars else ():
             if bar.until_ms <= at_ms:
                 del self._bars[account_id]

@@ -68,12 +68,18 @@ class Route(msgspec.Struct):
 
 
 class Price(msgspec.Struct):
-    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in."""
+    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in.
+
+    With an `origin`, where a carrier's call comes from, it is what the owner of the called number pays for it.
+    `attempt` prices the attempt itself, answered or not.
+    """
 
     account_id: int | None = None
     rate: Rate | None = None
     tariff: str = ""
     tariff_version: str = ""
+    origin: str = ""
+    attempt: Rate | None = None
 
 
 class Admission(msgspec.Struct):

@@ -12,9 +12,11 @@ from billing.conf import BillingConf, InvoiceSettings, MailSettings, Seller, Sim
 from billing.customers import Customer, find_customer
 from billing.dated import Dated
 from provisioning import service
+from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
 from provisioning.ledger import MovementKind, post
 from provisioning.model import AccountKind
 from rating.money import VatMode
+from tests.provisioning.records import cdr
 
 SELLER = Seller(
     name="Example Telephones Ltd",
@@ -115,3 +117,79 @@ async def add_bare_invoice(
         total_micros,
     )
     return number
+
+
+async def add_call(
+    db: asyncpg.Pool,
+    account_id: int,
+    cost_micros: int,
+    *,
+    ended_at: datetime.datetime = datetime.datetime(2026, 10, 15, 12, tzinfo=datetime.UTC),
+    **facts: object,
+) -> str:
+    """A call of a minute that ended then, with its record and, if it cost anything, its row in the ledger."""
+    call_id = f"call-{next(_numbers)}"
+    end_ms = int(ended_at.timestamp() * 1000)
+    record = cdr(
+        call_id,
+        **{
+            "account_id": account_id,
+            "payer_account_id": account_id,
+            "setup_at_ms": end_ms - 65_000,
+            "ringing_at_ms": end_ms - 64_000,
+            "answered_at_ms": end_ms - 60_000,
+            "ended_at_ms": end_ms,
+            "duration_ms": 60_000,
+            "billed_s": 60,
+            "usage_micros": cost_micros,
+            "cost_micros": cost_micros,
+            "destination_name": "UK landline",
+            **facts,
+        },
+    )
+    row = row_from_cdr(record)
+    places = ", ".join(f"${place}" for place in range(1, len(row) + 1))
+    await db.execute(f"INSERT INTO cdrs ({', '.join(CDR_COLUMNS)}) VALUES ({places})", *row)
+    if cost_micros:
+        await add_usage(db, account_id, cost_micros, call_id, ended_at)
+    return call_id
+
+
+async def add_usage(
+    db: asyncpg.Pool, account_id: int, cost_micros: int, call_id: str, at: datetime.datetime
+) -> None:
+    await db.execute(
+        "INSERT INTO ledger (account_id, kind, amount_micros, at, call_id, leg) VALUES ($1, 'usage', $2, $3, $4, 0)",
+        account_id,
+        -cost_micros,
+        at,
+        call_id,
+    )
+
+
+async def move(
+    db: asyncpg.Pool,
+    account_id: int,
+    kind: MovementKind,
+    amount_micros: int,
+    memo: str = "",
+    *,
+    at: datetime.datetime = datetime.datetime(2026, 10, 1, 6, tzinfo=datetime.UTC),
+) -> None:
+    """A movement as it would have been posted at that time."""
+    await db.execute(
+        "INSERT INTO ledger (account_id, kind, amount_micros, at, credit_seq, memo)"
+        " SELECT account_id, $2, $3, $4, credit_seq + 1, $5 FROM account_balances WHERE account_id = $1",
+        account_id,
+        kind.value,
+        amount_micros,
+        at,
+        memo,
+    )
+
+
+async def balance(db: asyncpg.Pool, account_id: int) -> int:
+    found: int = await db.fetchval(
+        "SELECT balance_micros FROM account_balances WHERE account_id = $1", account_id
+    )
+    return found

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.conf import NoBillingFile, VatRounding, load_billing
+from billing.conf import NoBillingFile, load_billing
+from billing.vat import VatRounding
 from switch.conf_files import ConfProblems
 
 CONF = Path(__file__).parents[2] / "conf"

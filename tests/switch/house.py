@@ -12,6 +12,7 @@ from provisioning.model import (
     Account,
     AccountBalance,
     AccountKind,
+    BundleBalance,
     DigestPolicy,
     Line,
     Number,
@@ -246,6 +247,8 @@ class House:
         balances: dict[int, int] | None = None,
         link: Link | None = None,
         state: dict[str, bytes] | None = None,
+        bundles: list[BundleBalance] = (),
+        bundle_uses: dict[tuple[int, str], tuple[int, int]] | None = None,
         seed: int = 1,
     ) -> None:
         self.clock = link.clock if link else HandClock()
@@ -279,9 +282,12 @@ class House:
                 ],
                 lines=list(lines),
                 numbers=[Number(e164, user) for e164, user in (numbers or {}).items()],
+                bundles=list(bundles),
             ),
             {},
             {},
+            state=self.journal.state,
+            bundle_uses=bundle_uses or {},
         )
         self.journal.on_durable = lambda seq: self.exchange.board.on_durable(seq, self.clock.now)
         self.link.attach(_Door(self), self.exchange.timers, EXCHANGE)

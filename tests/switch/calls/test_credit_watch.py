@@ -17,7 +17,7 @@ PER_SECOND = 1000
 class Watched:
     """One call on an account with so much money; time moves by hand."""
 
-    def __init__(self, balance: int, *, ahead_s: int = 60, before_s: int = 20) -> None:
+    def __init__(self, balance: int, *, ahead_s: int = 60, before_s: int = 20, warning_s: int = 10) -> None:
         self.engine = Engine()
         self.engine.set_account(AccountTerms(id=1, vat=VatMode.INC_VAT, floor_micros=0, is_suspended=False))
         self.engine.load_balance(1, balance, 0)
@@ -29,8 +29,8 @@ class Watched:
         assert isinstance(reservation, Reservation)
         self.watch = CreditWatch(
             call_id="call", granted_s=reservation.granted_s, engine=self.engine, timers=self.timers,
-            ahead_s=ahead_s, before_s=before_s, on_renewed=self.renewed.append, on_exhausted=self.exhausted.append,
-            on_low=self.low.append,
+            ahead_s=ahead_s, before_s=before_s, warning_s=warning_s, on_renewed=self.renewed.append,
+            on_exhausted=self.exhausted.append, on_low=self.low.append,
         )  # fmt: skip
         self.watch.start(0.0)
 
@@ -101,3 +101,17 @@ def test_a_call_that_is_paid_for_less_than_the_warning_is_warned_at_once() -> No
     call.run_to(300.0)
     assert call.low[0] == 0.0
     assert call.exhausted == [5.0]
+
+
+def test_the_warning_comes_as_long_before_the_end_as_is_set() -> None:
+    call = Watched(95 * PER_SECOND, warning_s=15)
+    call.run_to(300.0)
+    assert call.low == [80.0]
+    assert call.exhausted == [95.0]
+
+
+def test_no_warning_where_none_is_wanted() -> None:
+    call = Watched(95 * PER_SECOND, warning_s=0)
+    call.run_to(300.0)
+    assert call.low == []
+    assert call.exhausted == [95.0]

@@ -1,0 +1,71 @@
+"""The daily work of all areas, in its order. The billing process does it at its start and on each new day, the command
+`offhook bill due` whenever it is asked to. Each area's is idempotent; one that fails does not stop the others."""
+
+import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final
+
+import asyncpg
+import msgspec
+import structlog
+
+from billing.arrears import due as arrears
+from billing.conf import BillingConf
+from billing.payments import due as payments
+from billing.payments import statement_lines
+from billing.payments.provider import Provider
+
+# What two at once would do twice is guarded by each area; this only spares them the waiting for each other's locks.
+LOCK_KEY: Final = 0x6F66_6668_6F6F_6B00 + 1
+
+RunDue = Callable[[asyncpg.Pool, BillingConf, datetime.date], Awaitable[list[str]]]
+
+log = structlog.get_logger("billing.due")
+
+
+class AreaDone(msgspec.Struct, frozen=True):
+    """What one area has done, a line each. `problem` "": nothing went wrong."""
+
+    area: str
+    lines: list[str]
+    problem: str = ""
+
+
+def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
+    """In the order in which one's work is another's ground: invoices before what is collected or reminded of."""
+    return [
+        ("payments", partial(payments.run_due, providers=providers)),
+        ("statements", _statements),
+        ("arrears", arrears.run_due),
+    ]
+
+
+async def run_all_due(
+    db: asyncpg.Pool, conf: BillingConf, today: datetime.date, providers: Mapping[str, Provider]
+) -> list[AreaDone]:
+    """Waits for another one that is at it."""
+    async with db.acquire() as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
+        try:
+            return [await _guarded(name, run, db, conf, today) for name, run in areas(providers)]
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
+
+
+async def _guarded(
+    name: str, run: RunDue, db: asyncpg.Pool, conf: BillingConf, today: datetime.date
+) -> AreaDone:
+    try:
+        return AreaDone(name, await run(db, conf, today))
+    except Exception as problem:  # noqa: BLE001 - the border of an area: the others' work is not its business
+        log.error(
+            "billing_due_failed", area=name, problem=f"{type(problem).__name__}: {problem}", exc_info=True
+        )
+        return AreaDone(name, [], f"{type(problem).__name__}: {problem}")
+
+
+async def _statements(db: asyncpg.Pool, conf: BillingConf, today: datetime.date) -> list[str]:  # noqa: ARG001
+    """Lines that came before their invoice did."""
+    done = await statement_lines.match_lines(db, conf)
+    return [f"payment {each.payment.id} of a bank statement credited" for each in done]

@@ -1,0 +1,1 @@
+"""What is sold by the month, and the law of contracts."""
