@@ -5,7 +5,7 @@ length by which trunks are put in order, the guard decides and a deck's margins 
 call between people lasts. The selling price is without VAT, rounded down; the buying price is without VAT, rounded up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -69,11 +69,6 @@ def margins(tariff: Tariff, deck: Deck, vat_rates: VatRates, at_ms: int) -> Iter
 
 
 def _prefixes_of(tariff: Tariff, deck: Deck) -> set[str]:
-    return set(_dialled(rate.prefix for rate in tariff.rates)) | set(
-        _dialled(price.prefix for price in deck.prices())
-    )
-
-
-def _dialled(prefixes: Iterable[str]) -> Iterator[str]:
-    """Those of calls outside: no texts, no calls between lines."""
-    return (prefix for prefix in prefixes if prefix[:1] == "+" or prefix.isdigit())
+    """Of calls outside: no texts, no calls between lines."""
+    prefixes = {*tariff.call_prefixes, *(price.prefix for price in deck.prices())}
+    return {prefix for prefix in prefixes if prefix[:1] == "+" or prefix.isdigit()}

@@ -24,7 +24,8 @@ KEPT_MAX: Final = 50_000  # prefixes whose rates are kept decoded, some 400 byte
 
 
 class TariffHead(msgspec.Struct):
-    """What a block says of itself. `others` are the rows that no call outside is looked up in, `rows` all of them.
+    """What a block says of itself. `others` are the rows that no call outside is looked up in, `rows` all of
+    them, `prefixes` those of the table.
 
     `has_bands` and `has_services`: what of the book its whole text has behind the CSV (price_book.py).
     """
@@ -36,6 +37,7 @@ class TariffHead(msgspec.Struct):
     others: msgspec.Raw
     access: msgspec.Raw
     rows: msgspec.Raw
+    prefixes: msgspec.Raw
 
 
 def _encode_bands(value: object) -> None:
@@ -90,6 +92,10 @@ class PackedTariff(Tariff):
             found += self._keep(prefix)
             prefix = self._table.shorter(prefix)
         return found
+
+    @property
+    def call_prefixes(self) -> list[str]:
+        return msgspec.msgpack.decode(self._head.prefixes, type=list[str])
 
     @property
     def access_charges(self) -> list[Rate]:
@@ -149,6 +155,7 @@ def pack_tariff(tariff: Tariff, csv_text: str, book: PriceBook) -> bytes:
         others=msgspec.Raw(_encode([rate for rate in tariff.rates if not rate.is_for_calls])),
         access=msgspec.Raw(_encode([rate for rate in tariff.rates if rate.prefix.startswith(ACCESS)])),
         rows=msgspec.Raw(_encode(list(tariff.rates))),
+        prefixes=msgspec.Raw(_encode(list(tariff.call_prefixes))),
     )
     values = {prefix: _encode(rates) for prefix, rates in tariff.call_rates.items()}
     return pack_table(values, _encode(head))

@@ -130,6 +130,11 @@ class Tariff:
         return self._prefixes.values
 
     @property
+    def call_prefixes(self) -> Iterable[str]:
+        """Every prefix at which the price of calls outside may change: of rows, groups and access charges."""
+        return self._prefixes
+
+    @property
     def access_charges(self) -> list[Rate]:
         """The rows of the access charge, of all dates."""
         return [rate for rate in self.rates if rate.prefix.startswith(ACCESS)]

@@ -70,6 +70,7 @@ def test_its_rates_can_be_gone_through() -> None:
     read, packed = pair(ROWS)
     assert len(packed.rates) == len(read.rates) == 10
     assert set(packed.rates) == set(read.rates)
+    assert set(packed.call_prefixes) == set(read.call_prefixes)
     assert packed.rates[0] in read.rates
 
 
