@@ -12,6 +12,7 @@ import structlog
 
 from billing.arrears import due as arrears
 from billing.conf import BillingConf
+from billing.invoices import due as invoices
 from billing.payments import due as payments
 from billing.payments import statement_lines
 from billing.payments.provider import Provider
@@ -37,6 +38,7 @@ def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
     """In the order in which one's work is another's ground: invoices before what is collected or reminded of."""
     return [
         ("subscriptions", subscriptions.run_due),
+        ("invoices", invoices.run_due),
         ("payments", partial(payments.run_due, providers=providers)),
         ("statements", _statements),
         ("arrears", arrears.run_due),
