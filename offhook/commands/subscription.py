@@ -14,8 +14,8 @@ from billing.subscriptions.charging import charge
 from billing.subscriptions.ending import Quote
 from billing.subscriptions.subscription import EndReason, Subscription
 from billing.subscriptions.terms import TERM_MONTHS_MAX
-from offhook.commands.billing_options import load_conf_of_billing
-from offhook.commands.days import connected, day, day_or, today
+from offhook.commands.billing_days import day_or, london_today, parse_day
+from offhook.commands.billing_options import connected, load_conf_of_billing
 from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, data_dir, whole_number
 from offhook.commands.subscription_facts import facts_of, quote_facts, row_of
 from offhook.database import find_dsn, run_on_books
@@ -88,17 +88,17 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Sell a product to an account, and charge what is due today."""
-    now = today()
-    sold = day_or(sold_on, "--sold", now)
+    now = london_today()
+    sold = day_or(sold_on, option="--sold", otherwise=now)
     order = selling.Order(
         account=account,
         product=product,
         sold_on=sold,
-        starts_on=day_or(starts_on, "--start", max(sold, now)),
+        starts_on=day_or(starts_on, option="--start", otherwise=max(sold, now)),
         quantity=quantity or 1,
         label=label,
         min_term_months=term,
-        told_on=day(told_on, "--told") if told_on else None,
+        told_on=parse_day(told_on, option="--told") if told_on else None,
         is_at_distance=not is_in_person,
         wants_early_start=wants_early_start,
         is_provided=not is_ordered_only,
@@ -132,7 +132,7 @@ def list_(
         print_json(found)
         return
     heads = columns(">id", "account", "product", ">price", "a", "for", "term until", "charged until", "state")
-    print_table(heads, [row_of(one, today()) for one in found], empty="There is no subscription.")
+    print_table(heads, [row_of(one, london_today()) for one in found], empty="There is no subscription.")
 
 
 @app.command()
@@ -144,7 +144,7 @@ def show(
     if as_json:
         print_json(found)
         return
-    print_facts(facts_of(found.subscription, found.ending, today()))
+    print_facts(facts_of(found.subscription, found.ending, london_today()))
     if found.charges:
         print_line("")
         rows = [
@@ -168,7 +168,7 @@ def provided(
     as_json: JsonOption = False,
 ) -> None:
     """Note that the service was provided: your own right to cancel ends with it."""
-    since = day_or(on, "--on", today())
+    since = day_or(on, option="--on", otherwise=london_today())
     _print(_run(data, dsn, lambda db: selling.provide(db, subscription_id, since)), as_json=as_json)
 
 
@@ -181,7 +181,7 @@ def told(
     as_json: JsonOption = False,
 ) -> None:
     """Note that they were told of the right to cancel: its days are counted from then."""
-    since = day_or(on, "--on", today())
+    since = day_or(on, option="--on", otherwise=london_today())
     _print(_run(data, dsn, lambda db: selling.tell_of_rights(db, subscription_id, since)), as_json=as_json)
 
 
@@ -200,8 +200,8 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Another product or quantity from a day on. What is paid in advance is set off by days."""
-    now = today()
-    first = day_or(since, "--from", now)
+    now = london_today()
+    first = day_or(since, option="--from", otherwise=now)
     changed = _run(
         data,
         dsn,
@@ -232,8 +232,8 @@ def quote(
     as_json: JsonOption = False,
 ) -> None:
     """Say when it would cease, and the last bill. Changes nothing."""
-    written_on = day_or(written, "--written", today())
-    wanted_on = day(wanted, "--on") if wanted else None
+    written_on = day_or(written, option="--written", otherwise=london_today())
+    wanted_on = parse_day(wanted, option="--on") if wanted else None
     found = _run(
         data,
         dsn,
@@ -256,12 +256,12 @@ def cease(
     as_json: JsonOption = False,
 ) -> None:
     """Note that somebody wants it to end. Nothing ends before `offhook subscription written`."""
-    wanted_on = day(wanted, "--on") if wanted else None
+    wanted_on = parse_day(wanted, option="--on") if wanted else None
     asked = _run(
         data,
         dsn,
         lambda db: terminating.ask_end(
-            db, subscription_id, asked_on=today(), asked_by=by, reason=reason, wanted_on=wanted_on
+            db, subscription_id, asked_on=london_today(), asked_by=by, reason=reason, wanted_on=wanted_on
         ),
     )
     if as_json:
@@ -287,8 +287,8 @@ def written(
     as_json: JsonOption = False,
 ) -> None:
     """Store the written notice: the end is effective, and they are told its day and the last bill."""
-    now = today()
-    written_on = day_or(received, "--received", now)
+    now = london_today()
+    written_on = day_or(received, option="--received", otherwise=now)
     seller = load_conf_of_billing(data_dir(data), conf).seller
     final = _run(
         data,
@@ -305,7 +305,7 @@ def stay(
     subscription_id: IdArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
 ) -> None:
     """They stay after all: the notice is withdrawn."""
-    now = today()
+    now = london_today()
 
     async def withdraw(db: asyncpg.Connection) -> Subscription:
         await terminating.withdraw_end(db, subscription_id, now)
@@ -326,7 +326,7 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Undo the sale within the right to cancel. What was paid goes back, but for what is due."""
-    told_us_on = day_or(on, "--on", today())
+    told_us_on = day_or(on, option="--on", otherwise=london_today())
     law = load_conf_of_billing(data_dir(data), conf).subscriptions
     back = _run(
         data,
@@ -360,7 +360,7 @@ def renew(
         data,
         dsn,
         lambda db: renewing.renew(
-            db, law, subscription_id, months=months, agreed_on=today(), consent=consent
+            db, law, subscription_id, months=months, agreed_on=london_today(), consent=consent
         ),
     )
     _print(renewed, as_json=as_json)
@@ -382,7 +382,7 @@ def announce(
     as_json: JsonOption = False,
 ) -> None:
     """Tell a customer of a change of the contract. One to their detriment gives the right to leave for it."""
-    effective_on, now = day(since, "--from"), today()
+    effective_on, now = parse_day(since, option="--from"), london_today()
     billing = load_conf_of_billing(data_dir(data), conf)
     done = _run(
         data,
@@ -429,9 +429,9 @@ def notices(
 
     async def work(db: asyncpg.Connection) -> list[views.NoticeView]:
         if billing is not None:
-            await due.send_notices(db, billing, today())
+            await due.send_notices(db, billing, london_today())
         if posted is not None:
-            await views.mark_posted(db, posted, today())
+            await views.mark_posted(db, posted, london_today())
         return await views.list_notices(
             db, subscription_id=subscription_id, is_unposted_only=is_unposted_only
         )
@@ -451,7 +451,7 @@ def _print(subscription: Subscription, *, as_json: bool) -> None:
     if as_json:
         print_json(subscription)
     else:
-        print_facts(facts_of(subscription, None, today()))
+        print_facts(facts_of(subscription, None, london_today()))
 
 
 def _print_quote(quote: Quote, *, as_json: bool) -> None:
