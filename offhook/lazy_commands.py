@@ -36,6 +36,7 @@ PLACES: Final = {
     "number": "number:app",
     "plan": "plan:app",
     "route": "route:app",
+    "deck": "deck:app",
     "rate": "rate:app",
     "rerate": "rerate:rerate_command",
     "divert": "divert:app",

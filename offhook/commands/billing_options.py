@@ -51,10 +51,10 @@ def load_conf_of_billing(data: DataDir, conf: Path | None) -> "BillingConf":
 
 async def account_id_of(db: asyncpg.Pool, name: str) -> int:
     """Raises Refused."""
-    found = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
+    found: int | None = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
     if found is None:
         raise Refused(f"there is no account {shown(name)}")
-    return int(found)
+    return found
 
 
 def connected(
