@@ -312,11 +312,8 @@ class Engine:
     def limit_of(self, call_id: str) -> ShortageReason:
         """What keeps a reservation from the next interval: asked when a call has come to its last paid second."""
         held = self._reservation(call_id)
-        if held.cover is not None:
-            next_micros = bundled_call.next_interval_micros(held)
-        else:
-            next_micros = next_interval_micros(held)
-        return limit_reached(self._accounts[held.account_id], next_micros)
+        further_micros = next_interval_micros(held) if held.cover is None else bundled_call.next_interval_micros(held)
+        return limit_reached(self._accounts[held.account_id], further_micros)
 
     def cost(self, call_id: str, duration_ms: int) -> Charge:
         """What a call with a reservation would be charged if it ended after so long."""
