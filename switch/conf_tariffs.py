@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from rating.money import VatMode
 from rating.price_book import DESTINATIONS, SERVICE_FILES, PriceBook, read_price_book
-from rating.tariff import Tariff, TariffProblems
+from rating.tariff import Tariff, TariffProblems, load_tariff, whole_tariff_text
 from switch.calls.routing import BelowCost
 from switch.conf_files import (
     TARIFF_BYTES_MAX,
