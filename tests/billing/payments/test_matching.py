@@ -44,7 +44,7 @@ CASES = """
 1200 | SOMEBODY          | INV999999                                | ? INV000123,INV000200
 1200 | SOMEBODY          | PREINV000123X                            | 1 INV000123
 2000 | SAMPLE SHOES LTD  | shoes                                    | ? INV000124
-""".strip()  # noqa: E501
+""".strip()
 
 
 @pytest.mark.parametrize("case", CASES.split("\n"))
