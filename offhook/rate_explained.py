@@ -131,13 +131,15 @@ def _say_row(asked: Asked, told: Told, tariff: Tariff, lines: RowLines) -> Rate 
     if asked.is_on_net:
         say(Step("on-net", "both ends are of this exchange: the row on-net prices the call, if there is one"))
     rate: Rate | None = tariff.rate_for(key, asked.at_ms)
-    told.steps += row_steps(tariff, tariff.tried_for(key), rate, asked.at_ms, lines)
+    tried = tariff.tried_for(key)
+    told.steps += row_steps(tariff, tried, rate, asked.at_ms, lines)
     if rate is None and asked.is_on_net:
         say(Step("total", "without a row on-net it is free: £0.00"))
     elif rate is None:
         _refuse(told, "without a price the call is refused, never free")
     else:
-        told.rate_prefix, told.line = rate.prefix, lines.line_of(rate)
+        row = next((each for each in tried if each.is_valid_at(asked.at_ms)), rate)
+        told.rate_prefix, told.line = rate.prefix, lines.line_of(row)
         if rate.is_free:
             say(Step("free", "nothing can be owed: the call is made whatever the credit, and nothing is reserved"))
     return rate

@@ -6,7 +6,7 @@ share (time bands, groups of destinations, service charges) is in price_book.py.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rating.csv_table import WHOLE_LINE
 from rating.money import VatMode
@@ -123,6 +123,16 @@ class Tariff:
     def tried_for(self, number: str) -> list[Rate]:
         """The rows that could price a call there, of all dates, in the order in which they are asked."""
         return [rate for rates in self._prefixes.matching(number) for rate in rates]
+
+    @property
+    def call_rates(self) -> Mapping[str, list[Rate]]:
+        """What calls outside are looked up in: each prefix's rates in the order in which they are asked."""
+        return self._prefixes.values
+
+    @property
+    def call_prefixes(self) -> Iterable[str]:
+        """Every prefix at which the price of calls outside may change: of rows, groups and access charges."""
+        return self._prefixes
 
     @property
     def access_charges(self) -> list[Rate]:

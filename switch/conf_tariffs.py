@@ -13,6 +13,7 @@ from msgspec import Struct
 from rating.money import VatMode
 from rating.price_book import DESTINATIONS, SERVICE_FILES, PriceBook, read_price_book
 from rating.tariff import Tariff, TariffProblems, load_tariff, whole_tariff_text
+from switch.calls.routing import BelowCost
 from switch.conf_files import (
     TARIFF_BYTES_MAX,
     ConfFile,
@@ -23,17 +24,32 @@ from switch.conf_files import (
 )
 from switch.conf_reader import read_named_tables, read_struct
 from switch.conf_time_bands import TIME_BANDS_FILE, read_time_bands
+from switch.price_files import PriceFiles
 
 TARIFFS_FOLDER = "tariffs"
 
 
 class _TariffSection(Struct, frozen=True):
-    """[tariffs.NAME]."""
+    """[tariffs.NAME]. `below_cost` is what becomes of a call that costs more than it is sold for."""
 
     vat: VatMode = VatMode.INC_VAT
+    below_cost: BelowCost = BelowCost.ALLOW
 
 
-def read_tariffs(folder: Path, main: ConfFile) -> tuple[dict[str, Tariff], dict[str, str], list[ConfProblem]]:
+def read_below_cost(main: ConfFile) -> dict[str, BelowCost]:
+    """Name -> what its calls below cost come to; those that are allowed are left out. Problems are read_tariffs'."""
+    found = {}
+    sections = main.table.get("tariffs", {})
+    for name, table in sections.items() if isinstance(sections, dict) else ():
+        value = table.get("below_cost") if isinstance(table, dict) else None
+        if value in (BelowCost.WARN.value, BelowCost.REFUSE.value):
+            found[name] = BelowCost(value)
+    return found
+
+
+def read_tariffs(
+    folder: Path, main: ConfFile, prices: PriceFiles
+) -> tuple[dict[str, Tariff], dict[str, str], list[ConfProblem]]:
     """Name -> tariff, name -> its whole text, and what is wrong inside the CSV files and the shared ones."""
     tariffs: dict[str, Tariff] = {}
     texts: dict[str, str] = {}
@@ -49,13 +65,21 @@ def read_tariffs(folder: Path, main: ConfFile) -> tuple[dict[str, Tariff], dict[
         if text is None:
             continue
         try:
-            tariffs[name] = load_tariff(name, text, section.vat.value, book)
+            tariffs[name], whole = prices.load_tariff(name, text, section.vat.value, book)
         except TariffProblems as found:
             problems += _problems_in(_file_name(name), found)
         else:
-            texts[name] = whole_tariff_text(text, tariffs[name].rates, book)
+            texts[name] = whole
             _check_access_charges(main, tariffs[name])
     return tariffs, texts, problems
+
+
+def read_tariff_text(folder: Path, name: str, text: str, vat: VatMode) -> tuple[Tariff, str]:
+    """A tariff that stands elsewhere, with what the tariffs of this folder share, and its whole text. Raises
+    TariffProblems; what is wrong in the shared files is `offhook check`'s to say."""
+    book, _ = _read_price_book(folder)
+    tariff = load_tariff(name, text, vat.value, book)
+    return tariff, whole_tariff_text(text, tariff.rates, book)
 
 
 def _read_price_book(folder: Path) -> tuple[PriceBook, list[ConfProblem]]:

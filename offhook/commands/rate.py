@@ -188,7 +188,8 @@ def simulate(
     home = data_dir(data)
     period = parse_period(since, until)
     vat = None if has_vat is None else VatMode.INC_VAT if has_vat else VatMode.EX_VAT
-    meant = tariff_meant(tariff, load_conf_or_fail(conf_dir(home, conf)), vat)
+    folder = conf_dir(home, conf)
+    meant = tariff_meant(tariff, load_conf_or_fail(folder), folder, vat)
     with progress_bar("calls") as report:
         found, names = run_on_books(
             find_dsn(home, given=dsn), lambda db: _simulate(db, period, account, meant, report)

@@ -15,6 +15,7 @@ from switch.calls import refusal
 from switch.calls.announcement import announcement_for, ending_of_announced
 from switch.calls.attempt import Attempt
 from switch.calls.attempt_fee import charge_attempt
+from switch.calls.buying import begin_leg, count_try
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
@@ -250,6 +251,8 @@ class Call:
         if target.onward is not None:
             set_price(row, target.onward)
             count_onward(self, target.onward)
+        if leg.trunk is not None:
+            begin_leg(leg, row, now)
         return leg
 
     def reserve_onward(self, leg: CalleeLeg, onward: Admission) -> LegOutcome | None:
@@ -365,6 +368,8 @@ class Call:
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
         self.release_onward(leg, now)
+        if leg.bought is not None:
+            count_try(leg, now)
         if self.hunting is not None:
             self.hunting.on_refused(leg, outcome, now)
 

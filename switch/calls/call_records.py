@@ -6,6 +6,7 @@ import msgspec
 
 from provisioning.storable import storable
 from rating.records import EmergencyCall
+from switch.calls.buying import open_buying
 from switch.calls.cdr import join_rows, stamp
 from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
@@ -84,7 +85,10 @@ def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) 
     price = None if meter is None else _price(meter, answered_mono or 0.0, clock)
     onward = [] if answered_mono is None else _onward(call, answered_mono)
     return OPEN_KEY + call.id, _encode(
-        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward, covers_of(call.meters))
+        OpenCall(
+            call.id, answered_mono, price, call.rows, dialogs, invites, onward, covers_of(call.meters),
+            open_buying(call.callee_legs),
+        )
     )
 
 

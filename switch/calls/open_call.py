@@ -83,6 +83,16 @@ class EarlyInvite(msgspec.Struct, array_like=True):
     flow: Flow
 
 
+class OpenBuying(msgspec.Struct, array_like=True):
+    """What a leg costs us: the terms that its record gets its `buy_micros` by. The prefix is on the record."""
+
+    leg: int
+    connect_fee_micros: int
+    per_minute_micros: int
+    initial_s: int
+    next_s: int
+
+
 class OpenCall(msgspec.Struct, array_like=True):
     """One live call. `answered_mono` is on the same clock as the process's heartbeat."""
 
@@ -94,6 +104,7 @@ class OpenCall(msgspec.Struct, array_like=True):
     invites: list[EarlyInvite] = []
     onward: list[OpenMeter] = []
     covers: list[OpenCover] = []
+    buying: list[OpenBuying] = []
 
 
 class Hangup(msgspec.Struct, array_like=True):

@@ -12,10 +12,22 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from rating.charge import charge_within
+from rating.money import VatMode
+from rating.rate import Rate
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from switch.calls.bundle_uses import bundle_uses, set_bundles
+from switch.calls.buying import set_buying
 from switch.calls.open_bundles import cost_of_covered
-from switch.calls.open_call import HANGUP_KEY, OPEN, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import (
+    HANGUP_KEY,
+    OPEN,
+    OPEN_KEY,
+    EarlyInvite,
+    Hangup,
+    OpenBuying,
+    OpenCall,
+    OpenPrice,
+)
 from switch.calls.open_price import rate_of
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
@@ -76,6 +88,8 @@ def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int]
     duration_ms = _duration_ms(call, heartbeat)
     outbox: list[OutboxRecord] = [*call.drafts]
     _complete(call, heartbeat, duration_ms)
+    for bought in call.buying:
+        _set_buying(call, bought)
     if _was_acknowledged(call, heartbeat):
         if call.price is not None:
             outbox += _charge(call, call.drafts[0], call.price, duration_ms, debit)
@@ -86,6 +100,23 @@ def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int]
     if call.dialogs or call.invites:
         puts.append((HANGUP_KEY + call.call_id, _encode(Hangup(call.dialogs, call.invites))))
     return EndedCall(call.call_id, puts, outbox, call.dialogs, call.invites)
+
+
+def _set_buying(call: OpenCall, bought: OpenBuying) -> None:
+    """What the carrier takes for the leg, whatever its caller pays."""
+    row = next(row for row in call.drafts if row.leg == bought.leg)
+    rate = Rate(
+        prefix=row.buy_prefix,
+        destination="",
+        connect_fee_micros=bought.connect_fee_micros,
+        per_minute_micros=bought.per_minute_micros,
+        initial_s=bought.initial_s,
+        next_s=bought.next_s,
+        valid_from_ms=0,
+        valid_until_ms=None,
+        vat=VatMode.EX_VAT,
+    )
+    set_buying(row, rate)
 
 
 def _charge(

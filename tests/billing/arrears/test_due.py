@@ -217,6 +217,22 @@ async def test_a_part_payment_that_leaves_more_than_the_minimum_lifts_nothing(db
 
 
 @in_database
+async def test_a_payment_at_the_moment_of_the_restriction_wins_whichever_is_first(db: asyncpg.Pool) -> None:
+    for _ in range(10):
+        payer = await SlowPayer.move_in(db)
+        await payer.is_billed(BILLED, 50)
+        for day in ("2026-03-19", "2026-03-26", "2026-03-30"):
+            await payer.run(date(day))
+        await asyncio.gather(
+            run_due(db, CONF, date("2026-04-09")),
+            payer.pays("2026-04-09", 50),
+            run_due(db, CONF, date("2026-04-09")),
+        )
+        assert await payer.restriction() is Restriction.NONE
+        assert await payer.rung() == ""
+
+
+@in_database
 async def test_small_amounts_are_reminded_of_and_never_restricted_for(db: asyncpg.Pool) -> None:
     payer = await SlowPayer.move_in(db)
     await payer.is_billed(BILLED, "19.99")

@@ -1,5 +1,5 @@
 """Money that comes in while the exchange runs: `offhook up` with its billing process, Stripe's library against a fake
-of its API, and phones that can call again (uk.md S, M15 and N16). On an exchange of its own."""
+of its API, and phones that can call again (M15 and N16). On an exchange of its own."""
 
 import contextlib
 import time
