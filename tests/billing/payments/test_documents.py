@@ -1,4 +1,4 @@
-"""What a payment leaves on paper (uk.md S, M16 and C11): its VAT invoice, and a credit note for what went back."""
+"""What a payment leaves on paper (M16 and C11): its VAT invoice, and a credit note for what went back."""
 
 import datetime
 
