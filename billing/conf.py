@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from billing.conf_arrears import NO_ARREARS, ArrearsConf, read_arrears
+from billing.conf_arrears import TABLES as ARREARS_TABLES
 from billing.conf_fields import (
     AccountNumber,
     AddressLines,
@@ -36,6 +38,7 @@ TABLES: Final = (
     *("seller", "vat", "simplified_invoice", "invoice", "mail"),
     *SUBSCRIPTIONS_TABLES,
     *PAYMENTS_TABLES,
+    *ARREARS_TABLES,
 )
 # BACS takes 18 characters of a reference, and a number has at least six digits behind its prefix.
 PREFIX_CHARS_MAX: Final = 6
@@ -117,6 +120,7 @@ class BillingConf(Struct, frozen=True):
     mail: MailSettings
     subscriptions: SubscriptionsConf = PLAIN_SUBSCRIPTIONS
     payments: PaymentsConf = PaymentsConf()
+    arrears: ArrearsConf = NO_ARREARS
 
 
 class NoBillingFile(Exception):  # noqa: N818 - a no with its reason; nothing broke
@@ -145,6 +149,7 @@ def read_billing(file: ConfFile) -> BillingConf:
         mail=read_struct(file, MailSettings, file.table.get("mail", {}), ("mail",)),
         subscriptions=read_subscriptions(file),
         payments=read_payments(file),
+        arrears=read_arrears(file),
     )
     if not file.problems:
         _check(file, conf)

@@ -4,8 +4,8 @@
     region = "england"       from = 2026-01-01        from = 2002-08-07      from = 2025-12-18
                              reminder = 3             over_base = 8          percent = 3.75
 
-Without [arrears.KIND] nothing happens to customers of that kind. The ladder of a debt is the one that held on the day on
-which it was due.
+Without [arrears.KIND] nothing happens to customers of that kind. The ladder of a debt is the one that held on the day
+on which it was due.
 """
 
 import enum
@@ -17,7 +17,7 @@ from billing.conf_fields import Percent, Pounds, Text, read_percent
 from billing.customers import CustomerKind
 from billing.dated import Dated, read_dated
 from switch.conf_files import ConfFile
-from switch.conf_reader import read_struct
+from switch.conf_reader import as_table, note_unknown_key, read_struct
 from switch.conf_values import Expected, Reads, Switch
 
 TABLES: Final = ("arrears", "late_payment", "bank_rate")
@@ -35,6 +35,7 @@ class Region(enum.Enum):
 
 
 STATUTORY: Final = -1
+RUNG_NAMES: Final = ("reminder", "warning", "premium_and_international", "outgoing", "suspended", "ceased")
 
 
 def read_interest(value: object) -> int:
@@ -108,16 +109,21 @@ class ArrearsConf(Struct, frozen=True):
     bank_rate: Dated[BankRate]
 
 
+NO_ARREARS: Final = ArrearsConf(ArrearsSettings(), {}, Dated("late_payment", ()), Dated("bank_rate", ()))
+
+
 def read_arrears(file: ConfFile) -> ArrearsConf:
     """Problems are noted in the file."""
-    table = file.table.get("arrears", {})
-    kinds = {kind: table.get(kind.value) for kind in CustomerKind} if isinstance(table, dict) else {}
-    rest = {key: value for key, value in table.items() if key not in kinds} if isinstance(table, dict) else table
+    table = as_table(file, file.table.get("arrears", {}), ("arrears",))
+    kinds = [kind for kind in CustomerKind if kind.value in table]
+    keys = [*CustomerKind, *ArrearsSettings.__struct_fields__]
+    for key in table:
+        if key not in keys:
+            note_unknown_key(file, ("arrears", key), keys)
+    rest = {key: table[key] for key in ArrearsSettings.__struct_fields__ if key in table}
     conf = ArrearsConf(
         settings=read_struct(file, ArrearsSettings, rest, ("arrears",)),
-        ladders={
-            kind: read_dated(file, Ladder, ("arrears", kind.value)) for kind, found in kinds.items() if found is not None
-        },
+        ladders={kind: read_dated(file, Ladder, ("arrears", kind.value)) for kind in kinds},
         late_payment=read_dated(file, LatePayment, ("late_payment",)),
         bank_rate=read_dated(file, BankRate, ("bank_rate",)),
     )
@@ -131,15 +137,20 @@ def _check(file: ConfFile, conf: ArrearsConf) -> None:
         for _, ladder in dated.entries:
             path = ("arrears", kind.value)
             if kind is CustomerKind.CONSUMER and ladder.interest == STATUTORY:
-                file.note(path, found='interest = "statutory"', expected='"none", or what the contract says: a percentage')
+                file.note(
+                    path,
+                    found='interest = "statutory"',
+                    expected='"none", or what the contract says: a percentage',
+                )
             if ladder.interest == STATUTORY and not (conf.late_payment.entries and conf.bank_rate.entries):
-                file.note(path, found='interest = "statutory"', expected="a [[late_payment]] and a [[bank_rate]] with it")
+                file.note(
+                    path,
+                    found='interest = "statutory"',
+                    expected="a [[late_payment]] and a [[bank_rate]] with it",
+                )
             days = [getattr(ladder, name) for name in RUNG_NAMES if getattr(ladder, name)]
             if days != sorted(set(days)):
                 shown = ", ".join(map(str, days))
                 file.note(path, found=f"days {shown}", expected="each rung some days after the one before it")
             if ladder.restricts and not (ladder.reminder or ladder.warning):
                 file.note(path, found="a restriction first", expected="a reminder or a warning before it")
-
-
-RUNG_NAMES: Final = ("reminder", "warning", "premium_and_international", "outgoing", "suspended", "ceased")

@@ -165,6 +165,8 @@ class AccountBundles:
 
         A bundle whose connect fee the budget does not pay is passed over.
         """
+        if rate.special is not None and rate.special.service is not None:
+            return None  # a service charge is another's money, and no part of such a call is inclusive
         pieces = self._lengthened((), rate, number, at_ms, wanted_s, budget_micros=budget_micros)
         percent = self._percent(rate, number, at_ms)
         if not pieces and not percent:
@@ -192,14 +194,14 @@ class AccountBundles:
         for one in used:
             self.live[one.bundle_id].use(one)
 
-    def connect_fee_micros(self, cover: Cover) -> Micros:
-        """That of the first second's source."""
+    def connect_fee_micros(self, cover: Cover, at_ms: int) -> Micros:
+        """That of the first second's source, at that instant."""
         if cover.pieces:
             return self.live[cover.pieces[0].bundle_id].terms.connect_fee_micros
-        return discounted(cover.rate.connect_fee_micros, cover.percent)
+        return discounted(cover.rate.connect_fee_at(at_ms), cover.percent)
 
-    def rate_of(self, cover: Cover) -> Rate:
-        return with_connect_fee(cover.rate, self.connect_fee_micros(cover))
+    def rate_of(self, cover: Cover, at_ms: int) -> Rate:
+        return with_connect_fee(cover.rate, self.connect_fee_micros(cover, at_ms))
 
     def forget_old(self, before_ms: int) -> list[int]:
         """Lets go of bundles that were over by then and are not drawn on; their ids."""

@@ -60,7 +60,7 @@ class BundleTerms(msgspec.Struct, frozen=True, kw_only=True):
         if rate.is_for_texts:
             return False
         text = number if number and rate.prefix != ON_NET else rate.prefix
-        least = 0 if rate.group in self.groups else -1
+        least = 0 if rate.group in self.groups or rate.destination in self.groups else -1
         return max(least, _longest(self.prefixes, text)) > _longest(self.except_prefixes, text)
 
 

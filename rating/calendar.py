@@ -51,6 +51,15 @@ def day_in_london(utc_ms: int) -> str:
     return when.astimezone(zoneinfo.ZoneInfo("Europe/London")).date().isoformat()
 
 
+def start_text(utc_ms: int) -> str:
+    """The shortest text that `parse_start_ms` reads as this instant: London's date at midnight, else UTC with a Z."""
+    when = _EPOCH + utc_ms * _MILLISECOND
+    local = when.astimezone(zoneinfo.ZoneInfo("Europe/London"))
+    if (local.hour, local.minute, local.second) == (0, 0, 0):
+        return local.date().isoformat()
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _parse(text: str) -> tuple[datetime.datetime, bool]:
     """The time, aware only when it was given in UTC, and whether it was a date alone."""
     match = _TIME.fullmatch(text.strip(" \t"))

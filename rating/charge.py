@@ -11,6 +11,9 @@ depend on it; `covered_s` are the first seconds of the call that a bundle pays f
   call's, rounded once;
   6. the connect fee is added once to every call of 1 ms or more.
 
+Time bands, included seconds, minimum charge, cap and the access and service charge of 084, 087, 09 and 118 replace
+steps 4 to 6 by special_charge.py.
+
 Usage is always computed from the call's whole billed seconds, never as a sum of increments: so what was
 reserved step by step for n seconds is, to the micro, what n seconds cost.
 """
@@ -21,8 +24,7 @@ import msgspec
 
 from rating.money import Micros, round_charge_part
 from rating.rate import Rate
-
-SECONDS_PER_MINUTE: Final = 60
+from rating.special_charge import SECONDS_PER_MINUTE, affordable_special_s, special_parts
 
 # No call lasts a week; other switches have billed 71,582,788 seconds after a counter wrapped. It also keeps
 # every product of seconds and price far inside 64 bits, where the records end up.
@@ -30,15 +32,22 @@ CALL_S_MAX: Final = 7 * 86_400
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
-    """The parts of a call's price. Connect fee and usage stay apart on the CDR and the bill."""
+    """The parts of a call's price. They stay apart on CDR and bill; an unbundled price has the last two only."""
 
     billed_s: int
     connect_fee_micros: Micros
     usage_micros: Micros
+    access_charge_micros: Micros = 0
+    service_charge_micros: Micros = 0
 
     @property
     def total_micros(self) -> Micros:
-        return self.connect_fee_micros + self.usage_micros
+        return (
+            self.connect_fee_micros
+            + self.usage_micros
+            + self.access_charge_micros
+            + self.service_charge_micros
+        )
 
 
 NOTHING_CHARGED: Final = Charge(billed_s=0, connect_fee_micros=0, usage_micros=0)
@@ -63,10 +72,14 @@ def charge_within(
     return charge(rate, min(duration_ms, granted_s * 1000), at_ms=at_ms, covered_s=covered_s)
 
 
-def charge_billed(rate: Rate, billed_s: int, *, at_ms: int = 0, covered_s: int = 0) -> Charge:  # noqa: ARG001
+def charge_billed(rate: Rate, billed_s: int, *, at_ms: int = 0, covered_s: int = 0) -> Charge:
     """The price of whole intervals, as `whole_intervals_s` and `affordable_s` give them; 0 s cost nothing."""
     if billed_s == 0:
         return NOTHING_CHARGED
+    special = rate.special
+    if special is not None:
+        fee, usage, access, service = special_parts(rate, special, billed_s, at_ms, covered_s)
+        return Charge(billed_s, fee, usage, access, service)
     usage_micros = round_charge_part(
         max(0, billed_s - covered_s) * rate.per_minute_micros, divisor=SECONDS_PER_MINUTE
     )
@@ -83,11 +96,17 @@ def whole_intervals_s(rate: Rate, seconds: int) -> int:
     return rate.initial_s + -(-beyond_s // rate.next_s) * rate.next_s
 
 
-def affordable_s(rate: Rate, budget_micros: Micros, *, at_ms: int = 0, covered_s: int = 0) -> int:  # noqa: ARG001
+def affordable_s(rate: Rate, budget_micros: Micros, *, at_ms: int = 0, covered_s: int = 0) -> int:
     """The most whole intervals, in seconds, whose charge is within the budget; 0 if not even the first is.
 
-    Never more than CALL_S_MAX: what costs nothing per minute lasts no longer either.
+    Never more than CALL_S_MAX: what costs nothing per minute lasts no longer either. Nor more than the cap of a call
+    that ends there.
     """
+    special = rate.special
+    if special is not None:
+        return affordable_special_s(
+            rate, special, budget_micros, at_ms=at_ms, covered_s=covered_s, seconds_max=CALL_S_MAX
+        )
     usage_budget_micros = budget_micros - rate.connect_fee_micros
     if usage_budget_micros < 0:
         return 0

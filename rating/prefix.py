@@ -13,27 +13,30 @@ PREFIX_CHARS_MAX: Final = 16  # a plus and the 15 digits that E.164 allows
 
 
 class PrefixTable(Generic[Value]):
-    """From prefix to value. A prefix is 1 to PREFIX_CHARS_MAX characters; anything else raises ValueError."""
+    """From prefix to value. A prefix is 1 to PREFIX_CHARS_MAX characters; anything else raises ValueError.
 
-    __slots__ = ("_lengths", "_values")
+    `lengths` are those that occur, longest first.
+    """
+
+    __slots__ = ("lengths", "values")
 
     def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = dict(values)
-        self._lengths = tuple(sorted({len(prefix) for prefix in self._values}, reverse=True))
-        if self._lengths and not (self._lengths[-1] >= 1 and self._lengths[0] <= PREFIX_CHARS_MAX):
+        self.values = dict(values)
+        self.lengths = tuple(sorted({len(prefix) for prefix in self.values}, reverse=True))
+        if self.lengths and not (self.lengths[-1] >= 1 and self.lengths[0] <= PREFIX_CHARS_MAX):
             raise ValueError(f"a prefix is 1 to {PREFIX_CHARS_MAX} characters long")
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.values)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self.values)
 
     def longest(self, number: str) -> Value | None:
         """The value of the longest prefix that begins `number`, or None."""
-        values = self._values
+        values = self.values
         size = len(number)
-        for length in self._lengths:
+        for length in self.lengths:
             # Without the test of the size a short number would be probed again and again under one key.
             if length <= size and (value := values.get(number[:length])) is not None:
                 return value
@@ -41,10 +44,10 @@ class PrefixTable(Generic[Value]):
 
     def matching(self, number: str) -> list[Value]:
         """The values of all prefixes that begin `number`, longest first: for those who must skip some."""
-        values = self._values
+        values = self.values
         size = len(number)
         return [
             value
-            for length in self._lengths
+            for length in self.lengths
             if length <= size and (value := values.get(number[:length])) is not None
         ]

@@ -2,26 +2,25 @@
 
 The first line names the columns, in any order: prefix, destination, connect_fee, per_minute (pounds),
 initial_s, next_s (seconds), valid_from, valid_until (dates or times of London; blank until is open-ended, a
-date until is the last day). Empty lines and lines that begin with # are passed over. Each line stands
-alone: a quoted field does not run on into the next, so one lost quote is one problem and not a lost file.
+date until is the last day). There may be more, blank where a row has none: included_s, minimum_charge,
+call_cap, at_cap, and for each time band per_minute_NAME and connect_fee_NAME (docs/tariffs.md).
 All or nothing: a file with a problem is no tariff.
 """
 
 import collections
-import csv
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-import msgspec
 
 from rating.calendar import parse_end_ms, parse_start_ms
+from rating.csv_table import CsvProblem, CsvRow, CsvTable
 from rating.money import Micros, MoneyProblem, VatMode, format_pounds, parse_pounds
-from rating.problem import TextProblem, shorten_found
+from rating.price_book import NO_BOOK, PriceBook
+from rating.problem import TextProblem
 from rating.rate import (
+    ACCESS,
     DESTINATION_CHARS_MAX,
     EMERGENCY_NUMBERS,
+    GROUP,
     INTERVAL_S_MAX,
     ON_NET,
     PER_TEXT_EXPECTED,
@@ -30,9 +29,13 @@ from rating.rate import (
     RATES_PER_PREFIX_MAX,
     TEXT,
     Rate,
+    is_of_events,
     is_rate_prefix,
+    least_cap_micros,
     overlapping_rates,
 )
+from rating.special_terms import BandPrices, Marker, SpecialTerms
+from rating.unbundled import NO_SERVICE_CHARGES, RANGES, range_of
 
 COLUMNS = (
     "prefix",
@@ -44,31 +47,23 @@ COLUMNS = (
     "valid_from",
     "valid_until",
 )
+INCLUDED_S = "included_s"
+MINIMUM_CHARGE = "minimum_charge"
+CALL_CAP = "call_cap"
+AT_CAP = "at_cap"
+SPECIAL_COLUMNS = (INCLUDED_S, MINIMUM_CHARGE, CALL_CAP, AT_CAP)
+PER_MINUTE_IN = "per_minute_"  # and the name of a time band
+CONNECT_FEE_IN = "connect_fee_"
 
-TARIFF_CHARS_MAX = 64 * 1024 * 1024  # a million rows; more is a wrong file, and would be held in memory twice
-TARIFF_ROWS_MAX = 1_000_000  # every prefix in use in the world is fewer than half of that
-LINE_CHARS_MAX = 1_000  # ten times the longest honest row
-PROBLEMS_MAX = 1_000  # nobody reads more; a file of the wrong kind would otherwise make millions
+GOES_ON = "free"  # beyond its cap a call goes on for nothing
+ENDS = "end"  # or it ends there
 
-WHOLE_LINE = ""  # the column of a problem that is not one field's
+TariffProblem = CsvProblem
 
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}")
+_SECONDS = re.compile(r"[0-9]{1,4}")
 _PRICE_EXPECTED = f"pounds from £0.00 to {format_pounds(PRICE_MICROS_MAX)}, at most 6 decimals, such as 0.012"
-
-Value = TypeVar("Value")
-
-
-class TariffProblem(msgspec.Struct, frozen=True):
-    """`line` counts from 1, `column` is its name or WHOLE_LINE, `found` is shortened and escaped."""
-
-    line: int
-    column: str
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}" + (f", {self.column}" if self.column else "")
-        return f"{where}: found {self.found}, expected {self.expected}"
+_ONLY_A_MINUTE = "blank or 0: an access charge is a price per minute and nothing else (Ofcom)"
 
 
 class TariffProblems(Exception):  # noqa: N818 - a list of problems, not one error
@@ -80,85 +75,40 @@ class TariffProblems(Exception):  # noqa: N818 - a list of problems, not one err
         self.problems = tuple(problems)
 
 
-def read_rates(name: str, text: str, vat: VatMode) -> list[Rate]:
+def read_rates(name: str, text: str, vat: VatMode, book: PriceBook = NO_BOOK) -> list[Rate]:
     """The rates of a whole file, in its order; `name` is for the message. Raises TariffProblems."""
-    reader = _Reader(vat)
+    reader = _Reader(vat, book)
     reader.read(text)
-    if reader.problems:
-        raise TariffProblems(name, sorted(reader.problems, key=lambda problem: problem.line))
+    if reader.table.problems:
+        raise TariffProblems(name, reader.table.in_order())
     return reader.rates
 
 
 class _Reader:
     """One pass over one file: rates and the lines they stand on, and problems."""
 
-    def __init__(self, vat: VatMode) -> None:
+    def __init__(self, vat: VatMode, book: PriceBook) -> None:
         self.vat = vat
+        self.book = book
         self.rates: list[Rate] = []
-        self.problems: list[TariffProblem] = []
+        self.band_columns = [(PER_MINUTE_IN + name, CONNECT_FEE_IN + name) for name in book.band_names]
+        optional = (*SPECIAL_COLUMNS, *itertools.chain.from_iterable(self.band_columns))
+        self.table = CsvTable(COLUMNS, optional, what="rates")
+        self._is_plain = False
+        self._has_bands = False
         self._rate_lines: list[int] = []
-        self._columns: list[str] = []
 
     def read(self, text: str) -> None:
-        if len(text) > TARIFF_CHARS_MAX:
-            self._add(1, WHOLE_LINE, f"{len(text)} characters", f"at most {TARIFF_CHARS_MAX} in a file")
-            return
-        for line, fields in self._rows(text):
-            if not self._columns:
-                if not self._read_header(line, fields):
-                    return
-                continue
-            if len(self.rates) == TARIFF_ROWS_MAX:
-                self._add(line, WHOLE_LINE, "one more row", f"at most {TARIFF_ROWS_MAX} rows in a file")
-                return
-            self._read_row(line, fields)
-        if not self._columns:
-            self._add(1, WHOLE_LINE, "no header", f"a first line with the columns {','.join(COLUMNS)}")
-        elif not self.rates and not self.problems:
-            self._add(1, WHOLE_LINE, "no rates", "at least one row under the header")
+        rows = self.table.rows(text)
+        for row in rows:
+            if not self._rate_lines:
+                columns = self.table.columns
+                self._is_plain = len(columns) == len(COLUMNS)
+                self._has_bands = any(name in columns for pair in self.band_columns for name in pair)
+            self._read_row(row)
         self._find_overlaps()
 
-    def _rows(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """The fields of each line that has any, with its number."""
-        for line, content in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
-            if len(self.problems) >= PROBLEMS_MAX:
-                self._add(line, WHOLE_LINE, f"{len(self.problems)} problems", "fewer: the rest was not read")
-                return
-            row = content.removesuffix("\r")
-            if not row.strip(" \t,") or row.startswith("#"):
-                continue
-            if len(row) > LINE_CHARS_MAX:
-                self._add(
-                    line, WHOLE_LINE, shorten_found(row), f"at most {LINE_CHARS_MAX} characters in a line"
-                )
-                continue
-            try:
-                fields = next(csv.reader([row], strict=True))
-            except csv.Error as error:
-                self._add(line, WHOLE_LINE, shorten_found(row), f"comma-separated fields ({error})")
-                continue
-            yield line, [field.strip(" \t") for field in fields]
-
-    def _read_header(self, line: int, fields: list[str]) -> bool:
-        known = f"the columns {','.join(COLUMNS)}, each once"
-        for column in COLUMNS:
-            if fields.count(column) > 1:
-                self._add(line, column, f"{fields.count(column)} columns of this name", known)
-            elif column not in fields:
-                self._add(line, column, "no such column", known)
-        for field in fields:
-            if field not in COLUMNS:
-                self._add(line, WHOLE_LINE, shorten_found(field), known)
-        self._columns = fields
-        return not self.problems
-
-    def _read_row(self, line: int, fields: list[str]) -> None:
-        if len(fields) != len(self._columns):
-            self._add(
-                line, WHOLE_LINE, f"{len(fields)} fields", f"{len(self._columns)} fields, as in the header"
-            )
-            return
-        row = _Row(line, dict(zip(self._columns, fields, strict=True)))
+    def _read_row(self, row: CsvRow) -> None:
         prefix = row.read("prefix", _parse_prefix, fallback=ON_NET)
         destination = row.read("destination", _parse_destination, fallback="")
         connect_fee_micros = row.read("connect_fee", _parse_price, fallback=0)
@@ -169,31 +119,96 @@ class _Reader:
         valid_until_ms = row.read("valid_until", _parse_until, fallback=None)
         if not row.problems and valid_until_ms is not None and valid_until_ms <= valid_from_ms:
             row.add("valid_until", "a time after valid_from, or blank for open-ended")
-        if prefix.startswith(TEXT) and per_minute_micros:
+        if is_of_events(prefix) and per_minute_micros:
             row.add("per_minute", PER_TEXT_EXPECTED)
+        special = None
+        if not self._is_plain:
+            special = self._read_special(row, connect_fee_micros, per_minute_micros)
+        if prefix.startswith(ACCESS):
+            special = self._as_access(row, prefix, connect_fee_micros, special)
+        if prefix.startswith(GROUP) and prefix.removeprefix(GROUP) not in self.book.destinations:
+            row.add("prefix", "a group of destinations.csv")
+        if is_of_events(prefix) and special is not None:
+            row.add("prefix", "a number: the columns after valid_until are for calls")
         if row.problems:
-            self.problems += row.problems
+            self.table.problems += row.problems
             return
-        self._rate_lines.append(line)
-        self.rates.append(
-            Rate(
-                prefix=prefix,
-                destination=destination,
-                connect_fee_micros=connect_fee_micros,
-                per_minute_micros=per_minute_micros,
-                initial_s=initial_s,
-                next_s=next_s,
-                valid_from_ms=valid_from_ms,
-                valid_until_ms=valid_until_ms,
-                vat=self.vat,
+        values = {
+            "prefix": prefix,
+            "destination": destination,
+            "connect_fee_micros": connect_fee_micros,
+            "per_minute_micros": per_minute_micros,
+            "initial_s": initial_s,
+            "next_s": next_s,
+            "valid_from_ms": valid_from_ms,
+            "valid_until_ms": valid_until_ms,
+            "vat": self.vat,
+            "group": self._group_of(prefix),
+        }
+        if special is not None and special.cap is not None:
+            least = least_cap_micros(
+                Rate(**values, special=_uncapped(special)), special  # type: ignore[arg-type]
             )
+            if special.cap < least:
+                row.add(CALL_CAP, f"at least {format_pounds(least)}: without it no call could begin")
+                self.table.problems += row.problems
+                return
+        self._rate_lines.append(row.line)
+        self.rates.append(Rate(**values, special=special))  # type: ignore[arg-type]
+
+    def _group_of(self, prefix: str) -> str:
+        if not self.book.destinations.groups:
+            return ""
+        if prefix.startswith(GROUP):
+            return prefix.removeprefix(GROUP)
+        return self.book.destinations.group_of(prefix.removeprefix(TEXT))
+
+    def _read_special(self, row: CsvRow, connect_fee: Micros, per_minute: Micros) -> SpecialTerms | None:
+        included_s = row.read_optional(INCLUDED_S, _parse_seconds, blank=0)
+        minimum = row.read_optional(MINIMUM_CHARGE, _parse_price, blank=0)
+        cap: Micros | None = row.read_optional(CALL_CAP, _parse_price, blank=None)
+        ends_at_cap = row.read_optional(AT_CAP, _parse_at_cap, blank=False)
+        if cap is None and row.text(AT_CAP):
+            row.add(AT_CAP, f"blank where {CALL_CAP} is")
+        if included_s and not per_minute and not self._has_bands:
+            row.add(INCLUDED_S, "blank where a minute costs nothing")
+        banded = self._read_bands(row, connect_fee, per_minute) if self._has_bands else None
+        if not (included_s or minimum or cap is not None or banded):
+            return None
+        return SpecialTerms(
+            included_s=included_s, minimum=minimum, cap=cap, ends_at_cap=ends_at_cap, banded=banded
         )
 
+    def _read_bands(self, row: CsvRow, connect_fee: Micros, per_minute: Micros) -> BandPrices | None:
+        """None where the row has the same price at all times."""
+        assert self.book.bands is not None
+        prices, fees = [per_minute], [connect_fee]
+        for price_column, fee_column in self.band_columns:
+            prices.append(row.read_optional(price_column, _parse_price, blank=per_minute))
+            fees.append(row.read_optional(fee_column, _parse_price, blank=connect_fee))
+        if len(set(prices)) == 1 and len(set(fees)) == 1:
+            return None
+        return BandPrices(self.book.bands, tuple(prices), tuple(fees))
+
+    def _as_access(
+        self, row: CsvRow, prefix: str, connect_fee: Micros, special: SpecialTerms | None
+    ) -> SpecialTerms:
+        where = prefix.removeprefix(ACCESS).removeprefix(":")
+        if where and not range_of(where):
+            row.add("prefix", f"{ACCESS}, or {ACCESS}: and a prefix of {', '.join(RANGES)}")
+        if connect_fee:
+            row.add("connect_fee", _ONLY_A_MINUTE)
+        if special is not None:
+            column = next(name for name in self.table.columns if name not in COLUMNS and row.text(name))
+            row.add(column, _ONLY_A_MINUTE)
+        if self.book.services is NO_SERVICE_CHARGES:
+            row.add("prefix", "service-charges.csv and service-numbers.csv, which it is added to")
+        return SpecialTerms(marker=Marker.ACCESS)
+
     def _find_overlaps(self) -> None:
-        room = max(0, PROBLEMS_MAX - len(self.problems))
-        for before, after in itertools.islice(overlapping_rates(self.rates), room):
+        for before, after in itertools.islice(overlapping_rates(self.rates), self.table.room):
             earlier, later = sorted((self._rate_lines[before], self._rate_lines[after]))
-            self._add(
+            self.table.add(
                 later,
                 "valid_from",
                 f"prefix {self.rates[after].prefix} priced twice at one time",
@@ -202,35 +217,13 @@ class _Reader:
         dated = collections.Counter(rate.prefix for rate in self.rates)
         for prefix, count in dated.items():
             if count > RATES_PER_PREFIX_MAX:
-                self._add(
+                self.table.add(
                     1, "prefix", f"{count} rates of {prefix}", f"at most {RATES_PER_PREFIX_MAX} of one prefix"
                 )
 
-    def _add(self, line: int, column: str, found: str, expected: str) -> None:
-        self.problems.append(TariffProblem(line=line, column=column, found=found, expected=expected))
 
-
-class _Row:
-    """The fields of one line by column, and what is wrong with them."""
-
-    __slots__ = ("_fields", "_line", "problems")
-
-    def __init__(self, line: int, fields: dict[str, str]) -> None:
-        self._line = line
-        self._fields = fields
-        self.problems: list[TariffProblem] = []
-
-    def read(self, column: str, parse: Callable[[str], Value], *, fallback: Value) -> Value:
-        """The field's value; or its problem is noted, and `fallback` stands in while the rest is read."""
-        try:
-            return parse(self._fields[column])
-        except TextProblem as problem:
-            self.add(column, problem.expected)
-            return fallback
-
-    def add(self, column: str, expected: str) -> None:
-        found = shorten_found(self._fields[column])
-        self.problems.append(TariffProblem(line=self._line, column=column, found=found, expected=expected))
+def _uncapped(special: SpecialTerms) -> SpecialTerms:
+    return SpecialTerms(included_s=special.included_s, minimum=special.minimum, banded=special.banded)
 
 
 def _parse_prefix(text: str) -> str:
@@ -261,6 +254,18 @@ def _parse_interval(text: str) -> int:
     if _INTERVAL.fullmatch(text) is None or int(text) > INTERVAL_S_MAX:
         raise TextProblem(text, f"whole seconds from 1 to {INTERVAL_S_MAX}")
     return int(text)
+
+
+def _parse_seconds(text: str) -> int:
+    if _SECONDS.fullmatch(text) is None or int(text) > INTERVAL_S_MAX:
+        raise TextProblem(text, f"whole seconds from 0 to {INTERVAL_S_MAX}")
+    return int(text)
+
+
+def _parse_at_cap(text: str) -> bool:
+    if text not in (GOES_ON, ENDS):
+        raise TextProblem(text, f"{GOES_ON} (the call goes on for nothing) or {ENDS} (it ends there)")
+    return text == ENDS
 
 
 def _parse_until(text: str) -> int | None:

@@ -15,6 +15,7 @@ from provisioning.logs import configure_logs
 from rating.journal.link import JournalRefusedError
 from switch.config import ConfProblems, load_conf
 from switch.paths import SwitchPaths
+from switch.price_files import PriceFiles
 from switch.process import SwitchProcess
 
 EXIT_INVALID = 2
@@ -29,7 +30,7 @@ def main() -> int:
     configure_logs()
     os.umask(0o077)
     try:
-        conf = load_conf(arguments.conf)
+        conf = load_conf(arguments.conf, PriceFiles(arguments.data / "prices", packs=True))
     except ConfProblems as problems:
         for problem in problems.problems:
             sys.stderr.write(f"{problem}\n")

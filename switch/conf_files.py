@@ -171,7 +171,10 @@ def conf_fingerprint(folder: Path) -> Fingerprint:
     for path in (
         *sorted(folder.glob("*.toml")),
         *sorted(folder.glob(DO_NOT_ORIGINATE_FILE)),
+        *sorted(folder.glob("*.csv")),
         *sorted(folder.glob("tariffs/*.csv")),
+        *sorted(folder.glob("decks/*.toml")),
+        *sorted(folder.glob("decks/*.csv")),
     ):
         try:
             status = path.stat()

@@ -16,6 +16,7 @@ from switch.calls.routing import Routing
 from switch.calls.uk_ranges import EMERGENCY_NUMBERS, uk_ranges
 from switch.conf_files import ConfFile, nearest
 from switch.conf_reader import note_unknown_tables, read_entries, read_struct
+from switch.conf_routes import read_routes
 from switch.conf_values import Expected, OptionalAreaCode, ShortCodes, list_reader
 
 # What users dial by habit (911, 9999) is short; a longer one would be an ordinary number.
@@ -45,7 +46,7 @@ def read_routing(
         file, extra_table, ("extra_emergency_numbers",), _read_extra_emergency, _read_service
     )
     changes = read_entries(file, tables.get("ranges", {}), ("ranges",), _read_range, _read_class)
-    routes = read_entries(file, tables.get("routes", {}), ("routes",), _read_prefix, read_trunks)
+    routes = read_routes(file, _read_prefix, read_trunks)
     return Routing(
         plan=NumberPlan(
             plan.area_code, extra, plan.extra_short_codes, uk_ranges(changes), service_numbers=service_numbers

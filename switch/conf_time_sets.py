@@ -70,7 +70,7 @@ def _time_set(file: ConfFile, name: str, table: dict[str, Any]) -> TimeSet:
     rest = {key: value for key, value in table.items() if key != "not"}
     section = read_struct(file, _Section, rest, (name,), excluded=_excluded(file, name, table.get("not", [])))
     return TimeSet(
-        hours=_week(section.hours),
+        hours=week_of(section.hours),
         days=tuple(entry for entry in section.dates if isinstance(entry, Days)),
         yearly=tuple(entry for entry in section.dates if isinstance(entry, YearlyDays)),
         bank_holidays=section.bank_holidays,
@@ -100,7 +100,7 @@ def _check_names(file: ConfFile, name: str, time_set: TimeSet, sets: dict[str, T
         file.note((name,), found=found, expected="sets that do not name each other in a circle")
 
 
-class _WeekHours(Struct, frozen=True):
+class WeekHours(Struct, frozen=True):
     """One entry of `hours`: weekdays, 0 is Monday, and a period. Past midnight, `end` is more than a day."""
 
     weekdays: tuple[int, ...]
@@ -108,7 +108,7 @@ class _WeekHours(Struct, frozen=True):
     end: int
 
 
-def _week(entries: tuple[_WeekHours, ...]) -> tuple[tuple[Period, ...], ...]:
+def week_of(entries: tuple[WeekHours, ...]) -> tuple[tuple[Period, ...], ...]:
     """The periods of each weekday; what lasts past midnight goes on in the next."""
     week: list[list[Period]] = [[] for _ in _WEEKDAYS]
     for entry in entries:
@@ -119,7 +119,7 @@ def _week(entries: tuple[_WeekHours, ...]) -> tuple[tuple[Period, ...], ...]:
     return tuple(tuple(periods) for periods in week)
 
 
-def read_hours(value: object) -> _WeekHours:
+def read_hours(value: object) -> WeekHours:
     """ "Mon-Fri 09:00-17:30": times may be left out (the whole day) and may end after midnight."""
     match = _matched(_HOURS, value, HOURS_EXPECTED)
     first, last = _index(match[1], _WEEKDAYS), _index(match[2] or match[1], _WEEKDAYS)
@@ -128,7 +128,7 @@ def read_hours(value: object) -> _WeekHours:
     count = (last - first) % 7 + 1
     period = _period(match.groups()[2:], HOURS_EXPECTED)
     end = period.end + MINUTES_PER_DAY if period.end <= period.start else period.end
-    return _WeekHours(tuple((first + offset) % 7 for offset in range(count)), period.start, end)
+    return WeekHours(tuple((first + offset) % 7 for offset in range(count)), period.start, end)
 
 
 def read_days(value: object) -> Days | YearlyDays:
@@ -238,7 +238,7 @@ _read_names: Final = _short_list(_read_name)
 class _Section(Struct, frozen=True):
     """[NAME]; `excluded` is the key `not`."""
 
-    hours: Annotated[tuple[_WeekHours, ...], Reads(_short_list(read_hours))] = ()
+    hours: Annotated[tuple[WeekHours, ...], Reads(_short_list(read_hours))] = ()
     dates: Annotated[tuple[Days | YearlyDays, ...], Reads(_short_list(read_days))] = ()
     bank_holidays: Annotated[frozenset[int], Reads(read_bank_holidays)] = frozenset()
     sets: Annotated[tuple[str, ...], Reads(_read_names)] = ()

@@ -5,7 +5,7 @@ trunks cannot share one that is written here. A user name needs a password and a
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from switch.calls.number_plan import NumberFormat
 from switch.calls.trunk_sources import Source, TrunkSources
 from switch.conf_addresses import TrunkAddress, TrunkAddresses
+from switch.conf_decks import DeckName
 from switch.conf_files import ConfFile, nearest, shown
 from switch.conf_reader import note_unknown_tables, read_named_tables, read_struct
 from switch.conf_values import (
@@ -71,7 +72,7 @@ class Trunk(Struct, frozen=True):
 
     `answer_timeout_s` is the time to a first sign of ringing; then the next trunk is tried, if there is one.
     `options_interval_s` 0 sends none, `calls_per_second_max` 0 is no limit. `messages`: texts (MESSAGE) go there and
-    come from there.
+    come from there. `deck` is what its calls cost us, "" if nothing says it.
     """
 
     name: str = ""
@@ -104,6 +105,7 @@ class Trunk(Struct, frozen=True):
     breaker_failures: Annotated[int, Meta(ge=1, le=100)] = 3
     breaker_open_s: Annotated[int, Meta(ge=1, le=3600)] = 30
     messages: Switch = False
+    deck: DeckName = ""
 
     @property
     def registrar_addresses(self) -> tuple[TrunkAddress, ...]:
@@ -188,6 +190,15 @@ def _check_registration(file: ConfFile, trunk: Trunk, path: tuple[str, str]) -> 
         )
     if trunk.registrars and not trunk.register:
         file.note((*path, "registrars"), found="registrars without register", expected="register = true")
+
+
+def check_decks(file: ConfFile, trunks: Mapping[str, Trunk], decks: Collection[str]) -> None:
+    """A trunk's deck is one in decks/."""
+    for name, trunk in trunks.items():
+        if trunk.deck and trunk.deck not in decks:
+            close = nearest(trunk.deck, list(decks))
+            expected = f"perhaps {close}, in decks/" if close else "the name of a deck in decks/"
+            file.note(("trunk", name, "deck"), found=shown(trunk.deck), expected=expected)
 
 
 def read_trunk_sources(file: ConfFile, trunks: Mapping[str, Trunk]) -> TrunkSources:

@@ -7,18 +7,23 @@ the field's default. Trunk passwords are in trunk_secrets.toml (mode 0600), whic
 version. Nothing here opens a socket or reads a clock.
 """
 
+import enum
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta, Struct
 
+from rating.deck import Deck
 from rating.tariff import Tariff, tariff_version
+from rating.vat_rates import UK_VAT, VatRates
 from switch.calls.number_plan import NumberFormat
-from switch.calls.routing import Routing
+from switch.calls.routing import BelowCost, Routing
 from switch.calls.service_codes import UK_SERVICES, ServiceTable
 from switch.calls.trunk_sources import TrunkSources
 from switch.conf_addresses import NameServers
 from switch.conf_cli import NO_CLI_RULES, CliRules, read_cli_rules
+from switch.conf_dated import read_vat
+from switch.conf_decks import deck_names, read_decks, read_exchange_rates
 from switch.conf_edge import MAIN_FILE, Listen, Tls, WebSocket, read_edge_conf
 from switch.conf_files import (
     ConfFile,
@@ -36,9 +41,16 @@ from switch.conf_routing import read_routing
 from switch.conf_safety import DEFAULT_SAFETY, Safety, open_safety_file, read_safety
 from switch.conf_security import Security
 from switch.conf_services import open_services_file, read_services
-from switch.conf_tariffs import read_tariffs
+from switch.conf_tariffs import read_below_cost, read_tariffs
 from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets
-from switch.conf_trunks import IdentityHeader, Trunk, read_passwords, read_trunk_sources, read_trunks
+from switch.conf_trunks import (
+    IdentityHeader,
+    Trunk,
+    check_decks,
+    read_passwords,
+    read_trunk_sources,
+    read_trunks,
+)
 from switch.conf_values import (
     Address,
     Dsn,
@@ -50,6 +62,7 @@ from switch.conf_values import (
 )
 from switch.conf_voicemail import NO_VOICEMAIL, Voicemail, check_voicemail_address, read_voicemail_conf
 from switch.journey.time_sets import TimeSets
+from switch.price_files import NO_PRICE_FILES, PriceFiles
 from switch.registrar.pings import FAILURES_UNTIL_DEAD
 
 __all__ = [
@@ -139,12 +152,20 @@ class Dns(Struct, frozen=True):
     servers: NameServers = ()
 
 
+class IncomingWithoutCredit(enum.StrEnum):
+    """What becomes of a call that the owner of the called number would pay for, and cannot."""
+
+    REFUSE = "refuse"
+    CONNECT = "connect"
+
+
 class Prepaid(Struct, frozen=True):
     """[prepaid]: how far ahead a call is paid for, and how long before its end the caller is warned (0: never)."""
 
     reserve_ahead_s: Annotated[int, Meta(ge=10, le=3600)] = 60
     renew_before_s: Annotated[int, Meta(ge=2, le=600)] = 20
     warning_s: Annotated[int, Meta(ge=0, le=600)] = 10
+    incoming_without_credit: IncomingWithoutCredit = IncomingWithoutCredit.REFUSE
 
 
 class DigestSettings(Struct, frozen=True):
@@ -155,8 +176,8 @@ class DigestSettings(Struct, frozen=True):
 
 
 class ConfText(Struct, frozen=True):
-    """One file as loaded, for the books. `kind` is trunks, routing, time_sets or tariff; `version` 16 hex of SHA-256.
-    """
+    """One file as loaded, for the books. `kind` is trunks, routing, time_sets, tariff or deck; `version` 16 hex digits
+    of SHA-256."""
 
     kind: str
     name: str
@@ -190,6 +211,9 @@ class Conf(Struct, frozen=True):
     services: ServiceTable = UK_SERVICES
     cli: CliRules = NO_CLI_RULES
     time_sets: TimeSets = NO_TIME_SETS
+    decks: dict[str, Deck] = {}
+    vat: VatRates = UK_VAT
+    below_cost: dict[str, BelowCost] = {}
 
     @property
     def metrics(self) -> Address | None:
@@ -214,8 +238,11 @@ def _relay_of(media: Media) -> tuple[object, ...]:
     return media.relay, media.listen, media.ports, media.browsers, media.browser_ports, media.hold_music_file
 
 
-def load_conf(folder: Path) -> Conf:
-    """Read and check everything in the folder. Raises ConfProblems with all that is wrong."""
+def load_conf(folder: Path, prices: PriceFiles = NO_PRICE_FILES) -> Conf:
+    """Read and check everything in the folder. Raises ConfProblems with all that is wrong.
+
+    `prices` has large price lists packed (price_files.py).
+    """
     main = open_conf_file(folder, MAIN_FILE)
     trunks_file = open_conf_file(folder, TRUNKS_FILE)
     routing_file = open_conf_file(folder, ROUTING_FILE)
@@ -227,7 +254,10 @@ def load_conf(folder: Path) -> Conf:
 
     note_unknown_tables(main, _SECTIONS)
     trunks = read_trunks(trunks_file, read_passwords(secrets_file), secrets_file)
-    tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main)
+    tariffs, tariff_texts, tariff_problems = read_tariffs(folder, main, prices)
+    exchange_rates, rates_file = read_exchange_rates(folder)
+    decks = read_decks(folder, exchange_rates, prices)
+    check_decks(trunks_file, trunks, deck_names(folder))
     edge = read_edge_conf(main)
     voicemail = read_voicemail_conf(main)
     services = read_services(services_file)
@@ -252,6 +282,7 @@ def load_conf(folder: Path) -> Conf:
             ConfText("routing", "routing", tariff_version(routing_file.text), routing_file.text),
             *_version_of("time_sets", "time-sets", time_sets_file),
             *(ConfText("tariff", name, tariffs[name].version, text) for name, text in tariff_texts.items()),
+            *(ConfText("deck", name, decks.decks[name].version, text) for name, text in decks.texts.items()),
         ],
         warnings=[],
         trunk_sources=read_trunk_sources(trunks_file, trunks),
@@ -264,8 +295,12 @@ def load_conf(folder: Path) -> Conf:
         services=services,
         cli=cli_rules,
         time_sets=read_time_sets(time_sets_file),
+        decks=decks.decks,
+        vat=read_vat(folder, main),
+        below_cost=read_below_cost(main),
     )
-    problems = [problem for file in files for problem in file.in_order()] + tariff_problems + list_problems
+    problems = [problem for file in (*files, rates_file) for problem in file.in_order()]
+    problems += tariff_problems + decks.problems + list_problems
     if problems:
         raise ConfProblems(problems)
     conf.warnings.extend(warning for file in files for warning in file.warnings)

@@ -19,6 +19,7 @@ from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from switch.bundle_view import live_bundles
+from switch.buying_metrics import deck_rows, quality_rows
 from switch.calls.call import Call, CallState
 from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
@@ -157,6 +158,8 @@ class Control:
             "clear_alarms": self._clear_alarms,
             "mark_last_call": self._mark_last_call,
             "explain": self._explain,
+            "route_quality": lambda _request: quality_rows(self._process.exchange, self._process.now()),
+            "decks": lambda _request: deck_rows(self._process.exchange),
             "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }
 

@@ -51,6 +51,7 @@ from switch.calls.switchboard import Failpoints, Journal, Put, Switchboard, Wall
 from switch.calls.tracing import note_attempt, note_begun
 from switch.calls.voicemail import VoicemailServer
 from switch.calls.voicemail_calls import ask_for_calls
+from switch.conf_versions import BIG_CONTENT_CHARS, content_for_books
 from switch.config import Conf
 from switch.dialog_screening import DialogScreening
 from switch.door.door import BANNED, Door
@@ -281,13 +282,17 @@ class Exchange:
         self.services.restore(state)
 
     def record_conf(self, now: float) -> None:
-        """Every loaded version of trunks, routing and tariffs goes to the books, once for each load."""
+        """Every loaded version of trunks, routing, tariffs and decks goes to the books, once for each load."""
         at_ms = self.board.clock.ms(now)
         versions = [
-            ConfVersion(text.kind, text.name, text.version, at_ms, text.content)
+            ConfVersion(text.kind, text.name, text.version, at_ms, content_for_books(text.kind, text.content))
             for text in self.board.conf.versions
         ]
-        self.board.record([], versions)
+        small = [version for version in versions if len(version.content) < BIG_CONTENT_CHARS]
+        self.board.record([], small)
+        for version in versions:
+            if len(version.content) >= BIG_CONTENT_CHARS:
+                self.board.record([], [version])  # a frame of the journal has a limit
 
     def take_over(self, conf: Conf, now: float) -> None:
         """A changed configuration, valid as a whole. Calls that are up keep the rate and route they began with."""

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from switch.bundle_metrics import bundle_metrics
+from switch.buying_metrics import buying_metrics
 from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
 from switch.message_metrics import message_metrics
@@ -55,6 +56,7 @@ class SwitchCollector(Collector):
             if self._process.exchange.relay.gates is not None:
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
+        yield from buying_metrics(self._process.exchange)
         yield from voicemail_metrics(self._process.exchange)
         yield from message_metrics(self._process.exchange.messaging)
         yield from safety_metrics(self._process.exchange.board.safety)

@@ -23,5 +23,10 @@ class SwitchPaths(msgspec.Struct, frozen=True):
         return self.data / "journal" / "checkpoint"
 
     @property
+    def prices(self) -> Path:
+        """Packed price lists: a cache of conf/."""
+        return self.data / "prices"
+
+    @property
     def control(self) -> Path:
         return self.data / "control.sock"

@@ -43,6 +43,8 @@ from switch.media_links import MediaLinks
 from switch.metrics import serve_metrics
 from switch.network import LocalNetwork
 from switch.paths import SwitchPaths
+from switch.price_files import PriceFiles
+from switch.price_packer import pack_apart
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
@@ -445,7 +447,8 @@ class SwitchProcess:
         self._is_reloading = True
         try:
             self._fingerprint = conf_fingerprint(self.paths.conf)
-            conf = await asyncio.to_thread(load_conf, self.paths.conf)
+            await pack_apart(self.paths.conf, self.paths.prices)
+            conf = await asyncio.to_thread(load_conf, self.paths.conf, PriceFiles(self.paths.prices))
         except ConfProblems as problems:
             self.reload_failures += 1
             texts = [str(problem) for problem in problems.problems]

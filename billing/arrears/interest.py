@@ -1,14 +1,15 @@
 """Interest on an invoice that is paid late, to the micro: simple, by the day, on what was open on each day.
 
 Statutory: 8 % over the Bank Rate that was in force on 31 December or 30 June before the first day of interest, for as
-long as that debt lasts (Late Payment of Commercial Debts (Rate of Interest) (No. 3) Order 2002, art. 4), and once a fixed
-sum by the size of the debt (section 5A of the Act of 1998). Days count from the day after the invoice was due to the day
-before the one on which it was paid; a year has 365.
+long as that debt lasts (Late Payment of Commercial Debts (Rate of Interest) (No. 3) Order 2002, art. 4), and once a
+fixed sum by the size of the debt (section 5A of the Act of 1998). Days count from the day after the invoice was due
+to the day before the one on which it was paid; a year has 365.
 
-What is charged is the whole since the first day, less what was charged before, down to a whole penny: rounding never adds
-up, whatever periods are charged. The example of gov.uk rounds the daily amount instead (1,000 pounds at 8.5 % for 50
-days: 23p a day, 11.50 pounds); exactly it is 11.64. A credit note counts from the first day: what was never owed bore
-no interest, and what was charged for it is given back. Interest bears no interest (billing/arrears/charges.py).
+What is charged is the whole since the first day, less what was charged before, down to a whole penny: rounding never
+adds up, whatever periods are charged. The example of gov.uk rounds the daily amount instead (1,000 pounds at 8.5 %
+for 50 days: 23p a day, 11.50 pounds); exactly it is 11.64. A credit note counts from the first day: what was never
+owed bore no interest, and what was charged for it is given back. Interest bears no interest
+(billing/arrears/charges.py).
 """
 
 import datetime
@@ -39,7 +40,9 @@ class Owed(msgspec.Struct, frozen=True):
     changes: Sequence[Change] = ()
 
     def open_at_end_of(self, day: datetime.date) -> int:
-        return max(0, self.principal_micros - sum(each.paid_micros for each in self.changes if each.day <= day))
+        return max(
+            0, self.principal_micros - sum(each.paid_micros for each in self.changes if each.day <= day)
+        )
 
 
 def reference_day(due_on: datetime.date) -> datetime.date:

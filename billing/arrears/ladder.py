@@ -1,12 +1,14 @@
 """What happens next to an account that is overdue: one rung at a time, and no restriction without due warning.
 
-Pure. `decide` is asked once a day, or as often as anybody likes: it says the one thing that is due now, None for nothing.
+Pure. `decide` is asked once a day, or as often as anybody likes: it says the one thing that is due now, None for
+nothing.
 
-- A rung is reached so many days after the oldest unpaid invoice was due, and never sooner after the rung before than the
-  ladder has days between the two: who was not asked for a month, or was on hold, does not fall through several at once.
-- Before each restriction its warning is sent (`Announce`), which names the day. It has to have left for `notice` days; a
-  warning that waits in a queue, or could not be delivered, is none. One that was not followed within STALE_DAYS is
-  given again.
+- A rung is reached so many days after the oldest unpaid invoice was due, and never sooner after the rung before than
+  the ladder has days between the two: who was not asked for a month, or was on hold, does not fall through several at
+  once.
+- Before each restriction its warning is sent (`Announce`), which names the day. It has to have left for `notice`
+  days; a warning that waits in a queue, or could not be delivered, is none. One that was not followed within
+  STALE_DAYS is given again.
 - Less than `minimum` never restricts. What was restricted for more, and is less now, is lifted, down to the warning.
 - What is paid ends it, whatever was announced. Only a service that has ceased stays so: its numbers may be gone.
 """
@@ -59,9 +61,10 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Debt(msgspec.Struct, frozen=True):
-    """What is overdue and neither held nor in a plan."""
+    """What is overdue: `held_micros` of it is on hold or in a plan, and nothing is done about that."""
 
     overdue_micros: int = 0
+    held_micros: int = 0
     oldest_due_on: datetime.date | None = None
 
 
@@ -95,7 +98,7 @@ def decide(state: State, debt: Debt, ladder: Ladder, today: datetime.date, is_op
     if state.rung is Rung.CEASED:
         return None
     if debt.overdue_micros <= 0 or debt.oldest_due_on is None:
-        return Clear() if state != State() else None
+        return _nothing_due(state, debt)
     if debt.overdue_micros < ladder.minimum and (state.rung.restricts or state.notice_for):
         return Relent()
     rung = next_rung(state.rung, ladder)
@@ -107,6 +110,12 @@ def decide(state: State, debt: Debt, ladder: Ladder, today: datetime.date, is_op
     if debt.overdue_micros < ladder.minimum:
         return None
     return _restrict(state, rung, earliest, ladder, today, is_open)
+
+
+def _nothing_due(state: State, debt: Debt) -> Action | None:
+    if debt.held_micros > 0:
+        return Relent() if state.rung.restricts or state.notice_for else None
+    return Clear() if state != State() else None
 
 
 def next_rung(rung: Rung, ladder: Ladder) -> Rung | None:

@@ -6,6 +6,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from billing.arrears.easing import on_received as arrears_on_received
 from billing.conf import BillingConf
 from billing.dated import NothingYet
 from billing.invoices.issue import CannotIssue
@@ -13,7 +14,7 @@ from billing.invoices.of_payment import invoice_for_payment
 
 Hook = Callable[[asyncpg.Connection, int], Awaitable[None]]
 
-ON_RECEIVED: Final[tuple[Hook, ...]] = ()
+ON_RECEIVED: Final[tuple[Hook, ...]] = (arrears_on_received,)
 
 log = structlog.get_logger("billing.payments")
 

@@ -173,8 +173,8 @@ def _common(
         "quantity": step.quantity,
         "label": subscription.label,
         "included": [
-            f"{included.seconds // 60} minutes to {', '.join(included.groups)}"
-            for included in subscription.terms.included
+            f"{included.seconds // 60} minutes to {', '.join((*included.groups, *included.prefixes))}"
+            for included in step.included
         ],
         "vat": VAT_WORDS[subscription.vat],
         "prices": price_lines(step.price_micros, following, subscription.terms.billing_period),
@@ -209,7 +209,7 @@ def _others(subscription: Subscription, others: Sequence[Subscription], today: d
 def _offers(
     subscription: Subscription, products: Sequence[Product], law: ContractLaw, today: datetime.date
 ) -> list[str]:
-    own = next((product for product in products if product.title == subscription.step(today).product), None)
+    own = next((product for product in products if product.id == subscription.step(today).product_id), None)
     if own is None:
         return []
     found = best_offers(

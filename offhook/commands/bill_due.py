@@ -67,7 +67,8 @@ def mails(
     async def find(db: asyncpg.Pool) -> list[dict[str, object]]:
         if retries:
             await db.execute(
-                "UPDATE mails SET gave_up_at = NULL, next_try_at = now(), queued_at = now() WHERE gave_up_at IS NOT NULL"
+                "UPDATE mails SET gave_up_at = NULL, next_try_at = now(), queued_at = now()"
+                " WHERE gave_up_at IS NOT NULL"
             )
         rows = await db.fetch(
             "SELECT id, recipient, subject, queued_at, tries, last_answer,"

@@ -10,7 +10,7 @@ from offhook.commands.options import DataOption, JsonOption, data_dir
 from offhook.control_client import ask
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import parse_moment
-from offhook.output import print_json, print_line
+from offhook.output import columns, print_json, print_line, print_table
 from switch.journey.time_sets import LONDON
 
 app = typer.Typer(help="Where calls go, and why.", no_args_is_help=True)
@@ -70,6 +70,33 @@ def explain(
         return
     for step in steps:
         print_line(step)
+
+
+@app.command()
+def quality(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """How each trunk has done for each route in the last hours: tries, ASR, ACD, PDD."""
+    rows = ask(data_dir(data), "route_quality")
+    if as_json:
+        print_json(rows)
+        return
+    shown = [
+        (
+            row["trunk"],
+            row["route"],
+            f"{row['tries']:.1f}",
+            _figure(row["asr_percent"], "%"),
+            _figure(row["acd_s"], "s"),
+            _figure(row["pdd_ms"], "ms"),
+            "yes" if row["is_judged"] else "too few tries",
+        )
+        for row in rows
+    ]
+    heads = columns("trunk", "route", ">tries", ">ASR", ">ACD", ">PDD", "judged")
+    print_table(heads, shown, empty="no calls by trunks since the exchange was started")
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.0f} {unit}"
 
 
 def _conditions(text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from provisioning.model import Line, Number
 from switch.calls import refusal
 from switch.calls.attempt import Attempt, is_for_us
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
+from switch.calls.incoming_charge import incoming_price
 from switch.calls.incoming_screen import outgoing_block
 from switch.calls.journey import Journey
 from switch.calls.leg import Leg
@@ -60,10 +61,19 @@ def admit(request: Request, attempt: Attempt, board: Switchboard, now: float) ->
     route = _route(attempt, board, now)
     if isinstance(route, Refusal):
         return route
-    price = price_of(attempt.caller, route, board, now)
+    price = _price(request, attempt, route, board, now)
     if isinstance(price, Refusal):
         return price
     return Admission(attempt.caller_id, attempt.dialled, route, price)
+
+
+def _price(
+    request: Request, attempt: Attempt, route: Route, board: Switchboard, now: float
+) -> Price | Refusal:
+    """The caller pays; of a carrier's call it is who is called, if anybody."""
+    if isinstance(attempt.caller, TrunkCaller):
+        return incoming_price(request, attempt, route, board, now)
+    return price_of(attempt.caller, route, board, now)
 
 
 def _in_place_of(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # By the refusal's label. The names are those of media/prompts.
 PROMPTS: "Final[Mapping[str, str]]" = {
     "no_credit": "no-credit",
+    "owner_no_credit": "out-of-service",
     "unrecognised_number": "number-not-recognised",
     "number_not_in_use": "number-not-recognised",
     "number_not_assigned": "number-not-recognised",
@@ -61,7 +62,7 @@ PROMPTS: "Final[Mapping[str, str]]" = {
     "do_not_disturb": "not-available",
     "destination_blocked": "barred",
 }
-FOR_CARRIERS: Final = frozenset({"anonymous_refused"})
+FOR_CARRIERS: Final = frozenset({"anonymous_refused", "owner_no_credit"})
 
 
 def announcement_for(call: "Call", refused: "Refusal", now: float) -> Admission | None:

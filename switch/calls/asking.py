@@ -22,6 +22,7 @@ def asking(board: Switchboard, at_ms: int, now: float) -> Iterator[None]:
     clock, rates, turns = board.clock, board.call_rates, board.turns
     of_line, of_account, of_trunk = board.of_line, board.of_account, board.of_trunk
     skipped, diverted = board.trunks.skipped.copy(), board.voicemail.diverted.copy()
+    below_cost = board.trunks.below_cost.copy()
     excess = [(carrier.rate, carrier.rate.excess) for carrier in board.trunks.carriers if carrier.rate is not None]
     # Half a millisecond, so that no rounding makes it the one before.
     board.clock = WallClock((at_ms + 0.5) / 1000 - now)
@@ -34,6 +35,7 @@ def asking(board: Switchboard, at_ms: int, now: float) -> Iterator[None]:
         board.of_line, board.of_account, board.of_trunk = of_line, of_account, of_trunk
         _put_back(board.trunks.skipped, skipped)
         _put_back(board.voicemail.diverted, diverted)
+        _put_back(board.trunks.below_cost, below_cost)
         for rate, before in excess:
             rate.excess = before
 

@@ -14,6 +14,8 @@ from rating.records import Cdr
 from switch.calls import refusal
 from switch.calls.announcement import announcement_for, ending_of_announced
 from switch.calls.attempt import Attempt
+from switch.calls.attempt_fee import charge_attempt
+from switch.calls.buying import begin_leg, count_try
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
@@ -26,6 +28,7 @@ from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
 from switch.calls.identity import Caller
+from switch.calls.incoming_charge import on_short_owner
 from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
 from switch.calls.meter import CALLERS_ROW, Meter, open_meter
@@ -214,12 +217,21 @@ class Call:
         """Reserve, and count as one of the calls there are. False: it has been refused for want of money."""
         board = self.board
         self.admission = admission
-        set_price(self.rows[0], admission)
         meter = open_meter(self, CALLERS_ROW, admission.price)
+        refused: Refusal | None = None
         if isinstance(meter, Shortage):
-            self.refuse(refusal.of_shortage(meter), now)
+            is_owners = bool(admission.price.origin)
+            refused = on_short_owner(self, admission, meter) if is_owners else refusal.of_shortage(meter)
+        set_price(self.rows[0], admission)
+        if refused is None and admission.price.attempt is not None:
+            short = charge_attempt(self, admission.price, now)
+            if short is not None:
+                board.engine.release(self.id)
+                refused = refusal.of_shortage(short)
+        if refused is not None:
+            self.refuse(refused, now)
             return False
-        if meter is not None:
+        if isinstance(meter, Meter):
             self.meters.append(meter)
         board.failpoints.reached("reserved")
         board.calls[self.id] = self
@@ -239,6 +251,8 @@ class Call:
         if target.onward is not None:
             set_price(row, target.onward)
             count_onward(self, target.onward)
+        if leg.trunk is not None:
+            begin_leg(leg, row, now)
         return leg
 
     def reserve_onward(self, leg: CalleeLeg, onward: Admission) -> LegOutcome | None:
@@ -354,6 +368,8 @@ class Call:
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
         self.release_onward(leg, now)
+        if leg.bought is not None:
+            count_try(leg, now)
         if self.hunting is not None:
             self.hunting.on_refused(leg, outcome, now)
 
@@ -560,8 +576,10 @@ class Call:
         self.board.record([answered_state(self, now)])
 
     def on_credit_low(self, now: float) -> None:
-        """The caller is told by pips that the credit ends; the other side is not."""
-        sound = self.caller_leg.media.sound if self.caller_leg.media is not None else None
+        """Who pays is told by pips that the credit ends, the caller or the called number's owner; the other is not."""
+        is_owners = self.admission is not None and bool(self.admission.price.origin)
+        leg = self.answered_leg if is_owners and self.answered_leg is not None else self.caller_leg
+        sound = leg.media.sound if leg.media is not None else None
         if sound is not None:
             sound.play("credit-pips", repeats=CREDIT_PIPS)
 

@@ -6,13 +6,15 @@ import msgspec
 
 from provisioning.storable import storable
 from rating.records import EmergencyCall
+from switch.calls.buying import open_buying
 from switch.calls.cdr import join_rows, stamp
 from switch.calls.identity import LineCaller
 from switch.calls.leg import LegState
 from switch.calls.meter import CALLERS_ROW, JOINED, Meter
 from switch.calls.open_bundles import covers_of
 from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenMeter, OpenPrice
-from switch.calls.switchboard import Put
+from switch.calls.open_price import open_price
+from switch.calls.switchboard import Put, WallClock
 from switch.sip.dialog import Dialog
 from switch.sip.dialog_state import DialogState
 from switch.sip.host import host_port
@@ -80,10 +82,13 @@ def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) 
             dialogs.append(storable_state(end.dialog))
     join_rows(call.rows, answered.index if answered is not None else None)
     meter = call.callers_meter
-    price = None if meter is None else _price(meter)
+    price = None if meter is None else _price(meter, answered_mono or 0.0, clock)
     onward = [] if answered_mono is None else _onward(call, answered_mono)
     return OPEN_KEY + call.id, _encode(
-        OpenCall(call.id, answered_mono, price, call.rows, dialogs, invites, onward, covers_of(call.meters))
+        OpenCall(
+            call.id, answered_mono, price, call.rows, dialogs, invites, onward, covers_of(call.meters),
+            open_buying(call.callee_legs),
+        )
     )
 
 
@@ -109,9 +114,13 @@ def storable_state(dialog: Dialog) -> DialogState:
 
 def _onward(call: "Call", answered_mono: float) -> list[OpenMeter]:
     """Those of legs that have been answered; one that rings has cost nobody anything."""
-    answered = call.answered_leg
+    answered, clock = call.answered_leg, call.board.clock
     return [
-        OpenMeter(meter.row, answered_mono if meter.started_at is None else meter.started_at, _price(meter))
+        OpenMeter(
+            meter.row,
+            answered_mono if meter.started_at is None else meter.started_at,
+            _price(meter, answered_mono, clock),
+        )
         for meter in call.meters
         if meter.row != CALLERS_ROW
         and (
@@ -122,17 +131,11 @@ def _onward(call: "Call", answered_mono: float) -> list[OpenMeter]:
     ]
 
 
-def _price(meter: Meter) -> OpenPrice:
+def _price(meter: Meter, since: float, clock: WallClock) -> OpenPrice:
+    """`since` is when it counts from, where it has not been started yet."""
     rate, account_id = meter.reservation.rate, meter.price.account_id
     assert account_id is not None
-    return OpenPrice(
-        account_id=account_id,
-        prefix=rate.prefix,
-        destination=rate.destination,
-        connect_fee_micros=rate.connect_fee_micros,
-        per_minute_micros=rate.per_minute_micros,
-        initial_s=rate.initial_s,
-        next_s=rate.next_s,
-        granted_s=meter.granted_s,
-        vat=None if rate.vat is None else rate.vat.value,
-    )
+    at_ms = 0
+    if rate.special is not None:
+        at_ms = clock.ms(since) if meter.started_at is None else meter.first_second_ms
+    return open_price(rate, account_id, meter.granted_s, at_ms=at_ms)

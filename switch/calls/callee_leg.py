@@ -36,6 +36,7 @@ from switch.sip.message import Request, Response, make_response
 from switch.sip.option_tags import supported_value
 
 if TYPE_CHECKING:
+    from switch.calls.buying import Bought
     from switch.calls.call import Call
     from switch.calls.terms import Admission
     from switch.sip.stack import ClientTransaction, ServerTransaction
@@ -84,6 +85,7 @@ class CalleeLeg(Leg):
         "_min_se_s",
         "_takes_reliable",
         "_transaction",
+        "bought",
         "is_cancelled",
         "is_ringing",
         "peer_tag",
@@ -111,6 +113,7 @@ class CalleeLeg(Leg):
         self._min_se_s = 0  # as a 422 asked for it
         self._longer_tries = 0
         self.prack: Prack | None = None
+        self.bought: Bought | None = None
         self._transaction: ClientTransaction | None = None
         self._credentials: Fields | None = None
         self._is_heard = False

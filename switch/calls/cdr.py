@@ -10,6 +10,7 @@ import msgspec
 
 from provisioning.storable import storable
 from rating.engine import Settlement
+from rating.rated_leg import ORIGIN
 from rating.records import Cdr
 from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import CalleeLeg
@@ -86,6 +87,8 @@ def set_price(row: Cdr, admission: Admission) -> None:
         row.rate_prefix = price.rate.prefix
         row.per_minute_micros = price.rate.per_minute_micros
         row.destination_name = price.rate.destination
+    if price.origin:
+        add_decision(row, ORIGIN + price.origin)
 
 
 def callee_row(facts: CallFacts, leg: CalleeLeg, caller: Cdr, clock: WallClock) -> Cdr:
@@ -163,6 +166,8 @@ def set_charge(row: Cdr, settlement: Settlement) -> None:
     row.billed_s = charge.billed_s
     row.connect_fee_micros = charge.connect_fee_micros
     row.usage_micros = charge.usage_micros
+    row.access_charge_micros = charge.access_charge_micros
+    row.service_charge_micros = charge.service_charge_micros
     row.cost_micros = charge.total_micros
     row.balance_after_micros = settlement.balance_after_micros
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rating.engine import Settlement
 from rating.records import OutboxRecord, UsageEntry
 from switch.calls.bundle_uses import bundle_uses, set_bundles
+from switch.calls.buying import end_leg
 from switch.calls.call_records import dialogs_to_hang_up
 from switch.calls.cdr import Ending, complete, join_rows, set_charge
 from switch.calls.open_call import HANGUP_KEY, OPEN_KEY
@@ -28,6 +29,8 @@ def end_records(
     complete(rows[0], call.caller_leg, ending, clock, now)
     for leg in call.callee_legs:
         complete(rows[leg.index], leg, ending, clock, now)
+        if leg.bought is not None:
+            end_leg(leg, rows[leg.index], now)
     join_rows(rows, call.answered_leg.index if call.answered_leg is not None else None)
     return [*rows, *charge_records(call, settled, now)]
 

@@ -17,6 +17,7 @@ from switch.calls import refusal
 from switch.calls.admission import admit
 from switch.calls.asking import asking
 from switch.calls.attempt import Attempt, read_attempt
+from switch.calls.buying import ranking
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.explained_words import (
     move_text,
@@ -53,6 +54,7 @@ from switch.calls.rehearsal import (
     Step,
     Told,
 )
+from switch.calls.routing import RouteRule, TrunkOrder
 from switch.calls.search import Search
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
@@ -157,6 +159,8 @@ class Explanation:
             self._say_owner(attempt)
             self._say_notes()
             self._say("ladder", f"refused, {refusal_text(admitted)}")
+            if admitted is refusal.BELOW_COST:
+                self._say_costs(attempt)
             self.ending = admitted
             return
         self._say("ladder", "no rule forbids the call")
@@ -278,7 +282,7 @@ class Explanation:
         totals = self._board.engine.totals(price.account_id) if price.account_id is not None else None
         if rate is None or rate.is_free or totals is None:
             return
-        first = charge_billed(rate, rate.initial_s).total_micros
+        first = charge_billed(rate, rate.initial_s, at_ms=self._question.at_ms).total_micros
         enough = (
             "enough"
             if first <= totals.available_micros
@@ -287,6 +291,10 @@ class Explanation:
         self._say("credit", f"{format_pounds(totals.available_micros)}, {enough}")
 
     def _say_route(self, route: Route) -> None:
+        if route.rule is not None and not route.rule.is_listed:
+            self._say_order(route.rule, route.number)
+        for name in route.below_cost:
+            self._say("below cost", f"{name} takes more for three minutes than they are sold for")
         for skipped in route.skipped:
             self._say("trunk", f"left out: {skipped}")
         for place, stage in enumerate(route.stages, 1):
@@ -296,6 +304,21 @@ class Explanation:
                 else:
                     about = "trunk" if isinstance(target, TrunkTarget) else "goes to"
                     self._say(about, f"{place}. {target_text(target)}")
+
+    def _say_costs(self, attempt: Attempt) -> None:
+        """What each trunk takes for three minutes of a call that all of them are too dear for."""
+        destination = attempt.plan_result.destination
+        if isinstance(destination, E164 | Short):
+            rule = self._board.conf.routing.rule(destination.number)
+            if rule is not None:
+                self._say_order(rule, destination.number)
+
+    def _say_order(self, rule: RouteRule, number: str) -> None:
+        """Why the trunks stand as they do."""
+        by = "by price for three minutes" if rule.order is TrunkOrder.PRICE else "as they are listed"
+        self._say("order", f"route {rule.prefix}, {by}")
+        for place, ranked in enumerate(ranking(rule, number, self._board, self._now), 1):
+            self._say("order", f"{place}. {ranked}")
 
     # What comes of it
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from rating.money import format_pounds
+from rating.price_words import price_words
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.divert import condition_of
 from switch.calls.hunt import status_for_caller
@@ -76,11 +76,8 @@ def price_text(price: Price, route: Route) -> str:
     rate = price.rate
     if rate is None or rate.is_free:
         return "free of charge" if not price.tariff else f"free by tariff {price.tariff}"
-    fee = f"{format_pounds(rate.connect_fee_micros)} and " if rate.connect_fee_micros else ""
-    per_minute = f"{format_pounds(rate.per_minute_micros)} a minute"
-    steps = f"in steps of {rate.initial_s} s, then {rate.next_s} s"
     where = f"{rate.destination} ({rate.prefix}) for {route.number or 'a line'}"
-    return f"tariff {price.tariff}, {where}: {fee}{per_minute}, {steps}"
+    return f"tariff {price.tariff}, {where}: {price_words(rate)}"
 
 
 def outcome_text(outcome: LegOutcome, *, has_rung: bool) -> str:

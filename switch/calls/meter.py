@@ -41,6 +41,12 @@ class Meter:
         return self.reservation.granted_s if self._watch is None else self._watch.granted_s
 
     @property
+    def first_second_ms(self) -> int:
+        """The instant that its price goes by (UTC)."""
+        held = self._call.board.engine.reservation(self.key)
+        return self.reservation.at_ms if held is None else held.at_ms
+
+    @property
     def cover_now(self) -> Cover | None:
         """What bundles do for it by now: renewals lengthen it."""
         held = self._call.board.engine.reservation(self.key)
@@ -109,6 +115,6 @@ def open_meter(call: "Call", row: int, price: "Price") -> Meter | Shortage | Non
         rate,
         initial_ahead_s=board.conf.prepaid.reserve_ahead_s,
         at_ms=record.setup_at_ms,
-        number=record.destination,
+        number="" if price.origin else record.destination,
     )
     return held if isinstance(held, Shortage) else Meter(call, row, price, held)

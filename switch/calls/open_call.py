@@ -19,8 +19,34 @@ HANGUP_KEY: Final = "h/"
 OPEN: Final = "open"  # the outcome of a record that is not complete
 
 
+class OpenService(msgspec.Struct, array_like=True):
+    """The two parts of the price of 084, 087, 09 and 118 (rating/special_terms.py, ServiceCharge)."""
+
+    code: str
+    access_per_minute: int
+    per_call: int
+    per_minute: int
+    covers_s: int
+    numerator: int
+    divisor: int
+
+
+class OpenSpecial(msgspec.Struct, array_like=True):
+    """What the price has that a plain one has not (rating/special_terms.py, SpecialTerms). Of the time bands only the
+    paid seconds: they begin at `at_ms`, and for `spans[i][0]` milliseconds a minute costs `spans[i][1]` micros."""
+
+    at_ms: int
+    included_s: int
+    minimum: int
+    cap: int | None
+    ends_at_cap: bool
+    spans: list[tuple[int, int]]
+    service: OpenService | None
+
+
 class OpenPrice(msgspec.Struct, array_like=True):
-    """The terms that the call is charged by, and the seconds paid for so far."""
+    """The terms that the call is charged by, and the seconds paid for so far. `connect_fee_micros` is that of the time
+    band in which the call began."""
 
     account_id: int
     prefix: str
@@ -31,6 +57,7 @@ class OpenPrice(msgspec.Struct, array_like=True):
     next_s: int
     granted_s: int
     vat: str | None
+    special: OpenSpecial | None = None
 
 
 class OpenMeter(msgspec.Struct, array_like=True):
@@ -56,6 +83,16 @@ class EarlyInvite(msgspec.Struct, array_like=True):
     flow: Flow
 
 
+class OpenBuying(msgspec.Struct, array_like=True):
+    """What a leg costs us: the terms that its record gets its `buy_micros` by. The prefix is on the record."""
+
+    leg: int
+    connect_fee_micros: int
+    per_minute_micros: int
+    initial_s: int
+    next_s: int
+
+
 class OpenCall(msgspec.Struct, array_like=True):
     """One live call. `answered_mono` is on the same clock as the process's heartbeat."""
 
@@ -67,6 +104,7 @@ class OpenCall(msgspec.Struct, array_like=True):
     invites: list[EarlyInvite] = []
     onward: list[OpenMeter] = []
     covers: list[OpenCover] = []
+    buying: list[OpenBuying] = []
 
 
 class Hangup(msgspec.Struct, array_like=True):

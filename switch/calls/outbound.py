@@ -7,8 +7,11 @@ import msgspec
 from rating.tariff import ON_NET, Rate, Tariff
 from switch.calls import refusal
 from switch.calls.attempt import Attempt
+from switch.calls.attempt_fee import attempt_rate
+from switch.calls.buying import guard, trunks_in_order
 from switch.calls.identity import Caller, LineCaller, TrunkCaller
 from switch.calls.refusal import Refusal
+from switch.calls.routing import BelowCost
 from switch.calls.switchboard import Switchboard
 from switch.calls.terms import Price, Route
 from switch.trunks.carrier import FULL, TOO_FAST
@@ -17,13 +20,15 @@ from switch.trunks.trunks import Skipped
 
 def route_outside(number: str, attempt: Attempt, board: Switchboard, now: float) -> Route | Refusal:
     """By the carriers. `attempt.caller` is who sends the call there: the line that calls, or that diverts."""
-    names = board.conf.routing.targets(number)
-    if not names:
+    rule = board.conf.routing.rule(number)
+    if rule is None or not rule.trunks:
         return refusal.NOT_IN_USE
+    names = rule.trunks if rule.is_listed else trunks_in_order(rule, number, board, now)
     stages, skipped = board.trunks.ways(names, board.of_trunk, now, is_emergency=False)
     if not stages:
         return _no_trunk(skipped)
-    return Route(number, "", None, stages, relay_prefix=attempt.plan_result.relay_prefix, skipped=skipped)
+    relay_prefix = attempt.plan_result.relay_prefix
+    return Route(number, "", None, stages, relay_prefix=relay_prefix, skipped=skipped, rule=rule)
 
 
 def _no_trunk(skipped: Sequence[Skipped]) -> Refusal:
@@ -56,12 +61,17 @@ def price_of(caller: Caller, route: Route, board: Switchboard, now: float) -> Pr
         return refusal.NO_TARIFF
     if tariff.vat is not account.vat:
         return refusal.VAT_MISMATCH
-    rate = _rate(tariff, route, board.clock.ms(now))
+    at_ms = board.clock.ms(now)
+    rate = _rate(tariff, route, at_ms)
     if rate is None and route.line is None:
         return refusal.NO_RATE
     if rate is not None and not rate.is_free and board.journal.is_failed:
         return refusal.JOURNAL_FAILED
-    return Price(account.id, rate, tariff.name, tariff.version)
+    attempt = attempt_rate(tariff, route, rate, at_ms) if tariff.has_attempts else None
+    price = Price(account.id, rate, tariff.name, tariff.version, attempt=attempt)
+    if route.rule is not None and (route.rule.below_cost is not BelowCost.ALLOW or board.conf.below_cost):
+        return guard(route, price, board, now) or price
+    return price
 
 
 def _rate(tariff: Tariff, route: Route, at_ms: int) -> Rate | None:

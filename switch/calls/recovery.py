@@ -13,11 +13,22 @@ import msgspec
 
 from rating.charge import charge_within
 from rating.money import VatMode
+from rating.rate import Rate
 from rating.records import Cdr, OutboxRecord, UsageEntry
-from rating.tariff import Rate
 from switch.calls.bundle_uses import bundle_uses, set_bundles
+from switch.calls.buying import set_buying
 from switch.calls.open_bundles import cost_of_covered
-from switch.calls.open_call import HANGUP_KEY, OPEN, OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenPrice
+from switch.calls.open_call import (
+    HANGUP_KEY,
+    OPEN,
+    OPEN_KEY,
+    EarlyInvite,
+    Hangup,
+    OpenBuying,
+    OpenCall,
+    OpenPrice,
+)
+from switch.calls.open_price import rate_of
 from switch.calls.switchboard import Put
 from switch.sip.dialog_state import DialogState
 
@@ -77,6 +88,8 @@ def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int]
     duration_ms = _duration_ms(call, heartbeat)
     outbox: list[OutboxRecord] = [*call.drafts]
     _complete(call, heartbeat, duration_ms)
+    for bought in call.buying:
+        _set_buying(call, bought)
     if _was_acknowledged(call, heartbeat):
         if call.price is not None:
             outbox += _charge(call, call.drafts[0], call.price, duration_ms, debit)
@@ -89,19 +102,40 @@ def _end(call: OpenCall, heartbeat: Heartbeat | None, debit: Callable[[int, int]
     return EndedCall(call.call_id, puts, outbox, call.dialogs, call.invites)
 
 
+def _set_buying(call: OpenCall, bought: OpenBuying) -> None:
+    """What the carrier takes for the leg, whatever its caller pays."""
+    row = next(row for row in call.drafts if row.leg == bought.leg)
+    rate = Rate(
+        prefix=row.buy_prefix,
+        destination="",
+        connect_fee_micros=bought.connect_fee_micros,
+        per_minute_micros=bought.per_minute_micros,
+        initial_s=bought.initial_s,
+        next_s=bought.next_s,
+        valid_from_ms=0,
+        valid_until_ms=None,
+        vat=VatMode.EX_VAT,
+    )
+    set_buying(row, rate)
+
+
 def _charge(
     call: OpenCall, row: Cdr, price: OpenPrice, duration_ms: int, debit: Callable[[int, int], int | None]
 ) -> list[OutboxRecord]:
     """On the payer's row; the ledger's side of it, where it is anything."""
     at_ms = row.setup_at_ms if row.answered_at_ms is None else row.answered_at_ms
+    if price.special is not None:
+        at_ms = price.special.at_ms
     cover = next((cover for cover in call.covers if cover.leg == row.leg), None)
     if cover is not None:
-        charged, used = cost_of_covered(cover, _rate(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms)
+        charged, used = cost_of_covered(cover, rate_of(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms)
     else:
-        charged, used = charge_within(_rate(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
+        charged, used = charge_within(rate_of(price), duration_ms, granted_s=price.granted_s, at_ms=at_ms), ()
     row.billed_s = charged.billed_s
     row.connect_fee_micros = charged.connect_fee_micros
     row.usage_micros = charged.usage_micros
+    row.access_charge_micros = charged.access_charge_micros
+    row.service_charge_micros = charged.service_charge_micros
     row.cost_micros = charged.total_micros
     row.balance_after_micros = debit(price.account_id, charged.total_micros)
     records: list[OutboxRecord] = []
@@ -166,17 +200,3 @@ def _say(row: Cdr, outcome: str, status: int, words: str) -> None:
     row.sip_status = status
     row.q850_cause = 41
     row.reason = words
-
-
-def _rate(price: OpenPrice) -> Rate:
-    return Rate(
-        prefix=price.prefix,
-        destination=price.destination,
-        connect_fee_micros=price.connect_fee_micros,
-        per_minute_micros=price.per_minute_micros,
-        initial_s=price.initial_s,
-        next_s=price.next_s,
-        valid_from_ms=0,
-        valid_until_ms=None,
-        vat=None if price.vat is None else VatMode(price.vat),
-    )

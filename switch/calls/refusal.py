@@ -46,8 +46,12 @@ TRUNK_UNAVAILABLE: Final = Refusal("trunk_unavailable", 480, 38, "no trunk of th
 NO_RATE: Final = Refusal("no_rate", 403, 21, "no price is set for this destination")
 VAT_MISMATCH: Final = Refusal("vat_mismatch", 403, 21, "the account's VAT mode is not its tariff's")
 NO_TARIFF: Final = Refusal("no_tariff", 403, 21, "the account's tariff is not loaded")
+# The caller's phone hears the words, too: what carriers take is not its business. `offhook route explain` says more.
+BELOW_COST: Final = Refusal("below_cost", 403, 21, "no trunk carries the call at its price")
 JOURNAL_FAILED: Final = Refusal("journal_failed", 503, 41, "records cannot be kept, so no billable call is taken", 5)
 NO_CREDIT: Final = Refusal("no_credit", 402, 21, "not enough credit for the first interval of this call")
+# The caller is told nothing of who cannot pay; the record is.
+OWNER_NO_CREDIT: Final = Refusal("owner_no_credit", 480, 31, "the called number takes no calls at the moment")
 DAILY_CAP: Final = Refusal("daily_cap", 402, 21, "the daily spending cap leaves too little for this call")
 MONTHLY_CAP: Final = Refusal("monthly_cap", 402, 21, "the monthly spending cap leaves too little for this call")
 # The words of the record name the bar itself: bars.refusal_of, high_cost.py.
@@ -97,7 +101,7 @@ IN_ORDER: Final[tuple[Refusal, ...]] = (
     RESTRICTED_ALL, RESTRICTED, DESTINATION_BLOCKED, BARRED, NOT_OPTED_IN, FRAUD_BAR, HIGH_COST_FULL,
     NOT_IN_SERVICE, INCOMING_BARRED, ANONYMOUS_REFUSED, CALLER_BLOCKED, DO_NOT_DISTURB, NOT_IN_USE,
     VOICEMAIL_AWAY, TRUNK_FULL, TRUNK_UNAVAILABLE, NOT_REGISTERED, CALLEE_FULL, NO_TARIFF, VAT_MISMATCH, NO_RATE,
-    JOURNAL_FAILED, NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
+    JOURNAL_FAILED, BELOW_COST, NO_CREDIT, OWNER_NO_CREDIT, DAILY_CAP, MONTHLY_CAP,
 )  # fmt: skip
 
 _OF_SHORTAGE: Final = {

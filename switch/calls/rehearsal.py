@@ -18,6 +18,7 @@ from switch.calls.callee_leg import LegOutcome
 from switch.calls.hunt import GLOBAL_FAILURE, Hunt, best_outcome, may_fail_over
 from switch.calls.hunting import NOBODY_ANSWERED, NOT_ANSWERED
 from switch.calls.identity import LineCaller
+from switch.calls.incoming_charge import refusal_of_short_owner
 from switch.calls.line_targets import backup_of
 from switch.calls.refusal import Refusal
 from switch.calls.search import Search
@@ -124,9 +125,9 @@ class Rehearsal:
 
     def steps(self) -> Iterator[Step]:
         """From the moment that the call is admitted."""
-        short = self._hold(CALLER, self._admission.price)
-        if short is not None:
-            yield Told(refusal.of_shortage(short))
+        refused = self._short(self._admission.price)
+        if refused is not None:
+            yield Told(refused)
             return
         self._count_caller()
         route = self._admission.route
@@ -285,6 +286,15 @@ class Rehearsal:
         board.of_line[caller.line.user] += 1
         if caller.account is not None:
             board.of_account[caller.account.id] += 1
+
+    def _short(self, price: Price) -> Refusal | None:
+        """As call.py's open."""
+        short = self._hold(CALLER, price)
+        if short is not None and price.origin:
+            return refusal_of_short_owner(self._board)
+        if short is None and price.attempt is not None:
+            short = self._hold("attempt", msgspec.structs.replace(price, rate=price.attempt))
+        return None if short is None else refusal.of_shortage(short)
 
     def _hold(self, key: str, price: Price) -> Shortage | None:
         """The money for the first minute, in copies of the accounts."""

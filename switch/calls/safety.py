@@ -145,7 +145,7 @@ class Safety:
         self._legs[key] = _Leg(account_id, country, is_high_cost=bool(entry))
         if entry:
             self.of_high_cost[account_id] += 1
-        if entry or (rate is not None and rate.per_minute_micros >= limits.dear_per_minute):
+        if entry or (rate is not None and rate.dearest_per_minute_micros >= limits.dear_per_minute):
             prefix = rate.prefix if rate is not None else country
             self._broken(account_id, self.velocity.dear_call(account_id, prefix, at_ms, limits), at_ms)
         if is_abroad:

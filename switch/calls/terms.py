@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from provisioning.model import DivertCondition, Line
+from rating.money import Micros
 from rating.tariff import Rate
 from switch.calls.identity import CallerId
 from switch.calls.refusal import Refusal
+from switch.calls.routing import RouteRule
 from switch.calls.service_codes import CodeRule
 from switch.calls.target import Target
 from switch.trunks.trunks import Skipped
@@ -41,7 +43,8 @@ class Route(msgspec.Struct):
     `refused` is what the caller is told after the words of an announcement. `lines` are those whose phones ring first.
     `code` is a service code's, which has no target yet; `pressed` is what a key dials that is pressed while a service
     speaks. `journey` decides what comes after the stages. `replaces` is the end whose place the
-    caller takes; at `slot` a call will be parked that is transferred to this one.
+    caller takes; at `slot` a call will be parked that is transferred to this one. `rule` is the route of routing.toml,
+    `below_cost` the trunks that take more than the call is sold for, and are let through.
     """
 
     number: str
@@ -60,15 +63,23 @@ class Route(msgspec.Struct):
     journey: "Journey | None" = None
     replaces: "Leg | None" = None
     slot: int = 0
+    rule: RouteRule | None = None
+    below_cost: dict[str, Micros] = {}
 
 
 class Price(msgspec.Struct):
-    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in."""
+    """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in.
+
+    With an `origin`, where a carrier's call comes from, it is what the owner of the called number pays for it.
+    `attempt` prices the attempt itself, answered or not.
+    """
 
     account_id: int | None = None
     rate: Rate | None = None
     tariff: str = ""
     tariff_version: str = ""
+    origin: str = ""
+    attempt: Rate | None = None
 
 
 class Admission(msgspec.Struct):

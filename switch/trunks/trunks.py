@@ -28,6 +28,7 @@ from switch.trunks.large_requests import LargeRequests
 from switch.trunks.locate import Endpoint, Located, Reach, Wanted
 from switch.trunks.names import Names
 from switch.trunks.next_hop import NextHop, is_same_way, next_hop
+from switch.trunks.quality import Qualities
 from switch.trunks.registration import Registration
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class Trunks:
 
     __slots__ = (
         "_aiming", "_by_token", "_carriers", "_known_places", "_literal_sources", "_network", "_random",
-        "_source_hosts", "_sources", "_stack", "_timers", "_tokens", "health", "large", "leaving", "names",
-        "redirected", "skipped", "unfollowed",
+        "_source_hosts", "_sources", "_stack", "_timers", "_tokens", "below_cost", "health", "large", "leaving",
+        "names", "qualities", "redirected", "skipped", "unfollowed",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +111,8 @@ class Trunks:
         self.large = LargeRequests(network, self._is_carriers)
         self.leaving: list[Registration] = []
         self.skipped: Counter[tuple[str, str]] = Counter()
+        self.qualities = Qualities()
+        self.below_cost: Counter[tuple[str, str]] = Counter()  # by trunk, and "warn" or "refuse"
         self.redirected = 0  # dialogs that go on at another address than the INVITE's
         self.unfollowed = 0  # Contacts and routes that cannot be the carrier's
 

@@ -9,7 +9,7 @@ from rating.engine import Engine, Reservation, ShortageReason
 from rating.rate import Rate
 from tests.rating.bundle_terms import AT_MS, bundle, engine_with, left_s
 from tests.rating.rates import make_rate
-from tests.rating.test_cgrates_vectors import VECTORS, micros, only_period, rate_of
+from tests.rating.test_cgrates_vectors import VECTORS, micros, plain_rate_of
 
 UK = "+447956"
 PACKAGE = {"prefixes": (UK,), "groups": (), "increment_s": 20, "connect_fee_micros": micros("0.01")}
@@ -25,9 +25,7 @@ def vector(name: str) -> dict[str, Any]:
 
 
 def rate_for(case: dict[str, Any], tariff: str = "") -> Rate:
-    period = only_period(json.loads(VECTORS.read_text())["tariffs"][tariff or case["tariff"]], case)
-    assert period is not None
-    return rate_of(period)
+    return plain_rate_of(json.loads(VECTORS.read_text())["tariffs"][tariff or case["tariff"]], case)
 
 
 def debited(engine: Engine, rate: Rate, wanted_s: int) -> tuple[int, int]:

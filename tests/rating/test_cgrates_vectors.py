@@ -1,6 +1,7 @@
-"""The rating cases of another engine: all that one price with intervals can express, to the last digit.
+"""The rating cases of another engine, to the last digit: what does not ask for bundles.
 
-A case that lies wholly within one period of its tariff is such a price, whatever else the tariff says.
+Its periods are time bands here. Their weekdays are London's here and UTC's there; no case lies in an hour where that
+is another band. A cap belongs to a period there and to the rate here: each such case lies in one period.
 """
 
 import datetime
@@ -9,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import pytest
 from _pytest.mark.structures import ParameterSet
 
@@ -17,15 +19,16 @@ from rating.engine import AccountTerms, Engine, Reservation
 from rating.money import MICROS_PER_POUND, VatMode
 from rating.prefix import PrefixTable
 from rating.rate import Rate
+from rating.special_terms import BandPrices, SpecialTerms
+from rating.time_bands import BandPattern, TimeBands, make_time_bands
 from tests.rating.rates import make_rate
 
 VECTORS = Path(__file__).parents[2] / "../shared/corpora/rating/cgrates_vectors.json"
 
 Json: TypeAlias = dict[str, Any]
 
-TIME_BANDS = "time bands: a later issue"
-CAPS = "caps per call: a later issue"
-BUNDLES = "test_bundle_vectors.py has them"
+# test_bundle_vectors.py has those that ask for bundles.
+CONTINUED = "cd_noconnectfee"  # its connect fee was charged with an earlier part of the call
 
 FLOOR_WHERE_NEGATIVE_IS_ALLOWED = -1_000 * MICROS_PER_POUND
 
@@ -36,7 +39,7 @@ def micros(amount: str | Decimal) -> int:
     return int(value)
 
 
-def period_at(tariff: Json, when: datetime.datetime) -> str | None:
+def period_at(tariff: Json, when: datetime.datetime) -> Json:
     """The timing of the highest weight, then the latest start, that holds at that second."""
     clock = when.strftime("%H:%M:%S")
     holding = [
@@ -44,47 +47,65 @@ def period_at(tariff: Json, when: datetime.datetime) -> str | None:
         for period in tariff["periods"]
         if when.isoweekday() in period["weekdays"] and period["start"] <= clock
     ]
-    best = max(holding, key=lambda period: (period["weight"], period["start"]), default=None)
-    return None if best is None else str(best["timing"])
+    best: Json = max(holding, key=lambda period: (period["weight"], period["start"]))
+    return best
 
 
-def only_period(tariff: Json, vector: Json) -> Json | None:
-    """The one period that the whole call lies in, or None."""
+def asks_for_bundles(vector: Json) -> bool:
+    return "bundle" in json.dumps({key: vector[key] for key in vector if "before" in key or key == "balance"})
+
+
+def rate_of(tariff: Json, vector: Json) -> Rate:
+    """The whole tariff as one rate, each of its periods a time band. Cap and intervals are those of the call's own."""
     start = datetime.datetime.fromisoformat(vector["start"])
-    seconds = range(max(vector["duration_s"], 1))
-    timings = {period_at(tariff, start + datetime.timedelta(seconds=second)) for second in seconds}
-    if len(timings) != 1 or None in timings:
-        return None
-    (timing,) = timings
-    period: Json = next(period for period in tariff["periods"] if period["timing"] == timing)
-    return period
+    own = period_at(tariff, start)
+    price, fee, initial_s, next_s = price_of(own)
+    special = None
+    if len(tariff["periods"]) > 1 or "max_cost" in own:
+        cap = micros(own["max_cost"]) if "max_cost" in own else None
+        prices = [price_of(period) for period in tariff["periods"]]
+        assert {(each[2], each[3]) for each in prices} == {(initial_s, next_s)}
+        banded = BandPrices(
+            bands_of(tariff), (0, *(each[0] for each in prices)), (0, *(each[1] for each in prices))
+        )
+        special = SpecialTerms(
+            banded=banded, cap=cap, ends_at_cap=own.get("max_cost_strategy") == "*disconnect"
+        )
+    rate = make_rate(connect_fee=fee, per_minute=price, initial_s=initial_s, next_s=next_s)
+    return msgspec.structs.replace(rate, special=special)
 
 
-def why_not(tariff: Json, vector: Json) -> str | None:
-    period = only_period(tariff, vector)
-    if period is None:
-        return TIME_BANDS
-    if "bundle" in json.dumps({key: vector[key] for key in vector if "before" in key or key == "balance"}):
-        return BUNDLES
-    # A *disconnect cap limits the session and leaves the price of a given duration alone.
-    is_capped = "max_cost" in period and not (
-        vector["kind"] == "cost" and period["max_cost_strategy"] == "*disconnect"
-    )
-    return CAPS if is_capped else None
+def plain_rate_of(tariff: Json, vector: Json) -> Rate:
+    """The price of the period in which the call begins."""
+    price, fee, initial_s, next_s = price_of(period_at(tariff, datetime.datetime.fromisoformat(vector["start"])))
+    return make_rate(connect_fee=fee, per_minute=price, initial_s=initial_s, next_s=next_s)
 
 
-def rate_of(period: Json) -> Rate:
-    """The period's price as one rate. Rate groups differ at most in their first increment here."""
+def price_of(period: Json) -> tuple[int, int, int, int]:
+    """Per minute, connect fee, initial and next interval. Rate groups differ at most in their first increment here."""
     groups = period["rate_groups"]
     prices = {Decimal(group["price"]) / group["per_s"] for group in groups}
     assert len(prices) == 1
     assert len(groups) == 1 or groups[1]["from_s"] == groups[0]["increment_s"]
-    return make_rate(
-        connect_fee=micros(period["connect_fee"]),
-        per_minute=micros(Decimal(groups[0]["price"]) * 60 / groups[0]["per_s"]),
-        initial_s=groups[0]["increment_s"],
-        next_s=groups[-1]["increment_s"],
+    return (
+        micros(Decimal(groups[0]["price"]) * 60 / groups[0]["per_s"]),
+        micros(period["connect_fee"]),
+        groups[0]["increment_s"],
+        groups[-1]["increment_s"],
     )
+
+
+def bands_of(tariff: Json) -> TimeBands:
+    week = []
+    for weekday in range(1, 8):
+        of_day = [
+            (int(period["start"][:2]) * 60 + int(period["start"][3:5]), 1440, number)
+            for number, period in enumerate(tariff["periods"], start=1)
+            if weekday in period["weekdays"]
+        ]
+        week.append(tuple(sorted(of_day, reverse=True)))  # the latest start first
+    names = [period["timing"] for period in tariff["periods"]]
+    return make_time_bands(names, BandPattern(tuple(week)))
 
 
 def vectors(kind: str) -> list[ParameterSet]:
@@ -97,13 +118,10 @@ def vectors(kind: str) -> list[ParameterSet]:
         if vector["kind"] != kind:
             continue
         tariff = corpus["tariffs"][vector["tariff"]]
-        if (later := why_not(tariff, vector)) == BUNDLES:
-            continue
-        if later:
-            params.append(pytest.param({}, None, marks=pytest.mark.skip(reason=later), id=vector["id"]))
+        if asks_for_bundles(vector):
             continue
         assert PrefixTable(dict.fromkeys(tariff["prefixes"], True)).longest(vector["destination"])
-        params.append(pytest.param(vector, rate_of(only_period(tariff, vector) or {}), id=vector["id"]))
+        params.append(pytest.param(vector, rate_of(tariff, vector), id=vector["id"]))
     return params
 
 
@@ -119,26 +137,37 @@ def engine_with(balance: str, *, floor: int = 0) -> Engine:
     return engine
 
 
+def start_ms(vector: Json) -> int:
+    return int(datetime.datetime.fromisoformat(vector["start"]).timestamp()) * 1000
+
+
 @pytest.mark.parametrize(("vector", "rate"), vectors("cost"))
 def test_the_cost_of_a_call(vector: Json, rate: Rate) -> None:
-    assert charge(rate, vector["duration_s"] * 1000).total_micros == cost_of(vector)
+    found = charge(rate, vector["duration_s"] * 1000, at_ms=start_ms(vector))
+    is_continued = vector["id"] == CONTINUED
+    assert (found.usage_micros if is_continued else found.total_micros) == cost_of(vector)
 
 
 @pytest.mark.parametrize(("vector", "rate"), vectors("debit"))
 def test_a_call_leaves_the_balance(vector: Json, rate: Rate) -> None:
+    at_ms, duration_s = start_ms(vector), vector["duration_s"]
+    if "balance_before" not in vector:
+        assert charge(rate, duration_s * 1000, at_ms=at_ms).total_micros == cost_of(vector)
+        return
     before, _, remark = vector["balance_before"].partition(" ")
     engine = engine_with(before, floor=FLOOR_WHERE_NEGATIVE_IS_ALLOWED if remark else 0)
     left = [Decimal(word) for word in vector["balance_after"].replace(",", " ").split() if word[-1].isdigit()]
     for number, after in enumerate(left):
-        engine.reserve(f"call {number}", 1, rate, initial_ahead_s=vector["duration_s"])
-        settlement = engine.settle(f"call {number}", vector["duration_s"] * 1000)
+        engine.reserve(f"call {number}", 1, rate, initial_ahead_s=duration_s, at_ms=at_ms)
+        settlement = engine.settle(f"call {number}", duration_s * 1000)
         assert settlement.charge.total_micros == cost_of(vector)
         assert settlement.balance_after_micros == micros(after)
 
 
 @pytest.mark.parametrize(("vector", "rate"), vectors("max_session"))
 def test_how_long_a_balance_lasts(vector: Json, rate: Rate) -> None:
-    engine = engine_with(vector["balance"])
-    result = engine.reserve("call", 1, rate, initial_ahead_s=vector["requested_s"])
-    granted_s = result.granted_s if isinstance(result, Reservation) else 0
+    # The case without a balance has any that pays for its cap.
+    engine = engine_with(vector.get("balance", "10").split(" ")[0])
+    held = engine.reserve("call", 1, rate, initial_ahead_s=vector["requested_s"], at_ms=start_ms(vector))
+    granted_s = held.granted_s if isinstance(held, Reservation) else 0
     assert granted_s == vector["expected_max_session_s"]

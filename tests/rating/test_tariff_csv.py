@@ -2,7 +2,7 @@
 
 import pytest
 
-import rating.tariff_csv
+import rating.csv_table
 from rating.money import VatMode
 from rating.rate import RATES_PER_PREFIX_MAX
 from rating.tariff import Tariff, TariffProblem, TariffProblems, load_tariff
@@ -243,13 +243,13 @@ def test_a_line_that_is_too_long_is_not_read() -> None:
 
 
 def test_a_file_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rating.tariff_csv, "TARIFF_CHARS_MAX", 100)
+    monkeypatch.setattr(rating.csv_table, "CSV_CHARS_MAX", 100)
     (problem,) = problems(GOOD, GOOD)
     assert problem.expected == "at most 100 in a file"
 
 
 def test_a_file_with_too_many_rows_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rating.tariff_csv, "TARIFF_ROWS_MAX", 2)
+    monkeypatch.setattr(rating.csv_table, "CSV_ROWS_MAX", 2)
     (problem,) = problems(*(GOOD.replace("+44", f"+{number}") for number in (30, 31, 32, 33)))
     assert problem.line == 4
     assert problem.expected == "at most 2 rows in a file"
@@ -259,7 +259,7 @@ def test_a_file_with_too_many_rows_is_not_read_on(monkeypatch: pytest.MonkeyPatc
 def test_a_file_of_the_wrong_kind_does_not_make_endless_problems(
     monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    monkeypatch.setattr(rating.tariff_csv, "PROBLEMS_MAX", 10)
+    monkeypatch.setattr(rating.csv_table, "PROBLEMS_MAX", 10)
     found = problems(*([line] * 50))
     assert 10 <= len(found) <= 11
 
