@@ -120,4 +120,7 @@ async def _earlier(
 
 
 async def _balance(db: asyncpg.Connection, account_id: int) -> int:
-    return int(await db.fetchval("SELECT balance_micros FROM account_balances WHERE account_id = $1", account_id))
+    micros: int = await db.fetchval(
+        "SELECT balance_micros FROM account_balances WHERE account_id = $1", account_id
+    )
+    return micros
