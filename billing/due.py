@@ -62,7 +62,7 @@ async def _guarded(
 ) -> AreaDone:
     try:
         return AreaDone(name, await run(db, conf, today))
-    except Exception as problem:
+    except Exception as problem:  # the border of an area: the others go on
         log.error(
             "billing_due_failed", area=name, problem=f"{type(problem).__name__}: {problem}", exc_info=True
         )

@@ -1,4 +1,4 @@
-"""Low balances, automatic top-ups, and the gate before credit (uk.md S, N4 and M14)."""
+"""Low balances, automatic top-ups, and the gate before credit (N4 and M14)."""
 
 import datetime
 import json
@@ -203,7 +203,7 @@ def test_a_command_that_fails_or_hangs(dsn: str, program: str, problem: str) -> 
 
 
 def test_n4_nobody_pays_later_without_a_credit_check(dsn: str) -> None:
-    """uk.md (S), N4: a credit check before postpay, recorded; up to the limit that it was good for."""
+    """N4: a credit check before postpay, recorded; up to the limit that it was good for."""
 
     async def body(db: asyncpg.Pool) -> None:
         account = await add_account(db)
@@ -240,7 +240,7 @@ def test_n4_nobody_pays_later_without_a_credit_check(dsn: str) -> None:
 
 
 def test_m14_what_a_customer_pays_by_is_on_record(dsn: str, stripe: AtStripe) -> None:
-    """uk.md (S), M14: card or another method, in advance unless agreed. The card's number is never here."""
+    """M14: card or another method, in advance unless agreed. The card's number is never here."""
 
     async def body(db: asyncpg.Pool) -> None:
         account = await with_card(db, stripe)

@@ -1,4 +1,4 @@
-"""Direct Debit: the notice, the collection, what happens when the bank does not pay (uk.md h and S, N16)."""
+"""Direct Debit: the notice, the collection, what happens when the bank does not pay (N16)."""
 
 import datetime
 
@@ -254,6 +254,28 @@ def test_killed_between_gocardless_and_our_books_it_is_handed_in_once(
         await due(db, gocardless, CHARGE_ON)
         assert len(gocardless.fake.payments) == 1
         assert await fact(db, "state") == "asked"
+
+    with_books(dsn, body)
+
+
+def test_killed_there_and_its_key_forgotten_the_news_of_it_is_enough(
+    dsn: str, gocardless: AtGoCardless
+) -> None:
+    """GoCardless does not remember keys for ever; the payment that its webhook told us of names the invoice."""
+
+    async def body(db: asyncpg.Pool) -> None:
+        account = await with_mandate(db, gocardless)
+        number = await add_bare_invoice(db, account, 12 * POUND, issued_on=TODAY)
+        await due(db, gocardless, TODAY)
+        (mandate,) = gocardless.fake.things["mandates"]
+        view = await gocardless.provider.look_method(mandate)
+        wanted = Wanted(account, 12 * POUND, "offhook-collection", f"Invoice {number}", quoted=number)
+        made = await gocardless.provider.charge(view, wanted)
+        await look_and_settle(db, CONF, gocardless.provider, made.reference)
+        gocardless.fake.keys.clear()
+        await due(db, gocardless, CHARGE_ON)
+        assert len(gocardless.fake.payments) == 1
+        assert (await fact(db, "state"), await fact(db, "reference")) == ("asked", made.reference)
 
     with_books(dsn, body)
 

@@ -99,7 +99,7 @@ def test_payments_are_whole_pennies(dsn: str, amount: int) -> None:
 
 
 def test_a_prepaid_account_without_vat_is_credited_with_the_net_amount(dsn: str) -> None:
-    """uk.md (h): VAT is due at top-up: 12.00 paid are 10.00 of credit and 2.00 of VAT."""
+    """VAT is due at top-up: 12.00 paid are 10.00 of credit and 2.00 of VAT."""
 
     async def body(db: asyncpg.Pool) -> None:
         account = await add_account(db, is_postpaid=False, vat=VatMode.EX_VAT)

@@ -20,7 +20,7 @@ from billing.payments.refund import (
     reserve_refund,
 )
 from billing.payments.requests import ask_for_payment
-from billing.payments.returns import Return
+from billing.payments.returns import Return, put_back
 from billing.payments.settling import look_and_settle
 from provisioning.ledger import MovementKind, post
 from provisioning.problems import Refused
@@ -69,6 +69,29 @@ def test_a_refund_that_the_provider_refuses_is_given_back(dsn: str, stripe: AtSt
         assert "greater than unrefunded" in done.problem
         assert await balance_of(db, payment.account_id) == 12 * POUND
         assert (await find_payment(db, payment.id)).returned_micros == 0
+
+    with_books(dsn, body)
+
+
+def test_what_was_given_back_is_not_given_back_again(dsn: str, stripe: AtStripe) -> None:
+    """Two who carry one refund on: who comes second finds it in another state and changes nothing."""
+
+    async def body(db: asyncpg.Pool) -> None:
+        payment = await paid_by_card(db, stripe)
+
+        async def back(return_id: int, *states: str) -> bool:
+            async with db.acquire() as connection, connection.transaction():
+                return await put_back(connection, return_id, "no", states=states)
+
+        first = await reserve_refund(db, payment.id, 5 * POUND, reason="", by="")
+        second = await reserve_refund(db, payment.id, 5 * POUND, reason="", by="")
+        assert not await back(first.id, "cleared")
+        done = await asyncio.gather(*(back(first.id, "reserved") for _ in range(4)))
+        assert sorted(done) == [False, False, False, True]
+        assert (await find_payment(db, payment.id)).returned_micros == 5 * POUND
+        assert await balance_of(db, payment.account_id) == 7 * POUND
+        await carry_on(db, {"stripe": stripe.provider}, cleared_without_exchange, second.id)
+        assert not await back(second.id, "reserved", "cleared")
 
     with_books(dsn, body)
 

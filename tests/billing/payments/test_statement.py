@@ -1,4 +1,4 @@
-"""Bank statements: read by a mapping, taken once, matched by what was quoted (uk.md S, C11)."""
+"""Bank statements: read by a mapping, taken once, matched by what was quoted (C11)."""
 
 import datetime
 from pathlib import Path

@@ -148,7 +148,7 @@ def test_too_many_knocks_over_http() -> None:
 def test_a_signed_webhook_over_http_credits_the_account_once(
     dsn: str, provider: str, stripe: AtStripe, gocardless: AtGoCardless, paypal: AtPayPal
 ) -> None:
-    """N16 (uk.md S): top-ups by card, PayPal and Direct Debit, idempotent. Each webhook comes three times at once."""
+    """N16: top-ups by card, PayPal and Direct Debit, idempotent. Each webhook comes three times at once."""
     at = {"stripe": stripe, "gocardless": gocardless, "paypal": paypal}[provider]
 
     async def body(db: asyncpg.Pool) -> None:

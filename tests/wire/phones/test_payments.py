@@ -108,7 +108,7 @@ def pay(town: Town, till: Till, account: str, amount: str) -> str:
 def test_a_payment_lets_a_line_without_credit_call_within_seconds(
     town: Town, till: Till, registered: Registered, carrier: Carrier
 ) -> None:
-    """M15 (uk.md S): calls need a positive balance; N16: the top-up counts once, and at once."""
+    """M15: calls need a positive balance; N16: the top-up counts once, and at once."""
     town.add_subscriber("erin", account="empty", credit="0.001")
     erin, london = registered("erin"), carrier("carrier_a")
     refused = erin.dial(town.uri(LONDON))
