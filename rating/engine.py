@@ -175,12 +175,20 @@ class Engine:
     # The calls' side.
 
     def reserve(
-        self, call_id: str, account_id: int, rate: Rate, *, initial_ahead_s: int, at_ms: int = 0, number: str = ""
+        self,
+        call_id: str,
+        account_id: int,
+        rate: Rate,
+        *,
+        initial_ahead_s: int,
+        at_ms: int = 0,
+        number: str | None = None,
     ) -> Reservation | Shortage:
         """Hold the money for the connect fee and the first `initial_ahead_s` seconds, in whole intervals.
 
         When the account has less, or a cap leaves less, for as many intervals as it can pay; a Shortage if
-        not even for the first. `at_ms` (UTC) is when the call is set up, `number` what it calls: bundles look at both.
+        not even for the first. `at_ms` (UTC) is when the call is set up, `number` what it calls: bundles look at
+        both. None is nothing that bundles are for: a text, an attempt, a call that somebody is charged for receiving.
         """
         if call_id in self._reservations:
             raise RatingMisuseError(f"call {call_id} has a reservation already")
@@ -194,7 +202,7 @@ class Engine:
             return self._short(reason, rate, at_ms, account.reservable_micros)
         wanted_s = min(max(initial_ahead_s, 1), CALL_S_MAX)
         reservation = None
-        if account.bundles is not None:
+        if account.bundles is not None and number is not None:
             reservation = bundled_call.begin(
                 account, call_id, rate, number=number, at_ms=at_ms, wanted_s=wanted_s
             )

@@ -19,6 +19,8 @@ from switch.calls.asking import asking
 from switch.calls.attempt import Attempt, read_attempt
 from switch.calls.buying import ranking
 from switch.calls.callee_leg import LegOutcome
+from switch.calls.cdr import facts_of
+from switch.calls.explained_bundles import bundle_words
 from switch.calls.explained_words import (
     move_text,
     outcome_text,
@@ -164,7 +166,7 @@ class Explanation:
             self.ending = admitted
             return
         self._say("ladder", "no rule forbids the call")
-        self._say_price(admitted.price, admitted.route)
+        self._say_price(attempt, admitted.price, admitted.route)
         self._say_owner(attempt)
         self._number = admitted.route.number
         journey = admitted.route.journey
@@ -276,7 +278,7 @@ class Explanation:
 
     # What it costs and where it goes
 
-    def _say_price(self, price: Price, route: Route) -> None:
+    def _say_price(self, attempt: Attempt, price: Price, route: Route) -> None:
         self._say("price", price_text(price, route))
         rate = price.rate
         totals = self._board.engine.totals(price.account_id) if price.account_id is not None else None
@@ -288,6 +290,10 @@ class Explanation:
             if first <= totals.available_micros
             else f"too little: refused, {refusal_text(refusal.NO_CREDIT)}"
         )
+        number = None if price.origin else facts_of("", attempt, "").destination
+        if bundled := bundle_words(self._board.engine, price, number, self._question.at_ms):
+            self._say("bundle", bundled)
+            enough = "enough"
         self._say("credit", f"{format_pounds(totals.available_micros)}, {enough}")
 
     def _say_route(self, route: Route) -> None:

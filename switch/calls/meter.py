@@ -115,6 +115,6 @@ def open_meter(call: "Call", row: int, price: "Price") -> Meter | Shortage | Non
         rate,
         initial_ahead_s=board.conf.prepaid.reserve_ahead_s,
         at_ms=record.setup_at_ms,
-        number="" if price.origin else record.destination,
+        number=None if price.origin else record.destination,
     )
     return held if isinstance(held, Shortage) else Meter(call, row, price, held)

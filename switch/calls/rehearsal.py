@@ -15,6 +15,7 @@ from rating.engine import Engine, Shortage
 from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import LegOutcome
+from switch.calls.cdr import facts_of
 from switch.calls.hunt import GLOBAL_FAILURE, Hunt, best_outcome, may_fail_over
 from switch.calls.hunting import NOBODY_ANSWERED, NOT_ANSWERED
 from switch.calls.identity import LineCaller
@@ -235,7 +236,8 @@ class Rehearsal:
 
     def _offer(self, leg: RehearsedLeg) -> LegOutcome | None:
         onward = leg.target.onward
-        short = None if onward is None else self._hold(str(leg.index), onward.price)
+        number = "" if onward is None else onward.route.number or leg.target.name
+        short = None if onward is None else self._hold(str(leg.index), onward.price, number)
         if short is not None:
             refused = refusal.of_shortage(short)
             return self._refused(leg, LegOutcome(refused.status, refused.q850_cause, refused.words, is_ours=True))
@@ -289,21 +291,25 @@ class Rehearsal:
 
     def _short(self, price: Price) -> Refusal | None:
         """As call.py's open."""
-        short = self._hold(CALLER, price)
+        number = facts_of("", self._attempt, "").destination
+        short = self._hold(CALLER, price, None if price.origin else number)
         if short is not None and price.origin:
             return refusal_of_short_owner(self._board)
         if short is None and price.attempt is not None:
-            short = self._hold("attempt", msgspec.structs.replace(price, rate=price.attempt))
+            short = self._hold("attempt", msgspec.structs.replace(price, rate=price.attempt), None)
         return None if short is None else refusal.of_shortage(short)
 
-    def _hold(self, key: str, price: Price) -> Shortage | None:
-        """The money for the first minute, in copies of the accounts."""
+    def _hold(self, key: str, price: Price, number: str | None) -> Shortage | None:
+        """The money for the first minute, in copies of the accounts. `number` as the engine takes it."""
         rate = price.rate
         if rate is None or rate.is_free or price.account_id is None:
             return None
         self._board.engine.lend(price.account_id, self._purse)
         ahead_s = self._board.conf.prepaid.reserve_ahead_s
-        held = self._purse.reserve(key, price.account_id, rate, initial_ahead_s=ahead_s)
+        at_ms = self._board.clock.ms(self.now)
+        held = self._purse.reserve(
+            key, price.account_id, rate, initial_ahead_s=ahead_s, at_ms=at_ms, number=number
+        )
         return held if isinstance(held, Shortage) else None
 
 

@@ -226,12 +226,12 @@ def test_what_is_held_step_by_step_is_what_the_whole_call_costs(
     if percent:
         grants.append(bundle(2, 0, percent=percent))
     stepped, at_once = Books(grants, 10**9).engine, Books(grants, 10**9).engine
-    held = stepped.reserve("call", 1, rate, initial_ahead_s=ahead_s[0], at_ms=AT_MS)
+    held = stepped.reserve("call", 1, rate, initial_ahead_s=ahead_s[0], at_ms=AT_MS, number="")
     assert isinstance(held, Reservation)
     for more_s in ahead_s[1:]:
         stepped.extend("call", until_s=stepped.reservation("call").granted_s + more_s)
     granted_s = stepped.reservation("call").granted_s
-    at_once.reserve("call", 1, rate, initial_ahead_s=granted_s, at_ms=AT_MS)
+    at_once.reserve("call", 1, rate, initial_ahead_s=granted_s, at_ms=AT_MS, number="")
     duration_ms = min(talk_ms, granted_s * 1000)
     assert stepped.reservation("call").reserved_micros == at_once.reservation("call").reserved_micros
     one, other = stepped.settle("call", duration_ms), at_once.settle("call", duration_ms)

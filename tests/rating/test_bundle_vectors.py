@@ -82,7 +82,7 @@ def test_cd_maxsess_minutes() -> None:
     nat = bundle(1, 200, priority=10)
     ret = bundle(2, 100, priority=20)
     engine = engine_with(nat, ret, balance=micros("50"))
-    held = engine.reserve("call", 1, make_rate(), initial_ahead_s=case["requested_s"], at_ms=AT_MS)
+    held = engine.reserve("call", 1, make_rate(), initial_ahead_s=case["requested_s"], at_ms=AT_MS, number="")
     assert isinstance(held, Reservation)
     assert held.granted_s == case["expected_max_session_s"]
     assert held.reserved_micros == 0

@@ -56,7 +56,7 @@ def test_the_connect_fee_of_the_rate_is_not_owed_by_a_covered_call() -> None:
 def test_the_bundles_own_connect_fee_is_money() -> None:
     engine = engine_with(bundle(1, 300, connect_fee_micros=PENNY), balance=PENNY)
     assert call(engine, 10).charge.connect_fee_micros == PENNY
-    refused = engine.reserve("next", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    refused = engine.reserve("next", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert isinstance(refused, Shortage)
     assert refused.reason is ShortageReason.INSUFFICIENT_CREDIT
     assert left_s(engine) == 290
@@ -73,7 +73,7 @@ def test_when_a_bundle_is_used_up_money_begins_and_the_record_says_how_much_of_e
 
 def test_when_it_is_used_up_and_there_is_no_money_the_last_covered_second_is_the_end() -> None:
     engine = engine_with(bundle(1, 40))
-    held = engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    held = engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert isinstance(held, Reservation)
     assert (held.granted_s, held.reserved_micros) == (40, 0)
     assert engine.extend("call", until_s=60) == 40
@@ -84,7 +84,7 @@ def test_when_it_is_used_up_and_there_is_no_money_the_last_covered_second_is_the
 
 def test_a_call_that_has_money_set_aside_stays_on_money() -> None:
     engine = engine_with(bundle(1, 40), balance=MONEY)
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     engine.bundles.set(bundle(2, 1000))
     engine.extend("call", until_s=120)
     assert engine.settle("call", 100_000).used == (Used(1, 40, 0),)
@@ -93,7 +93,7 @@ def test_a_call_that_has_money_set_aside_stays_on_money() -> None:
 
 def test_a_call_that_is_wholly_covered_draws_on_a_new_grant_at_its_next_renewal() -> None:
     engine = engine_with(bundle(1, 40))
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     engine.bundles.set(bundle(2, 1000))
     assert engine.extend("call", until_s=120) == 120
     assert engine.settle("call", 100_000).used == (Used(1, 40, 0), Used(2, 60, 0))
@@ -101,11 +101,11 @@ def test_a_call_that_is_wholly_covered_draws_on_a_new_grant_at_its_next_renewal(
 
 def test_what_is_not_used_goes_back_to_where_it_came_from() -> None:
     engine = engine_with(bundle(1, 20, expires_at_ms=AT_MS + HOUR_MS), bundle(2, 100), balance=MONEY)
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert (left_s(engine, 1), left_s(engine, 2)) == (0, 60)
     engine.release("call")
     assert (left_s(engine, 1), left_s(engine, 2)) == (20, 100)
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert engine.settle("call", 25_000).used == (Used(1, 20, 0), Used(2, 5, 0))
     assert (left_s(engine, 1), left_s(engine, 2), engine.available(1)) == (0, 95, MONEY)
 
@@ -171,7 +171,7 @@ def msgspec_replace_end(terms: BundleTerms, ends_at_ms: int) -> BundleTerms:
 
 def test_a_bundle_that_is_to_come_or_over_covers_nothing() -> None:
     engine = engine_with(bundle(1, valid_from_ms=AT_MS + 1), bundle(2, expires_at_ms=AT_MS))
-    assert isinstance(engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS), Shortage)
+    assert isinstance(engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number=""), Shortage)
 
 
 def test_what_is_left_over_lives_on_up_to_its_limit() -> None:
@@ -203,7 +203,7 @@ def test_the_answer_decides_which_bundle_it_is() -> None:
     """It rang over the end of the one and the beginning of the other."""
     old, new = bundle(1, expires_at_ms=AT_MS + 5000), bundle(2, 300, valid_from_ms=AT_MS + 5000)
     engine = engine_with(old, new)
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert engine.start("call", AT_MS + 20_000) == 60
     assert engine.settle("call", 10_000).used == (Used(2, 10, 0),)
     assert left_s(engine, 1, AT_MS) == 60
@@ -212,7 +212,7 @@ def test_the_answer_decides_which_bundle_it_is() -> None:
 def test_a_bundle_that_expired_while_it_rang_leaves_money_or_nothing() -> None:
     for balance, granted_s in ((MONEY, 60), (10 * PER_SECOND, 10), (0, 0)):
         engine = engine_with(bundle(1, expires_at_ms=AT_MS + 5000), balance=balance)
-        engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS - 60_000)
+        engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS - 60_000, number="")
         assert engine.start("call", AT_MS + 20_000) == granted_s
         settled = engine.settle("call", 60_000)
         assert (settled.charge.total_micros, settled.used) == (granted_s * PER_SECOND, ())
@@ -313,14 +313,14 @@ def test_a_suspended_account_has_no_use_of_its_bundles() -> None:
     from rating.account import AccountTerms  # noqa: PLC0415
 
     engine.set_account(AccountTerms(id=1, vat=VatMode.INC_VAT, floor_micros=0, is_suspended=True))
-    refused = engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    refused = engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert isinstance(refused, Shortage)
     assert refused.reason is ShortageReason.SUSPENDED
 
 
 def test_a_bundle_that_is_ended_gives_no_more_and_takes_nothing_back_from_calls() -> None:
     engine = engine_with(bundle(1, 1000))
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     engine.bundles.set(bundle(1, 1000, revision=2, expires_at_ms=AT_MS + 10_000))
     assert engine.extend("call", until_s=120) == 60
     assert engine.settle("call", 60_000).used == (Used(1, 60, 0),)
@@ -342,7 +342,7 @@ def test_uses_from_the_journal_wait_for_a_grant_that_is_younger_than_the_snapsho
 
 def test_a_bundle_is_let_go_of_a_day_after_its_end_unless_a_call_is_on_it() -> None:
     engine = engine_with(bundle(1, expires_at_ms=AT_MS + 1000), bundle(2, expires_at_ms=AT_MS))
-    engine.reserve("call", 1, RATE, initial_ahead_s=1, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=1, at_ms=AT_MS, number="")
     engine.bundles.set(bundle(3), today_ms=AT_MS + 48 * HOUR_MS)
     assert [totals.terms.id for totals in engine.bundles.of_account(1, AT_MS)] == [1, 3]
     engine.settle("call", 1000)
@@ -362,7 +362,7 @@ def test_a_call_that_finds_too_many_scraps_goes_on_on_money() -> None:
 def test_a_rehearsal_takes_nothing_from_the_bundle() -> None:
     engine, other = engine_with(bundle(1, 60)), Engine()
     engine.lend(1, other)
-    held = other.reserve("tried", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    held = other.reserve("tried", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert isinstance(held, Reservation)
     assert held.reserved_micros == 0
     other.release("tried")
@@ -371,7 +371,7 @@ def test_a_rehearsal_takes_nothing_from_the_bundle() -> None:
 
 def test_what_a_call_would_cost_now() -> None:
     engine = engine_with(bundle(1, 40), balance=MONEY)
-    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert [engine.cost("call", at).total_micros for at in (0, 40_000, 50_000)] == [0, 0, 10 * PER_SECOND]
 
 
@@ -402,7 +402,7 @@ def test_the_time_band_of_the_answer_holds_for_the_seconds_behind_the_bundle() -
     settled = call(engine, 60, rate=rate)
     assert settled.charge.connect_fee_micros == 0
     assert settled.charge.usage_micros == 10 * PER_SECOND + 30 * PER_SECOND // 10
-    engine.reserve("later", 1, rate, initial_ahead_s=60, at_ms=AT_MS)
+    engine.reserve("later", 1, rate, initial_ahead_s=60, at_ms=AT_MS, number="")
     assert engine.start("later", AT_MS + 30_000) == 60
     charged = engine.settle("later", 60_000).charge
     assert (charged.connect_fee_micros, charged.usage_micros) == (2 * PENNY, 6 * PER_SECOND)
@@ -414,7 +414,7 @@ def test_a_call_that_is_answered_in_a_dearer_band_is_granted_what_credit_pays_fo
     rate = msgspec.structs.replace(make_rate(per_minute=6 * PER_SECOND), special=SpecialTerms(banded=banded))
     for balance, granted_s in ((MONEY, 30), (20 * PER_SECOND, 20), (500, 0)):
         engine = engine_with(balance=balance)
-        held = engine.reserve("call", 1, rate, initial_ahead_s=30, at_ms=AT_MS)
+        held = engine.reserve("call", 1, rate, initial_ahead_s=30, at_ms=AT_MS, number="")
         assert isinstance(held, Reservation)
         assert held.reserved_micros == min(30 * PER_SECOND // 10, balance)
         assert engine.start("call", AT_MS + 30_000) == granted_s

@@ -7,6 +7,7 @@ import pytest
 
 from provisioning.model import (
     AccountPlan,
+    BundleChanged,
     Divert,
     DivertCondition,
     DivertKind,
@@ -16,6 +17,7 @@ from provisioning.model import (
     PlanChanged,
 )
 from provisioning.plans.plan_text import read_plan
+from rating.bundle_terms import BundleTerms
 from switch.calls.explain import Question, QuestionError, explain
 from switch.journey.time_sets import Period, TimeSet, TimeSets
 from tests.switch.house import House, make_account, make_conf, make_line, make_trunk
@@ -296,3 +298,22 @@ def test_a_plan_that_refuses_at_once_says_why(house: House) -> None:
         "passed over: plan main: the plan has nowhere left to go",
         "ladder: refused, 480, cause 20 (plan_ended): the plan has nowhere left to go",
     ]
+
+
+def test_a_bundle_is_told_and_pays_for_a_call_without_credit(house: House) -> None:
+    terms = BundleTerms(
+        id=5, account_id=1, revision=1, name="UK 1", granted_s=40, valid_from_ms=0, expires_at_ms=None,
+        prefixes=("+447",),
+    )  # fmt: skip
+    house.exchange.engine.apply_credit(1, 1, -house.balance())
+    refused = told(house, to="07700900123", came={"one": "answered"})
+    assert about(refused, "bundle") == []
+    assert any("no credit" in line or "credit" in line for line in about(refused, "end"))
+    house.exchange.apply_changes([BundleChanged(terms)], house.clock.now)
+    lines = told(house, to="07700900123", came={"one": "answered"})
+    assert about(lines, "bundle") == ["40 s of 'UK 1' (5)"]
+    assert about(lines, "credit")[0].endswith("enough")
+    assert not any("no credit" in line for line in about(lines, "end")), lines
+    (totals,) = house.exchange.engine.bundles.of_account(1, MONDAY_MS)
+    assert (totals.left_s, totals.reserved_s) == (40, 0)
+    assert about(told(house, to="+15550100123"), "bundle") == []
