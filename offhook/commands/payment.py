@@ -174,6 +174,34 @@ def request(
 
 
 @app.command()
+def collect(
+    account: AccountArgument,
+    amount: AmountArgument,
+    *,
+    data: DataOption = None,
+    conf: ConfOption = None,
+    dsn: DsnOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Top an account up by its Direct Debit mandate: announced now, collected after the scheme's days."""
+    micros = pounds(amount, "AMOUNT")
+    place = data_dir(data)
+    loaded = load_billing_or_fail(place, conf)
+
+    async def announce(db: asyncpg.Pool) -> object:
+        from billing.payments.direct_debit_notices import announce_top_up  # noqa: PLC0415
+
+        today = datetime.datetime.now(ZONE).date()
+        return await announce_top_up(db, loaded.conf, await account_id_of(db, account), micros, today)
+
+    done = run_on_books(find_dsn(place, given=dsn), announce)
+    if as_json:
+        print_json(done)
+    else:
+        print_line(f"{done}.")
+
+
+@app.command()
 def record(
     account: AccountArgument,
     amount: AmountArgument,
