@@ -162,7 +162,7 @@ def record_of(call: Call, ended_ms: int, *, outcome: str) -> Cdr:
         destination_name=rate.destination,
         ddi="",
         account_id=payer.account_id,
-        line="",
+        line=f"line{payer.account_id}",
         trunk="",
         payer_account_id=payer.account_id,
         duration_ms=call.talk_ms if is_answered else 0,

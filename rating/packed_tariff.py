@@ -27,17 +27,18 @@ class TariffHead(msgspec.Struct):
     """What a block says of itself. `others` are the rows that no call outside is looked up in, `rows` all of
     them, `prefixes` those of the table.
 
-    `has_bands` and `has_services`: what of the book its whole text has behind the CSV (price_book.py).
+    `has_bands` and `has_services`: what of the book its whole text has behind the CSV (price_book.py). Rows are bytes
+    in it, so that reading the head does not go through them.
     """
 
     version: str
     count: int
     has_bands: bool
     has_services: bool
-    others: msgspec.Raw
-    access: msgspec.Raw
-    rows: msgspec.Raw
-    prefixes: msgspec.Raw
+    others: memoryview
+    access: memoryview
+    rows: memoryview
+    prefixes: memoryview
 
 
 def _encode_bands(value: object) -> None:
@@ -152,10 +153,10 @@ def pack_tariff(tariff: Tariff, csv_text: str, book: PriceBook) -> bytes:
         count=len(tariff.rates),
         has_bands=_is_whole(whole, csv_text, book, uses_bands=True),
         has_services=_is_whole(whole, csv_text, book, uses_services=True),
-        others=msgspec.Raw(_encode([rate for rate in tariff.rates if not rate.is_for_calls])),
-        access=msgspec.Raw(_encode([rate for rate in tariff.rates if rate.prefix.startswith(ACCESS)])),
-        rows=msgspec.Raw(_encode(list(tariff.rates))),
-        prefixes=msgspec.Raw(_encode(list(tariff.call_prefixes))),
+        others=memoryview(_encode([rate for rate in tariff.rates if not rate.is_for_calls])),
+        access=memoryview(_encode([rate for rate in tariff.rates if rate.prefix.startswith(ACCESS)])),
+        rows=memoryview(_encode(list(tariff.rates))),
+        prefixes=memoryview(_encode(list(tariff.call_prefixes))),
     )
     values = {prefix: _encode(rates) for prefix, rates in tariff.call_rates.items()}
     return pack_table(values, _encode(head))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from switch.trunks.quality import PAIRS_MAX, QualityRow
+from switch.trunks.quality import JUDGED_MIN, PAIRS_MAX, Qualities
 
 if TYPE_CHECKING:
     from switch.exchange import Exchange
@@ -26,6 +26,18 @@ class DeckRow(msgspec.Struct):
     trunks: list[str]
 
 
+class QualityRow(msgspec.Struct):
+    """A row of `offhook route quality`. Tries are decayed, so they are no whole number."""
+
+    trunk: str
+    route: str
+    tries: float
+    asr_percent: float | None
+    acd_s: float | None
+    pdd_ms: float | None
+    is_judged: bool
+
+
 def deck_rows(exchange: "Exchange") -> list[DeckRow]:
     conf = exchange.board.conf
     return [
@@ -37,8 +49,18 @@ def deck_rows(exchange: "Exchange") -> list[DeckRow]:
     ]  # fmt: skip
 
 
-def quality_rows(exchange: "Exchange", now: float) -> list[QualityRow]:
-    return list(exchange.trunks.qualities.rows(now))
+def quality_rows(qualities: Qualities, now: float) -> list[QualityRow]:
+    """By trunk and route, as faded as they are now."""
+    rows = []
+    for (trunk, prefix), quality in sorted(qualities.pairs(), key=lambda pair: pair[0]):
+        quality.fade(now)
+        is_judged = quality.tries >= JUDGED_MIN
+        rows.append(
+            QualityRow(
+                trunk, prefix, quality.tries, quality.asr_percent, quality.acd_s, quality.pdd_ms, is_judged
+            )
+        )
+    return rows
 
 
 def buying_metrics(exchange: "Exchange") -> Iterator[Metric]:

@@ -158,7 +158,9 @@ class Control:
             "clear_alarms": self._clear_alarms,
             "mark_last_call": self._mark_last_call,
             "explain": self._explain,
-            "route_quality": lambda _request: quality_rows(self._process.exchange, self._process.now()),
+            "route_quality": lambda _request: quality_rows(
+                self._process.exchange.trunks.qualities, self._process.now()
+            ),
             "decks": lambda _request: deck_rows(self._process.exchange),
             "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }

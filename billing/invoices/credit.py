@@ -11,6 +11,7 @@ from collections.abc import Sequence, Set
 import asyncpg
 import msgspec
 
+from billing.arrears.easing import on_received
 from billing.conf import BillingConf
 from billing.customers import find_customer
 from billing.invoices.document import Document, DocumentKind, decode_document
@@ -65,6 +66,7 @@ async def credit_invoice(
         )
         await mark_invoiced(connection, row["account_id"], note_id, own)
         await allocate(connection, row["account_id"])
+        await on_received(connection, row["account_id"])  # a restriction for it ends with it
         await queue_document(connection, note, await find_customer(connection, row["account_id"]))
         return note
 

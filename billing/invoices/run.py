@@ -18,7 +18,7 @@ import msgspec
 from billing.conf import BillingConf, InvoiceSettings
 from billing.customers import Customer, find_customer
 from billing.dated import NothingYet
-from billing.invoices.document import CALLS_MAX, Document, DocumentKind, OpenBefore
+from billing.invoices.document import CALLS_MAX, Document, DocumentKind, Form, OpenBefore
 from billing.invoices.issue import (
     addressee,
     check_seller,
@@ -202,7 +202,8 @@ async def _document(
         period_from=run.period.first.isoformat(),
         period_to=run.period.last.isoformat(),
         seller=conf.seller,
-        customer=addressee(account["name"], customer, form),
+        # A bill for nobody could not be sent, nor altered afterwards.
+        customer=addressee(account["name"], customer, form if customer is not None else Form.FULL),
         mode=VatMode(account["vat"]),
         policy=run.policy.value,
         lines=billed.lines,

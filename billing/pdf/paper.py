@@ -365,12 +365,14 @@ def _parts(access: Micros, service: Micros, bundled_s: int, decimals: int, *, is
 
 
 def _movements(document: Document) -> Table:
-    rows = [Row("Balance brought forward", "", (money_exact(document.opening_micros),))]
+    amounts = [item.amount_micros for item in document.movements]
+    decimals = decimals_for([document.opening_micros, document.closing_micros, *amounts])
+    rows = [Row("Balance brought forward", "", (money(document.opening_micros, decimals),))]
     rows += [
-        Row(item.description, shown_iso_day(item.on), (money_exact(item.amount_micros),))
+        Row(item.description, shown_iso_day(item.on), (money(item.amount_micros, decimals),))
         for item in document.movements
     ]
-    total = Row("Balance", "", (money_exact(document.closing_micros),))
+    total = Row("Balance", "", (money(document.closing_micros, decimals),))
     return Table("Movements", ("What", "Amount"), tuple(rows), total)
 
 

@@ -200,5 +200,7 @@ def _facts(subscription: Subscription, change: Change) -> dict[str, object]:
         "change_lines": change.words.split("\n"),
         "effective_on": words(change.effective_on),
         "exit_until": words(change.exit_until) if change.exit_until is not None else "",
-        "is_in_term": subscription.is_in_term(change.effective_on),
+        "in_term": ", although its minimum term has not ended"
+        if subscription.is_in_term(change.effective_on)
+        else "",
     }

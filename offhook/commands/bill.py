@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from offhook.commands.bill_due import app
+from offhook.commands.bill_due import due, mails
 from offhook.commands.billing_days import london_today, parse_month
 from offhook.commands.billing_options import load_billing_or_fail
 from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, data_dir
@@ -13,7 +13,9 @@ from offhook.exit_codes import CommandError
 from offhook.output import columns, print_json, print_line, print_table
 from rating.money import format_pounds
 
-__all__ = ["app"]
+app = typer.Typer(help="Billing: the monthly run, the proof, the daily work, mails.", no_args_is_help=True)
+app.command()(due)
+app.command()(mails)
 
 
 @app.command()

@@ -38,3 +38,8 @@ def parse_day(text: str, *, option: str) -> datetime.date:
     except ValueError:
         pass
     raise CommandError(f"{option} {shorten(text)!r}: expected a day such as 2026-10-31", ExitCode.INVALID)
+
+
+def day_or(text: str, *, option: str, otherwise: datetime.date) -> datetime.date:
+    """The day that was typed, else the other one. Raises CommandError."""
+    return parse_day(text, option=option) if text else otherwise

@@ -57,6 +57,18 @@ async def account_id_of(db: asyncpg.Pool, name: str) -> int:
     return found
 
 
+def connected(
+    work: Callable[[asyncpg.Connection], Awaitable[Result]],
+) -> Callable[[asyncpg.Pool], Awaitable[Result]]:
+    """For work that wants one connection of the pool."""
+
+    async def on_pool(db: asyncpg.Pool) -> Result:
+        async with db.acquire() as connection:
+            return await work(connection)
+
+    return on_pool
+
+
 def asking_provider(
     work: Callable[[asyncpg.Pool], Awaitable[Result]],
 ) -> Callable[[asyncpg.Pool], Awaitable[Result]]:

@@ -7,8 +7,8 @@ import typer
 
 from billing.subscriptions import outages
 from billing.subscriptions.outages import Outage, OutageCredit
-from offhook.commands.billing_options import load_conf_of_billing, person
-from offhook.commands.days import connected, day, today
+from offhook.commands.billing_days import london_today, parse_day
+from offhook.commands.billing_options import connected, load_conf_of_billing, person
 from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, data_dir
 from offhook.database import find_dsn, run_on_books
 from offhook.moments import local_now, parse_moment
@@ -85,7 +85,7 @@ def appointment(
 ) -> None:
     """Propose the automatic compensation for a missed appointment."""
     place = data_dir(data)
-    billing, missed_on = load_conf_of_billing(place, conf).subscriptions, day(missed, "--missed")
+    billing, missed_on = load_conf_of_billing(place, conf).subscriptions, parse_day(missed, option="--missed")
     found = run_on_books(
         find_dsn(place, given=dsn),
         connected(lambda db: outages.propose_appointment(db, billing, subscription_id, missed_on)),
@@ -106,7 +106,10 @@ def start(
     """Propose the automatic compensation for a late start."""
     place = data_dir(data)
     billing = load_conf_of_billing(place, conf).subscriptions
-    days: tuple[datetime.date, datetime.date] = (day(promised, "--promised"), day(started, "--started"))
+    days: tuple[datetime.date, datetime.date] = (
+        parse_day(promised, option="--promised"),
+        parse_day(started, option="--started"),
+    )
     found = run_on_books(
         find_dsn(place, given=dsn),
         connected(
@@ -129,7 +132,7 @@ def approve(
     """Give a credit. It is given once."""
     found = run_on_books(
         find_dsn(data_dir(data), given=dsn),
-        connected(lambda db: outages.approve(db, credit, decided_by=by or person(), today=today())),
+        connected(lambda db: outages.approve(db, credit, decided_by=by or person(), today=london_today())),
     )
     _print([found], as_json=as_json)
 
@@ -147,7 +150,9 @@ def decline(
     found = run_on_books(
         find_dsn(data_dir(data), given=dsn),
         connected(
-            lambda db: outages.decline(db, credit, decided_by=by or person(), reason=reason, today=today())
+            lambda db: outages.decline(
+                db, credit, decided_by=by or person(), reason=reason, today=london_today()
+            )
         ),
     )
     _print([found], as_json=as_json)

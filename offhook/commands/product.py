@@ -18,8 +18,8 @@ from billing.subscriptions.terms import (
     Terms,
     WithoutCredit,
 )
-from offhook.commands.billing_options import load_conf_of_billing
-from offhook.commands.days import connected, day_or, today
+from offhook.commands.billing_days import day_or, london_today
+from offhook.commands.billing_options import connected, load_conf_of_billing
 from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, data_dir, whole_number
 from offhook.commands.product_terms import (
     INCLUDE_EXPECTED,
@@ -137,7 +137,9 @@ def add(
         without_credit=without_credit,
         is_compensated=is_compensated,
     )
-    price = DatedPrice(day_or(since, "--from", today()), amounts_of(inc_vat, ex_vat, "--inc-vat"))
+    price = DatedPrice(
+        day_or(since, option="--from", otherwise=london_today()), amounts_of(inc_vat, ex_vat, "--inc-vat")
+    )
     setup = amounts_of(setup_inc_vat, setup_ex_vat, "--setup-inc-vat")
     added = run_on_books(
         find_dsn(data_dir(data), given=dsn),
@@ -167,15 +169,21 @@ def price(
     as_json: JsonOption = False,
 ) -> None:
     """Set the price from a day on. What was sold keeps its own unless --existing says otherwise."""
-    dated = DatedPrice(day_or(since, "--from", today()), amounts_of(inc_vat, ex_vat, "--inc-vat"))
+    dated = DatedPrice(
+        day_or(since, option="--from", otherwise=london_today()), amounts_of(inc_vat, ex_vat, "--inc-vat")
+    )
     place = data_dir(data)
     address = find_dsn(place, given=dsn)
     if not is_for_existing:
-        changed = run_on_books(address, connected(lambda db: products.set_price(db, name, dated, today())))
+        changed = run_on_books(
+            address, connected(lambda db: products.set_price(db, name, dated, london_today()))
+        )
         _print(changed, as_json=as_json)
         return
     billing = load_conf_of_billing(place, conf)
-    done = run_on_books(address, connected(lambda db: announce_price(db, billing, name, dated, today())))
+    done = run_on_books(
+        address, connected(lambda db: announce_price(db, billing, name, dated, london_today()))
+    )
     _print_announced(done, as_json=as_json)
 
 
@@ -271,9 +279,9 @@ _CHARGED = {ChargeDay.ANNIVERSARY: "day of its start", ChargeDay.FIRST: "first o
 
 
 def _row(product: Product) -> list[str]:
-    now = [dated for dated in product.prices if dated.first <= today()]
+    now = [dated for dated in product.prices if dated.first <= london_today()]
     current = now[-1].price if now else Amounts()
-    later = [dated for dated in product.prices if dated.first > today()]
+    later = [dated for dated in product.prices if dated.first > london_today()]
     state = (
         "withdrawn" if product.is_withdrawn else f"new price {words(later[0].first)}" if later else "on sale"
     )

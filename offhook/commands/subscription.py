@@ -1,49 +1,29 @@
 """`offhook subscription ...`: what was sold, how it is charged and changed, and how it ends."""
 
 import datetime
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import asyncpg
 import typer
 
-from billing.subscriptions import changing, due, renewing, selling, terminating, views
+from billing.subscriptions import changing, due, renewing, selling, views
 from billing.subscriptions.announcing import announce_change
 from billing.subscriptions.charging import charge
-from billing.subscriptions.ending import Quote
-from billing.subscriptions.subscription import EndReason, Subscription
+from billing.subscriptions.subscription import Subscription
 from billing.subscriptions.terms import TERM_MONTHS_MAX
+from offhook.commands.billing_days import day_or, london_today, parse_day
 from offhook.commands.billing_options import load_conf_of_billing
-from offhook.commands.days import connected, day, day_or, today
 from offhook.commands.options import ConfOption, DataOption, DsnOption, JsonOption, data_dir, whole_number
-from offhook.commands.subscription_facts import facts_of, quote_facts, row_of
-from offhook.database import find_dsn, run_on_books
+from offhook.commands.subscription_ends import cancel, cease, quote, stay, written
+from offhook.commands.subscription_facts import facts_of, row_of
+from offhook.commands.subscription_options import ID_MAX, IdArgument, QuantityOption, print_subscription, run
 from offhook.output import columns, print_facts, print_json, print_line, print_table
 from rating.money import format_pounds
 
 app = typer.Typer(help="What was sold by the month: contracts and their ends.", no_args_is_help=True)
 
-Result = TypeVar("Result")
-
-ID_MAX = (1 << 31) - 1
-QUANTITY_MAX = 100_000
-
-IdArgument = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=ID_MAX, help="As `offhook subscription list` shows it.")
-]
-ByOption = Annotated[
-    str,
-    typer.Option(
-        "--by", help="How they said it, and the username they quoted: phone, email, letter, portal."
-    ),
-]
-QuantityOption = Annotated[
-    int | None,
-    typer.Option(
-        "--quantity", parser=whole_number(least=1, most=QUANTITY_MAX), metavar="NUMBER", help="How many."
-    ),
-]
+for command in (quote, cease, written, stay, cancel):
+    app.command()(command)
 
 
 @app.command()
@@ -88,17 +68,17 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Sell a product to an account, and charge what is due today."""
-    now = today()
-    sold = day_or(sold_on, "--sold", now)
+    now = london_today()
+    sold = day_or(sold_on, option="--sold", otherwise=now)
     order = selling.Order(
         account=account,
         product=product,
         sold_on=sold,
-        starts_on=day_or(starts_on, "--start", max(sold, now)),
+        starts_on=day_or(starts_on, option="--start", otherwise=max(sold, now)),
         quantity=quantity or 1,
         label=label,
         min_term_months=term,
-        told_on=day(told_on, "--told") if told_on else None,
+        told_on=parse_day(told_on, option="--told") if told_on else None,
         is_at_distance=not is_in_person,
         wants_early_start=wants_early_start,
         is_provided=not is_ordered_only,
@@ -112,7 +92,7 @@ def add(
             await charge(db, made.id, now)
             return made
 
-    _print(_run(data, dsn, sell), as_json=as_json)
+    print_subscription(run(data, dsn, sell), as_json=as_json)
 
 
 @app.command("list")
@@ -127,12 +107,12 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List subscriptions."""
-    found = _run(data, dsn, lambda db: views.list_subscriptions(db, account, has_ended=has_ended))
+    found = run(data, dsn, lambda db: views.list_subscriptions(db, account, has_ended=has_ended))
     if as_json:
         print_json(found)
         return
     heads = columns(">id", "account", "product", ">price", "a", "for", "term until", "charged until", "state")
-    print_table(heads, [row_of(one, today()) for one in found], empty="There is no subscription.")
+    print_table(heads, [row_of(one, london_today()) for one in found], empty="There is no subscription.")
 
 
 @app.command()
@@ -140,11 +120,11 @@ def show(
     subscription_id: IdArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
 ) -> None:
     """Show a subscription: its contract, its latest charges, what was told."""
-    found = _run(data, dsn, lambda db: views.show_subscription(db, subscription_id))
+    found = run(data, dsn, lambda db: views.show_subscription(db, subscription_id))
     if as_json:
         print_json(found)
         return
-    print_facts(facts_of(found.subscription, found.ending, today()))
+    print_facts(facts_of(found.subscription, found.ending, london_today()))
     if found.charges:
         print_line("")
         rows = [
@@ -168,8 +148,10 @@ def provided(
     as_json: JsonOption = False,
 ) -> None:
     """Note that the service was provided: your own right to cancel ends with it."""
-    since = day_or(on, "--on", today())
-    _print(_run(data, dsn, lambda db: selling.provide(db, subscription_id, since)), as_json=as_json)
+    since = day_or(on, option="--on", otherwise=london_today())
+    print_subscription(
+        run(data, dsn, lambda db: selling.provide(db, subscription_id, since)), as_json=as_json
+    )
 
 
 @app.command()
@@ -181,8 +163,10 @@ def told(
     as_json: JsonOption = False,
 ) -> None:
     """Note that they were told of the right to cancel: its days are counted from then."""
-    since = day_or(on, "--on", today())
-    _print(_run(data, dsn, lambda db: selling.tell_of_rights(db, subscription_id, since)), as_json=as_json)
+    since = day_or(on, option="--on", otherwise=london_today())
+    print_subscription(
+        run(data, dsn, lambda db: selling.tell_of_rights(db, subscription_id, since)), as_json=as_json
+    )
 
 
 @app.command()
@@ -200,9 +184,9 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Another product or quantity from a day on. What is paid in advance is set off by days."""
-    now = today()
-    first = day_or(since, "--from", now)
-    changed = _run(
+    now = london_today()
+    first = day_or(since, option="--from", otherwise=now)
+    changed = run(
         data,
         dsn,
         lambda db: changing.change(
@@ -215,128 +199,7 @@ def change(
             is_agreed=is_agreed,
         ),
     )
-    _print(changed, as_json=as_json)
-
-
-@app.command()
-def quote(
-    subscription_id: IdArgument,
-    *,
-    written: Annotated[
-        str, typer.Option("--written", metavar="DAY", help="As if the notice came then (default: today).")
-    ] = "",
-    wanted: Annotated[str, typer.Option("--on", metavar="DAY", help="Not before that day.")] = "",
-    reason: Annotated[EndReason, typer.Option("--reason", help="Whose doing it is.")] = EndReason.NOTICE,
-    data: DataOption = None,
-    dsn: DsnOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Say when it would cease, and the last bill. Changes nothing."""
-    written_on = day_or(written, "--written", today())
-    wanted_on = day(wanted, "--on") if wanted else None
-    found = _run(
-        data,
-        dsn,
-        lambda db: terminating.quote_end(
-            db, subscription_id, written_on=written_on, reason=reason, wanted_on=wanted_on
-        ),
-    )
-    _print_quote(found, as_json=as_json)
-
-
-@app.command()
-def cease(
-    subscription_id: IdArgument,
-    by: ByOption,
-    *,
-    wanted: Annotated[str, typer.Option("--on", metavar="DAY", help="Not before that day.")] = "",
-    reason: Annotated[EndReason, typer.Option("--reason", help="Whose doing it is.")] = EndReason.NOTICE,
-    data: DataOption = None,
-    dsn: DsnOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Note that somebody wants it to end. Nothing ends before `offhook subscription written`."""
-    wanted_on = day(wanted, "--on") if wanted else None
-    asked = _run(
-        data,
-        dsn,
-        lambda db: terminating.ask_end(
-            db, subscription_id, asked_on=today(), asked_by=by, reason=reason, wanted_on=wanted_on
-        ),
-    )
-    if as_json:
-        print_json(asked)
-    elif asked.ceases_on is not None:
-        print_line(f"It ceases on {asked.ceases_on.isoformat()} already.")
-    else:
-        print_line("On record. It ends nothing until the notice is here in writing, by e-mail or letter:")
-        print_line(f"  offhook subscription written {subscription_id} WHERE-IT-IS-KEPT")
-
-
-@app.command()
-def written(
-    subscription_id: IdArgument,
-    evidence: Annotated[str, typer.Argument(metavar="WHERE", help="Where the e-mail or letter is kept.")],
-    *,
-    received: Annotated[
-        str, typer.Option("--received", metavar="DAY", help="When it came (default: today).")
-    ] = "",
-    data: DataOption = None,
-    conf: ConfOption = None,
-    dsn: DsnOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Store the written notice: the end is effective, and they are told its day and the last bill."""
-    now = today()
-    written_on = day_or(received, "--received", now)
-    seller = load_conf_of_billing(data_dir(data), conf).seller
-    final = _run(
-        data,
-        dsn,
-        lambda db: terminating.store_evidence(
-            db, seller, subscription_id, written_on=written_on, evidence=evidence, today=now
-        ),
-    )
-    _print_quote(final, as_json=as_json)
-
-
-@app.command()
-def stay(
-    subscription_id: IdArgument, data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = False
-) -> None:
-    """They stay after all: the notice is withdrawn."""
-    now = today()
-
-    async def withdraw(db: asyncpg.Connection) -> Subscription:
-        await terminating.withdraw_end(db, subscription_id, now)
-        return (await views.show_subscription(db, subscription_id)).subscription
-
-    _print(_run(data, dsn, withdraw), as_json=as_json)
-
-
-@app.command()
-def cancel(
-    subscription_id: IdArgument,
-    by: ByOption,
-    *,
-    on: Annotated[str, typer.Option("--on", metavar="DAY", help="When they said it (default: today).")] = "",
-    data: DataOption = None,
-    conf: ConfOption = None,
-    dsn: DsnOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Undo the sale within the right to cancel. What was paid goes back, but for what is due."""
-    told_us_on = day_or(on, "--on", today())
-    law = load_conf_of_billing(data_dir(data), conf).subscriptions
-    back = _run(
-        data,
-        dsn,
-        lambda db: terminating.cancel(db, law, subscription_id, told_us_on=told_us_on, told_us_by=by),
-    )
-    if as_json:
-        print_json({"subscription_id": subscription_id, "returned_micros": back})
-    else:
-        print_line(f"Cancelled; {format_pounds(back)} given back.")
+    print_subscription(changed, as_json=as_json)
 
 
 @app.command()
@@ -356,14 +219,14 @@ def renew(
 ) -> None:
     """A new minimum term that the customer has agreed to."""
     law = load_conf_of_billing(data_dir(data), conf).subscriptions
-    renewed = _run(
+    renewed = run(
         data,
         dsn,
         lambda db: renewing.renew(
-            db, law, subscription_id, months=months, agreed_on=today(), consent=consent
+            db, law, subscription_id, months=months, agreed_on=london_today(), consent=consent
         ),
     )
-    _print(renewed, as_json=as_json)
+    print_subscription(renewed, as_json=as_json)
 
 
 @app.command()
@@ -382,9 +245,9 @@ def announce(
     as_json: JsonOption = False,
 ) -> None:
     """Tell a customer of a change of the contract. One to their detriment gives the right to leave for it."""
-    effective_on, now = day(since, "--from"), today()
+    effective_on, now = parse_day(since, option="--from"), london_today()
     billing = load_conf_of_billing(data_dir(data), conf)
-    done = _run(
+    done = run(
         data,
         dsn,
         lambda db: announce_change(
@@ -429,36 +292,18 @@ def notices(
 
     async def work(db: asyncpg.Connection) -> list[views.NoticeView]:
         if billing is not None:
-            await due.send_notices(db, billing, today())
+            await due.send_notices(db, billing, london_today())
         if posted is not None:
-            await views.mark_posted(db, posted, today())
+            await views.mark_posted(db, posted, london_today())
         return await views.list_notices(
             db, subscription_id=subscription_id, is_unposted_only=is_unposted_only
         )
 
-    found = _run(data, dsn, work)
+    found = run(data, dsn, work)
     if as_json:
         print_json(found)
     else:
         _print_notices(found)
-
-
-def _run(data: Path | None, dsn: str, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
-    return run_on_books(find_dsn(data_dir(data), given=dsn), connected(work))
-
-
-def _print(subscription: Subscription, *, as_json: bool) -> None:
-    if as_json:
-        print_json(subscription)
-    else:
-        print_facts(facts_of(subscription, None, today()))
-
-
-def _print_quote(quote: Quote, *, as_json: bool) -> None:
-    if as_json:
-        print_json(quote)
-    else:
-        print_facts(quote_facts(quote))
 
 
 def _print_notices(found: list[views.NoticeView]) -> None:

@@ -6,10 +6,7 @@ is forgotten in a few. Nothing is kept on disk: a restart begins anew, and until
 judged.
 """
 
-from collections.abc import Iterator
 from typing import Final
-
-import msgspec
 
 from switch.calls.routing import QualityFloor
 
@@ -85,18 +82,6 @@ class TrunkQuality:
         return ""
 
 
-class QualityRow(msgspec.Struct):
-    """A row of `offhook route quality`. Tries are decayed, so they are no whole number."""
-
-    trunk: str
-    route: str
-    tries: float
-    asr_percent: float | None
-    acd_s: float | None
-    pdd_ms: float | None
-    is_judged: bool
-
-
 class Qualities:
     """All of them, by trunk and the prefix of the route. `unkept` counts the tries for which there was no room."""
 
@@ -128,14 +113,6 @@ class Qualities:
     def pairs(self) -> list[tuple[tuple[str, str], TrunkQuality]]:
         """As they are, for another thread."""
         return list(self._of.items())
-
-    def rows(self, now: float) -> Iterator[QualityRow]:
-        for (trunk, prefix), quality in sorted(self._of.copy().items()):
-            quality.fade(now)
-            yield QualityRow(
-                trunk, prefix, quality.tries, quality.asr_percent, quality.acd_s, quality.pdd_ms,
-                is_judged=quality.tries >= JUDGED_MIN,
-            )  # fmt: skip
 
     def _forget_faded(self, now: float) -> None:
         for pair, quality in list(self._of.items()):

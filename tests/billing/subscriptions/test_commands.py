@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from offhook.__main__ import app
-from offhook.commands import days, outage, product, subscription
+from offhook.commands import outage, product, subscription, subscription_ends, subscription_options
 from offhook.exit_codes import CommandError
 from provisioning import service
 from tests.billing.subscriptions.contracts import customer, day, pounds
@@ -28,8 +28,8 @@ class Desk:
         self.on("2026-11-02")
 
     def on(self, when: str) -> None:
-        for module in (days, product, subscription, outage):
-            self._monkeypatch.setattr(module, "today", lambda: day(when))
+        for module in (product, subscription, subscription_ends, subscription_options, outage):
+            self._monkeypatch.setattr(module, "london_today", lambda: day(when))
 
     def __call__(self, *words: str) -> str:
         return self._run(*words).output

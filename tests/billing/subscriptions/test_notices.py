@@ -110,7 +110,7 @@ async def test_the_end_of_a_contract_is_told_once_with_all_that_it_has_to_say(db
     body = mail["body"]
     for said in (
         "Dear A Customer",
-        "Line rental (01632 960123)",
+        "your contract for\n\n    Line rental (01632 960123)\n\nends. Its last day",
         "Its last day is 31 December 2026",
         "600 minutes to uk, mobile in each period",
         "Price: £30.00 a month, including VAT",

@@ -10,6 +10,7 @@ from rating.deck import Deck, DeckPrice, deck_of
 from rating.money import VatMode
 from rating.records import Cdr
 from rating.tariff import load_tariff
+from switch.buying_metrics import quality_rows
 from switch.calls.explain import Question, explain
 from switch.calls.open_call import OpenCall
 from switch.calls.routing import BelowCost, QualityFloor, RouteRule, TrunkOrder, make_routing, make_rule
@@ -247,13 +248,13 @@ def test_a_failed_try_counts_before_the_call_that_went_on_has_ended() -> None:
     exchange.house.run(5)
     qualities = exchange.house.exchange.trunks.qualities
     now = exchange.house.clock.now
-    assert [(row.trunk, row.route, round(row.tries), row.asr_percent) for row in qualities.rows(now)] == [
+    assert [(row.trunk, row.route, round(row.tries), row.asr_percent) for row in quality_rows(qualities, now)] == [
         ("one", "+", 1, 0.0),
         ("two", "+", 0, None),
     ]
     exchange.alice.hang_up()
     exchange.house.run(40)
-    rows = list(qualities.rows(now))
+    rows = quality_rows(qualities, now)
     assert [(row.trunk, round(row.tries), row.asr_percent) for row in rows] == [
         ("one", 1, 0.0),
         ("two", 1, 100.0),

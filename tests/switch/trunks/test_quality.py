@@ -2,6 +2,7 @@
 
 import pytest
 
+from switch.buying_metrics import quality_rows
 from switch.calls.routing import QualityFloor
 from switch.trunks import quality as module
 from switch.trunks.quality import HALF_LIFE_S, JUDGED_MIN, Qualities, TrunkQuality
@@ -64,7 +65,7 @@ def test_rows_say_what_is_known() -> None:
     for _ in range(25):
         qualities.of("a", "+44", 0.0).count(talk_s=30.0, delay_ms=1500, now=0.0)
     qualities.of("b", "+44", 0.0).count(talk_s=None, delay_ms=None, now=0.0)
-    good, bad = qualities.rows(0.0)
+    good, bad = quality_rows(qualities, 0.0)
     assert (good.trunk, good.asr_percent, good.acd_s, good.pdd_ms, good.is_judged) == (
         "a",
         100.0,
