@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import asyncpg
 
 from billing.conf import BillingConf
-from billing.payments.direct_debit import announce, follow, hand_in
+from billing.payments.direct_debit import follow, hand_in
+from billing.payments.direct_debit_notices import announce
 from billing.payments.payment import GOCARDLESS
 from billing.payments.provider import Provider
 

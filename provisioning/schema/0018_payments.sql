@@ -86,7 +86,7 @@ CREATE INDEX payment_returns_open ON payment_returns (tried_at) WHERE state IN (
 CREATE TABLE collections (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id    integer NOT NULL REFERENCES accounts,
-    invoice_id    bigint NOT NULL REFERENCES invoices,
+    invoice_id    bigint REFERENCES invoices, -- NULL: a top-up
     method_id     bigint NOT NULL REFERENCES payment_methods,
     amount_micros bigint NOT NULL CHECK (amount_micros > 0 AND amount_micros % 10000 = 0),
     noticed_on    date NOT NULL,

@@ -9,12 +9,14 @@ import pytest
 from billing.conf_payments import DirectDebitTerms, PaymentsConf
 from billing.dated import Dated
 from billing.open_items import open_invoices
+from billing.payments.direct_debit_notices import announce_top_up
 from billing.payments.due import run_due
 from billing.payments.methods import look_at_method
 from billing.payments.provider import Wanted
 from billing.payments.requests import ask_for_payment, poll
 from billing.payments.settling import look_and_settle
 from billing.payments.working_days import add_working_days, take_working_days
+from provisioning.problems import Refused
 from tests.billing import books
 from tests.billing.books import add_account, add_bare_invoice, add_customer
 from tests.billing.payments.books import POUND, balance_of, with_books
@@ -276,6 +278,36 @@ def test_killed_there_and_its_key_forgotten_the_news_of_it_is_enough(
         await due(db, gocardless, CHARGE_ON)
         assert len(gocardless.fake.payments) == 1
         assert (await fact(db, "state"), await fact(db, "reference")) == ("asked", made.reference)
+
+    with_books(dsn, body)
+
+
+def test_prepaid_credit_is_bought_by_a_mandate_announced_as_well(dsn: str, gocardless: AtGoCardless) -> None:
+    async def body(db: asyncpg.Pool) -> None:
+        account = await with_mandate(db, gocardless)
+        announced = await announce_top_up(db, CONF, account, 20 * POUND, TODAY)
+        assert announced.charge_on == CHARGE_ON
+        (mail,) = await db.fetch("SELECT * FROM mails")
+        for told in ("£20.00", "15 December 2026", "credit for your telephone account", "EXAMPLE-"):
+            assert told in mail["body"], told
+        for _ in range(2):
+            await due(db, gocardless, CHARGE_ON)
+        (payment,) = gocardless.fake.payments.values()
+        assert payment["amount"] == 2000
+        await becomes(db, gocardless, payment["id"], "confirmed")
+        for _ in range(2):
+            await due(db, gocardless, CHARGE_ON)
+        assert (await fact(db, "state"), await balance_of(db, account)) == ("collected", 20 * POUND)
+
+    with_books(dsn, body)
+
+
+def test_without_a_mandate_nothing_is_announced(dsn: str) -> None:
+    async def body(db: asyncpg.Pool) -> None:
+        account = await add_account(db)
+        await add_customer(db, account)
+        with pytest.raises(Refused, match="mandate"):
+            await announce_top_up(db, CONF, account, 20 * POUND, TODAY)
 
     with_books(dsn, body)
 
