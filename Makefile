@@ -23,6 +23,9 @@ FUZZ_READY := $(FUZZ)/.ready
 SECONDS ?= 300
 MESSAGES ?= 10000000
 
+# Random calls that `make rerate` rates twice.
+CALLS ?= 1000000
+
 # What speaks the prompts: packages of PyPI, and the voices out of one of npm's. For `make prompts` alone.
 VOICE := build/voice
 VOICE_BIN := $(VOICE)/venv/bin
@@ -30,7 +33,7 @@ VOICE_READY := $(VOICE)/.ready
 VOICES_PACKAGE := kokoro-js-1.2.1
 VOICES_SHA256 := 1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860
 
-.PHONY: help demo test test-fast fast kill lint bench rtpproxy fuzz fuzz-long prompts setup foreign clean
+.PHONY: help demo test test-fast fast kill rerate lint bench rtpproxy fuzz fuzz-long prompts setup foreign clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +42,7 @@ help:
 	@echo "make lint    ruff, mypy --strict, import-linter"
 	@echo "make bench   CPU time for each completed call, compiled too, beside Kamailio where it is installed (QUICK=1: short)"
 	@echo "make kill    the long crash tests"
+	@echo "make rerate  random calls rated twice, by the engine and by a slow rater with fractions (CALLS=1000000)"
 	@echo "make fuzz    coverage-guided fuzzing of all that reads messages, 300 s in all (SECONDS=n); docs/fuzzing.md"
 	@echo "make fuzz-long    the same, then ten million mutated messages (MESSAGES=n)"
 	@echo "make prompts new and changed prompts spoken from media/prompts/en_GB.toml (needs npm; docs/sound.md)"
@@ -52,6 +56,9 @@ test: setup foreign
 
 kill: setup foreign
 	$(BIN)/python -m tests.wire.kill
+
+rerate: setup
+	$(BIN)/python -m tests.rating.rerate $(CALLS)
 
 fast: $(FAST_READY)
 
@@ -81,6 +88,7 @@ lint: setup
 bench: setup foreign rtpproxy
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory fast; else echo "no C compiler: the compiled build is left out"; fi
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.month
 
 # RTPProxy's engine to measure the relay beside, in an environment of its own; without it that table is shorter.
 rtpproxy:

@@ -14,7 +14,6 @@ from billing.dated import Dated, read_dated
 from switch.conf_files import ConfFile, ConfProblems, open_secrets_file
 from switch.conf_reader import note_unknown_tables, read_struct
 from switch.conf_values import Expected, OptionalAddress, Reads, Secret, read_secret
-from switch.sip.host import is_loopback
 
 SECRETS_FILE: Final = "billing_secrets.toml"
 TABLES: Final = ("billing", "payments", "stripe", "gocardless", "paypal", "direct_debit", "auto_top_up")
@@ -39,10 +38,14 @@ def read_api(value: object) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise expected from None
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host))
     if not is_safe or not host or parts.username or parts.path.strip("/") or parts.query or parts.fragment:
         raise expected
     return value.rstrip("/")
+
+
+def _is_this_machine(host: str) -> bool:
+    return host == "::1" or host.startswith("127.")
 
 
 def read_url(value: object) -> str:

@@ -17,6 +17,11 @@ WAITING_SQL: Final = """
            (SELECT count(*) FROM statement_lines WHERE state = 'unmatched') AS statement_lines,
            (SELECT count(*) FROM mails WHERE sent_at IS NULL AND gave_up_at IS NULL) AS mails,
            (SELECT count(*) FROM mails WHERE gave_up_at IS NOT NULL) AS mails_given_up,
+           (SELECT count(*) FROM subscriptions WHERE state = 'active' AND unpaid_since IS NOT NULL) AS unpaid_services,
+           (SELECT count(*) FROM subscriptions WHERE state = 'active' AND unpaid_since IS NULL
+             AND charged_until < (now() AT TIME ZONE 'Europe/London')::date) AS uncharged_periods,
+           (SELECT count(*) FROM subscription_notices WHERE way = 'post' AND posted_on IS NULL) AS contract_letters,
+           (SELECT count(*) FROM outage_credits WHERE state = 'proposed') AS outage_credits,
            (SELECT count(*) FROM arrears WHERE rung <> '') AS accounts_in_arrears,
            (SELECT count(*) FROM accounts WHERE settings ? 'restriction') AS accounts_restricted,
            (SELECT count(*) FROM arrears_holds WHERE ended_on IS NULL) AS arrears_holds,

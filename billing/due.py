@@ -12,9 +12,11 @@ import structlog
 
 from billing.arrears import due as arrears
 from billing.conf import BillingConf
+from billing.invoices import due as invoices
 from billing.payments import due as payments
 from billing.payments import statement_lines
 from billing.payments.provider import Provider
+from billing.subscriptions import due as subscriptions
 
 # What two at once would do twice is guarded by each area; this only spares them the waiting for each other's locks.
 LOCK_KEY: Final = 0x6F66_6668_6F6F_6B00 + 1
@@ -35,6 +37,8 @@ class AreaDone(msgspec.Struct, frozen=True):
 def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
     """In the order in which one's work is another's ground: invoices before what is collected or reminded of."""
     return [
+        ("subscriptions", subscriptions.run_due),
+        ("invoices", invoices.run_due),
         ("payments", partial(payments.run_due, providers=providers)),
         ("statements", _statements),
         ("arrears", arrears.run_due),
@@ -58,7 +62,7 @@ async def _guarded(
 ) -> AreaDone:
     try:
         return AreaDone(name, await run(db, conf, today))
-    except Exception as problem:  # noqa: BLE001 - the border of an area: the others' work is not its business
+    except Exception as problem:  # the border of an area: the others go on
         log.error(
             "billing_due_failed", area=name, problem=f"{type(problem).__name__}: {problem}", exc_info=True
         )

@@ -1,7 +1,7 @@
-"""The billing process: news of providers, mails, daily work, low balances, automatic top-ups. It decides nothing itself.
+"""The billing process: news of providers, mails, daily work, low balances, automatic top-ups. It decides nothing.
 
-Each kind of work is a loop of its own, and a border: what goes wrong in one is logged and counted, and it goes on. All of
-it may be killed at any moment and is done again. The exchange needs none of it for a call.
+Each kind of work is a loop of its own, and a border: what goes wrong in one is logged and counted, and it goes on. All
+of it may be killed at any moment and is done again. The exchange needs none of it for a call.
 """
 
 import asyncio
@@ -39,8 +39,8 @@ from switch.conf_files import ConfProblems
 from switch.conf_values import Address
 
 ZONE: Final = ZoneInfo("Europe/London")
-# Looks at a provider hold a connection for as long as it answers; the rest is short.
-CONNECTIONS_MAX: Final = 6
+# Each kind of work holds one or two, for as long as a provider or a mail server takes; the door must find one free.
+CONNECTIONS_MAX: Final = 12
 CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 300.0  # a month's invoices are one area's work, statement by statement
 RETRY_S: Final = 2.0
@@ -172,7 +172,7 @@ class BillingProcess:
                 await work()
             except UNREACHABLE as problem:
                 log.warning("billing_database_unreachable", work=name, problem=type(problem).__name__)
-            except Exception as problem:  # noqa: BLE001 - the border of one kind of work
+            except Exception as problem:
                 self.counts.bugs += 1
                 log.error("billing_bug", work=name, problem=type(problem).__name__, exc_info=True)
             if name == "news":

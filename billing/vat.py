@@ -23,7 +23,7 @@ MICROS_PER_PENNY: Final = 10_000
 MICROS_PER_TENTH: Final = 1_000
 BASIS_POINTS: Final = 10_000
 
-# Basis points, 2000 being 20 %; None is outside the scope of VAT (interest, compensation), which is not the same as 0 %.
+# Basis points, 2000 being 20 %; None is outside the scope of VAT (interest, compensation), which is not 0 %.
 Rate: TypeAlias = int | None
 
 

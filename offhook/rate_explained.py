@@ -3,7 +3,8 @@
 import msgspec
 
 from provisioning.model import Account
-from rating.charge import CALL_S_MAX, NOTHING_CHARGED, Charge
+from rating.charge import CALL_S_MAX, NOTHING_CHARGED, Charge, charge
+from rating.deck import Deck
 from rating.explanation import Step, price_steps, row_steps
 from rating.money import Micros, VatMode, format_pounds
 from rating.rate import ON_NET, Rate
@@ -27,7 +28,8 @@ LINE = "line"  # what was dialled is the name of a line
 
 class Asked(msgspec.Struct, frozen=True):
     """One question. `is_on_net`: the number is assigned here, or names a line. `bundles` are the account's, as they are
-    now. `vat_basis_points` is None where nobody has said."""
+    now; `decks` those of the trunks of the number's route, by the trunk's name. `vat_basis_points` is None where nobody
+    has said."""
 
     dialled: str
     account: Account
@@ -36,6 +38,7 @@ class Asked(msgspec.Struct, frozen=True):
     is_line: bool = False
     is_on_net: bool = False
     bundles: tuple[BundleNow, ...] = ()
+    decks: tuple[tuple[str, Deck], ...] = ()
     vat_basis_points: int | None = None
 
 
@@ -88,6 +91,7 @@ def explain(asked: Asked, tariffs: dict[str, Tariff], text: str, plan: NumberPla
     told.steps += price_steps(call, duration_ms, at_ms=asked.at_ms)
     _say_attempt(asked, told, tariff, rate)
     _say_limits(asked, told)
+    told.steps += _deck_steps(asked, told, duration_ms)
     say(_vat_step(told.total_micros, tariff.vat, asked.vat_basis_points))
     return told
 
@@ -131,13 +135,15 @@ def _say_row(asked: Asked, told: Told, tariff: Tariff, lines: RowLines) -> Rate 
     if asked.is_on_net:
         say(Step("on-net", "both ends are of this exchange: the row on-net prices the call, if there is one"))
     rate: Rate | None = tariff.rate_for(key, asked.at_ms)
-    told.steps += row_steps(tariff, tariff.tried_for(key), rate, asked.at_ms, lines)
+    tried = tariff.tried_for(key)
+    told.steps += row_steps(tariff, tried, rate, asked.at_ms, lines)
     if rate is None and asked.is_on_net:
         say(Step("total", "without a row on-net it is free: £0.00"))
     elif rate is None:
         _refuse(told, "without a price the call is refused, never free")
     else:
-        told.rate_prefix, told.line = rate.prefix, lines.line_of(rate)
+        row = next((each for each in tried if each.is_valid_at(asked.at_ms)), rate)
+        told.rate_prefix, told.line = rate.prefix, lines.line_of(row)
         if rate.is_free:
             say(Step("free", "nothing can be owed: the call is made whatever the credit, and nothing is reserved"))
     return rate
@@ -173,6 +179,19 @@ def _say_limits(asked: Asked, told: Told) -> None:
     for name, cap in (("daily", settings.daily_cap_micros), ("monthly", settings.monthly_cap_micros)):
         if cap is not None:
             told.steps.append(Step("spending cap", f"{name}: {format_pounds(cap)}; the call ends where it is reached"))
+
+
+def _deck_steps(asked: Asked, told: Told, duration_ms: int) -> list[Step]:
+    """What each carrier would take for the same call."""
+    steps = []
+    for trunk, deck in asked.decks:
+        price = None if asked.is_on_net else deck.rate_for(told.number, asked.at_ms)
+        if price is None:
+            continue
+        cost = charge(price, duration_ms, at_ms=asked.at_ms).total_micros
+        row = f"{price.prefix} {price.destination} of deck {deck.name}, version {deck.version}"
+        steps.append(Step("carrier", f"trunk {trunk} takes {cost} micros = {format_pounds(cost)} ex VAT by {row}"))
+    return steps
 
 
 def _refuse(told: Told, why: str) -> Told:

@@ -7,8 +7,9 @@ import msgspec
 from offhook.exit_codes import CommandError, ExitCode
 from provisioning.rerating.repricing import Choice
 from rating.money import VatMode
-from rating.tariff import Tariff, TariffProblems, load_tariff
+from rating.tariff import Tariff, TariffProblems
 from switch.conf_files import TARIFF_BYTES_MAX, UnreadableFile, read_text
+from switch.conf_tariffs import read_tariff_text
 from switch.config import Conf
 
 VERSION_MARK = "@"
@@ -29,8 +30,8 @@ class Meant(msgspec.Struct, frozen=True):
         return Choice(self.name, self.version, self.vat, tariff=self.tariff)
 
 
-def tariff_meant(typed: str, conf: Conf, vat: VatMode | None = None) -> Meant:
-    """`vat` is for a file of a tariff that conf/ does not know. Raises CommandError."""
+def tariff_meant(typed: str, conf: Conf, folder: Path, vat: VatMode | None = None) -> Meant:
+    """`folder` is where `conf` was read. `vat` is for a file of a tariff that it does not know. Raises CommandError."""
     name, mark, version = typed.partition(VERSION_MARK)
     if mark:
         known = conf.tariffs.get(name)
@@ -44,7 +45,7 @@ def tariff_meant(typed: str, conf: Conf, vat: VatMode | None = None) -> Meant:
         raise CommandError(
             f"{typed[:60]!r} is neither a tariff ({names}), nor NAME@VERSION, nor a file", ExitCode.INVALID
         )
-    return _from_file(path, conf, vat)
+    return _from_file(path, conf, folder, vat)
 
 
 def text_of(name: str, conf: Conf) -> str:
@@ -52,15 +53,14 @@ def text_of(name: str, conf: Conf) -> str:
     return next(text.content for text in conf.versions if text.kind == "tariff" and text.name == name)
 
 
-def _from_file(path: Path, conf: Conf, vat: VatMode | None) -> Meant:
+def _from_file(path: Path, conf: Conf, folder: Path, vat: VatMode | None) -> Meant:
     name = path.stem
     known = conf.tariffs.get(name)
     mode = vat or (None if known is None else known.vat)
     if mode is None:
         raise CommandError(f"{path}: say --inc-vat or --ex-vat, as no file can say it", ExitCode.INVALID)
     try:
-        text = read_text(path, bytes_max=TARIFF_BYTES_MAX)
-        tariff = load_tariff(name, text, mode.value)
+        tariff, text = read_tariff_text(folder, name, read_text(path, bytes_max=TARIFF_BYTES_MAX), mode)
     except UnreadableFile as unreadable:
         raise CommandError(f"{path}: {unreadable}", ExitCode.INVALID) from None
     except TariffProblems as found:

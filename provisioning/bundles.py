@@ -38,7 +38,7 @@ PREFIXES_MAX: Final = 500
 LIMIT_MAX: Final = 10_000
 USES_SHOWN: Final = 20  # one screen of `bundle show`
 
-_PREFIX: Final = re.compile(rf"\+[0-9]{{1,15}}|[0-9]{{3,6}}|{re.escape(ON_NET)}")
+_PREFIX: Final = re.compile(rf"\+[0-9]{{1,15}}|1[0-9]{{2,5}}|{re.escape(ON_NET)}")
 _PREFIX_EXPECTED: Final = f"+ and 1 to 15 digits, a short code, or {ON_NET}"
 
 

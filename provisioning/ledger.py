@@ -5,6 +5,7 @@ and in order. A key makes a movement happen once however often it is asked for.
 """
 
 import enum
+from collections.abc import Sequence
 
 import asyncpg
 import msgspec
@@ -78,6 +79,30 @@ async def post(
     return Posted(row["id"], row["credit_seq"], amount_micros, await _balance(db, account_id), is_repeat=False)
 
 
+async def post_all(
+    db: asyncpg.Connection, account_id: int, kind: MovementKind, movements: Sequence[tuple[int, str, str]]
+) -> None:
+    """Many at once: amount, memo and key of each, in this order. In the caller's transaction, who knows that none of
+    the keys was used before: one that was breaks the transaction."""
+    if not movements:
+        return
+    await lock_account(db, account_id)
+    amounts, memos, keys = zip(*movements, strict=True)
+    posted = await db.execute(
+        "INSERT INTO ledger (account_id, kind, amount_micros, credit_seq, memo, idempotency_key)"
+        " SELECT b.account_id, $2, m.amount, b.credit_seq + m.place, m.memo, m.key"
+        " FROM account_balances b, unnest($3::bigint[], $4::text[], $5::text[]) WITH ORDINALITY"
+        " AS m (amount, memo, key, place) WHERE b.account_id = $1 ORDER BY m.place",
+        account_id,
+        kind.value,
+        amounts,
+        memos,
+        keys,
+    )
+    if posted != f"INSERT 0 {len(movements)}":
+        raise Refused(f"there is no account {account_id}")
+
+
 async def _earlier(
     db: asyncpg.Connection, account_id: int, kind: MovementKind, amount_micros: int, key: str
 ) -> Posted | None:
@@ -95,4 +120,7 @@ async def _earlier(
 
 
 async def _balance(db: asyncpg.Connection, account_id: int) -> int:
-    return int(await db.fetchval("SELECT balance_micros FROM account_balances WHERE account_id = $1", account_id))
+    micros: int = await db.fetchval(
+        "SELECT balance_micros FROM account_balances WHERE account_id = $1", account_id
+    )
+    return micros

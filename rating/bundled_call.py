@@ -54,7 +54,7 @@ def renew(account: LiveAccount, held: Reservation, wanted_s: int) -> Reservation
     """Until second `wanted_s`, or as far as bundles and money reach; `held` itself where that is no further."""
     cover = held.cover
     assert cover is not None
-    if held.granted_s <= cover.seconds:  # no second of it is money's yet
+    if 0 < held.granted_s <= cover.seconds:  # it began covered, and no second of it is money's yet
         cover = _bundles(account).lengthen(cover, held.at_ms, wanted_s)
     budget_micros = held.reserved_micros + account.reservable_micros
     granted_s = _grantable_s(held.rate, cover, held.at_ms, wanted_s, budget_micros)

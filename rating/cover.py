@@ -3,7 +3,8 @@
 A call is covered from its first second for as long as bundles reach; then money begins. Its connect fee is that of
 where the first second comes from: the bundle's own, else the rate's, less the discount. A covered call is measured in
 the bundle's steps, and what a bundle has less than a step of left is a step of its own. Seconds after the covered ones
-are billed in the rate's intervals, counted from the beginning of the call, as charge.py does. Pure: a call that is up
+are billed in the rate's intervals, counted from the beginning of the call, as charge.py does. Calls to 084, 087, 09
+and 118 are never covered, nor discounted: the service charge is another company's. Pure: a call that is up
 and one that only the journal remembers come to the same.
 """
 

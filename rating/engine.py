@@ -312,8 +312,10 @@ class Engine:
     def limit_of(self, call_id: str) -> ShortageReason:
         """What keeps a reservation from the next interval: asked when a call has come to its last paid second."""
         held = self._reservation(call_id)
-        next_micros = (bundled_call.next_interval_micros if held.cover else next_interval_micros)(held)
-        return limit_reached(self._accounts[held.account_id], next_micros)
+        account = self._accounts[held.account_id]
+        if held.cover is not None:
+            return limit_reached(account, bundled_call.next_interval_micros(held))
+        return limit_reached(account, next_interval_micros(held))
 
     def cost(self, call_id: str, duration_ms: int) -> Charge:
         """What a call with a reservation would be charged if it ended after so long."""

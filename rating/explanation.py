@@ -40,10 +40,10 @@ def row_steps(tariff: Tariff, tried: Sequence[Rate], winner: Rate | None, at_ms:
             steps.append(Step("stops", "no shorter prefix prices a number of another group of destinations"))
             break
         where = lines.text_of(rate)
-        if has_won:
-            steps.append(Step("passed over", f"{where}: a shorter prefix"))
-        elif not rate.is_valid_at(at_ms):
+        if not rate.is_valid_at(at_ms):
             steps.append(Step("passed over", f"{where}: it {_when(rate, at_ms)}"))
+        elif has_won:
+            steps.append(Step("passed over", f"{where}: a shorter prefix"))
         else:
             has_won = winner is not None
             steps.append(Step("row", f"{where} has the longest prefix that holds then, {dates_text(rate)}"))

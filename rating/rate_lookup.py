@@ -4,7 +4,7 @@ from rating.prefix import PrefixTable
 from rating.rate import Rate
 
 
-def rate_in(table: PrefixTable[list[Rate]], number: str, at_ms: int) -> Rate | None:
+def rate_in(table: PrefixTable[tuple[Rate, ...]], number: str, at_ms: int) -> Rate | None:
     """The first rate that holds, of the longest prefix that has one."""
     values, size = table.values, len(number)
     for length in table.lengths:

@@ -29,7 +29,9 @@ STOPPED: Final = Rate(
 )
 
 
-def rates_by_prefix(rows: Mapping[str, list[Rate]], destinations: Destinations) -> dict[str, list[Rate]]:
+def rates_by_prefix(
+    rows: Mapping[str, list[Rate]], destinations: Destinations
+) -> dict[str, tuple[Rate, ...]]:
     """`rows` has the rates of each row's prefix, the newest first; so has the answer, by prefixes of numbers."""
     table = {
         prefix: list(rates)
@@ -41,14 +43,19 @@ def rates_by_prefix(rows: Mapping[str, list[Rate]], destinations: Destinations) 
         group = destinations.group_of(prefix)
         table.setdefault(prefix, []).extend(_of_group(rate, group) for rate in rates)
     if not destinations.groups:
-        return table
+        return _frozen(table)
     groups = {prefix.removeprefix(GROUP): rates for prefix, rates in rows.items() if prefix.startswith(GROUP)}
     expanded = {prefix: _chain(prefix, group, table, groups) for prefix, group in destinations.groups.items()}
     if not groups:
         # Without prices of groups a prefix that no row covers needs no entry.
         expanded = {prefix: rates for prefix, rates in expanded.items() if rates or prefix in own}
     table.update(expanded)
-    return table
+    return _frozen(table)
+
+
+def _frozen(table: Mapping[str, list[Rate]]) -> dict[str, tuple[Rate, ...]]:
+    """A tuple holds its items itself: among a million prefixes that is a look into memory less than a list."""
+    return {prefix: tuple(rates) for prefix, rates in table.items()}
 
 
 def _access_rows(rows: Mapping[str, list[Rate]]) -> list[tuple[str, list[Rate]]]:

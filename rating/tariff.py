@@ -125,7 +125,7 @@ class Tariff:
         return [rate for rates in self._prefixes.matching(number) for rate in rates]
 
     @property
-    def call_rates(self) -> Mapping[str, list[Rate]]:
+    def call_rates(self) -> Mapping[str, tuple[Rate, ...]]:
         """What calls outside are looked up in: each prefix's rates in the order in which they are asked."""
         return self._prefixes.values
 
@@ -145,15 +145,15 @@ def number_prefix(rate: Rate) -> str:
     return rate.prefix.rpartition(":")[2]
 
 
-def _incoming(table: PrefixTable[list[Rate]] | None, number: str, at_ms: int) -> Rate | None:
+def _incoming(table: PrefixTable[tuple[Rate, ...]] | None, number: str, at_ms: int) -> Rate | None:
     return None if table is None else rate_in(table, number, at_ms)
 
 
-def _rows_of(form: str, by_prefix: dict[str, list[Rate]]) -> PrefixTable[list[Rate]]:
+def _rows_of(form: str, by_prefix: dict[str, list[Rate]]) -> PrefixTable[tuple[Rate, ...]]:
     """The rows of one form, by what is behind it."""
     return PrefixTable(
         {
-            bare: rates
+            bare: tuple(rates)
             for prefix, rates in by_prefix.items()
             if prefix.startswith(form) and ":" not in (bare := prefix.removeprefix(form))
         }

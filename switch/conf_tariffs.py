@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from rating.money import VatMode
 from rating.price_book import DESTINATIONS, SERVICE_FILES, PriceBook, read_price_book
-from rating.tariff import Tariff, TariffProblems
+from rating.tariff import Tariff, TariffProblems, load_tariff, whole_tariff_text
 from switch.calls.routing import BelowCost
 from switch.conf_files import (
     TARIFF_BYTES_MAX,
@@ -72,6 +72,14 @@ def read_tariffs(
             texts[name] = whole
             _check_access_charges(main, tariffs[name])
     return tariffs, texts, problems
+
+
+def read_tariff_text(folder: Path, name: str, text: str, vat: VatMode) -> tuple[Tariff, str]:
+    """A tariff that stands elsewhere, with what the tariffs of this folder share, and its whole text. Raises
+    TariffProblems; what is wrong in the shared files is `offhook check`'s to say."""
+    book, _ = _read_price_book(folder)
+    tariff = load_tariff(name, text, vat.value, book)
+    return tariff, whole_tariff_text(text, tariff.rates, book)
 
 
 def _read_price_book(folder: Path) -> tuple[PriceBook, list[ConfProblem]]:

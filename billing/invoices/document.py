@@ -154,8 +154,8 @@ class Document(msgspec.Struct, frozen=True):
     closing_micros: Micros = 0
 
 
-# A document of this many calls has some five hundred pages; beyond it the calls are a file, not a letter.
-CALLS_MAX: Final = 25_000
+# Some twelve megabytes; an account with more calls in a month than this has its totals only.
+CALLS_MAX: Final = 100_000
 
 _DECODER: Final = msgspec.json.Decoder(Document)
 

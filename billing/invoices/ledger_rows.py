@@ -27,21 +27,26 @@ TAXED_KINDS: Final = (
 UNTAXED_KINDS: Final = (MovementKind.INTEREST.value, MovementKind.COMPENSATION.value)
 CHARGED_KINDS: Final = (*TAXED_KINDS, *UNTAXED_KINDS)
 
-_ROWS: Final = """
+_SELECT: Final = """
 SELECT l.id, l.kind, l.amount_micros, l.at, coalesce(l.memo, '') AS memo, c.setup_at, c.line, c.destination,
        c.destination_name, c.billed_s, c.access_charge_micros, c.service_charge_micros, c.bundled_s, c.bundles,
        c.leg_reason
 FROM ledger l
 LEFT JOIN cdrs c ON c.call_id = l.call_id AND c.leg = l.leg
-WHERE l.account_id = $1 AND l.at < $2 AND l.kind = ANY($3)
+WHERE l.account_id = $1
+"""
+_ROWS: Final = f"""{_SELECT} AND l.at < $2 AND l.kind = ANY($3)
   AND NOT EXISTS (SELECT FROM invoiced i WHERE i.account_id = l.account_id AND i.ledger_id = l.id)
 ORDER BY l.id
 """
 
+_ROWS_BETWEEN: Final = f"{_SELECT} AND l.at >= $2 AND l.at < $3 ORDER BY l.id"
+
 # Calls that a bundle paid for as a whole move no money, so they have no row in the ledger. A call is billed when it
 # ends; one that began a day before the period is looked at, too.
 _BUNDLED: Final = """
-SELECT c.setup_at, c.ended_at, c.line, c.destination, c.destination_name, c.billed_s, c.bundled_s, c.bundles, c.leg_reason
+SELECT c.setup_at, c.ended_at, c.line, c.destination, c.destination_name, c.billed_s, c.bundled_s, c.bundles,
+       c.leg_reason
 FROM cdrs c
 WHERE (c.account_id = $1 OR (c.payer_account_id = $1 AND c.payer_account_id IS DISTINCT FROM c.account_id))
   AND c.payer_account_id = $1 AND c.setup_at >= $2::timestamptz - interval '1 day' AND c.setup_at < $3
@@ -100,10 +105,14 @@ async def charged_rows(
 ) -> list[LedgerRow]:
     """Everything of the account that is to be billed, in the order of the ledger."""
     rows = await connection.fetch(_ROWS, account_id, before, list(CHARGED_KINDS))
-    return [
-        LedgerRow(row["id"], row["kind"], row["amount_micros"], row["at"], row["memo"], _call_facts(row))
-        for row in rows
-    ]
+    return [_ledger_row(row) for row in rows]
+
+
+async def rows_between(
+    connection: asyncpg.Connection, account_id: int, since: datetime.datetime, before: datetime.datetime
+) -> list[LedgerRow]:
+    """Everything of that time, billed or not, whatever its kind."""
+    return [_ledger_row(row) for row in await connection.fetch(_ROWS_BETWEEN, account_id, since, before)]
 
 
 async def bundled_calls(
@@ -127,6 +136,16 @@ async def bundled_calls(
         )
         found.append(LedgerRow(0, USAGE, 0, row["ended_at"], "", facts))
     return found
+
+
+async def bundle_names(connection: asyncpg.Connection, account_id: int) -> dict[str, str]:
+    """By the ids that records of calls name bundles by."""
+    rows = await connection.fetch("SELECT id, name FROM bundles WHERE account_id = $1", account_id)
+    return {str(row["id"]): row["name"] for row in rows}
+
+
+def _ledger_row(row: asyncpg.Record) -> LedgerRow:
+    return LedgerRow(row["id"], row["kind"], row["amount_micros"], row["at"], row["memo"], _call_facts(row))
 
 
 def _call_facts(row: asyncpg.Record) -> CallFacts | None:

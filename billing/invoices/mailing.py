@@ -7,9 +7,10 @@ import asyncpg
 import jinja2
 
 from billing.customers import Customer
+from billing.invoices.calls_file import PRINTED_CALLS_MAX, calls_csv, count_calls
 from billing.invoices.document import Document, DocumentKind
 from billing.invoices.wording import shown_iso_day
-from billing.mail import Attachment, queue_mail
+from billing.mail import ATTACHED_BYTES_MAX, Attachment, queue_mail
 from rating.money import format_pounds
 
 TEXTS: Final = Path(__file__).parents[1] / "texts"
@@ -44,14 +45,18 @@ async def queue_document(
         to=customer.email,
         subject=f"{TITLES[document.kind]} {document.number} from {document.seller.name}",
         text=document_text(document, customer),
-        attachments=[
-            Attachment(
-                f"{document.number}.pdf",
-                invoice_number=document.number,
-                is_large_print=customer.wants_large_print,
-            )
-        ],
+        attachments=_attachments(document, customer),
     )
+
+
+def _attachments(document: Document, customer: Customer) -> list[Attachment]:
+    pdf = Attachment(
+        f"{document.number}.pdf", invoice_number=document.number, is_large_print=customer.wants_large_print
+    )
+    if count_calls(document) <= PRINTED_CALLS_MAX:
+        return [pdf]
+    calls = calls_csv(document).encode()[:ATTACHED_BYTES_MAX]
+    return [pdf, Attachment(f"{document.number}-calls.csv", "text/csv", calls)]
 
 
 def document_text(document: Document, customer: Customer) -> str:

@@ -2,8 +2,8 @@
 
 Each account is a transaction of its own, under its lock: its invoice, what that posts to the ledger, which rows are on
 it, which payments pay it, and the mail that takes it to the customer. So a run that was killed anywhere, or is given
-twice, or at once by two people, makes each invoice once; given again it goes on where it stopped. The policy of rounding
-is written down with the run and stays.
+twice, or at once by two people, makes each invoice once; given again it goes on where it stopped. The policy of
+rounding is written down with the run and stays.
 
 An account whose credits are as large as its charges gets no invoice: its rows wait for the next one.
 """
@@ -18,7 +18,7 @@ import msgspec
 from billing.conf import BillingConf, InvoiceSettings
 from billing.customers import Customer, find_customer
 from billing.dated import NothingYet
-from billing.invoices.document import CALLS_MAX, Document, DocumentKind, OpenBefore
+from billing.invoices.document import CALLS_MAX, Document, DocumentKind, Form, OpenBefore
 from billing.invoices.issue import (
     addressee,
     check_seller,
@@ -28,7 +28,7 @@ from billing.invoices.issue import (
     midnight,
     post_own,
 )
-from billing.invoices.ledger_rows import accounts_with_charges, bundled_calls, charged_rows
+from billing.invoices.ledger_rows import accounts_with_charges, bundle_names, bundled_calls, charged_rows
 from billing.invoices.mailing import queue_document
 from billing.invoices.monthly import Billed, bill_rows
 from billing.invoices.numbers import take_number
@@ -173,7 +173,8 @@ async def _bill(
     since, before = midnight(run.period.first), midnight(run.period.end)
     rows = await charged_rows(connection, account_id, before)
     rows += await bundled_calls(connection, account_id, since, before)
-    return bill_rows(rows, conf, mode, run.policy, since=since, bundle_names={})
+    names = await bundle_names(connection, account_id)
+    return bill_rows(rows, conf, mode, run.policy, since=since, bundle_names=names)
 
 
 async def _document(
@@ -201,7 +202,8 @@ async def _document(
         period_from=run.period.first.isoformat(),
         period_to=run.period.last.isoformat(),
         seller=conf.seller,
-        customer=addressee(account["name"], customer, form),
+        # A bill for nobody could not be sent, nor altered afterwards.
+        customer=addressee(account["name"], customer, form if customer is not None else Form.FULL),
         mode=VatMode(account["vat"]),
         policy=run.policy.value,
         lines=billed.lines,

@@ -1,8 +1,8 @@
 """Tops an account up when its credit falls under a threshold: by the card that the customer has stored, and by whatever
 the operator's own command does.
 
-A top-up is begun as a row, at most so many a day and one at a time; the row's id is the key at the provider, so it happens
-once. The command gets the same row on its standard input; what money it brings comes in by the usual ways.
+A top-up is begun as a row, at most so many a day and one at a time; the row's id is the key at the provider, so it
+happens once. The command gets the same row on its standard input; what money it brings comes in by the usual ways.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from billing.border import alone
 from billing.conf import BillingConf
 from billing.payments.methods import PaymentMethod, usable_method
 from billing.payments.payment import MICROS_PER_PENNY, STRIPE
@@ -71,14 +72,29 @@ async def top_up_low_accounts(
     db: asyncpg.Pool, conf: BillingConf, providers: Mapping[str, Provider], today: datetime.date
 ) -> list[str]:
     """Begin what is to be begun, and finish what a killed process left. What was done, for the log."""
-    said = [await _finish(db, conf, providers, row) for row in await _left_over(db)]
-    if not conf.payments.auto_top_up.times_a_day:
-        return said
-    for row in await db.fetch(_FALLEN, BATCH_MAX, AFTER_FAILURE_S):
-        begun = await _begin(db, conf, row, today)
-        if begun is not None:
-            said.append(await _finish(db, conf, providers, begun))
-    return said
+    tried = [
+        await alone(_finish(db, conf, providers, row), what="automatic top-up", number=row["id"])
+        for row in await _left_over(db)
+    ]
+    if conf.payments.auto_top_up.times_a_day:
+        tried += [
+            await alone(
+                _top_up(db, conf, providers, row, today), what="automatic top-up of", number=row["id"]
+            )
+            for row in await db.fetch(_FALLEN, BATCH_MAX, AFTER_FAILURE_S)
+        ]
+    return [said for said in tried if said is not None]
+
+
+async def _top_up(
+    db: asyncpg.Pool,
+    conf: BillingConf,
+    providers: Mapping[str, Provider],
+    fallen: asyncpg.Record,
+    today: datetime.date,
+) -> str | None:
+    begun = await _begin(db, conf, fallen, today)
+    return None if begun is None else await _finish(db, conf, providers, begun)
 
 
 async def _begin(

@@ -1,8 +1,8 @@
 """Invoices paid by Direct Debit: announced, collected, presented again when the bank did not pay.
 
 A collection is announced in the same transaction as its row is made (reference, amount, date and frequency, as the
-scheme wants it), ten working days ahead. It is handed in some days before its date with the row's id as the key, so that
-it happens once. One that fails is presented again within three working days; later than that wants a new notice.
+scheme wants it), ten working days ahead. It is handed in some days before its date with the row's id as the key, so
+that it happens once. One that fails is presented again within three working days; later than that wants a new notice.
 """
 
 import datetime
@@ -11,8 +11,8 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.border import alone
 from billing.conf import BillingConf
-from billing.conf_payments import DirectDebitTerms
 from billing.customers import find_customer
 from billing.mail import queue_mail
 from billing.open_items import OpenInvoice, open_invoices
@@ -32,6 +32,7 @@ from billing.payments.working_days import add_working_days, take_working_days
 from provisioning.ledger import lock_account
 from provisioning.problems import ProvisioningProblem
 from rating.money import format_pounds
+from switch.conf_voicemail import is_mail_address
 
 FREQUENCY: Final = "once for each invoice"
 BATCH_MAX: Final = 10_000
@@ -68,7 +69,11 @@ async def announce(db: asyncpg.Pool, conf: BillingConf, today: datetime.date) ->
     )
     said = []
     for row in rows:
-        said += await _announce_for(db, conf, row["account_id"], today)
+        number = row["account_id"]
+        said += (
+            await alone(_announce_for(db, conf, number, today), what="Direct Debit of account", number=number)
+            or []
+        )
     return said
 
 
@@ -81,9 +86,9 @@ async def _announce_for(
         await lock_account(connection, account_id)
         method = await usable_method(connection, account_id, GOCARDLESS)
         customer = await find_customer(connection, account_id)
-        if method is None or customer is None or not customer.email:
+        if method is None or customer is None or not is_mail_address(customer.email):
             return [f"account {account_id}: no Direct Debit without an e-mail address for the notice"]
-        known = await _invoices_under_way(connection, account_id, terms, today)
+        known = await _invoices_under_way(connection, account_id)
         for invoice in await open_invoices(connection, account_id):
             amount_micros = invoice.open_micros - invoice.open_micros % MICROS_PER_PENNY
             if invoice.invoice_id in known or not amount_micros:
@@ -108,9 +113,7 @@ async def _announce_for(
     return said
 
 
-async def _invoices_under_way(
-    connection: asyncpg.Connection, account_id: int, terms: DirectDebitTerms, today: datetime.date
-) -> set[int]:
+async def _invoices_under_way(connection: asyncpg.Connection, account_id: int) -> set[int]:
     """Those announced or handed in, and those whose Direct Debit has just failed: they are presented again, or a
     person decides (another notice would only fail again)."""
     rows = await connection.fetch(
@@ -157,8 +160,9 @@ async def hand_in(db: asyncpg.Pool, conf: BillingConf, provider: Provider, today
     for row in await db.fetch(_OPEN, ["noticed"], BATCH_MAX):
         collection = _collection(row)
         if take_working_days(collection.charge_on, terms.lead_days) <= today:
-            said.append(await _guarded(db, conf, provider, collection, today))
-    return said
+            done = _guarded(db, conf, provider, collection, today)
+            said.append(await alone(done, what="Direct Debit", number=collection.id) or "")
+    return [line for line in said if line]
 
 
 async def _guarded(
@@ -248,13 +252,14 @@ async def follow(db: asyncpg.Pool, conf: BillingConf, provider: Provider, today:
     for row in rows:
         is_back = row["payment_state"] == "received" and row["left_micros"] == 0
         if row["payment_state"] in ("failed", "cancelled") or is_back:
-            said.append(await _failed(db, conf, provider, _collection(row), today))
+            done = _failed(db, conf, provider, _collection(row), today)
+            said.append(await alone(done, what="Direct Debit", number=row["id"]) or "")
         elif row["payment_state"] == "received" and row["state"] == "asked":
             await db.execute(
                 "UPDATE collections SET state = 'collected' WHERE id = $1 AND state = 'asked'", row["id"]
             )
             said.append(f"Direct Debit for {row['invoice']} collected")
-    return said
+    return [line for line in said if line]
 
 
 async def _failed(
@@ -323,7 +328,7 @@ async def _mail_failed(
     number: int,
 ) -> None:
     customer = await find_customer(connection, collection.account_id)
-    if customer is None or not customer.email:
+    if customer is None or not is_mail_address(customer.email):
         return
     label = await connection.fetchval("SELECT label FROM payment_methods WHERE id = $1", collection.method_id)
     text = rendered(

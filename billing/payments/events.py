@@ -18,6 +18,7 @@ from billing.payments.provider import News, Provider, ProviderRefused, ProviderU
 from billing.payments.settling import Settled, look_and_settle
 from provisioning.printable import shorten
 from provisioning.problems import ProvisioningProblem
+from provisioning.service import UNREACHABLE
 
 # With the delays below about four days: as long as the providers themselves go on sending.
 TRIES_MAX: Final = 30
@@ -81,9 +82,10 @@ async def _apply(
         return await _try_later(db, news, str(problem))
     except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
         return await _try_later(db, news, "two at once")
-    except (
-        asyncpg.IntegrityConstraintViolationError
-    ) as problem:  # an account that is gone: it concerns this one only
+    except UNREACHABLE:
+        raise
+    except Exception as problem:  # the border of one piece of news: those behind it must not wait for it
+        log.error("payment_event_failed", id=news.id, problem=type(problem).__name__, exc_info=True)
         return await _try_later(db, news, type(problem).__name__)
     await db.execute("UPDATE payment_events SET applied_at = now(), problem = '' WHERE id = $1", news.id)
     return said

@@ -4,13 +4,19 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import asyncpg
+import structlog
 
 from billing.arrears.easing import on_received as arrears_on_received
 from billing.conf import BillingConf
+from billing.dated import NothingYet
+from billing.invoices.issue import CannotIssue
+from billing.invoices.of_payment import invoice_for_payment
 
 Hook = Callable[[asyncpg.Connection, int], Awaitable[None]]
 
 ON_RECEIVED: Final[tuple[Hook, ...]] = (arrears_on_received,)
+
+log = structlog.get_logger("billing.payments")
 
 
 async def on_received(connection: asyncpg.Connection, account_id: int) -> None:
@@ -20,5 +26,12 @@ async def on_received(connection: asyncpg.Connection, account_id: int) -> None:
 
 
 async def invoice_of(connection: asyncpg.Connection, conf: BillingConf, payment_id: int) -> str | None:
-    """The number of the VAT invoice that this payment gets, None of none."""
-    return None
+    """The number of the VAT invoice that this payment gets, None of none.
+
+    Money that came in is credited whatever is missing on paper: the daily work makes the invoice later.
+    """
+    try:
+        return await invoice_for_payment(connection, conf, payment_id)
+    except (CannotIssue, NothingYet) as problem:
+        log.warning("payment_without_invoice", payment=payment_id, problem=str(problem))
+        return None

@@ -1,7 +1,7 @@
 """A mail when an account's credit falls under its threshold (setting `low_balance`): once for each fall.
 
-What was told stands in `low_balances`. It is forgotten when credit that has come since would have lifted the balance over
-the threshold, also when that credit is spent again by the time anybody looks.
+What was told stands in `low_balances`. It counts no more when the balance has been over the threshold since, which only
+a top-up makes it; also when that is spent again by the time anybody looks.
 """
 
 from typing import Final
@@ -9,12 +9,14 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.border import alone
 from billing.conf import BillingConf
 from billing.customers import find_customer
 from billing.mail import queue_mail
 from billing.payments.texts import rendered
 from provisioning.ledger import lock_account
 from rating.money import format_pounds
+from switch.conf_voicemail import is_mail_address
 
 BATCH_MAX: Final = 1_000
 
@@ -24,12 +26,14 @@ _THRESHOLD: Final = """
          THEN (a.settings ->> 'low_balance_micros')::bigint END
 """
 _FALLEN: Final = f"""
-    SELECT a.id, a.name, b.balance_micros, b.credit_seq, {_THRESHOLD} AS threshold
+    SELECT a.id, a.name, b.balance_micros, {_THRESHOLD} AS threshold
     FROM accounts a JOIN account_balances b ON b.account_id = a.id LEFT JOIN low_balances t ON t.account_id = a.id
     WHERE a.settings ? 'low_balance_micros' AND b.balance_micros < {_THRESHOLD}
       AND (t.account_id IS NULL OR t.balance_micros + (
-              SELECT coalesce(sum(l.amount_micros), 0) FROM ledger l
-              WHERE l.account_id = a.id AND l.credit_seq > t.credit_seq AND l.amount_micros > 0
+              SELECT coalesce(max(since.micros), 0) FROM (
+                  SELECT sum(l.amount_micros) OVER (ORDER BY l.id) AS micros FROM ledger l
+                  WHERE l.account_id = a.id AND l.id > t.ledger_id
+              ) since
           ) >= {_THRESHOLD})
       AND ($2::integer IS NULL OR a.id = $2)
     ORDER BY a.id LIMIT $1
@@ -51,7 +55,7 @@ async def tell_low_balances(db: asyncpg.Pool, conf: BillingConf) -> list[Told]:
     return [
         told
         for row in await db.fetch(_FALLEN, BATCH_MAX, None)
-        if (told := await _tell(db, conf, row["id"])) is not None
+        if (told := await alone(_tell(db, conf, row["id"]), what="low balance", number=row["id"])) is not None
     ]
 
 
@@ -63,15 +67,15 @@ async def _tell(db: asyncpg.Pool, conf: BillingConf, account_id: int) -> Told | 
         if row is None:
             return None
         times = await connection.fetchval(
-            "INSERT INTO low_balances AS t (account_id, told_at, balance_micros, credit_seq)"
-            " VALUES ($1, now(), $2, $3) ON CONFLICT (account_id) DO UPDATE SET told_at = now(),"
-            " balance_micros = $2, credit_seq = $3, times = t.times + 1 RETURNING times",
+            "INSERT INTO low_balances AS t (account_id, told_at, balance_micros, ledger_id)"
+            " SELECT $1, now(), $2, coalesce(max(id), 0) FROM ledger WHERE account_id = $1"
+            " ON CONFLICT (account_id) DO UPDATE SET told_at = now(), balance_micros = excluded.balance_micros,"
+            " ledger_id = excluded.ledger_id, times = t.times + 1 RETURNING times",
             account_id,
             row["balance_micros"],
-            row["credit_seq"],
         )
         customer = await find_customer(connection, account_id)
-        has_mail = customer is not None and bool(customer.email)
+        has_mail = customer is not None and is_mail_address(customer.email)
         if customer is not None and has_mail:
             auto_micros = await connection.fetchval(
                 "SELECT settings ->> 'auto_top_up_micros' FROM accounts WHERE id = $1", account_id

@@ -1,8 +1,8 @@
 """Which invoice a line of a bank statement pays. Pure: a line and the invoices go in, a decision comes out.
 
 A number that the payer has quoted decides, however he wrote it: "inv 123", "Invoice INV-000123", "INV0 00123". Digits
-without their letters decide only together with the amount or the payer's name. Amount and name alone decide nothing: they
-are suggestions for a person.
+without their letters decide only together with the amount or the payer's name. Amount and name alone decide nothing:
+they are suggestions for a person.
 """
 
 import re
@@ -112,9 +112,9 @@ def _parts(number: str) -> tuple[str, str]:
 
 
 def _is_named(candidate: Candidate, words: set[str]) -> bool:
-    """At least half of the words that tell a name from others."""
+    """More than half of the words that tell a name from others."""
     for name in candidate.names:
         own = {word for word in _WORD.findall(name.upper()) if len(word) >= NAME_CHARS_MIN} - _COMMON
-        if own and 2 * len(own & words) >= len(own):
+        if own and 2 * len(own & words) > len(own):
             return True
     return False

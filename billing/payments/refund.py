@@ -16,6 +16,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.border import alone
 from billing.payments.live_credit import NoExchange, credit_after
 from billing.payments.payment import DESK, STATEMENT, Payment, find_payment
 from billing.payments.provider import Provider, ProviderRefused, ProviderUnreachable, ReturnKind
@@ -90,7 +91,11 @@ async def carry_on_all(
         LEFT_AFTER_S,
         BATCH_MAX,
     )
-    return [await carry_on(db, providers, clearance, row["id"]) for row in rows]
+    tried = [
+        await alone(carry_on(db, providers, clearance, row["id"]), what="refund", number=row["id"])
+        for row in rows
+    ]
+    return [each for each in tried if each is not None]
 
 
 def cleared_by_exchange(db: asyncpg.Pool, control_socket: Path) -> Clearance:

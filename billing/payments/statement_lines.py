@@ -21,7 +21,8 @@ LIST_MAX: Final = 10_000
 _CANDIDATES: Final = """
     SELECT i.number, i.account_id, a.name AS account, coalesce(c.company, '') AS company,
            coalesce(c.contact, '') AS contact,
-           i.total_micros - coalesce((SELECT sum(l.amount_micros) FROM allocations l WHERE l.invoice_id = i.id), 0)::bigint
+           i.total_micros
+               - coalesce((SELECT sum(l.amount_micros) FROM allocations l WHERE l.invoice_id = i.id), 0)::bigint
                AS open_micros
     FROM invoices i JOIN accounts a ON a.id = i.account_id LEFT JOIN customers c ON c.account_id = i.account_id
     WHERE i.kind = 'invoice' ORDER BY i.issued_on, i.id

@@ -52,6 +52,12 @@ def read_encoding(value: object) -> str:
     return str(value)
 
 
+def read_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Expected("true or false")
+    return value
+
+
 Column = Annotated[str, Reads(read_column)]
 
 
@@ -61,19 +67,13 @@ class StatementMapping(Struct, frozen=True):
     delimiter: Annotated[str, Reads(read_delimiter)] = ","
     encoding: Annotated[str, Reads(read_encoding)] = "utf-8"
     skip_lines: Annotated[int, Meta(ge=0, le=100)] = 0
-    has_headings: Annotated[bool, Reads(lambda value: _read_switch(value))] = True
+    has_headings: Annotated[bool, Reads(read_switch)] = True
     date: Column = ""
     date_format: Annotated[str, Reads(read_date_format)] = "%d/%m/%Y"
     amount: Column = ""
     paid_in: Column = ""
     payer: Column = ""
     texts: Annotated[tuple[str, ...], Reads(read_columns)] = ()
-
-
-def _read_switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Expected("true or false")
-    return value
 
 
 def load_mapping(conf_dir: Path, name: str) -> StatementMapping:

@@ -186,11 +186,10 @@ class StripeProvider:
             event = stripe.Webhook.construct_event(
                 body, headers.get("stripe-signature", ""), str(self._webhook_secret)
             )
-        except (ValueError, stripe.SignatureVerificationError):
-            raise ForgedNews("no signature of Stripe") from None
-        found = event.data.object.to_dict()
-        kind = str(event.type)
-        return [News(NAME, str(event.id), kind, *_subject(kind, found))]
+            found, kind = event.data.object.to_dict(), str(event.type)
+            return [News(NAME, str(event.id), kind, *_subject(kind, found))]
+        except (ValueError, TypeError, KeyError, AttributeError, stripe.SignatureVerificationError):
+            raise ForgedNews("no signature of Stripe, or no event") from None
 
     async def _call(self, work: Callable[[], T]) -> T:
         """In a thread. What Stripe refuses is told from what nobody knows."""

@@ -6,6 +6,7 @@ import asyncpg
 
 from billing.conf import BillingConf
 from billing.payments.payment import MICROS_PER_PENNY, Payment
+from billing.vat import vat_within
 
 ZONE = ZoneInfo("Europe/London")
 
@@ -16,14 +17,7 @@ async def vat_of_payment(connection: asyncpg.Connection, conf: BillingConf, paym
     if (account["kind"], account["vat"]) != ("prepaid", "ex_vat"):
         return 0
     at = payment.received_at or payment.made_at
-    return vat_inside(payment.amount_micros, conf.vat.at(at.astimezone(ZONE).date()).percent)
-
-
-def vat_inside(amount_micros: int, basis_points: int) -> int:
-    """The VAT that an amount contains, in whole pennies, half a penny up."""
-    pence = amount_micros // MICROS_PER_PENNY
-    parts = 10_000 + basis_points
-    return (2 * pence * basis_points + parts) // (2 * parts) * MICROS_PER_PENNY
+    return vat_within(payment.amount_micros, conf.vat.at(at.astimezone(ZONE).date()).percent)
 
 
 async def vat_posted(connection: asyncpg.Connection, payment_id: int) -> int:

@@ -145,23 +145,30 @@ async def _announce_price(
     effective_on: datetime.date,
     today: datetime.date,
 ) -> bool:
-    """False where it has that price already: it was told before, or stated at the sale."""
+    """False where it does not concern them: they have that price already, another product by then, or have left."""
     async with db.transaction():
         subscription = await rows.lock(db, subscription_id)
         old = subscription.step(effective_on)
-        if old.price_micros == price_micros or effective_on < subscription.starts_on:
+        ending = subscription.ending
+        if (
+            old.product_id != product.id
+            or old.price_micros == price_micros
+            or effective_on < subscription.starts_on
+            or (ending is not None and ending.ceases_on <= effective_on)
+        ):
             return False
         law = conf.subscriptions.law.at(subscription.sold_on)
         change = price_change(subscription, price_micros, law, effective_on=effective_on, announced_on=today)
         await db.execute(
-            "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin)"
-            " VALUES ($1, $2, $3, $4, $5, 'announced') ON CONFLICT (subscription_id, from_day)"
+            "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin,"
+            " included) VALUES ($1, $2, $3, $4, $5, 'announced', $6) ON CONFLICT (subscription_id, from_day)"
             " DO UPDATE SET price_micros = excluded.price_micros, origin = excluded.origin",
             subscription_id,
             effective_on,
             product.id,
             old.quantity,
             price_micros,
+            rows.to_json(old.included),
         )
         await correct(db, subscription_id, effective_on)
         change_id = await _insert(db, subscription_id, change, is_price=True)
@@ -193,5 +200,7 @@ def _facts(subscription: Subscription, change: Change) -> dict[str, object]:
         "change_lines": change.words.split("\n"),
         "effective_on": words(change.effective_on),
         "exit_until": words(change.exit_until) if change.exit_until is not None else "",
-        "is_in_term": subscription.is_in_term(change.effective_on),
+        "in_term": ", although its minimum term has not ended"
+        if subscription.is_in_term(change.effective_on)
+        else "",
     }

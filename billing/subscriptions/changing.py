@@ -9,7 +9,7 @@ import asyncpg
 
 from billing.subscriptions import rows
 from billing.subscriptions.charging import charge, correct
-from billing.subscriptions.grants import NO_BUNDLES, Bundles
+from billing.subscriptions.grants import ACCOUNT_BUNDLES, Bundles, check_included, renew_included
 from billing.subscriptions.months import words
 from billing.subscriptions.products import QUANTITY_MAX, find_product
 from billing.subscriptions.selling import insert_steps, stated_prices
@@ -26,7 +26,7 @@ async def change(
     product: str | None = None,
     quantity: int | None = None,
     is_agreed: bool = False,
-    bundles: Bundles = NO_BUNDLES,
+    bundles: Bundles = ACCOUNT_BUNDLES,
 ) -> Subscription:
     """From `first` on another product, quantity, or both. Whoever is in a minimum term pays no less than they agreed
     to, unless the provider agrees (`is_agreed`). Raises Refused and InvalidValue."""
@@ -46,6 +46,7 @@ async def change(
         else:
             raise InvalidValue("change", "nothing", "another product, another quantity, or both")
         changed = await rows.find(db, subscription_id)
+        check_included(changed.step(first).included, changed.step(first).quantity)
         is_less = changed.step(first).fee_micros < subscription.step(first).fee_micros
         if is_less and subscription.is_in_term(first) and not is_agreed:
             last = words(subscription.term_ends_on - datetime.timedelta(days=1))
@@ -53,6 +54,7 @@ async def change(
                 f"it would cost less within the minimum term, which lasts until {last}: to be agreed"
             )
         await correct(db, subscription_id, first)
+        await renew_included(db, bundles, changed, today)
         return await rows.find(db, subscription_id)
 
 
@@ -80,8 +82,9 @@ async def _change_quantity(
 ) -> None:
     """A step of its own from that day on, and the same for the prices that follow."""
     await db.execute(
-        "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin)"
-        " SELECT subscription_id, $2, product_id, $3, price_micros, 'change' FROM subscription_steps"
+        "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin,"
+        " included)"
+        " SELECT subscription_id, $2, product_id, $3, price_micros, 'change', included FROM subscription_steps"
         " WHERE subscription_id = $1 AND from_day <= $2 ORDER BY from_day DESC LIMIT 1"
         " ON CONFLICT (subscription_id, from_day) DO NOTHING",
         subscription_id,

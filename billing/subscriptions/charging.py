@@ -16,7 +16,7 @@ from typing import Final
 import asyncpg
 
 from billing.subscriptions import rows
-from billing.subscriptions.grants import NO_BUNDLES, Bundles, grant_included
+from billing.subscriptions.grants import ACCOUNT_BUNDLES, Bundles, grant_included, renew_included
 from billing.subscriptions.months import words
 from billing.subscriptions.periods import Period
 from billing.subscriptions.steps import Piece, cost_of, pieces_of
@@ -32,13 +32,14 @@ _DAY: Final = datetime.timedelta(days=1)
 
 
 async def charge(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = ACCOUNT_BUNDLES
 ) -> list[str]:
     """Charge all periods that have begun by `today`; a line for each. In a transaction of the caller's."""
     subscription = await rows.lock(db, subscription_id)
     done: list[str] = []
     if subscription.state is not State.ACTIVE:
         return done
+    await renew_included(db, bundles, subscription, today)
     for period, _ in zip(
         subscription.rhythm.since(subscription.charged_until), range(PERIODS_PER_RUN_MAX), strict=False
     ):
@@ -46,7 +47,7 @@ async def charge(
             break
         if period.first > today:
             if period.first == today + _DAY and not _may_wait(subscription):
-                await grant_included(db, bundles, subscription, period, period.first)
+                await grant_included(db, bundles, subscription, period, since=period.first, today=today)
             break
         setup = await _setup_due(db, subscription)
         since = await _served_since(db, subscription, period, today, setup)
@@ -57,8 +58,7 @@ async def charge(
         if setup and since < period.end:
             done.append(await _charge_setup(db, subscription, setup))
         done.append(await _charge_period(db, subscription, period, since))
-        if since < period.end:
-            await grant_included(db, bundles, subscription, period, since)
+        await grant_included(db, bundles, subscription, period, since=since, today=today)
     return done
 
 

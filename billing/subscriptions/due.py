@@ -15,7 +15,7 @@ from billing.conf_subscriptions import ContractLaw
 from billing.dated import NothingYet
 from billing.subscriptions import rows
 from billing.subscriptions.charging import charge
-from billing.subscriptions.grants import NO_BUNDLES, Bundles
+from billing.subscriptions.grants import ACCOUNT_BUNDLES, Bundles
 from billing.subscriptions.months import words
 from billing.subscriptions.notices import (
     NoticeKind,
@@ -38,19 +38,24 @@ _ONES_OWN: Final = (
     asyncpg.IntegrityConstraintViolationError,
 )
 _DAYS_PER_MONTH_MIN: Final = 28
+# So long after a change of a subscription a run sees to its bundles. The next period does it anyhow.
+CHANGES_LOOKED_BACK_DAYS: Final = 40
 
 
 async def run_due(
-    db: asyncpg.Pool, conf: BillingConf, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+    db: asyncpg.Pool, conf: BillingConf, today: datetime.date, *, bundles: Bundles = ACCOUNT_BUNDLES
 ) -> list[str]:
     """A line for everything that was done, and for everything that could not be."""
     async with db.acquire() as connection:
         to_charge = await connection.fetch(
             "SELECT s.id FROM subscriptions s LEFT JOIN subscription_endings e"
             " ON e.subscription_id = s.id AND e.state = 'effective'"
-            " WHERE s.state = 'active' AND (s.charged_until <= $1 OR e.ceases_on <= $2) ORDER BY s.id",
+            " WHERE s.state = 'active' AND (s.charged_until <= $1 OR e.ceases_on <= $2"
+            " OR EXISTS (SELECT 1 FROM subscription_steps t WHERE t.subscription_id = s.id AND t.origin = 'change'"
+            " AND t.from_day <= $1 AND t.from_day > $3)) ORDER BY s.id",
             today + datetime.timedelta(days=1),
             today,
+            today - datetime.timedelta(days=CHANGES_LOOKED_BACK_DAYS),
         )
 
         async def settle(subscription_id: int) -> list[str]:

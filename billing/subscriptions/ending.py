@@ -8,6 +8,7 @@ import datetime
 
 import msgspec
 
+from billing.conf_fields import MICROS_PER_PENNY
 from billing.subscriptions.months import words
 from billing.subscriptions.steps import cost_between, cost_of, pieces_of
 from billing.subscriptions.subscription import GIVES_BACK, Ending, EndReason, Subscription
@@ -89,7 +90,10 @@ def early_termination(subscription: Subscription, ending: Ending) -> EarlyTermin
     ]
     if amount > rest:
         lines.append(f"Never more than staying would cost: {format_pounds(rest)}.")
-    return EarlyTerminationCharge(min(amount, rest), tuple(lines))
+    due = min(amount, rest) // MICROS_PER_PENNY * MICROS_PER_PENNY
+    if due != min(amount, rest):
+        lines.append(f"Down to a whole penny: {format_pounds(due)}.")
+    return EarlyTerminationCharge(due, tuple(lines))
 
 
 def _by_formula(subscription: Subscription, terms: EarlyTermination, rest: int) -> tuple[int, str]:

@@ -20,8 +20,9 @@ from billing.subscriptions.ending import cease_day, quote
 from billing.subscriptions.months import months_after, words
 from billing.subscriptions.price_words import VAT_WORDS, price_lines
 from billing.subscriptions.products import Product, best_offers
+from billing.subscriptions.steps import Step
 from billing.subscriptions.subscription import Ending, EndReason, State, Subscription
-from billing.subscriptions.terms import Renewal
+from billing.subscriptions.terms import Included, Renewal
 from billing.subscriptions.texts import render
 from rating.money import format_pounds
 from switch.conf_voicemail import is_mail_address
@@ -154,7 +155,9 @@ def best_tariff_facts(
     today: datetime.date,
 ) -> dict[str, object]:
     return {
-        "term_ended": words(subscription.term_ends_on - _DAY) if subscription.terms.min_term_months else "",
+        "term_ended": f" any more: it ended on {words(subscription.term_ends_on - _DAY)}"
+        if subscription.terms.min_term_months
+        else "",
         "price_now": _price(subscription, today),
         "others": _others(subscription, others, today),
         "offers": _offers(subscription, products, law, today),
@@ -169,21 +172,30 @@ def _common(
     return {
         "name": customer.name if customer is not None and customer.name else subscription.account,
         "account": subscription.account,
-        "service": step.product,
-        "quantity": step.quantity,
-        "label": subscription.label,
-        "included": [
-            f"{included.seconds // 60} minutes to {', '.join(included.groups)}"
-            for included in subscription.terms.included
-        ],
+        "service_line": _service(step, subscription.label),
+        "each": ", each" if step.quantity > 1 else "",
+        "included": [_included(included, step.quantity) for included in step.included],
         "vat": VAT_WORDS[subscription.vat],
-        "prices": price_lines(step.price_micros, following, subscription.terms.billing_period),
+        "prices": price_lines(step.price_micros, following, subscription.terms.billing_period)
+        if following
+        else [],
         "notice_days": subscription.terms.notice_days,
         "seller": seller.name,
         "seller_email": seller.email,
         "seller_phone": seller.phone,
         "seller_address": list(seller.address),
     }
+
+
+def _included(included: Included, quantity: int) -> str:
+    each = " each" if quantity > 1 else ""
+    return f"{included.seconds // 60} minutes{each} to {', '.join((*included.groups, *included.prefixes))}"
+
+
+def _service(step: Step, label: str) -> str:
+    """ "Line rental, 2 of them (01632 960123)"."""
+    many = f", {step.quantity} of them" if step.quantity > 1 else ""
+    return f"{step.product}{many}{f' ({label})' if label else ''}"
 
 
 def _price(subscription: Subscription, day: datetime.date) -> str:
@@ -209,7 +221,7 @@ def _others(subscription: Subscription, others: Sequence[Subscription], today: d
 def _offers(
     subscription: Subscription, products: Sequence[Product], law: ContractLaw, today: datetime.date
 ) -> list[str]:
-    own = next((product for product in products if product.title == subscription.step(today).product), None)
+    own = next((product for product in products if product.id == subscription.step(today).product_id), None)
     if own is None:
         return []
     found = best_offers(

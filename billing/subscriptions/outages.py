@@ -171,7 +171,7 @@ _SELECT: Final = (
 
 
 async def _affected(db: asyncpg.Connection, outage: Outage) -> list[Subscription]:
-    titles = {(await find_product(db, name)).title for name in outage.products}
+    products = {(await find_product(db, name)).id for name in outage.products}
     names = {name.lower() for name in outage.accounts}
     known = (
         {row["name"] for row in await db.fetch("SELECT lower(name) AS name FROM accounts")}
@@ -189,7 +189,10 @@ async def _affected(db: asyncpg.Connection, outage: Outage) -> list[Subscription
         and subscription.starts_on <= last
         and (subscription.ending is None or subscription.ending.ceases_on > first)
         and (not names or subscription.account.lower() in names)
-        and (not titles or titles & {subscription.step(first).product, subscription.step(last).product})
+        and (
+            not products
+            or products & {subscription.step(first).product_id, subscription.step(last).product_id}
+        )
     ]
 
 

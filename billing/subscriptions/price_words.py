@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Final
 
+from billing.conf_fields import MICROS_PER_PENNY
 from billing.subscriptions.months import words
 from billing.subscriptions.periods import BillingPeriod
 from rating.money import VatMode, format_pounds
@@ -32,3 +33,8 @@ def price_lines(
         )
         before = price
     return lines
+
+
+def in_pence(micros: int) -> str:
+    """A sum as people pay it: to the nearest penny, half a penny up. The ledger keeps the micros."""
+    return format_pounds((micros + MICROS_PER_PENNY // 2) // MICROS_PER_PENNY * MICROS_PER_PENNY)

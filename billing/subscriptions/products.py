@@ -7,14 +7,15 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from billing.conf_fields import MICROS_PER_PENNY
 from billing.customers import CustomerKind
+from billing.subscriptions.grants import check_included
 from billing.subscriptions.months import words
 from billing.subscriptions.rows import from_json, to_json
 from billing.subscriptions.terms import Terms, check_terms
 from provisioning.problems import InvalidValue, Refused, shown
 from rating.money import VatMode, format_pounds
 
-MICROS_PER_PENNY: Final = 10_000
 NAME_CHARS_MAX: Final = 40
 TITLE_CHARS_MAX: Final = 80  # one line of an invoice
 PRICE_MICROS_MAX: Final = 100_000_000_000  # a hundred thousand pounds a period is a slip of the finger
@@ -80,6 +81,7 @@ async def add_product(
 ) -> Product:
     """A new product with its first price."""
     check_terms(terms)
+    check_included(terms.included, 1)
     _check_name("product", name)
     _check_text("title", title, TITLE_CHARS_MAX)
     if family:

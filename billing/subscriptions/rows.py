@@ -10,7 +10,7 @@ import msgspec
 from billing.customers import CustomerKind
 from billing.subscriptions.steps import Piece, Step
 from billing.subscriptions.subscription import Ending, EndReason, State, Subscription
-from billing.subscriptions.terms import Terms
+from billing.subscriptions.terms import Included, Terms
 from provisioning.model import AccountKind
 from provisioning.problems import Refused
 from rating.money import VatMode
@@ -24,7 +24,7 @@ _SELECT: Final = (
     " LEFT JOIN subscription_endings e ON e.subscription_id = s.id AND e.state IN ('effective', 'done')"
 )
 _STEPS: Final = (
-    "SELECT t.subscription_id, t.from_day, p.title, t.quantity, t.price_micros"
+    "SELECT t.subscription_id, t.from_day, t.product_id, p.title, t.quantity, t.price_micros, t.included"
     " FROM subscription_steps t JOIN products p ON p.id = t.product_id"
     " WHERE t.subscription_id = ANY($1) ORDER BY t.subscription_id, t.from_day"
 )
@@ -71,7 +71,10 @@ async def _read(db: asyncpg.Connection, where: str, *values: object) -> list[Sub
     rows = await db.fetch(f"{_SELECT} {where} ORDER BY s.id", *values)
     steps: dict[int, list[Step]] = {row["id"]: [] for row in rows}
     for row in await db.fetch(_STEPS, list(steps)):
-        step = Step(row["from_day"], row["title"], row["quantity"], row["price_micros"])
+        included = from_json(row["included"], tuple[Included, ...])
+        step = Step(
+            row["from_day"], row["title"], row["quantity"], row["price_micros"], included, row["product_id"]
+        )
         steps[row["subscription_id"]].append(step)
     return [_subscription(row, steps[row["id"]]) for row in rows]
 

@@ -9,6 +9,7 @@ import msgspec
 from billing.conf_subscriptions import SubscriptionsConf
 from billing.customers import find_customer
 from billing.subscriptions import rows
+from billing.subscriptions.grants import check_included
 from billing.subscriptions.months import months_after, words
 from billing.subscriptions.products import QUANTITY_MAX, Product, find_product
 from billing.subscriptions.subscription import Subscription
@@ -68,6 +69,7 @@ async def sell(db: asyncpg.Connection, conf: SubscriptionsConf, order: Order) ->
             raise Refused(f"product {shown(product.name)} is not sold any more")
         terms = _terms(product, order)
         check_sale(terms, customer.kind, conf.law.at(order.sold_on))
+        check_included(terms.included, order.quantity)
         vat = VatMode(account["vat"])
         setup = (product.setup.of(vat) or 0) * order.quantity
         subscription_id = await _insert(db, order, account["id"], customer.kind, product, terms, setup)
@@ -106,12 +108,13 @@ async def insert_steps(
     origin: str,
 ) -> None:
     """From each of the days on that price; what was there for one of them is replaced."""
+    included = rows.to_json(product.terms.included)
     await db.executemany(
-        "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subscription_id, from_day) DO UPDATE SET"
+        "INSERT INTO subscription_steps (subscription_id, from_day, product_id, quantity, price_micros, origin,"
+        " included) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (subscription_id, from_day) DO UPDATE SET"
         " product_id = excluded.product_id, quantity = excluded.quantity, price_micros = excluded.price_micros,"
-        " origin = excluded.origin",
-        [(subscription_id, first, product.id, quantity, price, origin) for first, price in prices],
+        " origin = excluded.origin, included = excluded.included",
+        [(subscription_id, first, product.id, quantity, price, origin, included) for first, price in prices],
     )
 
 

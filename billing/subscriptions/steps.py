@@ -15,15 +15,19 @@ from collections.abc import Sequence
 import msgspec
 
 from billing.subscriptions.periods import Period, Rhythm
+from billing.subscriptions.terms import Included
 
 
 class Step(msgspec.Struct, frozen=True):
-    """`price_micros` is of one, for a whole period, in the account's own VAT mode. Nothing is due before the first."""
+    """`product` is its title, `price_micros` of one, for a whole period, in the account's own VAT mode. Nothing is due
+    before the first step."""
 
     first: datetime.date
     product: str
     quantity: int
     price_micros: int
+    included: tuple[Included, ...] = ()
+    product_id: int = 0
 
     @property
     def fee_micros(self) -> int:
@@ -40,6 +44,14 @@ class Piece(msgspec.Struct, frozen=True):
     quantity: int
     price_micros: int
     amount_micros: int
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Some days of a period with one product and one quantity, whatever their prices: what bundles are granted for."""
+
+    first: datetime.date
+    end: datetime.date
+    step: Step
 
 
 def step_at(steps: Sequence[Step], day: datetime.date) -> Step:
@@ -73,6 +85,29 @@ def pieces_of(
         charged += amount
         pieces.append(Piece(cut, following, step.product, step.quantity, step.price_micros, amount))
     return pieces
+
+
+def stretches_of(
+    period: Period, steps: Sequence[Step], *, since: datetime.date, until: datetime.date
+) -> list[Stretch]:
+    """The days of a period from `since` up to, without, `until`."""
+    found: list[Stretch] = []
+    for piece in pieces_of(period, steps, since=since, until=until):
+        step = step_at(steps, piece.first)
+        if found and is_same_service(found[-1].step, step):
+            found[-1] = Stretch(found[-1].first, piece.end, found[-1].step)
+        else:
+            found.append(Stretch(piece.first, piece.end, step))
+    return found
+
+
+def is_same_service(one: Step, other: Step) -> bool:
+    return (one.product_id, one.product, one.quantity, one.included) == (
+        other.product_id,
+        other.product,
+        other.quantity,
+        other.included,
+    )
 
 
 def cost_of(pieces: Sequence[Piece]) -> int:

@@ -15,9 +15,10 @@ from billing.conf_subscriptions import SubscriptionsConf
 from billing.subscriptions import cooling_off, rows
 from billing.subscriptions.charging import charge, charge_once, correct
 from billing.subscriptions.ending import Quote, cease_day, early_termination, quote
-from billing.subscriptions.grants import NO_BUNDLES, Bundles, end_included
+from billing.subscriptions.grants import ACCOUNT_BUNDLES, Bundles, end_all_included
 from billing.subscriptions.months import words
 from billing.subscriptions.notices import NoticeKind, send_notice
+from billing.subscriptions.price_words import in_pence
 from billing.subscriptions.steps import cost_between
 from billing.subscriptions.subscription import Ending, EndReason, State, Subscription
 from provisioning.ledger import MovementKind, post
@@ -25,6 +26,12 @@ from provisioning.problems import InvalidValue, Refused
 from rating.money import format_pounds
 
 TEXT_CHARS_MAX: Final = 500
+_OPENINGS: Final = {
+    EndReason.NOTICE: "we have your notice of {} for",
+    EndReason.RIGHT_TO_EXIT: "we have your notice of {}, because of our change of the contract, for",
+    EndReason.PROVIDER: "as we told you on {}, we end the contract for",
+    EndReason.BREACH: "as we told you on {}, we end the contract, because it was not kept, for",
+}
 
 
 class AskedEnding(msgspec.Struct, frozen=True):
@@ -95,7 +102,7 @@ async def store_evidence(
     written_on: datetime.date,
     evidence: str,
     today: datetime.date,
-    bundles: Bundles = NO_BUNDLES,
+    bundles: Bundles = ACCOUNT_BUNDLES,
 ) -> Quote:
     """The notice is here in writing: from its day on the notice period runs, and the end has its day, which they are
     told."""
@@ -125,13 +132,13 @@ async def store_evidence(
             ceases_on,
             rows.to_json(final),
         )
-        facts = _ending_facts(written_on, final)
+        facts = _ending_facts(asked.reason, written_on, final)
         await send_notice(db, seller, subscription, NoticeKind.ENDING, str(asked.id), today, facts)
         return final
 
 
 async def withdraw_end(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = ACCOUNT_BUNDLES
 ) -> None:
     """They stay, before it has ceased. A last period that was charged in part is charged as a whole."""
     async with db.transaction():
@@ -146,7 +153,7 @@ async def withdraw_end(
 
 
 async def finish(
-    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = NO_BUNDLES
+    db: asyncpg.Connection, subscription_id: int, today: datetime.date, *, bundles: Bundles = ACCOUNT_BUNDLES
 ) -> list[str]:
     """Its day has come: the last bill, and it is over. In a transaction of the caller's, with everything charged."""
     subscription = await rows.lock(db, subscription_id)
@@ -176,7 +183,7 @@ async def finish(
         ending.id,
         last.decode(),
     )
-    await end_included(db, bundles, subscription_id, ending.ceases_on)
+    await end_all_included(db, bundles, subscription_id, ending.ceases_on)
     await _close(db, subscription_id, State.ENDED, ending.ceases_on)
     done.append(f"{subscription.account}: subscription {subscription.id} ended on {words(ending.ceases_on)}")
     return done
@@ -189,7 +196,7 @@ async def cancel(
     *,
     told_us_on: datetime.date,
     told_us_by: str,
-    bundles: Bundles = NO_BUNDLES,
+    bundles: Bundles = ACCOUNT_BUNDLES,
 ) -> int:
     """The right to cancel: the sale is undone, and what was paid goes back but for what is due. Micros given back.
 
@@ -230,7 +237,7 @@ async def cancel(
             " AND state IN ('asked', 'effective')",
             subscription_id,
         )
-        await end_included(db, bundles, subscription_id, told_us_on)
+        await end_all_included(db, bundles, subscription_id, told_us_on)
         await _close(db, subscription_id, State.CANCELLED, told_us_on)
         return paid - due
 
@@ -314,13 +321,13 @@ async def _close(db: asyncpg.Connection, subscription_id: int, state: State, day
     )
 
 
-def _ending_facts(written_on: datetime.date, final: Quote) -> dict[str, object]:
+def _ending_facts(reason: EndReason, written_on: datetime.date, final: Quote) -> dict[str, object]:
     return {
-        "written_on": words(written_on),
+        "opening": _OPENINGS[reason].format(words(written_on)),
         "ceases_on": words(final.ceases_on),
-        "to_charge": format_pounds(final.to_charge_micros),
-        "given_back": format_pounds(final.given_back_micros),
-        "early_termination": format_pounds(final.early_termination_micros),
+        "to_charge": in_pence(final.to_charge_micros),
+        "given_back": in_pence(final.given_back_micros),
+        "early_termination": in_pence(final.early_termination_micros),
         "computation": final.computation,
     }
 

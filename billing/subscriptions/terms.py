@@ -59,11 +59,14 @@ class EarlyTermination(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Included(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A bundle that each period brings, for each one sold: so many seconds to groups of destinations."""
+    """A bundle that each period brings, for each one sold: so many seconds to groups of destinations of the tariff,
+    and to numbers that begin with one of `prefixes`. `carries_over`: what is left lives for one more period."""
 
     bundle: str
     seconds: int
-    groups: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    carries_over: bool = False
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

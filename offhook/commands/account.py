@@ -8,6 +8,15 @@ import typer
 
 from offhook.commands.account_bundles import bundle_facts, details_with_bundles
 from offhook.commands.account_safety import safety_facts
+from offhook.commands.credit_gate import (
+    CheckOption,
+    OverrideOption,
+    check_credit,
+    ground_for_new,
+    ground_of,
+    open_credit,
+    pass_gate,
+)
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -65,15 +74,18 @@ def add(
             help="Calls at once; 0 is the configured limit.",
         ),
     ] = 0,
+    credit_check: CheckOption = "",
+    override: OverrideOption = "",
     data: DataOption = None,
     conf: ConfOption = None,
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Add an account."""
+    """Add an account. One that pays later needs a credit check on record, or your word (--override)."""
     kind = AccountKind.POSTPAID if is_postpaid else AccountKind.PREPAID
     credit_micros = pounds(credit, "--credit")
     limit_micros = pounds(credit_limit, "--credit-limit")
+    ground = ground_for_new(limit_micros, check=credit_check, override=override) if is_postpaid else None
     place = data_dir(data)
     address = find_dsn(place, given=dsn)
     vat = None if has_vat is None else (VatMode.INC_VAT if has_vat else VatMode.EX_VAT)
@@ -86,11 +98,14 @@ def add(
             kind=kind,
             vat=chosen.vat,
             tariff=chosen.tariff,
-            credit_limit_micros=limit_micros,
+            credit_limit_micros=0 if ground is not None else limit_micros,
             opening_credit_micros=credit_micros,
             calls_max=calls_max,
         ),
     )
+    if ground is not None:
+        added, found = view, ground
+        view = run_on_books(address, lambda db: open_credit(db, added, found))
     if as_json:
         print_json(view)
         return
@@ -149,6 +164,8 @@ def set_(
             help="Calls at once; 0 is the configured limit.",
         ),
     ] = None,
+    credit_check: CheckOption = "",
+    override: OverrideOption = "",
     data: DataOption = None,
     conf: ConfOption = None,
     dsn: DsnOption = "",
@@ -165,6 +182,9 @@ def set_(
     if tariff is not None:
         account = run_on_books(address, lambda db: service.show_account(db, name)).view.account
         _choose(conf_dir(place, conf), kind=account.kind, vat=account.vat, tariff=tariff)
+    if limit_micros is not None:
+        wanted, ground = limit_micros, ground_of(limit_micros, check=credit_check, override=override)
+        run_on_books(address, lambda db: pass_gate(db, name, wanted, ground))
     view = run_on_books(
         address,
         lambda db: service.set_account(
@@ -177,6 +197,9 @@ def set_(
         ),
     )
     _print_view(view, as_json=as_json)
+
+
+app.command("check-credit")(check_credit)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`offhook bill due` and `offhook bill mails`: the daily work by hand, and what billing has to say to customers."""
+"""Of `offhook bill` (bill.py): the daily work by hand, and what billing has to say to customers."""
 
 import datetime
 from typing import Annotated, Final
@@ -13,13 +13,10 @@ from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
 
-app = typer.Typer(help="Billing: the daily work, and mails.", no_args_is_help=True)
-
 ZONE: Final = ZoneInfo("Europe/London")
 MAILS_MAX: Final = 10_000
 
 
-@app.command()
 def due(
     on: Annotated[str, typer.Option("--on", help="As if it were this day, such as 2026-12-01.")] = "",
     data: DataOption = None,
@@ -51,7 +48,6 @@ def due(
         raise CommandError("\n".join(problems))
 
 
-@app.command()
 def mails(
     is_all: Annotated[bool, typer.Option("--all", help="Those that were sent, too.")] = False,
     retries: Annotated[bool, typer.Option("--retry", help="Try those again that were given up.")] = False,
@@ -67,7 +63,8 @@ def mails(
     async def find(db: asyncpg.Pool) -> list[dict[str, object]]:
         if retries:
             await db.execute(
-                "UPDATE mails SET gave_up_at = NULL, next_try_at = now(), queued_at = now() WHERE gave_up_at IS NOT NULL"
+                "UPDATE mails SET gave_up_at = NULL, next_try_at = now(), queued_at = now()"
+                " WHERE gave_up_at IS NOT NULL"
             )
         rows = await db.fetch(
             "SELECT id, recipient, subject, queued_at, tries, last_answer,"

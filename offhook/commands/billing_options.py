@@ -14,6 +14,7 @@ from provisioning.problems import Refused, shown
 from switch.conf_files import ConfProblems
 
 if TYPE_CHECKING:
+    from billing.conf import BillingConf
     from billing.process import Loaded
 
 Result = TypeVar("Result")
@@ -34,12 +35,38 @@ def load_billing_or_fail(data: DataDir, conf: Path | None) -> "Loaded":
         raise CommandError(f"the configuration of billing is not valid:\n{lines}", ExitCode.INVALID) from None
 
 
+def load_conf_of_billing(data: DataDir, conf: Path | None) -> "BillingConf":
+    """billing.toml alone, for what asks no provider. Raises CommandError."""
+    from billing.conf import NoBillingFile, load_billing  # noqa: PLC0415 - a command costs what it imports
+
+    directory = conf_dir(data, conf)
+    try:
+        return load_billing(directory)
+    except NoBillingFile as problem:
+        raise CommandError(str(problem), ExitCode.INVALID) from None
+    except ConfProblems as found:
+        lines = "\n".join(problem_text(directory, problem) for problem in found.problems)
+        raise CommandError(f"the configuration of billing is not valid:\n{lines}", ExitCode.INVALID) from None
+
+
 async def account_id_of(db: asyncpg.Pool, name: str) -> int:
     """Raises Refused."""
-    found = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
+    found: int | None = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
     if found is None:
         raise Refused(f"there is no account {shown(name)}")
-    return int(found)
+    return found
+
+
+def connected(
+    work: Callable[[asyncpg.Connection], Awaitable[Result]],
+) -> Callable[[asyncpg.Pool], Awaitable[Result]]:
+    """For work that wants one connection of the pool."""
+
+    async def on_pool(db: asyncpg.Pool) -> Result:
+        async with db.acquire() as connection:
+            return await work(connection)
+
+    return on_pool
 
 
 def asking_provider(

@@ -164,8 +164,7 @@ def request(
 
         provider = provider_named(loaded.providers, PROVIDER_OF[method])
         account_id = await account_id_of(db, account)
-        made = await ask_for_payment(db, provider, account_id, micros, quoted=invoice, saves_method=saves)
-        return made
+        return await ask_for_payment(db, provider, account_id, micros, quoted=invoice, saves_method=saves)
 
     made = run_on_books(find_dsn(place, given=dsn), asking_provider(ask))
     if as_json:
@@ -370,7 +369,8 @@ def match(
         from billing.payments.statement_lines import credit_line, ignore_line, invoice_account  # noqa: PLC0415
 
         if is_ignored:
-            return await ignore_line(db, line, by=person())
+            await ignore_line(db, line, by=person())
+            return None
         quoted = ""
         if invoice:
             account_id, quoted = await invoice_account(db, invoice)
@@ -382,7 +382,7 @@ def match(
     if as_json:
         print_json(done)
     else:
-        print_line(f"Line {line} {'is nobody’s' if is_ignored else 'credited'}.")
+        print_line(f"Line {line} {'ignored' if is_ignored else 'credited'}.")
 
 
 @app.command()
@@ -413,7 +413,8 @@ def events(data: DataOption = None, dsn: DsnOption = "", as_json: JsonOption = F
 
     async def find(db: asyncpg.Pool) -> list[dict[str, object]]:
         rows = await db.fetch(
-            "SELECT id, provider, event, kind, reference, heard_at, tries, problem, set_aside_at IS NOT NULL AS set_aside"
+            "SELECT id, provider, event, kind, reference, heard_at, tries, problem,"
+            " set_aside_at IS NOT NULL AS set_aside"
             " FROM payment_events WHERE applied_at IS NULL ORDER BY id LIMIT $1",
             LIST_MAX,
         )

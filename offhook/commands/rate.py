@@ -41,11 +41,13 @@ from offhook.tariff_meant import Meant, tariff_meant, text_of
 from provisioning.account_names import account_named, account_names, account_of_line, is_assigned, is_line
 from provisioning.bundle_rows import load_bundles
 from provisioning.model import Account
+from provisioning.rerating.buying import compare_buying
 from provisioning.rerating.comparison import Comparison, compare
 from provisioning.rerating.legs import Scope
 from provisioning.rerating.tariff_versions import version_by
 from rating.calendar import CalendarProblem, day_in_london, parse_start_ms
 from rating.charge import CALL_S_MAX
+from rating.deck import Deck
 from rating.london_day import london_day
 from rating.money import VatMode, format_pounds
 from rating.rate import ON_NET
@@ -127,7 +129,15 @@ async def _asked(
         return Asked(to, account, at_ms, duration_s, is_line=True, is_on_net=True, bundles=bundles)
     destination = read_dialled(to, conf.routing.plan).destination
     is_here = isinstance(destination, E164) and await is_assigned(db, destination.number)
-    return Asked(to, account, at_ms, duration_s, is_on_net=is_here, bundles=bundles)
+    decks = () if is_here or not isinstance(destination, E164 | Short) else _decks(destination.number, conf)
+    return Asked(to, account, at_ms, duration_s, is_on_net=is_here, bundles=bundles, decks=decks)
+
+
+def _decks(number: str, conf: Conf) -> tuple[tuple[str, Deck], ...]:
+    """Of the trunks that calls there may leave by, as routing.toml names them."""
+    names = conf.routing.targets(number)
+    by_trunk = ((name, conf.decks.get(conf.trunks[name].deck)) for name in names if name in conf.trunks)
+    return tuple((name, deck) for name, deck in by_trunk if deck is not None)
 
 
 def _with_vat(asked: Asked, folder: Path) -> Asked:
@@ -173,7 +183,10 @@ def simulate(
         typer.Option(
             "--tariff", metavar="NAME[@VERSION]|FILE", help="The other tariff: of conf/, as it was, or a file."
         ),
-    ],
+    ] = "",
+    deck: Annotated[
+        str, typer.Option("--deck", metavar="NAME", help="Instead: what the calls cost us, by this supplier's deck.")
+    ] = "",
     account: Annotated[str, typer.Option("--account", metavar="NAME", help="Only calls that it pays for.")] = "",
     has_vat: Annotated[
         bool | None, typer.Option("--inc-vat/--ex-vat", help="Of a file that conf/ does not know.")
@@ -184,14 +197,18 @@ def simulate(
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """What the calls of a period would have cost by another tariff, per account and destination."""
+    """What the calls of a period would have cost by another tariff or deck, per account and destination."""
+    if bool(tariff) == bool(deck):
+        raise CommandError("say by what: --tariff NAME, NAME@VERSION or FILE, or --deck NAME", ExitCode.INVALID)
     home = data_dir(data)
     period = parse_period(since, until)
     vat = None if has_vat is None else VatMode.INC_VAT if has_vat else VatMode.EX_VAT
-    meant = tariff_meant(tariff, load_conf_or_fail(conf_dir(home, conf)), vat)
+    folder = conf_dir(home, conf)
+    loaded = load_conf_or_fail(folder)
+    by: Meant | Deck = _deck(deck, loaded) if deck else tariff_meant(tariff, loaded, folder, vat)
     with progress_bar("calls") as report:
         found, names = run_on_books(
-            find_dsn(home, given=dsn), lambda db: _simulate(db, period, account, meant, report)
+            find_dsn(home, given=dsn), lambda db: _simulate(db, period, account, by, report)
         )
     if as_json:
         print_json(comparison_json(found, names))
@@ -203,15 +220,24 @@ def simulate(
 
 
 async def _simulate(
-    db: asyncpg.Pool, period: Period, account: str, meant: Meant, report: Report | None
+    db: asyncpg.Pool, period: Period, account: str, meant: Meant | Deck, report: Report | None
 ) -> tuple[Comparison, dict[int, str]]:
     scope = Scope(*period, (await account_named(db, account)).id if account else None)
+    if isinstance(meant, Deck):
+        return await compare_buying(db, scope, meant, report), await account_names(db)
     choice = meant.choice
     if meant.tariff is None:
         async with db.acquire() as connection:
             version = await version_by(connection, meant.name, meant.version)
         choice = msgspec.structs.replace(choice, version=version)
     return await compare(db, scope, choice, report), await account_names(db)
+
+
+def _deck(name: str, conf: Conf) -> Deck:
+    if name not in conf.decks:
+        names = ", ".join(sorted(conf.decks)) or "none"
+        raise CommandError(f"there is no deck {name[:60]!r}: {names}", ExitCode.INVALID)
+    return conf.decks[name]
 
 
 @app.command("list")

@@ -89,7 +89,8 @@ def rerate_command(
         return
     if not reason:
         raise CommandError("--reason: say why; it is kept with each entry", ExitCode.INVALID)
-    meant = tariff_meant(tariff, load_conf_or_fail(conf_dir(home, conf))) if tariff else None
+    folder = conf_dir(home, conf)
+    meant = tariff_meant(tariff, load_conf_or_fail(folder), folder) if tariff else None
 
     with progress_bar("re-rating") as report:
 

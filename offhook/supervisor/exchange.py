@@ -1,10 +1,10 @@
 """The whole exchange in the foreground: what `offhook up` runs.
 
 Start: the lock, PostgreSQL, the schema, the edge, the relay, the browsers' process, the switch, voicemail, billing.
-Stop: the switch first (it refuses new calls, ends and settles the live ones, flushes and ships while PostgreSQL is still
-there), then billing, voicemail, the browsers' process, the relay and the edge, then PostgreSQL. A part that crashes is
-started again by itself; the others go on. After a crash of the machine the switch does not wait for PostgreSQL longer
-than PATIENCE_S: phones and emergency calls need only its checkpoint.
+Stop: the switch first (it refuses new calls, ends and settles the live ones, flushes and ships while PostgreSQL is
+still there), then billing, voicemail, the browsers' process, the relay and the edge, then PostgreSQL. A part that
+crashes is started again by itself; the others go on. After a crash of the machine the switch does not wait for
+PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its checkpoint.
 """
 
 import asyncio

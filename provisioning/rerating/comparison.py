@@ -51,22 +51,28 @@ class Comparison(msgspec.Struct):
 
     def take(self, found: PricedLeg) -> None:
         leg = found.leg
+        self.add(leg.account_id, leg.destination_name, leg.cost_micros, found.new_micros)
+        if isinstance(found.result, Unratable):
+            self.object_to(found, found.result.why)
+
+    def add(self, account_id: int, destination: str, old_micros: Micros, new_micros: Micros) -> None:
         self.legs += 1
-        key = leg.account_id, leg.destination_name
+        key = account_id, destination
         difference = self.differences.get(key)
         if difference is None:
             difference = self.differences[key] = Difference(*key)
         difference.legs += 1
-        difference.old_micros += leg.cost_micros
-        difference.new_micros += found.new_micros
-        if isinstance(found.result, Unratable):
-            self.object_to(found, found.result.why)
+        difference.old_micros += old_micros
+        difference.new_micros += new_micros
 
     def object_to(self, found: PricedLeg, why: str) -> None:
+        leg = found.leg
+        self.note(Problem(leg.call_id, leg.leg, leg.account_id, why))
+
+    def note(self, problem: Problem) -> None:
         self.problems_count += 1
         if len(self.problems) < PROBLEMS_SHOWN:
-            leg = found.leg
-            self.problems.append(Problem(leg.call_id, leg.leg, leg.account_id, why))
+            self.problems.append(problem)
 
 
 async def compare(db: asyncpg.Pool, scope: Scope, choice: Choice, progress: Progress | None = None) -> Comparison:

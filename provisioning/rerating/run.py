@@ -12,7 +12,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from provisioning.ledger import MovementKind, post
+from provisioning.ledger import MovementKind, post_all
 from provisioning.problems import InvalidValue, Refused
 from provisioning.rerating.comparison import Comparison, Progress, priced_legs
 from provisioning.rerating.legs import Scope
@@ -26,6 +26,13 @@ REASON_CHARS_MAX: Final = 200
 LEGS_AT_ONCE: Final = 200
 ONE_RUN: Final = 7_164_200_020  # of advisory locks; any constant that is the same everywhere
 UNRATABLE: Final = "unratable"  # the alarm's rule
+
+_INSERT: Final = (
+    "INSERT INTO rerated_calls (run_id, call_id, leg, account_id, setup_at, old_micros, new_micros, billed_s,"
+    " connect_fee_micros, usage_micros, access_charge_micros, service_charge_micros, rate_prefix,"
+    " destination_name, tariff, tariff_version, invoice)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -131,29 +138,39 @@ class _Run:
         by_account: dict[int, list[PricedLeg]] = {}
         for found in batch:
             by_account.setdefault(found.leg.account_id, []).append(found)
-        for legs in by_account.values():
+        for account_id, legs in by_account.items():
+            changed = [(found, found.result) for found in legs if isinstance(found.result, Priced)]
+            aside = [(found, found.result.why) for found in legs if isinstance(found.result, Unratable)]
             async with self._db.transaction():
-                for found in legs:
-                    if isinstance(found.result, Unratable):
-                        await self._set_aside(found, found.result.why)
-                    else:
-                        await self._correct(found, found.result)
+                await self._correct(account_id, changed)
+                await self._set_aside(aside)
+            self._done.changed += len(changed)
 
-    async def _correct(self, found: PricedLeg, result: Priced) -> None:
-        leg, charge, tariff = found.leg, result.charge, found.tariff
-        assert tariff is not None
+    async def _correct(self, account_id: int, changed: list[tuple[PricedLeg, Priced]]) -> None:
+        movements, rows = [], []
+        for found, result in changed:
+            invoice = await self._invoices.of(found)
+            _count(self._done.invoiced, invoice)
+            movements += self._movements(found)
+            rows.append(self._row(found, result, invoice))
+        await post_all(self._db, account_id, MovementKind.RERATING, movements)
+        await self._db.executemany(_INSERT, rows)
+
+    def _movements(self, found: PricedLeg) -> list[tuple[int, str, str]]:
+        """The old charge back, and the new one; nothing where one of them is nothing."""
+        leg = found.leg
         key = f"rerating/{self._id}/{leg.call_id}/{leg.leg}"
         what = f"call {leg.call_id} leg {leg.leg}, re-rating {self._id}: {self._order.reason}"
-        if leg.cost_micros:
-            await self._post(leg.account_id, leg.cost_micros, f"the old charge of {what}", f"{key}/back")
-        if charge.total_micros:
-            await self._post(leg.account_id, -charge.total_micros, f"the new charge of {what}", f"{key}/new")
-        invoice = await self._invoices.of(found)
-        await self._db.execute(
-            "INSERT INTO rerated_calls (run_id, call_id, leg, account_id, setup_at, old_micros, new_micros, billed_s,"
-            " connect_fee_micros, usage_micros, access_charge_micros, service_charge_micros, rate_prefix,"
-            " destination_name, tariff, tariff_version, invoice)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        both = [
+            (leg.cost_micros, f"the old charge of {what}", f"{key}/back"),
+            (-found.new_micros, f"the new charge of {what}", f"{key}/new"),
+        ]
+        return [movement for movement in both if movement[0]]
+
+    def _row(self, found: PricedLeg, result: Priced, invoice: str) -> tuple[object, ...]:
+        leg, charge, tariff = found.leg, result.charge, found.tariff
+        assert tariff is not None
+        return (
             self._id,
             leg.call_id,
             leg.leg,
@@ -172,22 +189,12 @@ class _Run:
             tariff.version,
             invoice,
         )
-        self._done.changed += 1
-        _count(self._done.invoiced, invoice)
 
-    async def _post(self, account_id: int, amount_micros: int, memo: str, key: str) -> None:
-        await post(self._db, account_id, MovementKind.RERATING, amount_micros, memo=memo, key=key)
-
-    async def _set_aside(self, found: PricedLeg, why: str) -> None:
-        leg = found.leg
-        await self._db.execute(
+    async def _set_aside(self, aside: list[tuple[PricedLeg, str]]) -> None:
+        await self._db.executemany(
             "INSERT INTO unratable_calls (run_id, call_id, leg, account_id, why) VALUES ($1, $2, $3, $4, $5)"
             " ON CONFLICT DO NOTHING",
-            self._id,
-            leg.call_id,
-            leg.leg,
-            leg.account_id,
-            why,
+            [(self._id, found.leg.call_id, found.leg.leg, found.leg.account_id, why) for found, why in aside],
         )
 
     async def _close(self) -> None:

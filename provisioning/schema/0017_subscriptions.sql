@@ -76,10 +76,12 @@ CREATE TABLE subscription_steps (
     product_id      integer NOT NULL REFERENCES products,
     quantity        integer NOT NULL CHECK (quantity BETWEEN 1 AND 100000),
     price_micros    bigint NOT NULL CHECK (price_micros >= 0),
+    included        jsonb NOT NULL DEFAULT '[]',
     origin          text NOT NULL CHECK (origin IN ('sale', 'change', 'announced')),
     PRIMARY KEY (subscription_id, from_day)
 );
 
+COMMENT ON COLUMN subscription_steps.included IS 'the bundles that a period of the product brings';
 COMMENT ON COLUMN subscription_steps.origin IS 'sale: stated, with its date, when it was sold; announced: with notice, later';
 
 CREATE TABLE subscription_charges (
@@ -107,7 +109,7 @@ COMMENT ON COLUMN subscription_charges.pieces IS 'the days, products, quantities
 CREATE TRIGGER subscription_charges_unaltered BEFORE UPDATE OR DELETE OR TRUNCATE ON subscription_charges
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- The bundles that a period has brought.
+-- The bundles that were granted: for a period, or for the rest of one from a change on.
 CREATE TABLE subscription_bundles (
     subscription_id integer NOT NULL REFERENCES subscriptions,
     period_from     date NOT NULL,

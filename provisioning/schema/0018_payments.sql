@@ -1,4 +1,4 @@
--- depends: 0013_money
+-- depends: 0013_money 0008_settings
 
 -- Money that comes in and goes out again. A payment is credited once: its row in payments changes from pending to
 -- received under the account's lock, and the ledger's key is the row's id.
@@ -127,9 +127,13 @@ CREATE TABLE low_balances (
     account_id      integer PRIMARY KEY REFERENCES accounts,
     told_at         timestamptz NOT NULL,
     balance_micros  bigint NOT NULL,
-    credit_seq      bigint NOT NULL,
+    ledger_id       bigint NOT NULL, -- the last row in that balance
     times           bigint NOT NULL DEFAULT 1
 );
+
+-- Looked for every few seconds: those who have such a setting are few.
+CREATE INDEX accounts_low_balance ON accounts (id) WHERE settings ? 'low_balance_micros';
+CREATE INDEX accounts_auto_top_up ON accounts (id) WHERE settings ? 'auto_top_up_micros';
 
 -- Top-ups that nobody asked for at that moment. The number of a day is counted here.
 CREATE TABLE auto_top_ups (

@@ -37,6 +37,8 @@ DEAR: Final = frozenset(
 )
 _FREE: Final = frozenset({NumberClass.FREEPHONE, NumberClass.SOCIAL})
 HELPLINES: Final = frozenset({"101", "105", "111", "119", "195"})
+# Asked for every call: one comparison of identities.
+_NONE: Final = Restriction.NONE
 _CLOSED: Final = frozenset({Restriction.SUSPENDED, Restriction.CEASED})
 _WORDS: Final = {
     Restriction.PREMIUM_AND_INTERNATIONAL: "calls abroad and to dear numbers are stopped until the account is paid",
@@ -51,7 +53,7 @@ def restricted(
 ) -> Refusal | None:
     """Whether an account that is to pay for a call may not make it. `callee` is the line of the exchange that was
     named or whose number it is; a number that is one of ours is found out here."""
-    if account is None or not account.settings.restriction:
+    if account is None or account.settings.restriction is _NONE:
         return None
     step = account.settings.restriction
     number = "" if destination is None else destination.number
@@ -68,7 +70,7 @@ def restricted_onward(
     account: Account | None, number: str, callee: Line | None, board: "Switchboard"
 ) -> Refusal | None:
     """The same of a leg that the account sends a call on to; `number` is "" for a line that is named."""
-    if account is None or not account.settings.restriction:
+    if account is None or account.settings.restriction is _NONE:
         return None
     found = read_dialled(number, board.conf.routing.plan).destination if number else None
     return restricted(account, found if isinstance(found, (E164, Short)) else None, callee, board)

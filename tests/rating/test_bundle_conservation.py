@@ -3,6 +3,7 @@
 import random
 
 import hypothesis.strategies as st
+import msgspec
 from hypothesis import given, settings
 
 from rating.bundle_terms import BundleTerms, Used
@@ -10,11 +11,29 @@ from rating.cover import settle_covered
 from rating.engine import AccountTerms, Engine, Reservation
 from rating.money import VatMode
 from rating.rate import Rate
+from rating.special_terms import BandPrices, ServiceCharge, SpecialTerms
+from rating.time_bands import TimeBands
 from tests.rating.bundle_terms import AT_MS, bundle
 from tests.rating.rates import make_rate
 
 CALLS = 200
 NUMBERS = [f"+44163296000{digit}" for digit in range(6)]
+
+def with_service_charge(rate: Rate) -> Rate:
+    """A bundle pays no part of it."""
+    service = ServiceCharge(
+        code="SC1", access_per_minute=rate.per_minute_micros, per_call=7_000, per_minute=9_999, covers_s=0
+    )
+    return msgspec.structs.replace(rate, special=SpecialTerms(service=service))
+
+
+def in_bands(rate: Rate) -> Rate:
+    """Ten times as dear from 100 s on, and free from 300 s on."""
+    bands = TimeBands(["dear", "free"], [0, AT_MS + 100_000, AT_MS + 300_000], [0, 1, 2])
+    per_minute, fee = rate.per_minute_micros, rate.connect_fee_micros
+    banded = BandPrices(bands, (per_minute, 10 * per_minute, 0), (fee, 2 * fee, 0))
+    return msgspec.structs.replace(rate, special=SpecialTerms(banded=banded))
+
 
 bundles = st.builds(
     lambda seconds, increment_s, fee, ends_s, carry_s, priority, limit: {
@@ -35,7 +54,7 @@ bundles = st.builds(
     st.integers(0, 2),
     st.sampled_from([0, 0, 3]),
 )
-rates = st.builds(
+plain_rates = st.builds(
     lambda fee, per_minute, initial_s, next_s: make_rate(
         connect_fee=fee, per_minute=per_minute, initial_s=initial_s, next_s=next_s
     ),
@@ -44,6 +63,9 @@ rates = st.builds(
     st.sampled_from([1, 60]),
     st.sampled_from([1, 6, 60]),
 )
+
+
+rates = st.one_of(plain_rates, plain_rates.map(in_bands), plain_rates.map(with_service_charge))
 
 
 class Books:
@@ -125,7 +147,7 @@ class Books:
                 assert len(called) <= terms.destinations_max
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     grants=st.lists(bundles, min_size=1, max_size=4),

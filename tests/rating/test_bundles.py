@@ -1,5 +1,6 @@
 """Inclusive seconds and discounts: who is covered, in which order, when, and what is left of the price."""
 
+import msgspec
 import pytest
 
 from rating.bundle import PIECES_PER_CALL_MAX
@@ -8,6 +9,8 @@ from rating.charge import charge
 from rating.engine import Engine, Reservation, Settlement, Shortage, ShortageReason
 from rating.money import VatMode
 from rating.rate import ON_NET, Rate
+from rating.special_terms import BandPrices, ServiceCharge, SpecialTerms
+from rating.time_bands import TimeBands
 from tests.rating.bundle_terms import AT_MS, HOUR_MS, bundle, discount, engine_with, left_s
 from tests.rating.rates import PENNY, make_rate
 
@@ -370,3 +373,50 @@ def test_what_a_call_would_cost_now() -> None:
     engine = engine_with(bundle(1, 40), balance=MONEY)
     engine.reserve("call", 1, RATE, initial_ahead_s=60, at_ms=AT_MS)
     assert [engine.cost("call", at).total_micros for at in (0, 40_000, 50_000)] == [0, 0, 10 * PER_SECOND]
+
+
+def unbundled(*, access: int, per_call: int = 0, per_minute: int = 0) -> Rate:
+    """0845 and its like, in a tariff with VAT."""
+    service = ServiceCharge(
+        code="SC001", access_per_minute=access, per_call=per_call, per_minute=per_minute, covers_s=0
+    )
+    plain = make_rate(prefix="+44845", per_minute=access + per_minute, initial_s=60, next_s=1)
+    return msgspec.structs.replace(plain, special=SpecialTerms(service=service))
+
+
+def test_a_number_with_a_service_charge_is_in_no_bundle_and_has_no_discount() -> None:
+    rate = unbundled(access=60 * PER_SECOND, per_call=PENNY, per_minute=120 * PER_SECOND)
+    engine = engine_with(bundle(1, 300), discount(2, 50), balance=MONEY)
+    settled = call(engine, 70, rate=rate)
+    charged = settled.charge
+    assert (charged.access_charge_micros, charged.service_charge_micros) == (70_000, PENNY + 140_000)
+    assert charged.total_micros == PENNY + 210_000
+    assert (settled.used, left_s(engine)) == ((), 300)
+
+
+def test_the_time_band_of_the_answer_holds_for_the_seconds_behind_the_bundle() -> None:
+    bands = TimeBands(["evening"], [0, AT_MS + 30_000], [0, 1])
+    banded = BandPrices(bands, (60 * PER_SECOND, 6 * PER_SECOND), (PENNY, 2 * PENNY))
+    rate = msgspec.structs.replace(RATE, special=SpecialTerms(banded=banded))
+    engine = engine_with(bundle(1, 20), balance=MONEY)
+    settled = call(engine, 60, rate=rate)
+    assert settled.charge.connect_fee_micros == 0
+    assert settled.charge.usage_micros == 10 * PER_SECOND + 30 * PER_SECOND // 10
+    engine.reserve("later", 1, rate, initial_ahead_s=60, at_ms=AT_MS)
+    assert engine.start("later", AT_MS + 30_000) == 60
+    charged = engine.settle("later", 60_000).charge
+    assert (charged.connect_fee_micros, charged.usage_micros) == (2 * PENNY, 6 * PER_SECOND)
+
+
+def test_a_call_that_is_answered_in_a_dearer_band_is_granted_what_credit_pays_for_there() -> None:
+    bands = TimeBands(["day"], [0, AT_MS + 30_000], [0, 1])
+    banded = BandPrices(bands, (6 * PER_SECOND, 60 * PER_SECOND), (0, 0))
+    rate = msgspec.structs.replace(make_rate(per_minute=6 * PER_SECOND), special=SpecialTerms(banded=banded))
+    for balance, granted_s in ((MONEY, 30), (20 * PER_SECOND, 20), (500, 0)):
+        engine = engine_with(balance=balance)
+        held = engine.reserve("call", 1, rate, initial_ahead_s=30, at_ms=AT_MS)
+        assert isinstance(held, Reservation)
+        assert held.reserved_micros == min(30 * PER_SECOND // 10, balance)
+        assert engine.start("call", AT_MS + 30_000) == granted_s
+        assert engine.settle("call", 30_000).charge.total_micros == granted_s * PER_SECOND
+        assert engine.available(1) == balance - granted_s * PER_SECOND

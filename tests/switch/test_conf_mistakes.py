@@ -66,6 +66,11 @@ MISTAKES = {
         "[prepaid]\nreserve_ahead_s = 30\nrenew_before_s = 30\n",
         "offhook.toml:3: prepaid.renew_before_s: found 30, expected less than reserve_ahead_s, which is 30",
     ),
+    "a warning before the renewal": (
+        "offhook.toml",
+        "[prepaid]\nrenew_before_s = 8\nwarning_s = 9\n",
+        "offhook.toml:3: prepaid.warning_s: found 9, expected at most renew_before_s, which is 8",
+    ),
     "a session shorter than anybody may ask for": (
         "offhook.toml",
         "[calls]\nsession_expires_s = 60\n",

@@ -16,10 +16,13 @@ from billing.arrears.plans import release
 from billing.conf_arrears import Ladder
 from billing.customers import CustomerKind
 from billing.dated import Dated
+from billing.invoices.credit import credit_invoice
+from billing.invoices.run import month_period, run_month
 from billing.payments.payment import Method
 from billing.payments.received import Money, received
 from provisioning.books.changes import Position, read_changes
 from provisioning.books.snapshot import load_snapshot
+from provisioning.ledger import MovementKind, post
 from provisioning.model import AccountChanged
 from provisioning.problems import InvalidValue, Refused
 from provisioning.settings import AccountSettings, Bar, Restriction
@@ -217,6 +220,22 @@ async def test_a_part_payment_that_leaves_more_than_the_minimum_lifts_nothing(db
 
 
 @in_database
+async def test_a_payment_at_the_moment_of_the_restriction_wins_whichever_is_first(db: asyncpg.Pool) -> None:
+    for _ in range(10):
+        payer = await SlowPayer.move_in(db)
+        await payer.is_billed(BILLED, 50)
+        for day in ("2026-03-19", "2026-03-26", "2026-03-30"):
+            await payer.run(date(day))
+        await asyncio.gather(
+            run_due(db, CONF, date("2026-04-09")),
+            payer.pays("2026-04-09", 50),
+            run_due(db, CONF, date("2026-04-09")),
+        )
+        assert await payer.restriction() is Restriction.NONE
+        assert await payer.rung() == ""
+
+
+@in_database
 async def test_small_amounts_are_reminded_of_and_never_restricted_for(db: asyncpg.Pool) -> None:
     payer = await SlowPayer.move_in(db)
     await payer.is_billed(BILLED, "19.99")
@@ -244,6 +263,23 @@ async def test_a_credit_note_counts_like_money(db: asyncpg.Pool) -> None:
     await payer.is_credited("2026-05-01", number, 50)
     assert await payer.restriction() is Restriction.NONE
     assert await payer.rung() == ""
+
+
+@in_database
+async def test_a_credit_note_lifts_the_restriction_in_its_transaction(db: asyncpg.Pool) -> None:
+    payer = await SlowPayer.move_in(db)
+    async with db.acquire() as connection, connection.transaction():
+        await post(connection, payer.account_id, MovementKind.FEE, -60 * POUND, memo="Set-up")
+    await db.execute(
+        "ALTER TABLE ledger DISABLE TRIGGER USER; UPDATE ledger SET at = '2025-01-10';"
+        " ALTER TABLE ledger ENABLE TRIGGER USER"
+    )
+    await run_month(db, CONF, month_period(2025, 1), today=date("2025-02-03"))
+    await payer.run_days("2025-02-17", "2025-04-10")
+    assert await payer.restriction() is Restriction.OUTGOING
+    [number] = [row[0] for row in await db.fetch("SELECT number FROM invoices")]
+    await credit_invoice(db, CONF, number, reason="Charged in error", today=date("2025-04-10"))
+    assert await payer.restriction() is Restriction.NONE
 
 
 @in_database

@@ -17,7 +17,7 @@ from tests.postgres import PostgresServer
 STATEMENTS_MAX = 200
 
 
-class Killed(Exception):  # noqa: N818 - not an error of the run
+class Killed(Exception):  # noqa: N818 - what happens to the process
     pass
 
 

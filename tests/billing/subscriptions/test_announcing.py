@@ -5,6 +5,7 @@ import pytest
 
 from billing.customers import CustomerKind
 from billing.subscriptions.announcing import announce_change, announce_price, detrimental_change, price_change
+from billing.subscriptions.changing import change
 from billing.subscriptions.months import months_after
 from billing.subscriptions.periods import BillingPeriod
 from billing.subscriptions.price_words import price_lines
@@ -61,26 +62,26 @@ def test_a_rise_that_was_not_stated_is_refused_in_a_consumers_term_and_opens_the
     )
     law = CONF.law.at(day(sold_on))
 
-    def change(price: float) -> object:
+    def changed(price: float) -> object:
         return price_change(
             made, pounds(price), law, effective_on=day(effective_on), announced_on=day(told_on)
         ).exit_until
 
     if allowed == "yes":
-        assert change(31.5) == day(until[0])
+        assert changed(31.5) == day(until[0])
     else:
         with pytest.raises(Refused):
-            change(31.5)
-    assert change(29) is None  # who pays less needs no notice and has no way out
+            changed(31.5)
+    assert changed(29) is None  # who pays less needs no notice and has no way out
 
 
 def test_a_price_change_reads_as_ofcom_asks() -> None:
     made = subscription("2025-06-01", price=30)
     law = CONF.law.at(day("2025-06-01"))
-    change = price_change(
+    told = price_change(
         made, pounds(31.5), law, effective_on=day("2026-04-01"), announced_on=day("2026-02-01")
     )
-    assert change.words == "Monthly price: £30.00 until 31 March 2026\nincreasing to £31.50 on 1 April 2026"
+    assert told.words == "Monthly price: £30.00 until 31 March 2026\nincreasing to £31.50 on 1 April 2026"
     lines = price_lines(
         pounds(30),
         [(day("2026-04-01"), pounds(31.5)), (day("2027-04-01"), pounds(29))],
@@ -112,8 +113,8 @@ async def test_a_rise_that_was_stated_at_the_sale_holds_also_for_a_consumer(db: 
         )
     made = await found(db, await sold(db, "2026-01-15"))
     assert made.steps == (
-        Step(day("2026-01-15"), "Line rental", 1, pounds(30)),
-        Step(day("2026-04-01"), "Line rental", 1, pounds(31.5)),
+        Step(day("2026-01-15"), "Line rental", 1, pounds(30), (), made.product_id),
+        Step(day("2026-04-01"), "Line rental", 1, pounds(31.5), (), made.product_id),
     )
 
 
@@ -143,6 +144,31 @@ async def test_what_was_sold_keeps_its_price_until_it_is_told_of_another(db: asy
     assert "increasing to £35.00 on 1 June 2026" in mails[0]["body"]
     assert "Until 1 June 2026 you may end the contract" in mails[0]["body"]
     assert "although its minimum term has not ended" in mails[1]["body"]
+
+
+@database
+@in_database
+async def test_who_has_left_or_changed_by_then_is_not_told(db: asyncpg.Pool) -> None:
+    await customer(db)
+    await product(db)
+    await product(db, "other", title="Line rental", price=40)  # the same title, another product
+    leaving, changing = await sold(db, "2026-01-01"), await sold(db, "2026-01-01")
+    never = await sold(db, "2026-01-01", name="other")
+    async with db.acquire() as connection:
+        await ask_end(connection, leaving, asked_on=day("2026-03-01"), asked_by="email")
+        await store_evidence(
+            connection,
+            BILLING.seller,
+            leaving,
+            written_on=day("2026-03-01"),
+            evidence="mail 1",
+            today=day("2026-03-01"),
+        )
+        await change(connection, changing, today=day("2026-03-01"), first=day("2026-05-01"), product="other")
+        price = DatedPrice(day("2026-06-01"), Amounts(pounds(35)))
+        told = await announce_price(connection, BILLING, "line", price, day("2026-04-20"))
+    assert (told.told, told.refused) == ([], [])
+    assert (await found(db, never)).step(day("2026-06-01")).price_micros == pounds(40)
 
 
 @database
@@ -226,7 +252,7 @@ async def test_a_change_that_takes_nothing_opens_no_way_out(db: asyncpg.Pool) ->
 
 @database
 @in_database
-async def test_a_consumer_cannot_be_sold_36_months(db: asyncpg.Pool) -> None:
+async def test_n14_a_consumer_cannot_be_sold_36_months(db: asyncpg.Pool) -> None:
     """N14: minimum terms of 1 to 36 months, 24 at most for consumers."""
     await customer(db)
     await customer(db, "Corp", kind=CustomerKind.BUSINESS)

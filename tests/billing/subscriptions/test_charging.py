@@ -16,6 +16,7 @@ from billing.subscriptions.periods import BillingPeriod, ChargeDay
 from billing.subscriptions.products import Amounts, DatedPrice, set_price
 from billing.subscriptions.terminating import ask_end, cancel, store_evidence, withdraw_end
 from billing.subscriptions.terms import EarlyTermination, EarlyTerminationKind, Included, WithoutCredit
+from provisioning.bundles import Grant
 from provisioning.problems import InvalidValue, Refused
 from rating.money import VatMode
 from tests.billing.books import CONF as BILLING
@@ -204,20 +205,9 @@ class KeptBundles(Bundles):
         self.granted: list[tuple[str, int, str, str]] = []
         self.ended: list[int] = []
 
-    async def grant(
-        self,
-        db: asyncpg.Connection,
-        account_id: int,
-        included: Included,
-        *,
-        quantity: int,
-        first: datetime.date,
-        end: datetime.date,
-        key: str,
-    ) -> int:
-        self.granted.append(
-            (included.bundle, included.seconds * quantity, first.isoformat(), end.isoformat())
-        )
+    async def grant(self, db: asyncpg.Connection, account_id: int, wanted: Grant, *, key: str) -> int:
+        assert wanted.end is not None
+        self.granted.append((wanted.name, wanted.seconds, wanted.first.isoformat(), wanted.end.isoformat()))
         return len(self.granted)
 
     async def end(self, db: asyncpg.Connection, bundle_id: int) -> None:
@@ -248,6 +238,55 @@ async def test_each_period_brings_its_bundles_a_day_ahead_and_once(db: asyncpg.P
         )
     await run(db, "2026-03-10", bundles=bundles)
     assert bundles.ended == [2]
+
+
+@in_database
+async def test_a_part_period_and_a_change_bring_their_days_share(db: asyncpg.Pool) -> None:
+    """Half a month of 600 minutes; then another product in the middle of a month, at once and planned ahead."""
+    await customer(db)
+    await product(db, charge_day=ChargeDay.FIRST, included=(Included("uk", 36_000, ("uk",)),))
+    await product(db, "world", title="World", included=(Included("world", 60_000, ("world",)),))
+    number = await sold(db, "2026-09-16")
+    bundles = KeptBundles()
+    for when in ("2026-09-16", "2026-10-01"):
+        await run(db, when, bundles=bundles)
+    async with db.acquire() as connection:
+        for today, first, name in (
+            ("2026-10-11", "2026-10-11", "world"),
+            ("2026-10-12", "2026-10-22", "line"),
+        ):
+            await change(
+                connection, number, today=day(today), first=day(first), product=name, bundles=bundles
+            )
+    for when in ("2026-10-20", "2026-10-21", "2026-10-22", "2026-10-22", "2026-10-31", "2026-11-01"):
+        await run(db, when, bundles=bundles)
+    assert bundles.granted == [
+        ("uk", 18_000, "2026-09-16", "2026-10-01"),
+        ("uk", 36_000, "2026-10-01", "2026-11-01"),
+        ("world", 40_680, "2026-10-11", "2026-11-01"),  # 21 of 31 days, up to a minute
+        ("uk", 11_640, "2026-10-22", "2026-11-01"),  # 10 of 31 days
+        ("uk", 36_000, "2026-11-01", "2026-12-01"),
+    ]
+    assert bundles.ended == [2, 3]
+
+
+@in_database
+async def test_what_a_period_brings_is_a_bundle_of_the_account(db: asyncpg.Pool) -> None:
+    account = await customer(db)
+    included = (Included("UK 600", 36_000, ("uk",), ("+4420",), carries_over=True),)
+    await product(db, included=included)
+    with pytest.raises(InvalidValue, match="seconds"):
+        await sold(db, "2026-11-10", quantity=100_000)
+    number = await sold(db, "2026-11-10", quantity=2)
+    for _ in range(2):
+        await run(db, "2026-12-09")
+    found_ = await db.fetch("SELECT * FROM bundles ORDER BY id")
+    assert [(row["account_id"], row["name"], row["granted_s"], row["groups"]) for row in found_] == [
+        (account, "UK 600", 72_000, ["uk"])
+    ] * 2
+    async with db.acquire() as connection:
+        await cancel(connection, CONF, number, told_us_on=day("2026-11-20"), told_us_by="phone")
+    assert await db.fetchval("SELECT count(*) FROM bundles WHERE ended_at IS NULL") == 0
 
 
 class Killed(Exception):  # noqa: N818
@@ -381,6 +420,30 @@ async def test_c3_what_is_not_written_ends_nothing(db: asyncpg.Pool) -> None:
     assert (await found(db, number)).state == "ended"
     await run(db, "2027-04-03")
     assert len(await movements(db)) == 4
+
+
+@in_database
+async def test_a_letter_that_is_found_late_ends_it_on_its_own_day(db: asyncpg.Pool) -> None:
+    """Received on 5 January, entered in April: what was charged for the time after it goes back."""
+    account = await customer(db)
+    await product(db, price=31, notice_days=14)
+    number = await sold(db, "2026-01-01")
+    await run(db, "2026-04-01")
+    assert await balance(db, account) == pounds(1000 - 4 * 31)
+    async with db.acquire() as connection:
+        await ask_end(connection, number, asked_on=day("2026-01-05"), asked_by="letter")
+        last = await store_evidence(
+            connection,
+            BILLING.seller,
+            number,
+            written_on=day("2026-01-25"),
+            evidence="letter 8",
+            today=day("2026-04-02"),
+        )
+    assert (last.ceases_on, last.given_back_micros) == (day("2026-02-08"), 3 * pounds(31) - pounds(7.75))
+    await run(db, "2026-04-02")
+    assert await balance(db, account) == pounds(1000 - 31 - 7.75)
+    assert "we have your notice of 25 January 2026 for" in await db.fetchval("SELECT body FROM mails")
 
 
 @in_database

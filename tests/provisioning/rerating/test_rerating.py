@@ -1,12 +1,15 @@
 """Re-rating: corrections in the ledger, once, whatever is repeated or killed; and the proof of every charge."""
 
+import asyncio
 import datetime
+import sys
 
 import msgspec
 import pytest
 
 from provisioning.problems import InvalidValue, Refused
 from provisioning.rerating import run as running
+from provisioning.rerating.buying import compare_buying
 from provisioning.rerating.comparison import check, compare
 from provisioning.rerating.legs import Scope
 from provisioning.rerating.repricing import Choice
@@ -14,6 +17,8 @@ from provisioning.rerating.run import Order, list_runs, rerate
 from provisioning.rerating.tariff_versions import keep_version, version_by
 from provisioning.utc import time_from_ms
 from rating.charge import charge
+from rating.currency import ExchangeRates
+from rating.deck import DeckPrice, deck_of
 from rating.money import VatMode
 from rating.rate import ON_NET
 from rating.records import Cdr, UsageEntry
@@ -140,22 +145,26 @@ async def test_killed_anywhere_and_ordered_again_it_moves_nothing_twice(bench: B
     calls = [leg(f"call{place:02}", (LANDLINE, MOBILE)[place % 2], 1_000 * place + 1) for place in range(1, 9)]
     await put(bench, *calls)
     new = sum(charge(NEW.rate_for(call.destination, AT_MS), call.duration_ms).total_micros for call in calls)
-    real_post, left = running.post, 0
+    real_post, left = running.post_all, 0
 
     async def dying_post(*arguments: object, **named: object) -> object:
+        """Dies before it has posted, or after: the rows of the run are not written then."""
         nonlocal left
+        left -= 1
         if left == 0:
             raise KeyboardInterrupt
-        left -= 1
-        return await real_post(*arguments, **named)
+        await real_post(*arguments, **named)
+        if left == -1:
+            raise KeyboardInterrupt
+        return None
 
-    runs = set()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "post", dying_post)
+        patch.setattr(running, "post_all", dying_post)
         patch.setattr(running, "LEGS_AT_ONCE", 2)
-        for left in (0, 1, 3, 4, 5, 6):  # noqa: B007 - the patched post counts it down
+        for left in (1, 0, 2, 0, 3):  # noqa: B007 - the patched post counts it down
             with pytest.raises(KeyboardInterrupt):
                 await rerate(bench.pool, order())
+    assert 0 < await bench.db.fetchval("SELECT count(*) FROM rerated_calls") < len(calls)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "LEGS_AT_ONCE", 2)
         done = await rerate(bench.pool, order())
@@ -164,6 +173,34 @@ async def test_killed_anywhere_and_ordered_again_it_moves_nothing_twice(bench: B
     assert await bench.balance() == OPENING - new
     keys = [key for _, key in await moved(bench)]
     assert len(keys) == len(set(keys)) == 2 * len(calls)
+
+
+@at_the_bench
+async def test_killed_as_a_process_at_any_batch_it_is_gone_on_with(bench: Bench) -> None:
+    calls = [leg(f"call{place:02}", (LANDLINE, MOBILE)[place % 2], 1_000 * place + 1) for place in range(1, 31)]
+    await put(bench, *calls)
+    new = sum(charge(NEW.rate_for(call.destination, AT_MS), call.duration_ms).total_micros for call in calls)
+    dsn = await bench.db.fetchval("SELECT 'postgresql://offhook@/' || current_database()")
+    where = "SELECT split_part(setting, ',', 1) FROM pg_settings WHERE name = 'unix_socket_directories'"
+    host = await bench.db.fetchval(where)
+    for batches in (1, 3):
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.provisioning.rerating.killed_run", f"{dsn}?host={host}",
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert child.stdout is not None
+        for _ in range(batches):
+            assert await child.stdout.readline() == b"written\n"
+        child.kill()
+        await child.wait()
+        while await bench.db.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"):
+            await asyncio.sleep(0.05)  # until PostgreSQL has seen that it is gone
+    written = await bench.db.fetchval("SELECT count(*) FROM rerated_calls")
+    assert 9 <= written < len(calls)
+    done = await rerate(bench.pool, order())
+    assert (done.run_id, done.is_resumed) == (1, True)
+    assert await bench.balance() == OPENING - new
+    assert len(await moved(bench)) == 2 * len(calls)
 
 
 @at_the_bench
@@ -312,3 +349,22 @@ def test_a_period_has_an_end_after_its_beginning() -> None:
     for since, until in ((at, at), (at.replace(tzinfo=None), at)):
         with pytest.raises(InvalidValue):
             Scope(since, until)
+
+
+@at_the_bench
+async def test_what_calls_would_cost_us_by_another_deck(bench: Bench) -> None:
+    caller = leg("a", MOBILE, 61_001)
+    by_trunk = {"account_id": None, "payer_account_id": None, "line": "", "trunk": "carrier", "tariff": "",
+                "cost_micros": 0, "usage_micros": 0, "billed_s": 0, "duration_ms": 61_001}  # fmt: skip
+    known = cdr("a", 1, destination=MOBILE, destination_name="", buy_micros=5_000, **by_trunk)
+    other = cdr("b", 1, destination=LANDLINE, destination_name="UK", buy_micros=700, **by_trunk)
+    await put(bench, caller, known, leg("b", LANDLINE, 61_001), other)
+    price = DeckPrice("+447", "UK mobile", 0, 10_000_000, 1, 1, 0, None)
+    deck = deck_of("cheap", [price], currency="GBP", exchange_rates=ExchangeRates({}))
+    rate = deck.rate_for(MOBILE, AT_MS)
+    assert rate is not None
+    found = await compare_buying(bench.pool, SCOPE, deck)
+    mobile = found.differences[1, "UK mobile"]
+    assert (mobile.legs, mobile.old_micros, mobile.new_micros) == (1, 5_000, charge(rate, 61_001).total_micros)
+    assert [problem.why for problem in found.problems] == [f"deck cheap has no buying price for {LANDLINE}"]
+    assert found.differences[1, "UK"].diff_micros == 0

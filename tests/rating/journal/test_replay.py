@@ -10,7 +10,7 @@ from rating.journal.group_commit import Batch
 from rating.journal.replay import JournalMismatchError, open_reader, read_journal
 from rating.journal.store import Store
 from rating.london_day import london_day
-from rating.records import EmergencyCall, OutboxRecord
+from rating.records import BundleUse, EmergencyCall, OutboxRecord
 from tests.rating.journal.files import usage
 
 
@@ -104,3 +104,30 @@ def test_a_reader_cannot_write(path: Path) -> None:
     with pytest.raises(Exception, match="readonly"):
         reader.execute("DELETE FROM outbox")
     reader.close()
+
+
+def drawn(bundle_id: int, seconds: int, *, carried_s: int = 0, number: str = "") -> bytes:
+    record: OutboxRecord = BundleUse(bundle_id, 1, f"c{seconds}", 0, seconds, carried_s, number, 5)
+    return msgspec.msgpack.encode(record)
+
+
+def test_seconds_of_bundles_above_the_mark_are_summed_by_bundle_and_number(path: Path) -> None:
+    epoch = write(
+        path,
+        [drawn(1, 60), usage(1, -5)],
+        [drawn(1, 7, carried_s=2), drawn(2, 9, number="+441632960001")],
+        # Among records that this release does not know, they are found all the same.
+        [msgspec.msgpack.encode(["of_another_release", 1]), drawn(1, 30), drawn(2, 1, number="+441632960002")],
+    )
+    contents = read_journal(path, epoch_mark=(epoch, 1))
+    assert contents.bundle_uses == {(1, ""): (37, 2), (2, "+441632960001"): (9, 0), (2, "+441632960002"): (1, 0)}
+    assert contents.usage_after_mark == {}
+    assert read_journal(path, epoch_mark=None).bundle_uses[1, ""] == (97, 2)
+    assert read_journal(path, epoch_mark=(epoch, 3)).bundle_uses == {}
+
+
+def test_a_use_of_a_bundle_that_cannot_be_read_is_an_error_with_its_place(path: Path) -> None:
+    """A smaller answer would give the seconds out once more."""
+    write(path, [drawn(1, 60), msgspec.msgpack.encode(["bundle_use", "x"])])
+    with pytest.raises(JournalDamagedError, match="outbox batch 1: record 1 cannot be read"):
+        read_journal(path, epoch_mark=None)

@@ -58,9 +58,9 @@ class SlowRater:
             return None
         if duration_ms == 0:
             return Cost(0, 0, 0, 0, 0)
-        billed_s = int(row["initial_s"])
-        while billed_s < ceil(Fraction(duration_ms, 1000)):
-            billed_s += int(row["next_s"])
+        talked_s, billed_s, next_s = ceil(Fraction(duration_ms, 1000)), int(row["initial_s"]), int(row["next_s"])
+        while billed_s < talked_s:
+            billed_s += next_s
         if row["prefix"].startswith("access"):
             return self._unbundled(row, number, at_ms, billed_s)
         fee = self._price(row, "connect_fee", self._band_at(at_ms))

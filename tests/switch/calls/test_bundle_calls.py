@@ -356,6 +356,20 @@ def test_a_crash_again_comes_to_the_same_and_another_call_finds_the_rest() -> No
         assert left_s(each) == 0
 
 
+def test_the_journal_knows_what_the_answer_changed() -> None:
+    """The bundle was over by then: a crash before the next renewal charges money, as the end of the call would have."""
+    house = make_house(bundle(expires_at_ms=START_MS + 5_000), balance=1_000_000)
+    alice, carrier = with_phones(house)
+    carrier.answer_after_s = 10.0
+    alice.invite(MOBILE)
+    house.run(25.4)
+    again = crash(house, bundle(expires_at_ms=START_MS + 5_000), balance=1_000_000)
+    row = again.journal.cdrs()[0]
+    assert row.is_recovered
+    assert (row.bundles, row.cost_micros) == ("", CONNECT + row.billed_s * PER_SECOND)
+    assert uses(again) == []
+
+
 def test_recovery_of_a_discounted_call_costs_what_it_would_have_cost() -> None:
     house = make_house(bundle(1, 0, percent=50), balance=1_000_000)
     alice, _ = with_phones(house)

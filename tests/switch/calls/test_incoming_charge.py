@@ -2,10 +2,15 @@
 
 import pytest
 
-from provisioning.model import AccountChanged
+from media.relay.messages import Play
+from provisioning.model import AccountChanged, Divert, DivertCondition, DivertKind, LineChanged
+from rating.bundle_terms import BundleTerms
+from rating.records import Cdr
 from rating.tariff import load_tariff
+from switch.calls.recovery import HEARTBEAT_KEY, encode_heartbeat, recover
 from switch.config import IncomingWithoutCredit, Prepaid
 from tests.switch.house import TARIFF_CSV, House, make_account, make_conf, make_line, make_trunk
+from tests.switch.relay.relay_stub import RelayStub
 
 OWNED = "+448081570123"
 MOBILE, LANDLINE, ABROAD = "+447700900123", "+441632960123", "+15550100123"
@@ -182,3 +187,64 @@ def test_the_longest_prefix_wins_and_of_equals_the_origin() -> None:
     assert tariff.incoming_rate_for("+448001234567", "mobile", at_ms).destination == "mobile"
     assert tariff.incoming_rate_for("+441632960001", "mobile", at_ms) is None
     assert tariff.rate_for(OWNED, at_ms).destination == "Freephone"
+
+
+def test_the_owner_hears_the_pips_and_the_caller_none() -> None:
+    owner = Owner(balance=10_000 + 90 * 1_000)
+    stub = RelayStub(owner.house)
+    stub.arrive()
+    owner.call(MOBILE, talk_s=100)
+    callee = min(stub.opened)
+    [play] = [each for each in stub.said if isinstance(each, Play)]
+    assert (play.endpoint, play.name) == (callee, "credit-pips")
+    assert stub.opened[callee].label.endswith("1/0")
+    assert owner.row.ended_by == "credit"
+
+
+def test_a_bundle_of_minutes_is_not_for_calls_that_others_make() -> None:
+    owner = Owner()
+    terms = BundleTerms(
+        id=1, account_id=1, revision=1, name="UK", valid_from_ms=0, expires_at_ms=None, granted_s=6_000,
+        prefixes=("+44",),
+    )  # fmt: skip
+    owner.house.exchange.engine.bundles.set(terms)
+    owner.call(LANDLINE)
+    assert (owner.row.bundled_s, owner.row.cost_micros) == (0, 61 * 20_000 // 60)
+
+
+def test_a_crash_charges_the_owner_to_the_last_sign_of_life() -> None:
+    owner = Owner()
+    owner.carrier.invite(OWNED, extra=[("p-asserted-identity", f"<sip:{MOBILE}@192.0.2.50>")])
+    owner.house.run(30)
+    beat = encode_heartbeat(owner.house.clock.now, owner.house.wall.ms(owner.house.clock.now), [])
+    taken: list[tuple[int, int]] = []
+
+    def debit(account_id: int, micros: int) -> int:
+        taken.append((account_id, micros))
+        return 0
+
+    [ended] = recover({**owner.house.journal.state, HEARTBEAT_KEY: beat}, debit)
+    row = next(record for record in ended.outbox if isinstance(record, Cdr) and record.leg == 0)
+    assert (row.payer_account_id, row.rate_prefix) == (1, "in:mobile:+44808")
+    assert taken == [(1, row.cost_micros)]
+    assert row.cost_micros == 10_000 + row.billed_s * 1_000 > 10_000
+
+
+def test_an_owner_who_diverts_the_call_pays_for_both_parts_on_records_of_their_own() -> None:
+    owner = Owner()
+    divert = Divert(DivertCondition.ALL, DivertKind.NUMBER, "+447700900999")
+    owner.house.exchange.apply_changes(
+        [LineChanged(make_line("alice", diverts=(divert,)))], owner.house.clock.now
+    )
+    owner.carrier.invite(OWNED, extra=[("p-asserted-identity", f"<sip:{LANDLINE}@192.0.2.50>")])
+    owner.house.run(62)
+    owner.carrier.hang_up()
+    owner.house.run(40)
+    rows = owner.house.journal.cdrs()
+    assert [(row.leg, row.payer_account_id, row.rate_prefix) for row in rows] == [
+        (0, 1, "in:+44808"),
+        (1, 1, "+447"),
+    ]
+    assert all(row.cost_micros > 0 for row in rows)
+    assert owner.house.balance() == 1_000_000 - sum(row.cost_micros for row in rows)
+    assert sorted(entry.leg for entry in owner.house.journal.usage()) == [0, 1]

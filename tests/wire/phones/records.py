@@ -60,6 +60,8 @@ class Record(msgspec.Struct, frozen=True):
     post_dial_delay_ms: int | None
     is_emergency: bool
     is_recovered: bool
+    bundled_s: int
+    bundles: str
 
 
 class Span(msgspec.Struct, frozen=True):

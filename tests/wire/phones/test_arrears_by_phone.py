@@ -4,18 +4,17 @@ calls again once the bill is paid. Emergency calls go to a trunk of ours on the 
 import asyncio
 import datetime
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from billing.arrears.easing import on_received
 from billing.arrears.ladder import Rung, State
 from billing.arrears.rows import save_state, set_restriction
-from billing.open_items import allocate
 from demo.phone import Phone
 from demo.phone_messages import CallArrived, CallState
 from provisioning import service
 from provisioning.settings import Restriction
-from tests.billing.books import add_bare_invoice, add_payment
+from tests.billing.books import add_bare_invoice
 from tests.wire.phones.calling import connect, hang_up, talk, wait_until_heard
 from tests.wire.phones.records import records_of
 from tests.wire.phones.town import PASSWORD, TARIFF_CSV, Town
@@ -23,6 +22,7 @@ from tests.wire.phones.town import PASSWORD, TARIFF_CSV, Town
 Registered = Callable[..., Phone]
 Carrier = Callable[..., Phone]
 
+CONF = Path(__file__).parents[3] / "conf"
 LONDON = "02079460123"
 FREEPHONE = "08081570123"
 ISSUED_ON = datetime.date(2026, 1, 5)
@@ -38,6 +38,7 @@ def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     tariff.write_text(f"{TARIFF_CSV}+4480,Freephone,0,0,1,1,2020-01-01,\n", encoding="utf-8")
     with (town.conf / "routing.toml").open("a", encoding="utf-8") as routing:
         routing.write('"+44808" = ["carrier_a"]\n')
+    (town.conf / "billing.toml").write_bytes((CONF / "billing.toml").read_bytes())
     try:
         town.start()
         town.populate()
@@ -60,16 +61,6 @@ async def _climb(dsn: str, account: str, was: Rung, rung: Rung) -> None:
         account_id = await connection.fetchval("SELECT id FROM accounts WHERE name = $1", account)
         await save_state(connection, account_id, State(rung, ISSUED_ON))
         await set_restriction(connection, account_id, was=was.restriction, now=rung.restriction)
-
-
-async def _pay(dsn: str, account: str, micros: int) -> None:
-    """As billing/payments does it, in one transaction."""
-    async with service.connect(dsn) as db:
-        account_id = await db.fetchval("SELECT id FROM accounts WHERE name = $1", account)
-        await add_payment(db, account_id, micros)
-        async with db.acquire() as connection, connection.transaction():
-            await allocate(connection, account_id)
-            await on_received(connection, account_id)
 
 
 def dsn_of(town: Town) -> str:
@@ -124,7 +115,8 @@ def test_a_restricted_line_hears_why_reaches_help_is_paid_and_calls_again(
     hang_up(*connect(town, erin, "999", trunk))
     hang_up(*connect(town, alice, "erin", erin))  # for half an hour it might be the emergency service
 
-    asyncio.run(_pay(dsn_of(town), "overdue", 50 * POUND))
+    paid = ("overdue", "50.00", "--method", "cash", "--reference", "receipt 1")
+    town.run("payment", "record", *paid)
     assert restriction_of(town, "overdue") == ""
     town.wait_until(
         "service again",

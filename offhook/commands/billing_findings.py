@@ -1,0 +1,27 @@
+"""What `offhook check` says of the files of billing: billing.toml, the keys, the layouts of bank statements."""
+
+from pathlib import Path
+
+from switch.conf_files import ConfProblem, ConfProblems
+
+
+def billing_problems(directory: Path) -> list[ConfProblem]:
+    """Everything that is wrong in them. None of them has to be there."""
+    from billing.conf import BILLING_FILE, load_billing  # noqa: PLC0415 - most exchanges have none
+    from billing.conf_payments import load_secrets  # noqa: PLC0415
+    from billing.payments.statement_mapping import FOLDER, load_mapping  # noqa: PLC0415
+
+    if not (directory / BILLING_FILE).exists():
+        return []
+    found: list[ConfProblem] = []
+    for load in (load_billing, load_secrets):
+        try:
+            load(directory)
+        except ConfProblems as problems:
+            found += problems.problems
+    for file in sorted((directory / FOLDER).glob("*.toml")):
+        try:
+            load_mapping(directory, file.stem)
+        except ConfProblems as problems:
+            found += problems.problems
+    return found
