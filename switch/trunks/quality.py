@@ -85,9 +85,10 @@ class TrunkQuality:
 class Qualities:
     """All of them, by trunk and the prefix of the route. `unkept` counts the tries for which there was no room."""
 
-    __slots__ = ("_of", "unkept")
+    __slots__ = ("_of", "_pairs_max", "unkept")
 
-    def __init__(self) -> None:
+    def __init__(self, pairs_max: int = PAIRS_MAX) -> None:
+        self._pairs_max = pairs_max
         self._of: dict[tuple[str, str], TrunkQuality] = {}
         self.unkept = 0
 
@@ -98,9 +99,9 @@ class Qualities:
         """To count into. None: there is no room."""
         quality = self._of.get((trunk, prefix))
         if quality is None:
-            if len(self._of) >= PAIRS_MAX:
+            if len(self._of) >= self._pairs_max:
                 self._forget_faded(now)
-            if len(self._of) >= PAIRS_MAX:
+            if len(self._of) >= self._pairs_max:
                 self.unkept += 1
                 return None
             quality = self._of[trunk, prefix] = TrunkQuality(now)

@@ -4,7 +4,6 @@ import pytest
 
 from switch.buying_metrics import quality_rows
 from switch.calls.routing import QualityFloor
-from switch.trunks import quality as module
 from switch.trunks.quality import HALF_LIFE_S, JUDGED_MIN, Qualities, TrunkQuality
 
 
@@ -76,9 +75,8 @@ def test_rows_say_what_is_known() -> None:
     assert (bad.trunk, bad.asr_percent, bad.acd_s, bad.pdd_ms, bad.is_judged) == ("b", 0.0, None, None, False)
 
 
-def test_there_is_a_limit_and_what_has_faded_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAIRS_MAX", 2)
-    qualities = Qualities()
+def test_there_is_a_limit_and_what_has_faded_makes_room() -> None:
+    qualities = Qualities(pairs_max=2)
     for trunk in ("a", "b"):
         qualities.of(trunk, "+44", 0.0).count(talk_s=None, delay_ms=None, now=0.0)
     assert qualities.of("c", "+44", 0.0) is None
