@@ -5,6 +5,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from offhook.commands.billing_findings import billing_problems
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -69,6 +70,7 @@ def check(
         problems, expiring = tls_findings(loaded.tls, directory)
         warnings = [*loaded.warnings, *expiring, *prompt_findings(directory)]
         warnings += hold_music_findings(directory, loaded.media.hold_music_file)
+    problems = [*problems, *billing_problems(directory)]
     books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
     lines = books.lines_without_emergency if books is not None else []
     findings = Findings(

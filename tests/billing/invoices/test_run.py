@@ -177,6 +177,17 @@ async def test_a_call_whose_record_came_late_goes_onto_the_next_invoice(db: asyn
 
 
 @in_database
+async def test_a_run_that_is_given_again_leaves_what_came_late_to_the_next(db: asyncpg.Pool) -> None:
+    account = await add_account(db)
+    await add_customer(db, account)
+    await add_call(db, account, 5 * POUND)
+    await run(db)
+    await add_call(db, account, 2 * POUND)
+    assert await run(db) == []
+    assert await db.fetchval("SELECT count(*) FROM invoices") == 1
+
+
+@in_database
 async def test_midnight_in_london_is_where_a_month_ends(db: asyncpg.Pool) -> None:
     account = await add_account(db)
     await add_customer(db, account)
