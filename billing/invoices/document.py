@@ -118,7 +118,7 @@ class Document(msgspec.Struct, frozen=True):
     """Everything on paper. `period_from` and `period_to` are the first and the last day of it.
 
     A credit note's amounts are positive: what is given back. Its `lines` stand for those of the invoice that `places`
-    counts from 0.
+    counts from 0. `is_collected`: by Direct Debit, so the customer need do nothing.
     """
 
     kind: DocumentKind
@@ -152,6 +152,7 @@ class Document(msgspec.Struct, frozen=True):
     movements: tuple[Movement, ...] = ()
     opening_micros: Micros = 0
     closing_micros: Micros = 0
+    is_collected: bool = False
 
 
 # Some twelve megabytes; an account with more calls in a month than this has its totals only.

@@ -33,6 +33,7 @@ from billing.invoices.mailing import queue_document
 from billing.invoices.monthly import Billed, bill_rows
 from billing.invoices.numbers import take_number
 from billing.open_items import allocate, free_micros, open_invoices
+from billing.payments.payment import GOCARDLESS
 from billing.vat import VatRounding
 from provisioning.ledger import MovementKind, lock_account
 from provisioning.problems import Refused
@@ -167,6 +168,16 @@ async def _has_invoice(connection: asyncpg.Connection, run: Run, account_id: int
     return bool(found)
 
 
+async def _has_mandate(connection: asyncpg.Connection, account_id: int) -> bool:
+    """Whether billing/payments/direct_debit.py will collect what is open."""
+    found = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM payment_methods WHERE account_id = $1 AND provider = $2 AND state = 'active')",
+        account_id,
+        GOCARDLESS,
+    )
+    return bool(found)
+
+
 async def _bill(
     connection: asyncpg.Connection, conf: BillingConf, run: Run, account_id: int, mode: VatMode
 ) -> Billed:
@@ -220,6 +231,7 @@ async def _document(
             for item in await open_invoices(connection, account_id)
         ),
         credit_micros=await free_micros(connection, account_id),
+        is_collected=await _has_mandate(connection, account_id),
     )
 
 

@@ -142,6 +142,8 @@ def _subject(document: Document) -> str:
 def _headline(document: Document) -> tuple[str, str]:
     match document.kind:
         case DocumentKind.INVOICE:
+            if document.is_collected:
+                return "Total", "to be collected by Direct Debit"
             return "Total to pay", f"by {shown_iso_day(document.due_on)}"
         case DocumentKind.PAYMENT_INVOICE:
             return "Paid", "with thanks: there is nothing to pay"
@@ -234,7 +236,11 @@ def _vat_table(document: Document) -> Table:
 
 def _pay(document: Document) -> tuple[tuple[str, str], ...]:
     seller = document.seller
-    if document.kind is not DocumentKind.INVOICE or not (seller.sort_code and seller.account_number):
+    if (
+        document.kind is not DocumentKind.INVOICE
+        or document.is_collected
+        or not (seller.sort_code and seller.account_number)
+    ):
         return ()
     facts = (
         ("Bank", seller.bank_name),
@@ -250,6 +256,10 @@ def _notes(document: Document) -> list[str]:
     notes = []
     if document.reason:
         notes.append(f"Reason: {document.reason}")
+    if document.is_collected:
+        notes.append(
+            "You need do nothing: we collect this by Direct Debit, and tell you the date beforehand."
+        )
     if document.payment:
         notes.append(document.payment)
     if document.credit_micros:

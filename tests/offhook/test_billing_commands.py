@@ -142,3 +142,11 @@ def test_without_the_file_billing_says_so(offhook: Offhook, books: str, conf: Pa
     os.unlink(conf / "billing.toml")
     ran = offhook("bill", "run", "--month", "2025-10", "--dsn", books, "--conf", conf)
     assert ran.code == 2 and "billing.toml" in ran.err
+
+
+def test_check_reads_billing_toml_too(offhook: Offhook, conf: Path) -> None:
+    assert offhook("check", "--conf", conf).code == 0
+    with (conf / "billing.toml").open("a", encoding="utf-8") as file:
+        file.write('[invoices]\nprefix = "X"\n')
+    ran = offhook("check", "--conf", conf)
+    assert ran.code == 2 and "billing.toml" in ran.out + ran.err and "perhaps invoice" in ran.out + ran.err

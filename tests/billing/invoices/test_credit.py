@@ -1,5 +1,6 @@
 """Credit notes give back what an invoice took, to the penny, once; and issued documents stay as they are."""
 
+import asyncio
 import datetime
 
 import asyncpg
@@ -75,6 +76,14 @@ async def test_a_line_is_given_back_once(db: asyncpg.Pool) -> None:
     assert rest.places == (0, 2)
     with pytest.raises(Refused, match="all of INV000001"):
         await credit(db)
+    assert await balance(db, account) == 0
+
+
+@in_database
+async def test_two_who_credit_at_once_give_back_once(db: asyncpg.Pool) -> None:
+    account = await invoiced(db)
+    done = await asyncio.gather(*[credit(db) for _ in range(4)], return_exceptions=True)
+    assert sorted(type(found).__name__ for found in done) == ["Document", "Refused", "Refused", "Refused"]
     assert await balance(db, account) == 0
 
 

@@ -10,6 +10,7 @@ from billing.invoices.document import Document, Form
 from billing.invoices.issue import find_document
 from billing.invoices.run import Made, month_period, run_month
 from billing.open_items import open_invoices
+from billing.pdf.paper import paper_of
 from provisioning.ledger import MovementKind
 from provisioning.problems import Refused
 from rating.money import VatMode
@@ -177,6 +178,17 @@ async def test_a_call_whose_record_came_late_goes_onto_the_next_invoice(db: asyn
 
 
 @in_database
+async def test_a_run_that_is_given_again_leaves_what_came_late_to_the_next(db: asyncpg.Pool) -> None:
+    account = await add_account(db)
+    await add_customer(db, account)
+    await add_call(db, account, 5 * POUND)
+    await run(db)
+    await add_call(db, account, 2 * POUND)
+    assert await run(db) == []
+    assert await db.fetchval("SELECT count(*) FROM invoices") == 1
+
+
+@in_database
 async def test_midnight_in_london_is_where_a_month_ends(db: asyncpg.Pool) -> None:
     account = await add_account(db)
     await add_customer(db, account)
@@ -334,6 +346,24 @@ async def test_n16_c11_the_invoice_goes_out_by_mail_as_a_pdf_in_the_print_that_i
     assert (mail["recipient"], mail["key"]) == ("accounts@example.com", "document/INV000001")
     assert "12-34-56" in mail["body"] and "quote the invoice number INV000001" in mail["body"]
     assert (attachment["invoice_number"], attachment["is_large_print"]) == (document.number, True)
+
+
+@in_database
+async def test_n16_who_pays_by_direct_debit_is_not_asked_to_pay_as_well(db: asyncpg.Pool) -> None:
+    account = await add_account(db)
+    await add_customer(db, account)
+    await db.execute(
+        "INSERT INTO payment_methods (account_id, provider, reference, state)"
+        " VALUES ($1, 'gocardless', 'MD1', 'active')",
+        account,
+    )
+    await add_call(db, account, 1 * POUND)
+    document = await only_document(db)
+    assert document.is_collected
+    paper = paper_of(document)
+    assert (paper.pay, paper.amount_note) == ((), "to be collected by Direct Debit")
+    body = await db.fetchval("SELECT body FROM mails")
+    assert "Direct Debit" in body and "12-34-56" not in body and "Due by" not in body
 
 
 @in_database
