@@ -128,13 +128,20 @@ class Rate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.connect_fee_micros if banded is None else banded.connect_fee[banded.bands.band_at(at_ms)]
 
     def with_connect_fee(self, connect_fee_micros: Micros) -> "Rate":
-        """The same with another connect fee, whenever the call begins."""
-        special = self.special
+        """The same with another connect fee, whenever the call begins. A cap below what its first interval costs then
+        is as high as that: a bundle's own fee may be above the cap of the row."""
+        special, cap = self.special, None
         if special is not None and (banded := special.banded) is not None:
             fees = (connect_fee_micros,) * len(banded.connect_fee)
             banded = msgspec.structs.replace(banded, connect_fee=fees)
             special = msgspec.structs.replace(special, banded=banded)
-        return msgspec.structs.replace(self, connect_fee_micros=connect_fee_micros, special=special)
+        if special is not None and special.cap is not None:
+            cap, special = special.cap, msgspec.structs.replace(special, cap=None)
+        rate = msgspec.structs.replace(self, connect_fee_micros=connect_fee_micros, special=special)
+        if special is None or cap is None:
+            return rate
+        special = msgspec.structs.replace(special, cap=max(cap, least_cap_micros(rate, special)))
+        return msgspec.structs.replace(rate, special=special)
 
     @property
     def dearest_per_minute_micros(self) -> Micros:

@@ -233,6 +233,16 @@ def test_another_connect_fee_is_that_of_every_band() -> None:
     assert make_rate().with_connect_fee(7).connect_fee_at(0) == 7
 
 
+def test_a_fee_above_the_cap_is_the_cap() -> None:
+    """A bundle has a connect fee of its own, and the row that it is for may cap a call below it."""
+    capped = special_rate(per_minute=PENNY, cap=10 * PENNY).with_connect_fee(25 * PENNY)
+    assert cost(capped, 3600) == 25 * PENNY
+    ending = special_rate(initial_s=60, cap=70 * PENNY, ends_at_cap=True).with_connect_fee(75 * PENNY)
+    assert affordable_s(ending, 1_000 * PENNY) == 60
+
+    assert special_rate(per_minute=PENNY, cap=10 * PENNY).with_connect_fee(PENNY).special.cap == 10 * PENNY
+
+
 # Properties.
 
 price = st.one_of(st.integers(0, 200), st.integers(0, 5_000_000), st.just(0))
