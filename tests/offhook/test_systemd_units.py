@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from offhook.supervisor.plans import (
+    BILLING_STOP_S,
     BROWSER_STOP_S,
     EDGE_STOP_S,
     POSTGRES_STOP_S,
@@ -17,6 +18,12 @@ from offhook.supervisor.plans import (
 )
 
 UNITS = sorted((Path(__file__).parents[2] / "systemd").glob("*.service"))
+UNPRIVILEGED = (
+    "offhook-billing.service",
+    "offhook-browser.service",
+    "offhook-relay.service",
+    "offhook-voicemail.service",
+)
 HARDENING = (
     "NoNewPrivileges=yes",
     "ProtectSystem=strict",
@@ -27,6 +34,7 @@ HARDENING = (
 
 def test_there_is_a_unit_for_everything_and_for_each_part() -> None:
     assert [unit.name for unit in UNITS] == [
+        "offhook-billing.service",
         "offhook-browser.service",
         "offhook-edge.service",
         "offhook-relay.service",
@@ -41,11 +49,7 @@ def test_a_unit_is_hardened_and_runs_as_its_own_user(unit: Path) -> None:
     lines = unit.read_text().split("\n")
     assert "User=offhook" in lines
     assert not [promise for promise in HARDENING if promise not in lines]
-    capability = (
-        ""
-        if unit.name in ("offhook-browser.service", "offhook-relay.service", "offhook-voicemail.service")
-        else "CAP_NET_BIND_SERVICE"
-    )
+    capability = "" if unit.name in UNPRIVILEGED else "CAP_NET_BIND_SERVICE"
     assert f"AmbientCapabilities={capability}" in lines
     assert f"CapabilityBoundingSet={capability}" in lines
 
@@ -53,8 +57,8 @@ def test_a_unit_is_hardened_and_runs_as_its_own_user(unit: Path) -> None:
 def test_the_supervisor_gets_longer_to_stop_than_its_parts_together() -> None:
     unit = next(unit for unit in UNITS if unit.name == "offhook.service").read_text()
     (allowed,) = re.findall(r"TimeoutStopSec=(\d+)", unit)
-    parts = (SWITCH_STOP_S, VOICEMAIL_STOP_S, EDGE_STOP_S, RELAY_STOP_S, BROWSER_STOP_S, POSTGRES_STOP_S)
-    assert int(allowed) > sum(parts)
+    beside = (VOICEMAIL_STOP_S, BILLING_STOP_S, EDGE_STOP_S, RELAY_STOP_S, BROWSER_STOP_S)
+    assert int(allowed) > SWITCH_STOP_S + POSTGRES_STOP_S + sum(beside)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
