@@ -123,7 +123,7 @@ async def approve(
         posted = await post(
             db,
             subscription.account_id,
-            MovementKind.COMPENSATION,
+            _movement_kind(credit),
             credit.amount_micros,
             memo=_memo(credit),
             key=f"outage-credit:{credit_id}",
@@ -338,8 +338,14 @@ def _credit(row: asyncpg.Record) -> OutageCredit:
     )
 
 
+def _movement_kind(credit: OutageCredit) -> MovementKind:
+    """For downtime a part of the fee goes back, and its VAT with it; the scheme's sums are no price of anything."""
+    return MovementKind.SUBSCRIPTION if credit.kind == "downtime" else MovementKind.COMPENSATION
+
+
 def _memo(credit: OutageCredit) -> str:
-    return f"Compensation, {credit.kind.replace('_', ' ')}: {'; '.join(credit.computation)}"[:TEXT_CHARS_MAX]
+    said = "Credit" if credit.kind == "downtime" else "Compensation"
+    return f"{said}, {credit.kind.replace('_', ' ')}: {'; '.join(credit.computation)}"[:TEXT_CHARS_MAX]
 
 
 def _check(outage: Outage) -> None:
