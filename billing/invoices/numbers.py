@@ -23,7 +23,7 @@ async def take_number(connection: asyncpg.Connection, settings: InvoiceSettings,
     value = await connection.fetchval(
         "UPDATE invoice_series SET next = next + 1 WHERE name = $1 RETURNING next - 1", kind.value
     )
-    assert value is not None, "migration 0016 makes the series"
+    assert value is not None, "migration 0015 makes the series"
     return f"{prefix_of(settings, kind)}{value:0{DIGITS}d}"
 
 
