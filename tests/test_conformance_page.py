@@ -1,4 +1,4 @@
-"""docs/conformance.md names a test for each section of each RFC: every one of them must be there."""
+"""Pages that name a test for each promise, conformance.md and obligations.md: every one of them must be there."""
 
 import re
 from pathlib import Path
@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "conformance.md"
+PAGES = [TESTS.parent / "docs" / name for name in ("conformance.md", "obligations.md")]
 # A file, below tests/switch or tests, and a test of it; or a test alone, of the file that was named last.
 NAMED = re.compile(r"`(?P<file>[\w/.]+\.py)?(?:::(?P<test>\w+))?`")
 
 
 def proofs() -> list[tuple[str, str]]:
-    """(file, test or "") for everything that a row of the page names."""
+    """(file, test or "") for everything that a row of a page names."""
     found = []
-    for line in PAGE.read_text(encoding="utf-8").split("\n"):
+    lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").split("\n")]
+    for line in lines:
         file = ""
         for match in NAMED.finditer(line):
             file = match["file"] or file

@@ -144,6 +144,28 @@ def test_shipped_prices_know_the_destination(folder: ConfFolder, number: str, de
     assert (rate.destination if rate is not None else "none") == destination
 
 
+@pytest.mark.parametrize(
+    ("number", "is_landline"),
+    [
+        ("+441632960123", True),
+        ("+443069990123", True),
+        ("+447700900123", False),
+        ("+441534123456", False),
+        ("+441481123456", False),
+        ("+441624123456", False),
+        ("+445601056056", False),
+        ("+447012345678", False),
+    ],
+)
+def test_minutes_for_landlines_are_for_03_and_not_for_the_islands(
+    folder: ConfFolder, number: str, is_landline: bool
+) -> None:
+    rate = folder.load().tariffs["retail"].rate_for(number, 1_790_000_000_000)
+    assert rate is not None
+    assert (rate.group == "uk_landline") is is_landline
+
+
+
 def test_shipped_prices_keep_to_the_law(folder: ConfFolder) -> None:
     tariff = folder.load().tariffs["retail"]
     at_ms = 1_790_000_000_000
