@@ -1,13 +1,15 @@
 """Ports of the loopback address that nobody else takes, however many run tests and demos here at the same time.
 
 A port that was only looked at is somebody else's a moment later. So each is held, from the look on, by a Unix socket of
-that number in the abstract namespace: binding one is atomic, and the kernel lets go of it when this process ends. They
-come from below what the kernel itself gives to sockets without a port (32768 and up), and from below the ports of sound
-(20000 and up).
+that number in the abstract namespace: binding one is atomic, and the kernel lets go of it when this process ends. What is
+kept of it is the file descriptor, for a socket object would complain at the end that nobody closed it. The ports come from
+below what the kernel itself gives to sockets without a port (32768 and up), and from below the ports of sound (20000 and
+up).
 """
 
 import contextlib
 import itertools
+import os
 import random
 import socket
 from collections import deque
@@ -20,7 +22,7 @@ COUNT: Final = 10_000
 HELD_MAX: Final = 200
 
 _numbers: Final = itertools.count(random.randrange(COUNT))  # noqa: S311 - two processes seldom try the same
-_held: Final = deque[socket.socket]()
+_held: Final = deque[int]()
 
 
 def free_port() -> int:
@@ -52,6 +54,6 @@ def _is_free(port: int) -> bool:
 
 
 def _keep(hold: socket.socket) -> None:
-    _held.append(hold)
+    _held.append(hold.detach())
     if len(_held) > HELD_MAX:
-        _held.popleft().close()
+        os.close(_held.popleft())
