@@ -6,13 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Foreign programs that the tests call: SIPp, softphones, a scanner, a browser. Debian's packages.
-FOREIGN_PACKAGES := sip-tester baresip linphone-cli sipvicious chromium
+FOREIGN_PACKAGES := sip-tester baresip linphone-cli sipvicious chromium tshark
 
 # The same source with its call path compiled to C, in an environment of its own (needs a C compiler).
 FAST := build/fast
 FAST_BIN := $(FAST)/venv/bin
 FAST_READY := $(FAST)/.ready
-COMPILED_FROM := $(foreach package,switch rating provisioning media voicemail offhook,$(wildcard $(package)/*.py $(package)/*/*.py))
+COMPILED_FROM := $(foreach package,switch rating provisioning media traces voicemail offhook,$(wildcard $(package)/*.py $(package)/*/*.py))
 
 RTPPROXY := build/rtpproxy
 
@@ -65,7 +65,7 @@ fast: $(FAST_READY)
 $(FAST_READY): requirements-dev.lock pyproject.toml $(COMPILED_FROM) | setup
 	@command -v cc >/dev/null || { echo "make fast needs a C compiler; on Debian: apt-get install gcc libc6-dev python3-dev"; exit 1; }
 	rm -rf $(FAST) && mkdir -p $(FAST)/source
-	cp -r pyproject.toml README.md billing conf media offhook provisioning rating switch voicemail $(FAST)/source/
+	cp -r pyproject.toml README.md billing care conf media offhook portal provisioning rating switch traces voicemail $(FAST)/source/
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
 	  --wheel-dir $(FAST) $(FAST)/source
 	$(PYTHON) -m venv $(FAST)/venv
@@ -88,7 +88,9 @@ lint: setup
 bench: setup foreign rtpproxy
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory fast; else echo "no C compiler: the compiled build is left out"; fi
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.tracing
 	$(BIN)/python -m bench.month
+	$(BIN)/python -m bench.search
 
 # RTPProxy's engine to measure the relay beside, in an environment of its own; without it that table is shorter.
 rtpproxy:
