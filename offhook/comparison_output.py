@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.csv_output import Amount, csv_text
 from offhook.output import columns, print_error, print_table
+from provisioning.csv_output import Amount, csv_text
 from provisioning.rerating.comparison import Comparison, Difference
 from rating.money import format_pounds
 

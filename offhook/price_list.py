@@ -8,7 +8,7 @@ from html import escape
 
 import msgspec
 
-from offhook.csv_output import Amount, csv_text
+from provisioning.csv_output import Amount, csv_text
 from rating.money import Micros, VatMode, format_pounds
 from rating.rate import ACCESS, ATTEMPT, GROUP, INCOMING, ON_NET, TEXT, Rate
 from rating.special_terms import SpecialTerms

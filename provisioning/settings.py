@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 WITHHELD: Final = "withheld"
+CUSTOMER: Final = "customer"
 
 
 class Bar(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,7 +38,9 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     `bars` are the customer's own, by code or portal; `operator_bars` only the operator can lift. `refuses_diverts`: no
     other line's divert may lead here (PECR 2003 reg. 17). `hidden_callers` are blocked callers that withheld their
     number: only a keyed hash of it is kept. `traces_until`: up to that day (ISO, Europe/London, included) every call to
-    the line is kept for tracing (PECR 2003 reg. 15), "" none.
+    the line is kept for tracing (PECR 2003 reg. 15), "" none. `offline_mail` is who is told by mail when no phone of
+    the line has been registered for some minutes, or its phones come and go: an address, CUSTOMER for the account's
+    customer, or "".
     """
 
     does_not_disturb: bool = False
@@ -54,6 +57,7 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     pickup_group: str = ""
     presents: tuple[PresentedNumber, ...] = ()
     traces_until: str = ""
+    offline_mail: str = ""
 
 
 class Restriction(enum.StrEnum):

@@ -10,9 +10,18 @@ from typing import Any, Final
 
 import msgspec
 
+from provisioning.mail_address import is_mail_address
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue
-from provisioning.settings import WITHHELD, AccountSettings, Bar, LineSettings, PresentedNumber, Restriction
+from provisioning.settings import (
+    CUSTOMER,
+    WITHHELD,
+    AccountSettings,
+    Bar,
+    LineSettings,
+    PresentedNumber,
+    Restriction,
+)
 from rating.money import MoneyProblem, format_pounds, parse_pounds
 
 # One screen of a list that somebody keeps by telephone; BT's Choose to Refuse has 10, its successors 100.
@@ -235,6 +244,12 @@ def _shown_presented(number: PresentedNumber) -> str:
     return ":".join(part for part in parts if part)
 
 
+def _read_mail(text: str) -> str:
+    if text in ("", CUSTOMER) or is_mail_address(text):
+        return text
+    raise ValueError(text)
+
+
 def _read_cap(text: str) -> int | None:
     if text in ("", "none"):
         return None
@@ -298,6 +313,9 @@ LINE_KEYS: Final[dict[str, Key]] = {
     "presents": ListKey(EXPECTED_PRESENTED, _read_presented, _shown_presented, items_max=PRESENTED_MAX),
     "traces_until": Scalar(
         "the last day, such as 2026-12-31, or nothing", lambda text: text and _matched(_date, text), str
+    ),
+    "offline_mail": Scalar(
+        f"an e-mail address, {CUSTOMER} for the address of the account's customer, or nothing", _read_mail, str
     ),
 }
 ACCOUNT_KEYS: Final[dict[str, Key]] = {

@@ -17,6 +17,7 @@ from provisioning.books.channel import Channel
 from provisioning.books.keeper import Keeper
 from provisioning.books.outbox import Outbox
 from provisioning.logs import configure_logs
+from provisioning.registration_row import HISTORY_DAYS
 
 
 def main() -> None:
@@ -28,6 +29,9 @@ def main() -> None:
     parser.add_argument("--journal", type=Path, required=True, help="the journal's SQLite file")
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="the books' copy for a start without PostgreSQL"
+    )
+    parser.add_argument(
+        "--history-days", type=int, default=HISTORY_DAYS, help="how long registrations' history is kept"
     )
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -41,7 +45,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
     channel = await Channel.open(arguments.fd)
     outbox = Outbox(arguments.journal)
     try:
-        await Keeper(arguments.dsn, outbox=outbox, checkpoint=arguments.checkpoint, channel=channel).run()
+        await Keeper(
+            arguments.dsn,
+            outbox=outbox,
+            checkpoint=arguments.checkpoint,
+            channel=channel,
+            history_days=arguments.history_days,
+        ).run()
     finally:
         outbox.close()
         await channel.close()

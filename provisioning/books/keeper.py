@@ -33,6 +33,8 @@ from provisioning.books.messages import (
 from provisioning.books.outbox import Outbox
 from provisioning.books.shipper import MarkMovedError, Shipper
 from provisioning.books.snapshot import load_snapshot, read_checkpoint, write_checkpoint
+from provisioning.registration_row import HISTORY_DAYS
+from provisioning.registration_search import forget_old
 
 # A transaction costs about a millisecond of CPU whatever it carries. Half a second of calls shares one, and a
 # record still arrives well within the second in which somebody may look for it.
@@ -50,6 +52,11 @@ CONNECT_TIMEOUT_S: Final = 10.0
 # then.
 COMMAND_TIMEOUT_S: Final = 60.0
 
+# The history of registrations is swept so often, over a connection of its own, in pieces that take milliseconds each.
+SWEEP_INTERVAL_S: Final = 3600.0
+SWEEP_ROWS: Final = 2_000
+SWEEP_PAUSE_S: Final = 1.0
+
 # PostgreSQL is away, is not ready, refuses, or has no such table yet: all of it is worth trying again.
 DATABASE_TROUBLE: Final = (
     OSError,
@@ -65,8 +72,11 @@ log = structlog.get_logger("provisioning.books")
 class Keeper:
     """The books process but for its wiring. `run` returns when the switch says Stop or is gone."""
 
-    def __init__(self, dsn: str, *, outbox: Outbox, checkpoint: Path, channel: Channel) -> None:
+    def __init__(
+        self, dsn: str, *, outbox: Outbox, checkpoint: Path, channel: Channel, history_days: int = HISTORY_DAYS
+    ) -> None:
         self._dsn = dsn
+        self._history_days = history_days
         self._outbox = outbox
         self._checkpoint = checkpoint
         self._channel = channel
@@ -156,7 +166,7 @@ class Keeper:
         await following.add_listener(CHANNEL, self._on_notification)
         await self._say_up()
         shipper = Shipper(shipping, self._outbox)
-        await _first_of(self._ship(shipper), self._follow(following, self._position))
+        await _first_of(self._ship(shipper), self._follow(following, self._position), self._sweep())
         await self._write_checkpoint(following)
 
     async def _begin_with_snapshot(self, db: asyncpg.Connection) -> None:
@@ -215,6 +225,17 @@ class Keeper:
                 await self._write_checkpoint(db)
                 checkpoint_at = loop.time() + CHECKPOINT_INTERVAL_S
             await _hinted(self._changes_hint, POLL_S)
+
+    async def _sweep(self) -> None:
+        """Registrations' history that is older than it is to be kept."""
+        while True:
+            sweeping = await self._connect("sweeping")
+            try:
+                while await forget_old(sweeping, self._history_days, SWEEP_ROWS) == SWEEP_ROWS:
+                    await asyncio.sleep(SWEEP_PAUSE_S)
+            finally:
+                sweeping.terminate()
+            await asyncio.sleep(SWEEP_INTERVAL_S)
 
     async def _write_checkpoint(self, db: asyncpg.Connection) -> None:
         """Write the checkpoint if the books have changed since the last one."""

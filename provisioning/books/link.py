@@ -26,6 +26,7 @@ from provisioning.books.messages import (
     decode_from_books,
     encode_message,
 )
+from provisioning.registration_row import HISTORY_DAYS
 from rating.journal.frames import FrameSplitter
 
 RECEIVE_BYTES: Final = 256 * 1024
@@ -56,9 +57,11 @@ class BooksLink:
         checkpoint: Path,
         on_message: Callable[[FromBooks], None],
         resume: Callable[[], Resume | None],
+        history_days: int = HISTORY_DAYS,
         command: Sequence[str] = (sys.executable, "-P", "-m", "provisioning.books"),
     ) -> None:
         self._arguments = [*command, "--dsn", dsn, "--journal", str(journal), "--checkpoint", str(checkpoint)]
+        self._arguments += ["--history-days", str(history_days)]
         self._on_message = on_message
         self._resume = resume
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -12,6 +12,7 @@ import msgspec
 from provisioning.books.outbox import OutboxBatch
 from provisioning.cdr_row import CDR_COLUMNS, Row, row_from_cdr
 from provisioning.media_row import MEDIA_COLUMNS, row_from_media
+from provisioning.registration_row import REGISTRATION_COLUMNS, row_from_registration
 from provisioning.traced_calls import TRACED_COLUMNS, row_from_traced
 from provisioning.utc import time_from_ms
 from rating.journal.frames import unpack_records
@@ -23,6 +24,7 @@ from rating.records import (
     EmergencyCall,
     MediaFigures,
     OutboxRecord,
+    RegistrationEvent,
     TracedCall,
     UsageEntry,
 )
@@ -61,12 +63,13 @@ BUNDLE_USES: Final = Table(
     ["bundle_id", "account_id", "call_id", "leg", "seconds", "carried_s", "number", "at"],
     (0, 2, 3),
 )
+REGISTRATION_EVENTS: Final = Table("registration_events", REGISTRATION_COLUMNS, (0,))
 
 # Versions repeat at every start and are few: they are always compared first. conf_loads refers to
 # conf_versions.
 COMPARED_FIRST: Final = (CONF_VERSIONS, CONF_LOADS)
 # The ledger comes last, because its rows lock balances until the commit.
-COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, TRACED_CALLS, ALARMS, BUNDLE_USES, LEDGER)
+COPIED: Final = (CDRS, MEDIA, EMERGENCY_CALLS, TRACED_CALLS, ALARMS, BUNDLE_USES, REGISTRATION_EVENTS, LEDGER)
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -140,6 +143,8 @@ def _add_record(shipment: Shipment, record: OutboxRecord, batch: int, raw: msgsp
         case BundleUse(bundle_id=bundle_id, account_id=account_id, call_id=call_id, leg=leg):
             uses = record.seconds, record.carried_s, record.number, time_from_ms(record.at_ms)
             _add(shipment, BUNDLE_USES, (bundle_id, account_id, call_id, leg, *uses), batch, raw)
+        case RegistrationEvent():
+            _add(shipment, REGISTRATION_EVENTS, row_from_registration(record), batch, raw)
         case TracedCall():
             _add(shipment, TRACED_CALLS, row_from_traced(record), batch, raw)
         case ConfVersion(kind=kind, name=name, version=version, content=content):

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from offhook.csv_output import Amount, csv_text, safe_cell
 from offhook.price_list import price_list_csv, price_list_page, price_rows
+from provisioning.csv_output import Amount, csv_text, safe_cell
 from rating.tariff import load_tariff
 
 AT_MS = 1_790_000_000_000
