@@ -132,6 +132,7 @@ class MediaFigures(msgspec.Struct, array_like=True, tag="media"):
     It follows the CDR of its leg, as the relay counts its last packet after the call has ended. `jitter_us` is the
     mean, `gap_us` the longest time between two packets, `round_trip_us` between the relay and the peer (0: unknown),
     `mos` hundredths by the E-model (0: unknown). `dropped` is packets by reason, as text: "stranger=3 truncated=1".
+    `course` is how it went over time (media/course.py packs and reads it); empty where nobody has counted it.
     """
 
     call_id: str
@@ -153,6 +154,7 @@ class MediaFigures(msgspec.Struct, array_like=True, tag="media"):
     octets_sent: int
     remote_address: str
     dropped: str
+    course: bytes = b""
 
 
 class BundleUse(msgspec.Struct, array_like=True, tag="bundle_use"):
@@ -185,4 +187,45 @@ class Alarm(msgspec.Struct, array_like=True, tag="alarm"):
     bar_until_ms: int | None
 
 
-OutboxRecord = Cdr | UsageEntry | ConfVersion | EmergencyCall | MediaFigures | TracedCall | Alarm | BundleUse
+class RegistrationEvent(msgspec.Struct, array_like=True, tag="registration"):
+    """A registration has changed, or somebody failed to log in; a renewal that changes nothing is no event.
+
+    `event` is "registered", "moved" (same phone, another address; `reason` "from 192.0.2.1:5060"), "left" (it
+    unregistered), "expired", "lost" (its connection broke), "silent" (pings go unanswered), "removed" (by an
+    operator, or for want of room), "back" (a lost or silent one is heard again) or "refused"; `reason` then is
+    "wrong password", "unknown user", "expired nonce", "banned", ... Of a line as a whole: "offline" (nothing of it
+    could be reached for some minutes), "online" after that, and "flapping". `line` is a line's name, "" for a
+    refused stranger, whose claimed name is `claimed` ("(many)" for a scanner's). `count` is how often it happened
+    since the last record of the same (refusals and moves repeat). `contact`, `via` and `user_agent` are as the
+    phone said them, clipped and storable; behind the Via stands the host of the Call-ID (" call-id@10.0.0.7").
+    `source` is where it really came from ("192.0.2.1:5060"; "" for many), `transport` a Via's word. `id` makes it
+    one row, and is in the order in which things happened.
+    """
+
+    id: str
+    at_ms: int
+    event: str
+    line: str
+    account_id: int | None
+    reason: str
+    source: str
+    transport: str
+    contact: str
+    via: str
+    user_agent: str
+    expires_s: int = 0
+    claimed: str = ""
+    count: int = 1
+
+
+OutboxRecord = (
+    Cdr
+    | UsageEntry
+    | ConfVersion
+    | EmergencyCall
+    | MediaFigures
+    | TracedCall
+    | Alarm
+    | BundleUse
+    | RegistrationEvent
+)

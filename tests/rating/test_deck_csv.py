@@ -17,7 +17,7 @@ from rating.tariff_csv import TariffProblems
 from switch.conf_decks import read_layout
 from switch.conf_files import ConfFile
 
-CORPUS = Path("/work/shared/corpora/rating/decks")
+CORPUS = Path(__file__).parents[2] / "../shared/corpora/rating/decks"
 LAYOUTS = Path(__file__).parent / "decks"
 JANUARY = parse_start_ms("2026-01-01")
 PLAIN = DeckLayout(currency="USD", prefix="prefix", price="price")

@@ -16,7 +16,7 @@ from rating.money import VatMode
 from rating.problem import TextProblem
 from tests.rating.test_deck_csv import corpus, layout_of
 
-NUMBERS = Path("/work/shared/corpora/numbering/libphonenumber_examples.json")
+NUMBERS = Path(__file__).parents[2] / "../shared/corpora/numbering/libphonenumber_examples.json"
 JAN, FEB, MAR = (parse_start_ms(f"2026-0{month}-01") for month in (1, 2, 3))
 RATES = ExchangeRates({"USD": {JAN: 750_000_000, FEB: 800_000_000}, "EUR": {JAN: 850_000_001}})
 
