@@ -89,8 +89,17 @@ class Stream:
         return max(0, self.expected - (self.packets - self.duplicates))
 
     @property
+    def timed(self) -> int:
+        """How many packets `jitter_sum_s` is of."""
+        return self.packets - self._untimed
+
+    @property
+    def jitter_sum_s(self) -> float:
+        return self._jitter_sum
+
+    @property
     def jitter_mean_s(self) -> float:
-        timed = self.packets - self._untimed
+        timed = self.timed
         return self._jitter_sum / timed if timed > 0 else 0.0
 
     @property

@@ -149,6 +149,8 @@ class RelayCore:
         """
         for endpoint in self.endpoints():
             endpoint.latch.tick(now)
+            if now >= endpoint.course.due:
+                endpoint.course.tick(endpoint.stream, now, is_held=endpoint.may_be_silent)
             if endpoint.silence_s:
                 self._watch(endpoint, now)
         is_alone = alone_since is not None and now - alone_since >= ORPHAN_S
@@ -195,6 +197,7 @@ class RelayCore:
         forget_types(endpoint)
         if message.may_be_silent or endpoint.may_be_silent:
             endpoint.stream.excuse_gap()
+            endpoint.course.excuse()
         if message.may_be_silent != endpoint.may_be_silent:
             endpoint.may_be_silent = message.may_be_silent
             endpoint.restart_silence(now)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from media.latch import Latch, SocketAddress
 from media.quality import Stream, stream_score
+from media.relay.course_count import CourseCount
 from media.relay.limits import PACKETS_PER_S_MAX
 from media.relay.messages import Figures, Format
 from media.relay.playing import Playing
@@ -52,7 +53,7 @@ class Endpoint:
     """
 
     __slots__ = (
-        "allowance", "codec", "dropped", "formats", "host", "is_current", "is_event", "is_muxed",
+        "allowance", "codec", "course", "dropped", "formats", "host", "is_current", "is_event", "is_muxed",
         "is_rtp", "label", "latch", "may_be_silent", "number", "octets_sent", "own_sequence", "own_ssrc",
         "own_timestamp", "own_timestamp_at", "owner", "packets_sent", "payload_type", "peer", "playing", "port",
         "quiet_since", "round_trip", "rtcp_allowance", "rtcp_at", "rtcp_exact", "rtcp_packets", "rtcp_remote",
@@ -71,6 +72,7 @@ class Endpoint:
         self.peer: Endpoint | None = None
         self.latch = Latch(is_unread=not is_rtp)
         self.stream = Stream()
+        self.course = CourseCount(now)
         self.version = -1
         self.formats: dict[int, Format] = {}
         self.payload_type = NO_TYPE
@@ -152,4 +154,5 @@ class Endpoint:
             remote_port=remote[1] if remote is not None else 0,
             dropped=dict(self.dropped),
             is_closed=is_closed,
+            course=self.course.packed(stream, now, is_held=self.may_be_silent) if is_closed else b"",
         )

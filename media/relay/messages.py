@@ -187,7 +187,8 @@ class Figures(msgspec.Struct, array_like=True, tag="figures"):
     `lost`, `reordered` and `duplicates` are of RTP sequence numbers; `jitter_us` is RFC 3550's at its highest and in
     the mean; `gap_us` the longest time between two packets that was not a hold. `round_trip_us` is between the relay
     and the peer, by RTCP, 0 when nobody said. `mos` is hundredths (441 is 4.41) by the E-model, 0 for an unknown
-    codec or none. `dropped` are packets by reason. `is_closed`: the last ones.
+    codec or none. `dropped` are packets by reason. `is_closed`: the last ones, and these alone have
+    the `course`, how it went over time (media/course.py).
     """
 
     endpoint: int
@@ -210,6 +211,7 @@ class Figures(msgspec.Struct, array_like=True, tag="figures"):
     remote_port: int
     dropped: dict[str, int]
     is_closed: bool = False
+    course: bytes = b""
 
 
 class RelayCounts(msgspec.Struct, array_like=True, tag="counts"):
