@@ -41,6 +41,7 @@ def main() -> int:
         arguments.edge_socket,
         arguments.relay_socket,
         arguments.browser_socket,
+        arguments.traces_socket,
     )
     try:
         uvloop.run(_run(SwitchProcess(paths, conf, arguments.dsn)))
@@ -94,6 +95,9 @@ def _parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--browser-socket", type=Path, default=None, help="the browsers' process's Unix socket, if there is one"
+    )
+    parser.add_argument(
+        "--traces-socket", type=Path, default=None, help="the traces process's Unix socket, if there is one"
     )
     return parser.parse_args()
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from provisioning import mail_address
 from provisioning.numbers import parse_number
 from provisioning.problems import InvalidValue
 from switch.calls.uk_ranges import EMERGENCY_NUMBERS
@@ -26,12 +27,7 @@ from switch.conf_values import (
 from switch.sip.host import is_same_family
 
 SECTION: Final = "voicemail"
-# RFC 5321 4.5.3.1: a path has 256 octets with its brackets.
-MAIL_ADDRESS_CHARS_MAX: Final = 254
-_LOCAL_PART: Final = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~"
-)
-_DOMAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
+is_mail_address: Final = mail_address.is_mail_address
 # 141 and 1470 go before a number, 18001 and 18002 ask for the text relay.
 _TAKEN: Final = frozenset({"141", "1470", "18001", "18002"})
 _DIGITS_MIN: Final = 2
@@ -45,20 +41,6 @@ class StartTls(enum.Enum):
     NEVER = "never"
     OPTIONAL = "optional"
     REQUIRED = "required"
-
-
-def is_mail_address(text: str) -> bool:
-    """Plain ones (RFC 5321 4.1.2, Dot-string and a domain): without spaces, quotes, comments and line ends."""
-    local, at, domain = text.rpartition("@")
-    return (
-        bool(at)
-        and len(text) <= MAIL_ADDRESS_CHARS_MAX
-        and bool(local)
-        and _LOCAL_PART.issuperset(local)
-        and bool(domain)
-        and _DOMAIN.issuperset(domain)
-        and not domain.startswith((".", "-"))
-    )
 
 
 def read_optional_mail_address(value: object) -> str:
@@ -98,7 +80,7 @@ def read_optional_secret(value: object) -> Secret:
 
 
 def read_plain_name(value: object) -> str:
-    is_plain = isinstance(value, str) and value.isprintable() and len(value) <= MAIL_ADDRESS_CHARS_MAX
+    is_plain = isinstance(value, str) and value.isprintable() and len(value) <= mail_address.MAIL_ADDRESS_CHARS_MAX
     if not is_plain:
         raise Expected("a printable text in quotes")
     return str(value)

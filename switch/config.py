@@ -43,6 +43,7 @@ from switch.conf_security import Security
 from switch.conf_services import open_services_file, read_services
 from switch.conf_tariffs import read_below_cost, read_tariffs
 from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets
+from switch.conf_trace import Trace, read_trace
 from switch.conf_trunks import (
     IdentityHeader,
     Trunk,
@@ -118,7 +119,11 @@ class Database(Struct, frozen=True):
 
 
 class RegistrarSettings(Struct, frozen=True):
-    """[registrar]: how long phones stay registered, and how they are kept reachable behind NAT."""
+    """[registrar]: how long phones stay registered, how they are kept reachable behind NAT, and what of it is told.
+
+    The last four: when a line counts as offline, how often it may drop off in an hour, the part of all lines that
+    makes it an outage, and for how many days the history is kept.
+    """
 
     min_expires_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     max_expires_s: Annotated[int, Meta(ge=60, le=604_800)] = 3600
@@ -127,6 +132,10 @@ class RegistrarSettings(Struct, frozen=True):
     ping_interval_s: Annotated[int, Meta(ge=5, le=600)] = 30
     ping_rate_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
     ping_failures_max: Annotated[int, Meta(ge=1, le=20)] = FAILURES_UNTIL_DEAD
+    offline_after_s: Annotated[int, Meta(ge=10, le=86_400)] = 300
+    drops_per_hour_max: Annotated[int, Meta(ge=1, le=100)] = 6
+    outage_percent: Annotated[int, Meta(ge=1, le=100)] = 25
+    history_days: Annotated[int, Meta(ge=1, le=3650)] = 90
 
 
 class CallLimits(Struct, frozen=True):
@@ -214,6 +223,7 @@ class Conf(Struct, frozen=True):
     decks: dict[str, Deck] = {}
     vat: VatRates = UK_VAT
     below_cost: dict[str, BelowCost] = {}
+    trace: Trace = Trace()
 
     @property
     def metrics(self) -> Address | None:
@@ -226,6 +236,7 @@ def settings_needing_restart(running: Conf, loaded: Conf) -> list[str]:
     pairs = {
         "listen": (running.listen, loaded.listen),
         "database.dsn": (running.database.dsn, loaded.database.dsn),
+        "registrar.history_days": (running.registrar.history_days, loaded.registrar.history_days),
         "digest.realm": (running.digest.realm, loaded.digest.realm),
         "media": (_relay_of(running.media), _relay_of(loaded.media)),
         "voicemail": (running.voicemail, loaded.voicemail),
@@ -298,6 +309,7 @@ def load_conf(folder: Path, prices: PriceFiles = NO_PRICE_FILES) -> Conf:
         decks=decks.decks,
         vat=read_vat(folder, main),
         below_cost=read_below_cost(main),
+        trace=read_trace(main),
     )
     problems = [problem for file in (*files, rates_file) for problem in file.in_order()]
     problems += tariff_problems + decks.problems + list_problems
@@ -314,7 +326,8 @@ def _version_of(kind: str, name: str, file: ConfFile) -> list[ConfText]:
 
 _SECTIONS = (
     *("exchange", "listen", "tls", "websocket", "database"),
-    *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "tariffs"),
+    *("registrar", "calls", "cli", "media", "prepaid", "digest", "security", "dns", "voicemail", "trace"),
+    "tariffs",
 )
 
 

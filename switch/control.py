@@ -20,7 +20,8 @@ from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
 from switch.bundle_view import live_bundles
 from switch.buying_metrics import deck_rows, quality_rows
-from switch.calls.call import Call, CallState
+from switch.calls.call import Call
+from switch.calls.call_state import CallState
 from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
@@ -34,6 +35,7 @@ from switch.service_metrics import reminder_rows
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
+from switch.trace_view import call_trace, trace_status
 from switch.waiting_view import WaitingMessages, waiting_messages
 
 if TYPE_CHECKING:
@@ -162,6 +164,9 @@ class Control:
                 self._process.exchange.trunks.qualities, self._process.now()
             ),
             "decks": lambda _request: deck_rows(self._process.exchange),
+            "call_trace": lambda request: call_trace(self._process.exchange.tracer, request.call_id),
+            "keep_trace": self._keep_trace,
+            "trace_status": lambda _request: trace_status(self._process),
             "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
         }
 
@@ -393,6 +398,13 @@ class Control:
         if source and not gone[0]:
             raise ControlRefusedError(f"{source} is not banned: `offhook bans` lists who is")
         return gone[0]
+
+    def _keep_trace(self, request: ControlRequest) -> str:
+        if not self._process.exchange.tracer.ask(request.call_id):
+            raise ControlRefusedError(
+                f"the messages of call {shorten(request.call_id)!r} are not in memory, or there is no room to keep them"
+            )
+        return request.call_id
 
     def _explain(self, request: ControlRequest) -> list[str]:
         """What a call would do, a step a line."""

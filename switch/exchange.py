@@ -14,7 +14,6 @@ import structlog
 from media.browser.messages import FromBrowsers
 from media.relay.messages import Figures, FromRelay
 from provisioning.model import (
-    Account,
     AccountChanged,
     BundleChanged,
     Change,
@@ -23,14 +22,14 @@ from provisioning.model import (
     LineRemoved,
     Snapshot,
 )
-from rating.account import AccountTerms
 from rating.engine import Engine
 from rating.records import ConfVersion
 from switch.address_conflicts import warn_of_conflicts
+from switch.balances import load_balances, set_account, take_credit
 from switch.books import Books
 from switch.bundles import load_bundles, take_grant
 from switch.calls.admission import admit
-from switch.calls.attempt import Attempt, is_for_us, read_attempt
+from switch.calls.attempt import Attempt, read_attempt
 from switch.calls.call import Call
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.counts import CallCounts
@@ -58,14 +57,16 @@ from switch.door.door import BANNED, Door
 from switch.events.service import Events
 from switch.keepalive import Keepalive
 from switch.messaging.service import Messaging
-from switch.registrar.bindings import Binding, Bindings, RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.bindings import Bindings
 from switch.registrar.gruu import Gruus
-from switch.registrar.pings import PingLimits, PingSchedule
+from switch.registrar.pings import PingSchedule
 from switch.registrar.registrar import Registrar
+from switch.registration_events import RegistrationEvents
+from switch.registrations import Registrations, binding_put, ping_limits, registrar_limits
 from switch.relay.browser_gates import BrowserGates
 from switch.relay.figures import media_figures
 from switch.relay.relay import Relay
-from switch.screening import Screening
+from switch.screening import SHUT_OUT, Screening, claimed_user
 from switch.sip.counts import SipCounts
 from switch.sip.digest import DigestAuthority
 from switch.sip.flow import Flow
@@ -78,11 +79,9 @@ from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.sip.user import Silence
 from switch.spends import load_spends
+from switch.tracing.tracer import Tracer, payer_of
 from switch.trunks.locate import Reach
 from switch.trunks.trunks import Trunks
-
-BINDING_KEY = "b/"
-CREDIT_KEY = "k/"
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +134,7 @@ class Exchange:
         self.counts = CallCounts()
         self.sip_counts = SipCounts()
         self.books = Books()
-        limits = _registrar_limits(conf)
+        limits = registrar_limits(conf)
         self.bindings = Bindings(limits)
         self.door = Door(
             conf,
@@ -154,7 +153,7 @@ class Exchange:
         def random() -> float:
             return int.from_bytes(random_bytes(4)) / 2**32
 
-        pings = PingSchedule(_ping_limits(conf), random)
+        pings = PingSchedule(ping_limits(conf), random)
         self.keepalive = Keepalive(pings, self.stack, tokens, network)
         self.trunks = Trunks(
             stack=self.stack, timers=self.timers, tokens=tokens, network=network, random=random
@@ -163,7 +162,6 @@ class Exchange:
         self.voicemail = VoicemailServer(conf.voicemail, self.stack, tokens, network)
         key, self._first_puts = signing_key(state, random_bytes)
         gruus = Gruus(network.domain, key)
-        self.registrar = Registrar(self.bindings, limits, pings, gruus)
         self.relay = Relay(tokens.tag(), self._record_figures) if conf.media.relay else None
         if self.relay is not None and conf.media.browsers and conf.listen.has_websockets:
             self.relay.gates = BrowserGates(tokens.tag())
@@ -191,6 +189,9 @@ class Exchange:
             media_host=network.media_host,
             voicemail=self.voicemail,
         )
+        told = RegistrationEvents(self.board, lambda user, now: binding_put(self.board, user, now))
+        self.registration_events = told
+        self.keepalive.on_silent, self.keepalive.on_back = told.silent, told.back
         self.services = self.board.services = ServiceDesk(self.board)
         self.board.queue_desk = QueueDesk(self.board)
         self.voicemail.on_doubt = lambda heard_at, at: ask_for_calls(self.board, heard_at, at)
@@ -203,6 +204,7 @@ class Exchange:
                 domains=conf.exchange.domains,
             ),
             self.door,
+            self.registration_events.refused,
         )
         self.dialog_screening = DialogScreening(self.board, self._screening)
         self._caller: Caller | None = None
@@ -210,6 +212,12 @@ class Exchange:
         self.on_alias: Callable[[Flow, int], None] = _ignore_alias
         self.events = Events(self.board, self._screening.login)
         self.messaging = Messaging(self.board)
+        self.tracer = Tracer(conf.trace, clock)
+        self._connect_tracer()
+        registrar = Registrar(self.bindings, limits, pings, gruus)
+        self.registrations = Registrations(
+            self.board, registrar, self.keepalive, self.events, self.messaging, self.registration_events
+        )
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
@@ -249,30 +257,16 @@ class Exchange:
         """
         self.books.load(snapshot)
         warn_of_conflicts(self.books.lines_with_addresses(), self.board.conf)
-        for account in snapshot.accounts:
-            self._set_account(account)
-        for balance in snapshot.balances:
-            self.engine.load_balance(balance.account_id, balance.balance_micros, balance.credit_seq)
-        for account_id, rows in credits_since.items():
-            for credit_seq, amount_micros in sorted(rows):
-                self.engine.apply_credit(account_id, credit_seq, amount_micros)
-        for account_id, amount_micros in usage_since.items():
-            if self.engine.totals(account_id) is not None:
-                self.engine.debit_usage(account_id, amount_micros)
+        load_balances(self.engine, snapshot, usage_since, credits_since)
         load_spends(self.engine, snapshot, usage_by_day)
         self._first_puts += load_bundles(self.engine, snapshot, state, bundle_uses)
 
     def restore(self, state: Mapping[str, bytes], now: float) -> None:
         """Take over what the journal kept: bindings live on, calls that were up are ended and recorded."""
-        offset_ms = self._offset_ms
         self.board.safety.begin(now)
         self.board.safety.restore(state, now)
         self.trunks.take_over(self.board.conf, now)
-        for key, value in state.items():
-            if key.startswith(BINDING_KEY):
-                user = key[len(BINDING_KEY) :]
-                for binding in self.bindings.restore(decode_bindings(user, value, offset_ms), now):
-                    self.keepalive.watch(binding, now)
+        self.registrations.restore(state, now)
         self.door.restore(state, now)
         if self._first_puts:
             self.board.record(self._first_puts)
@@ -297,13 +291,20 @@ class Exchange:
     def take_over(self, conf: Conf, now: float) -> None:
         """A changed configuration, valid as a whole. Calls that are up keep the rate and route they began with."""
         self.board.conf = conf
-        self.bindings.limits = self.registrar.limits = _registrar_limits(conf)
-        self.keepalive.schedule.limits = _ping_limits(conf)
+        self.registrations.take_over(conf)
         warn_of_conflicts(self.books.lines_with_addresses(), conf)
         self.door.take_over(conf)
+        self.registration_events.take_over(conf)
         self.trunks.take_over(conf, now)
         self.voicemail.take_over(conf.voicemail)
+        self.tracer.take_over(conf.trace)
+        self._connect_tracer()
         self.record_conf(now)
+
+    def _connect_tracer(self) -> None:
+        """Switched off, it costs a call a few looks."""
+        self.board.tracer = self.tracer if self.tracer.is_on else None
+        self.stack.tap = self.tracer.tap if self.tracer.is_on else None
 
     # What the books say
 
@@ -312,38 +313,21 @@ class Exchange:
         for change in changes:
             self.books.apply(change)
             if isinstance(change, AccountChanged):
-                self._set_account(change.account)
+                set_account(self.engine, change.account)
             elif isinstance(change, Credited):
-                self._credit(change)
+                put = take_credit(self.engine, change.credit)
+                if put is not None:
+                    self.board.record([put])
             elif isinstance(change, BundleChanged):
                 self.board.record([take_grant(self.engine, change.bundle)])
             elif isinstance(change, LineChanged):
                 warn_of_conflicts((change.line,), self.board.conf)
                 self.events.line_changed(change.line.user, now)
-            elif isinstance(change, LineRemoved) and self.bindings.remove_user(change.user):
-                self.board.record([(BINDING_KEY + change.user, None)])
-            if isinstance(change, LineRemoved):
+            elif isinstance(change, LineRemoved):
+                self.registrations.remove(change.user, now)
                 self.events.line_removed(change.user, now)
                 self.messaging.line_removed(change.user)
                 self.services.line_removed(change.user)
-
-    def _set_account(self, account: Account) -> None:
-        terms = AccountTerms(
-            id=account.id,
-            vat=account.vat,
-            floor_micros=account.floor_micros,
-            is_suspended=account.is_suspended,
-            daily_cap_micros=account.settings.daily_cap_micros,
-            monthly_cap_micros=account.settings.monthly_cap_micros,
-        )
-        self.engine.set_account(terms)
-
-    def _credit(self, change: Credited) -> None:
-        """A top-up counts at once. The journal remembers it, so that a restart without the books keeps it."""
-        credit = change.credit
-        if self.engine.apply_credit(credit.account_id, credit.credit_seq, credit.amount_micros):
-            key = f"{CREDIT_KEY}{credit.account_id}/{credit.credit_seq}"
-            self.board.record([(key, str(credit.amount_micros).encode())])
 
     # The stack's transaction user
 
@@ -363,6 +347,9 @@ class Exchange:
             return None
         silence = self.door.silence(request, flow, now)
         if silence is not None:
+            refused = self.registration_events.refused
+            if silence is BANNED and refused.takes_banned():
+                refused.note(SHUT_OUT, claimed_user(request), request, flow, now)
             return silence
         verdict = self._screening.screen(request, flow, now)
         if isinstance(verdict, Response):
@@ -407,7 +394,7 @@ class Exchange:
         assert isinstance(caller, LineCaller)
         match request.method:
             case "REGISTER":
-                self._register(transaction, request, flow, caller, now)
+                self.registrations.register(transaction, request, caller.line.user, flow, now)
             case _:
                 self.events.serve(transaction, request, caller.line, flow, now)
 
@@ -475,6 +462,8 @@ class Exchange:
             board, call, transaction=transaction, request=request, flow=flow, trunk=trunk, now=now
         )
         call.take(leg)
+        if board.tracer is not None:
+            board.tracer.begin(call.id, request.call_id, payer_of(call), now)
         transaction.user_data = leg
         note_attempt(attempt, board)
         admission = keep_promise(request, flow, admit(request, attempt, board, now))
@@ -495,54 +484,13 @@ class Exchange:
         """Sortable by time, unguessable behind it: neighbours in time are neighbours in the database."""
         return f"{self.board.clock.ms(now):012x}-{self.board.tokens.tag()}"
 
-    def _register(
-        self, transaction: ServerTransaction, request: Request, flow: Flow, caller: LineCaller, now: float
-    ) -> None:
-        user = caller.line.user
-        if not is_for_us(request, self.board):
-            response = make_response(request, 404)
-        else:
-            lost = [b.flow for b in self.bindings.of(user, now) if b.is_dead and b.flow.is_reliable]
-            result = self.registrar.register(request, user, flow, now)
-            if lost and self.board.of_line[user]:
-                self._take_calls_along(user, lost, flow, now)
-            response = make_response(request, result.status, result.reason)
-            for name, value in result.headers:
-                response.headers.add(name, value)
-            if result.changed:
-                self._record_bindings(user, now)
-        self.counts.registrations[str(response.status)] += 1
-        transaction.respond(response, now)
-
-    def _take_calls_along(self, user: str, lost: list[Flow], flow: Flow, now: float) -> None:
-        """A phone that registered over a new connection in place of a lost one is reached there in its calls, too."""
-        left = {binding.flow for binding in self.bindings.of(user, now)}
-        replaced = [old for old in lost if old not in left]
-        for leg in self.board.legs.values():
-            if leg.flow in replaced:
-                leg.move(flow)
-
-    def _record_bindings(self, user: str, now: float) -> None:
-        live = self.bindings.of(user, now)
-        value = encode_bindings(live, self._offset_ms) if live else None
-        self.board.record([(BINDING_KEY + user, value)])
-        self.events.line_registered(user, now)
-        self.messaging.line_registered(user, now)
-
-    @property
-    def _offset_ms(self) -> int:
-        return int(self.board.clock.offset_s * 1000)
-
     # Time
 
     def on_second(self, now: float) -> None:
         """Once a second: the heartbeat that bounds what a crash can cost, expired bindings, keep-alive pings."""
         silent = [call.id for call in self.board.calls.values() if call.is_unacknowledged]
         puts: list[Put] = [(HEARTBEAT_KEY, encode_heartbeat(now, self.board.clock.ms(now), silent))]
-        for user in self.bindings.expire(now):
-            live = self.bindings.of(user, now)
-            puts.append((BINDING_KEY + user, encode_bindings(live, self._offset_ms) if live else None))
-            self.events.line_registered(user, now)
+        puts += self.registrations.expire(now)
         self.board.record(puts)
         self.board.safety.on_second(now)
         self.door.on_second(now)
@@ -552,6 +500,8 @@ class Exchange:
         self.board.line_calls.on_second(now)
         self.board.queue_desk.on_second(now)
         self.services.on_second(now)
+        self.tracer.on_second(now)
+        self.registration_events.on_second(now)
 
     def hear_browsers(self, message: FromBrowsers, now: float) -> None:
         """What the browsers' process says of its gates."""
@@ -564,23 +514,15 @@ class Exchange:
             self.relay.hear(message, now)
 
     def _record_figures(self, label: str, figures: Figures, now: float) -> None:
-        self.board.record([], [media_figures(label, figures, self.board.clock.ms(now))])
+        record = media_figures(label, figures, self.board.clock.ms(now))
+        self.board.record([], [record])
+        self.tracer.hear(record)
 
     def on_flow_lost(self, flow: Flow, now: float) -> None:
         """A connection is gone: requests on it fail, its phones are dead until they register again."""
-        for binding in self.bindings.flow_lost(flow):
-            self._go_on_by_other_flow(binding, now)
+        self.registrations.flow_lost(flow, now)
         self.stack.handle_transport_error(flow, now)
         self.trunks.flow_lost(flow, now)
-
-    def _go_on_by_other_flow(self, lost: Binding, now: float) -> None:
-        """The calls of a phone that has another connection; behind a proxy the flow is everybody's and says nothing."""
-        other = self.bindings.other_flow(lost, now)
-        if other is None or lost.path:
-            return
-        for leg in self.board.legs.values():
-            if leg.flow == lost.flow:
-                leg.move(other)
 
     # Stopping
 
@@ -589,25 +531,10 @@ class Exchange:
         self.board.is_draining = True
         self.trunks.leave(now)
         self.services.drain(now)
+        self.registration_events.drain(now)
         for call in list(self.board.calls.values()):
             call.hang_up(now, words="the exchange is closing down", ended_by="exchange")
 
 
 def _ignore_alias(flow: Flow, port: int) -> None:
     """Until the process has an edge."""
-
-
-def _registrar_limits(conf: Conf) -> RegistrarLimits:
-    settings = conf.registrar
-    return RegistrarLimits(
-        min_expires_s=settings.min_expires_s,
-        max_expires_s=settings.max_expires_s,
-        default_expires_s=settings.max_expires_s,
-        expires_jitter_percent=settings.expires_jitter_percent,
-        bindings_per_aor_max=settings.bindings_per_aor_max,
-    )
-
-
-def _ping_limits(conf: Conf) -> PingLimits:
-    settings = conf.registrar
-    return PingLimits(settings.ping_interval_s, settings.ping_rate_max, settings.ping_failures_max)

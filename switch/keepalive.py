@@ -4,6 +4,7 @@ The schedule decides (switch/registrar/pings.py); any response is a sign of life
 failure.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from switch.registrar.bindings import Binding
@@ -27,7 +28,7 @@ class _Names(Protocol):
 class Keepalive:
     """Owner of the pings in flight; how many there are is bounded by the schedule's rate times Timer F."""
 
-    __slots__ = ("_names", "_stack", "_tokens", "failures", "schedule", "sent")
+    __slots__ = ("_names", "_stack", "_tokens", "failures", "on_back", "on_silent", "schedule", "sent")
 
     def __init__(self, schedule: PingSchedule, stack: "Stack", tokens: Tokens, names: _Names) -> None:
         self.schedule = schedule
@@ -36,6 +37,8 @@ class Keepalive:
         self._names = names
         self.sent = 0
         self.failures = 0
+        self.on_silent: Callable[[Binding, float], None] = _nobody_listens
+        self.on_back: Callable[[Binding, float], None] = _nobody_listens
 
     def watch(self, binding: Binding, now: float) -> None:
         self.schedule.watch(binding, now)
@@ -46,12 +49,16 @@ class Keepalive:
             self._stack.send_request(self._options(binding), binding.flow, _Ping(self, binding), now)
             self.sent += 1
 
-    def answered(self, binding: Binding) -> None:
+    def answered(self, binding: Binding, now: float) -> None:
+        binding.has_answered = True
         self.schedule.answered(binding)
+        if binding.is_missed:
+            self.on_back(binding, now)
 
     def failed(self, binding: Binding, now: float) -> None:
         self.failures += 1
-        self.schedule.failed(binding)
+        if self.schedule.failed(binding) and binding.has_answered:
+            self.on_silent(binding, now)
 
     def _options(self, binding: Binding) -> Request:
         domain = self._names.domain
@@ -65,6 +72,10 @@ class Keepalive:
         return Request("OPTIONS", binding.contact, headers)
 
 
+def _nobody_listens(binding: Binding, now: float) -> None:
+    """Until somebody keeps a history."""
+
+
 class _Ping:
     """One OPTIONS in flight."""
 
@@ -75,7 +86,7 @@ class _Ping:
         self._binding = binding
 
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
-        self._keepalive.answered(self._binding)
+        self._keepalive.answered(self._binding, now)
 
     def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
         self._keepalive.failed(self._binding, now)

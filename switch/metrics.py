@@ -20,13 +20,16 @@ from switch.cli_metrics import cli_metrics
 from switch.edge_view import edge_metrics
 from switch.message_metrics import message_metrics
 from switch.queue_metrics import queue_metrics
+from switch.registration_metrics import registration_metrics
 from switch.relay.browser_view import browser_metrics
 from switch.relay.view import relay_metrics
 from switch.safety_metrics import safety_metrics
 from switch.service_metrics import service_metrics
 from switch.sip.counts import Histogram
+from switch.trace_metrics import trace_metrics
 from switch.trunk_metrics import trunk_metrics
 from switch.voicemail_metrics import voicemail_metrics
+from switch.watch_metrics import watch_metrics
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -56,14 +59,17 @@ class SwitchCollector(Collector):
             if self._process.exchange.relay.gates is not None:
                 yield from browser_metrics(self._process.exchange.relay.gates)
         yield from trunk_metrics(self._process.exchange.trunks, self._process.exchange.board.of_trunk)
+        yield from trace_metrics(self._process)
         yield from buying_metrics(self._process.exchange)
         yield from voicemail_metrics(self._process.exchange)
+        yield from registration_metrics(self._process.exchange.registration_events)
         yield from message_metrics(self._process.exchange.messaging)
         yield from safety_metrics(self._process.exchange.board.safety)
         yield from bundle_metrics(self._process.exchange.engine.bundles)
         yield from cli_metrics(self._process.exchange.board)
         yield from service_metrics(self._process.exchange)
         yield from queue_metrics(self._process.exchange.board, self._process.now())
+        yield from watch_metrics(self._process.exchange)
 
     def _calls(self) -> Iterator[Metric]:
         exchange = self._process.exchange

@@ -13,6 +13,7 @@ class SwitchPaths(msgspec.Struct, frozen=True):
     edge_socket: Path | None
     relay_socket: Path | None = None
     browser_socket: Path | None = None
+    traces_socket: Path | None = None
 
     @property
     def journal(self) -> Path:

@@ -32,11 +32,12 @@ from provisioning.books.messages import (
 from provisioning.model import Snapshot
 from rating.journal.link import JournalLink
 from rating.journal.replay import read_journal
+from switch.balances import CREDIT_KEY
 from switch.calls.switchboard import WallClock
 from switch.config import Conf, ConfProblems, conf_fingerprint, load_conf, settings_needing_restart
 from switch.control import Control
 from switch.edge.messages import EdgeCounts
-from switch.exchange import CREDIT_KEY, Exchange
+from switch.exchange import Exchange
 from switch.failpoints import failpoint_from_environment
 from switch.journal_desk import JournalDesk
 from switch.media_links import MediaLinks
@@ -48,6 +49,7 @@ from switch.price_packer import pack_apart
 from switch.sip.counts import Histogram
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import host_port, is_same_family
+from switch.trace_link import TraceLink
 from switch.transport.alarm import Alarm
 from switch.transport.edge_link import EdgeLink
 from switch.transport.resolver import Resolver
@@ -102,6 +104,7 @@ class SwitchProcess:
             checkpoint=paths.checkpoint,
             on_message=self._on_books,
             resume=self._resume,
+            history_days=conf.registrar.history_days,
         )
         self.exchange: Exchange
         self._network: LocalNetwork
@@ -112,6 +115,7 @@ class SwitchProcess:
         self._edge: EdgeLink | None = None
         self._edge_task: asyncio.Task[None] | None = None
         self._media: MediaLinks
+        self.traces: TraceLink | None = None
         self._control = Control(self)
         self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
         self._beat: asyncio.TimerHandle | None = None
@@ -152,7 +156,8 @@ class SwitchProcess:
     def link_reconnects(self) -> dict[str, int]:
         """How often each part beside the switch went away, by its name."""
         edge = {} if self._edge is None else {"edge": self._edge.reconnects}
-        return edge | self._media.reconnects
+        traces = {} if self.traces is None else {"traces": self.traces.reconnects}
+        return edge | self._media.reconnects | traces
 
     def not_ready_reason(self) -> str:
         """Why no new call can be taken, or ""."""
@@ -198,6 +203,11 @@ class SwitchProcess:
         )
         await self._connect_edge()
         await self._media.start()
+        if self.paths.traces_socket is not None:
+            self.traces = TraceLink(
+                self.paths.traces_socket, self.exchange.tracer, lambda: self._clock.offset_s
+            )
+            self.traces.start()
         self._is_serving = True
         self._finish_turn()
         if self.exchange.relay is not None:
@@ -309,6 +319,8 @@ class SwitchProcess:
             return
         messages = outgoing.copy()
         outgoing.clear()
+        if self.exchange.board.tracer is not None:
+            self.exchange.tracer.tap.sent(messages, self.now())
         for flow, data in messages:
             if flow.transport != UDP:
                 if self._edge is not None:
@@ -491,6 +503,8 @@ class SwitchProcess:
             self._edge_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._edge_task
+        if self.traces is not None:
+            await self.traces.stop()
         if self._is_serving:
             await self._media.stop()
             await self._resolver.stop()

@@ -23,6 +23,7 @@ from switch.calls.restart import SIGNATURE_BYTES
 from switch.calls.switchboard import Switchboard
 from switch.door.door import Door
 from switch.door.sources import source_of
+from switch.registrar.refused_logins import RefusedLogins
 from switch.sip.counts import METHODS, OTHER_METHOD
 from switch.sip.digest import OFFER_BOTH, OFFER_MD5, OFFER_SHA_256, DigestAuthority, Ha1s, Outcome
 from switch.sip.errors import SipParseError
@@ -54,12 +55,15 @@ class Identified(msgspec.Struct):
 class Screening:
     """The door behind the parser. One a process."""
 
-    __slots__ = ("_board", "_digest", "_door", "_lines_named")
+    __slots__ = ("_board", "_digest", "_door", "_lines_named", "_refused")
 
-    def __init__(self, board: Switchboard, digest: DigestAuthority, door: Door) -> None:
+    def __init__(
+        self, board: Switchboard, digest: DigestAuthority, door: Door, refused: RefusedLogins
+    ) -> None:
         self._board = board
         self._digest = digest
         self._door = door
+        self._refused = refused
         self._lines_named: set[str] = set()
 
     @property
@@ -143,11 +147,14 @@ class Screening:
         verdict = self._digest.verify(request, values, now, self._ha1s_of, source=source)
         if verdict.outcome is Outcome.OK and heeds_bans and self._door.shuts_out(verdict.user, flow, now):
             self._counts.logins[SHUT_OUT] += 1
+            self._refused.note(SHUT_OUT, verdict.user, request, flow, now)
             return self._challenge(request, flow, now, status=status, user=user)
         self._counts.logins[verdict.outcome.value] += 1
         if verdict.outcome is Outcome.OK:
+            self._refused.succeeded(verdict.user, flow)
             line = self._board.books.lines[verdict.user]
             return Identified(LineCaller(line, self._board.books.account_of(line)))
+        self._refused.note(verdict.outcome.value, verdict.user or claimed_user(request), request, flow, now)
         if verdict.is_bad_login:
             self._door.login_failed(verdict.user, flow, now)
         if verdict.outcome is Outcome.MALFORMED:
@@ -189,7 +196,7 @@ class Screening:
         stale: bool = False,
     ) -> Response:
         """401 or 407, in the algorithms for `user`, or for whom the request claims to be from."""
-        offer = self._offer_to(_claimed_user(request) if user is None else user)
+        offer = self._offer_to(claimed_user(request) if user is None else user)
         response = make_response(request, status)
         name = "proxy-authenticate" if status == 407 else "www-authenticate"
         source = source_of(flow.remote_host)
@@ -233,7 +240,7 @@ class Screening:
 
     def _emergency_line(self, request: Request, flow: Flow, now: float) -> Line | None:
         """The line that this flow is registered for, if the call is to an emergency service."""
-        user = self._board.bindings.user_at(flow, _claimed_user(request), now)
+        user = self._board.bindings.user_at(flow, claimed_user(request), now)
         if user is None:
             return None
         line = self._board.books.lines.get(user)
@@ -248,7 +255,7 @@ class Screening:
         return Ha1s(line.ha1_md5, line.ha1_sha256, offer)
 
 
-def _claimed_user(request: Request) -> str:
+def claimed_user(request: Request) -> str:
     """The user part that the request claims to be from, "" where it names none."""
     try:
         uri = (request.to if request.method == "REGISTER" else request.from_).parsed_uri

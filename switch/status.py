@@ -8,8 +8,10 @@ from switch.relay.browser_view import browsers_state
 from switch.relay.view import relay_state
 from switch.service_metrics import service_status
 from switch.sip.host import host_port
+from switch.trace_view import trace_status
 from switch.trunks.view import trunk_views
 from switch.voicemail_metrics import voicemail_status
+from switch.watch_metrics import cause_status
 
 if TYPE_CHECKING:
     from switch.process import SwitchProcess
@@ -26,6 +28,8 @@ def status_of(process: "SwitchProcess") -> dict[str, object]:
         "lines": len(exchange.books.lines),
         "accounts": len(exchange.books.accounts),
         "registrations": exchange.bindings.count,
+        "registrations_lost_at_once": exchange.registration_events.lost_at_once,
+        "lines_offline": len(exchange.registration_events.presence.offline),
         "subscriptions": len(exchange.events.notifier.subscriptions),
         "live_calls": len(board.calls),
         "reservations": exchange.engine.reservations_count,
@@ -42,6 +46,8 @@ def status_of(process: "SwitchProcess") -> dict[str, object]:
         **cli_status(board),
         **service_status(exchange),
         "trunks": trunk_views(exchange.trunks, board.of_trunk, board.clock),
+        "traces": trace_status(process),
+        "trunk_causes_per_minute": cause_status(exchange.trunks.endings),
         "recovered_calls": exchange.counts.recovered_calls,
         "bugs": exchange.counts.bugs,
         "records_quarantined": process.books_state.quarantined,

@@ -25,9 +25,10 @@ def voicemail_status(exchange: "Exchange") -> dict[str, object]:
 def voicemail_metrics(exchange: "Exchange") -> Iterator[Metric]:
     """Called from the metrics thread; only reads."""
     server, events = exchange.voicemail, exchange.events
-    yield GaugeMetricFamily(
-        "offhook_voicemail_up", "1 while the voicemail server answers", value=1 if server.is_there else 0
-    )
+    if server.flow is not None:  # without one there is nothing to be alarmed about
+        yield GaugeMetricFamily(
+            "offhook_voicemail_up", "1 while the voicemail server answers", value=int(server.is_there)
+        )
     yield CounterMetricFamily(
         "offhook_voicemail_lost", "Times that the voicemail server fell silent", value=server.lost
     )

@@ -65,6 +65,7 @@ class Link:
             False
         )  # a test's own loss, beside the random one
         self.sent: list[Datagram] = []
+        self.delivered: list[tuple[Address, bytes]] = []  # each copy that has reached somebody
         self._random = Random(seed)
         self._ends: dict[Address, tuple[End, TimerQueue]] = {}
         self._deliveries: list[tuple[float, int, Flow, bytes]] = []
@@ -119,6 +120,7 @@ class Link:
         _, _, sent_on, data = delivery
         found = self._ends.get((sent_on.remote_host, sent_on.remote_port))
         if found is not None:
+            self.delivered.append(((sent_on.remote_host, sent_on.remote_port), data))
             transport, remote_host, remote_port, local_host, local_port, connection = sent_on
             found[0].receive(
                 data, Flow(transport, local_host, local_port, remote_host, remote_port, connection), now
@@ -126,9 +128,10 @@ class Link:
 
     def _collect(self) -> None:
         for end, _ in list(self._ends.values()):
-            for flow, data in end.outgoing:
+            outgoing = end.outgoing  # once: an exchange notes what leaves when it is asked
+            for flow, data in outgoing:
                 self._send(flow, data)
-            end.outgoing.clear()
+            outgoing.clear()
 
     def _send(self, flow: Flow, data: bytes) -> None:
         source, destination = (flow.local_host, flow.local_port), (flow.remote_host, flow.remote_port)

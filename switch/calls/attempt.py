@@ -58,6 +58,7 @@ class Attempt(msgspec.Struct):
     on_pressed: "OnPressed | None" = None  # what a REFER means of who rings the line for the exchange
     call_id: str = ""  # the caller's, as he sent it
     notes: list[str] | None = None  # of who wants to know what a journey decides; None: nobody asks
+    not_sent_on: tuple[str, ...] = ()  # refusals for which a destination was passed over, by their labels
 
 
 def read_attempt(request: Request, caller: Caller, board: Switchboard, now: float) -> Attempt:

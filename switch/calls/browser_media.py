@@ -8,6 +8,7 @@ for when each side has the other's description.
 from typing import TYPE_CHECKING, Final
 
 from media.browser.messages import Connect, Gate
+from switch.calls.endings import BROWSER_LOST
 from switch.relay.browser_gates import BrowserGates
 from switch.relay.reach import may_hear_at
 from switch.sdp.description import SessionDescription
@@ -109,7 +110,7 @@ class BrowserMedia:
         leg, call = self._leg, self._leg.call
         is_of_call = leg.index == 0 or leg is call.answered_leg
         if is_of_call and not call.is_emergency:
-            call.hang_up(now, words=f"the browser's sound was lost: {reason}", ended_by="exchange")
+            call.hang_up(now, words=f"{BROWSER_LOST}{reason}", ended_by="exchange")
 
     def _taken(self) -> Gate | None:
         if self._gate is None and not self._is_lost:

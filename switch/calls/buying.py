@@ -2,7 +2,8 @@
 
 A trunk of the configuration may name a deck (rating/deck.py). By it the trunks of a route are put in order, the margin
 guard skips those that take more for a call than it is sold for, and each leg's record says what it has cost. A route as
-it is listed, of trunks without decks, asks for none of it.
+it is listed, of trunks without decks, has nothing compared and no price looked up; how its trunks do is counted all the
+same, as for every route, since operators are shown it (`offhook_trunk_asr_ratio` and its like).
 """
 
 from collections.abc import Sequence

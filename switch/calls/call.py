@@ -6,17 +6,14 @@ records: the reservation is made before the first target is tried, the answer is
 end record carries the charge and every CDR in one atomic step.
 """
 
-import enum
-
 from provisioning.model import Line
-from rating.engine import Shortage
 from rating.records import Cdr
-from switch.calls import refusal
 from switch.calls.announcement import announcement_for, ending_of_announced
+from switch.calls.answer_gate import AnswerGate, await_journal, partner_answered
 from switch.calls.attempt import Attempt
-from switch.calls.attempt_fee import charge_attempt
 from switch.calls.buying import begin_leg, count_try
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
+from switch.calls.call_state import CallState
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.carried_media import carry
@@ -24,22 +21,29 @@ from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_l
 from switch.calls.concurrent_calls import count_in, count_onward, count_out
 from switch.calls.conversation import separate
 from switch.calls.end_record import closing_puts, end_records
+from switch.calls.endings import (
+    FORGOTTEN,
+    GATE_CLOSED,
+    NO_COMMON_SOUND,
+    RINGING_UNACKNOWLEDGED,
+    TOO_LONG,
+    UNCONFIRMED,
+)
 from switch.calls.exhausted import ending_of_exhausted
 from switch.calls.hunt import best_outcome, status_for_caller
 from switch.calls.hunting import Hunting
 from switch.calls.identity import Caller
-from switch.calls.incoming_charge import on_short_owner
-from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
-from switch.calls.meter import CALLERS_ROW, Meter, open_meter
+from switch.calls.meter import CALLERS_ROW, Meter
+from switch.calls.number_plan import Emergency
 from switch.calls.open_call import HANGUP_KEY
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.payers import callers_meter, hold_first, release_onward
 from switch.calls.pick_up import on_picked_up
 from switch.calls.plan_course import PlanCourse
 from switch.calls.pressed import OnPressed
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.referral import Referral
-from switch.calls.refresh import Refresh
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
 from switch.calls.switchboard import Put, Switchboard
@@ -47,30 +51,20 @@ from switch.calls.take_over import TakeOver
 from switch.calls.target import LineTarget, Target
 from switch.calls.terms import Admission
 from switch.calls.transfer import take_transfer
-from switch.calls.vanished import WORDS, Vanished
+from switch.calls.trunk_endings import count_answer, count_failure, count_seizure
+from switch.calls.vanished import WORDS, Vanished, ask_silent_ends
 from switch.calls.voicemail import ANNOUNCEMENT_S_MAX
 from switch.sip.timers import Timer
-
-CREDIT_PIPS = 3  # rounds of two
-
-
-class CallState(enum.Enum):
-    HUNTING = "ringing"
-    AWAITING_JOURNAL = "answering"
-    UP = "up"
-    ENDED = "ended"
 
 
 class Call:
     """One call. `id` is minted at ingress and is on every leg's record."""
 
     __slots__ = (
-        "_answer",
-        "_gate_timer",
-        "_is_answer_kept",
         "_limit_timer",
         "_vanished",
         "admission",
+        "answer_gate",
         "answered_leg",
         "attempt",
         "board",
@@ -101,6 +95,7 @@ class Call:
         self.callee_legs: list[CalleeLeg] = []  # every target that was tried, in order
         self.rows: list[Cdr] = []  # one a leg, by the leg's index; complete when the call ends
         self.answered_leg: CalleeLeg | None = None
+        self.answer_gate: AnswerGate | None = None  # while an answer is not passed on
         self.meters: list[Meter] = []  # who pays for what of it; the caller's first, where the caller pays
         self.held_lines: list[Line] = []  # that have one call more, this one
         self.hunting: Hunting | None = None  # while somebody is looked for
@@ -110,10 +105,7 @@ class Call:
         self.on_pressed: OnPressed | None = attempt.on_pressed  # what keys mean while a voice of the exchange speaks
         self.silent_since: float | None = None  # of a silence of both ends that lasts
         self.state = CallState.HUNTING
-        self._answer: tuple[Body, Fields] = (NO_BODY, [])
-        self._is_answer_kept = False  # by the journal, or it need not be
         self._vanished: Vanished | None = None
-        self._gate_timer: Timer | None = None
         self._limit_timer: Timer | None = None
 
     @property
@@ -133,15 +125,6 @@ class Call:
         """Answered by the callee, and the caller has not said that it heard it: it may not even have been told."""
         is_answered = self.state in (CallState.AWAITING_JOURNAL, CallState.UP)
         return is_answered and not self.caller_leg.is_acknowledged
-
-    @property
-    def callers_meter(self) -> Meter | None:
-        """What the caller pays for; None where that is nothing."""
-        return self.meters[0] if self.meters and self.meters[0].row == CALLERS_ROW else None
-
-    def meter_of(self, leg: CalleeLeg) -> Meter | None:
-        """What somebody pays who sent the call on to this leg."""
-        return next((meter for meter in self.meters if meter.row == leg.index), None)
 
     def other_leg(self, leg: Leg) -> Leg | None:
         if self.state is CallState.ENDED:
@@ -217,22 +200,10 @@ class Call:
         """Reserve, and count as one of the calls there are. False: it has been refused for want of money."""
         board = self.board
         self.admission = admission
-        meter = open_meter(self, CALLERS_ROW, admission.price)
-        refused: Refusal | None = None
-        if isinstance(meter, Shortage):
-            is_owners = bool(admission.price.origin)
-            refused = on_short_owner(self, admission, meter) if is_owners else refusal.of_shortage(meter)
-        set_price(self.rows[0], admission)
-        if refused is None and admission.price.attempt is not None:
-            short = charge_attempt(self, admission.price, now)
-            if short is not None:
-                board.engine.release(self.id)
-                refused = refusal.of_shortage(short)
+        refused = hold_first(self, admission, now)
         if refused is not None:
             self.refuse(refused, now)
             return False
-        if isinstance(meter, Meter):
-            self.meters.append(meter)
         board.failpoints.reached("reserved")
         board.calls[self.id] = self
         count_in(self, admission)
@@ -248,38 +219,15 @@ class Call:
         self.callee_legs.append(leg)
         row = callee_row(self.facts, leg, self.rows[0], board.clock)
         self.rows.append(row)
+        if board.tracer is not None:
+            board.tracer.add_leg(self.id, leg.sip_call_id, leg.index)
         if target.onward is not None:
             set_price(row, target.onward)
             count_onward(self, target.onward)
         if leg.trunk is not None:
             begin_leg(leg, row, now)
+            count_seizure(leg, leg.trunk.name)
         return leg
-
-    def reserve_onward(self, leg: CalleeLeg, onward: Admission) -> LegOutcome | None:
-        """Hold the money of who sends the call to this leg, or why it cannot be rung."""
-        meter = open_meter(self, leg.index, onward.price)
-        if isinstance(meter, Shortage):
-            refused = refusal.of_shortage(meter)
-            return LegOutcome(refused.status, refused.q850_cause, refused.words, is_ours=True)
-        if meter is not None:
-            self.meters.append(meter)
-        return None
-
-    def release_onward(self, leg: CalleeLeg, now: float) -> None:
-        """The leg did not come about."""
-        meter = self.meter_of(leg)
-        if meter is not None:
-            meter.close(now)
-            self.meters.remove(meter)
-
-    def redirected_journey(self) -> Journey | None:
-        """A phone has answered 3xx: its line sends the call on. None: it was no line's to send on."""
-        route = None if self.admission is None else self.admission.route
-        if route is None or route.line is None or route.is_service or self.attempt.instance is not None:
-            return None
-        journey = Journey(self.board, self.attempt)
-        journey.redirected(route.line, route.number)
-        return journey
 
     def record_opened(self) -> None:
         self.board.record([opened_state(self)])
@@ -314,43 +262,16 @@ class Call:
             self.on_nobody(best_outcome(()), now)
             return
         self.answered_leg = leg
+        count_answer(leg, now)
         self.talkers = [self.caller_leg, leg]
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
         answer = carry(leg, self.caller_leg, body)
         self.end_search(leg, now)
-        meter = self.callers_meter
+        meter = callers_meter(self)
         if meter is not None:
             meter.legs = (CALLERS_ROW, leg.index)
-        self.await_journal(answer, self.fields_back(leg, fields), now)
-
-    def await_journal(self, answer: Body, fields: Fields, now: float) -> None:
-        """The answer is passed on when it is on record; one that costs nothing, at once."""
-        self._answer = (answer, fields)
-        self.state = CallState.AWAITING_JOURNAL
-        seq = self.board.record([answered_state(self, now)], is_urgent=True)
-        if not self.meters:
-            self._is_answer_kept = True
-            self._pass_answer(now)
-            return
-        self.board.await_durable(seq, self)
-        gate_s = self.board.conf.calls.answer_gate_ms / 1000
-        self._gate_timer = self.board.timers.start(now, gate_s, self._on_gate_closed)
-
-    def await_partner(self, answer: Body) -> None:
-        """The answer is passed on with that of the call that ours is joined with."""
-        self.talkers = [self.caller_leg]
-        self._answer = (answer, [])
-        self.state = CallState.AWAITING_JOURNAL
-
-    def on_partner_answered(self, answer: Body, now: float) -> None:
-        """The other call's caller has its answer; `answer` is ours, where that was not known before."""
-        if answer:
-            self._answer = (answer, [])
-        if self.state is CallState.AWAITING_JOURNAL and self._answer[0]:
-            self._is_answer_kept = True
-            self.board.record([answered_state(self, now)])
-            self._pass_answer(now)
+        await_journal(self, answer, self.fields_back(leg, fields), now)
 
     def end_search(self, answered: CalleeLeg, now: float) -> None:
         """Who else rings is told that somebody has answered; what was held for them is free."""
@@ -358,7 +279,7 @@ class Call:
         assert hunting is not None
         hunting.active.remove(answered)
         for other in hunting.active:
-            self.release_onward(other, now)
+            release_onward(self, other, now)
             elsewhere = LegOutcome(487, 26, "answered elsewhere", is_ours=True)
             other.cancel(now, COMPLETED_ELSEWHERE, elsewhere)
         hunting.active = []
@@ -367,9 +288,10 @@ class Call:
         self.stop_hunting()
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
-        self.release_onward(leg, now)
+        release_onward(self, leg, now)
         if leg.bought is not None:
             count_try(leg, now)
+        count_failure(leg, outcome.q850_cause)
         if self.hunting is not None:
             self.hunting.on_refused(leg, outcome, now)
 
@@ -411,13 +333,13 @@ class Call:
 
     def on_prack(self, now: float) -> None:
         """The caller has acknowledged what rang reliably; the answer may have waited for that."""
-        if self.state is CallState.AWAITING_JOURNAL and self._is_answer_kept:
-            self._pass_answer(now)
+        if self.answer_gate is not None:
+            self.answer_gate.on_prack(now)
 
     def on_prack_missing(self, now: float) -> None:
         """No PRACK for 64*T1: the caller does not hear us (RFC 3262 3)."""
         if self.state in (CallState.HUNTING, CallState.AWAITING_JOURNAL):
-            words = "the caller never acknowledged that it rings"
+            words = RINGING_UNACKNOWLEDGED
             self.caller_leg.refuse(504, now, cause=102, words=words)
             self._end(Ending("failed", 504, 102, words, "exchange"), now)
 
@@ -435,7 +357,7 @@ class Call:
         """No ACK for 64*T1: without it nobody can say that the caller heard anything, so it costs nothing."""
         if self.state is CallState.UP:
             self._end(
-                Ending("unconfirmed", 408, 102, "the caller never acknowledged the answer", "exchange"),
+                Ending(UNCONFIRMED, 408, 102, "the caller never acknowledged the answer", "exchange"),
                 now,
                 free=True,
             )
@@ -457,7 +379,7 @@ class Call:
         """One side no longer knows the call."""
         if self.state is CallState.UP and leg in self.talkers and not self._goes_on_without(leg, now):
             who = _who(leg)
-            self._end(Ending("answered", 200, 41, f"the {who}'s phone no longer knew the call", who), now)
+            self._end(Ending("answered", 200, 41, f"the {who}'s {FORGOTTEN}", who), now)
 
     def _goes_on_without(self, leg: Leg, now: float) -> bool:
         return self.retarget is not None and self.retarget.on_gone(leg, now)
@@ -471,7 +393,7 @@ class Call:
         if is_joined:
             self._watch_sound()
         elif self.state is CallState.UP:
-            self.hang_up(now, words="the two ends have no sound in common", ended_by="exchange")
+            self.hang_up(now, words=NO_COMMON_SOUND, ended_by="exchange")
 
     def on_vanished(self, leg: Leg, now: float) -> None:
         """No sign of life from one end when one was due."""
@@ -486,19 +408,10 @@ class Call:
             self._vanished.take(leg, now)
 
     def on_silent(self, for_s: float, now: float) -> None:
-        """The relay has heard nothing from either end for so long: both are asked whether they are there.
-
-        Silence ends no call by itself. An end that does not answer has vanished, and its last sign of life is the last
-        packet.
-        """
-        if self.state is not CallState.UP:
-            return
-        self.board.counts.silences += 1
-        self.silent_since = now - for_s
-        for leg in self.talkers:
-            if leg.is_up:
-                leg.last_seen_at = max(leg.last_seen_at, now - for_s)
-                Refresh(leg).start(now)
+        """The relay has heard nothing from either end for so long."""
+        if self.state is CallState.UP:
+            self.silent_since = now - for_s
+            ask_silent_ends(self, now)
 
     def _on_vanished_known(self, words: str, until: float, now: float) -> None:
         if self.state is CallState.UP:
@@ -524,64 +437,47 @@ class Call:
     # Answering
 
     def on_durable(self, now: float) -> None:
-        if self.state is CallState.AWAITING_JOURNAL:
-            self._is_answer_kept = True
-            self._pass_answer(now)
+        if self.answer_gate is not None:
+            self.answer_gate.kept(now)
         elif self.state is CallState.ENDED:
             self.board.failpoints.reached("settlement_durable")
         elif self.retarget is not None:
             self.retarget.on_durable(now)
 
-    def _pass_answer(self, now: float) -> None:
-        board = self.board
-        board.failpoints.reached("answer_durable")
-        self._stop(self._gate_timer)
-        leg = self.answered_leg
-        if leg is not None and leg.has_offer and not leg.is_acknowledged:
-            # Not before: a callee that has its ACK repeats its answer no more, and a process that knows of no answer
-            # would leave it talking to nobody.
-            leg.acknowledge(NO_BODY)
-        if self.caller_leg.holds_2xx:
-            return  # on_prack comes back here
+    def on_gate_passed(self, answer: Body, fields: Fields, now: float) -> None:
+        """The caller is told; from here it costs."""
+        board, leg = self.board, self.answered_leg
+        self.answer_gate = None
         self.state = CallState.UP
-        self.caller_leg.answer(*self._answer, now)
+        self.caller_leg.answer(answer, fields, now)
         self._watch_sound()
         board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
         self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
         for meter in self.meters:
             meter.start(now)
         if self.joined is not None:
-            self.joined.call.on_partner_answered(NO_BODY, now)
+            partner_answered(self.joined.call, NO_BODY, now)
         course = self.on_pressed
         if leg is not None and isinstance(course, PlanCourse):
             course.voice_answered(leg, now)
         board.failpoints.reached("answered")
 
-    # Timers
-
-    def _on_gate_closed(self, now: float) -> None:
+    def on_gate_closed(self, now: float) -> None:
         """The journal did not take the answer in time: ACK and BYE to the callee, 503 to the caller, charge 0."""
-        self._gate_timer = None
         if self.state is CallState.AWAITING_JOURNAL:
             self.board.counts.gate_closed += 1
             self.board.journal.answer_lost()
             self.caller_leg.refuse(503, now, cause=41, words="the answer could not be recorded")
             self._end(
-                Ending("gate_closed", 503, 41, "the answer could not be recorded in time", "exchange"), now
+                Ending(GATE_CLOSED, 503, 41, "the answer could not be recorded in time", "exchange"), now
             )
+
+    # Timers
 
     def on_renewed(self, now: float) -> None:
         """More seconds are paid for."""
         self.board.failpoints.reached("renewed")
         self.board.record([answered_state(self, now)])
-
-    def on_credit_low(self, now: float) -> None:
-        """Who pays is told by pips that the credit ends, the caller or the called number's owner; the other is not."""
-        is_owners = self.admission is not None and bool(self.admission.price.origin)
-        leg = self.answered_leg if is_owners and self.answered_leg is not None else self.caller_leg
-        sound = leg.media.sound if leg.media is not None else None
-        if sound is not None:
-            sound.play("credit-pips", repeats=CREDIT_PIPS)
 
     def on_exhausted(self, now: float) -> None:
         """The last paid second is over."""
@@ -589,9 +485,7 @@ class Call:
 
     def _on_too_long(self, now: float) -> None:
         self._limit_timer = None
-        self._end(
-            Ending("answered", 200, 16, "the longest allowed call duration was reached", "exchange"), now
-        )
+        self._end(Ending("answered", 200, 16, TOO_LONG, "exchange"), now)
 
     # The end
 
@@ -618,12 +512,17 @@ class Call:
         if self.retarget is not None:
             retarget, self.retarget = self.retarget, None
             retarget.stop(now)
-        self._stop(self._gate_timer)
-        self._stop(self._limit_timer)
+        if self.answer_gate is not None:
+            self.answer_gate.stop()
+            self.answer_gate = None
+        if self._limit_timer is not None:
+            self._limit_timer.cancel()
         ended_at = now if until is None else until
         settled = [(meter, meter.close(ended_at, free=free)) for meter in self.meters]
         self.meters = []
         records = end_records(self, ending, settled, now)
+        if board.tracer is not None:
+            board.tracer.end(self, now)
         puts: list[Put] = []
         if was_live:
             assert self.admission is not None
@@ -632,6 +531,8 @@ class Call:
         seq = board.record(puts, records)
         board.await_durable(seq, self)
         board.counts.on_ended(ending.outcome, self.rows[0].duration_ms, self.rows[0].cost_micros)
+        if isinstance(self.attempt.plan_result.destination, Emergency):
+            board.counts.on_emergency_ended(ending.outcome)
         self._vanished = None
         if isinstance(self.on_pressed, PlanCourse):
             self.on_pressed.over(now)
@@ -669,11 +570,6 @@ class Call:
         if self.hunting is not None:
             self.hunting.stop()
             self.hunting = None
-
-    @staticmethod
-    def _stop(timer: Timer | None) -> None:
-        if timer is not None:
-            timer.cancel()
 
 
 def _who(leg: Leg) -> str:

@@ -14,6 +14,7 @@ from switch.calls.meter import CALLERS_ROW, JOINED, Meter
 from switch.calls.open_bundles import covers_of
 from switch.calls.open_call import OPEN_KEY, EarlyInvite, Hangup, OpenCall, OpenMeter, OpenPrice
 from switch.calls.open_price import open_price
+from switch.calls.payers import callers_meter
 from switch.calls.switchboard import Put, WallClock
 from switch.sip.dialog import Dialog
 from switch.sip.dialog_state import DialogState
@@ -81,7 +82,7 @@ def _put(call: "Call", answered_mono: float | None, invites: list[EarlyInvite]) 
         if end.dialog is not None:
             dialogs.append(storable_state(end.dialog))
     join_rows(call.rows, answered.index if answered is not None else None)
-    meter = call.callers_meter
+    meter = callers_meter(call)
     price = None if meter is None else _price(meter, answered_mono or 0.0, clock)
     onward = [] if answered_mono is None else _onward(call, answered_mono)
     return OPEN_KEY + call.id, _encode(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
     from switch.calls.terms import Admission
     from switch.sip.stack import ClientTransaction, ServerTransaction
+    from switch.trunks.endings import TrunkEndings
 
 
 class LegOutcome(msgspec.Struct):
@@ -86,6 +87,7 @@ class CalleeLeg(Leg):
         "_takes_reliable",
         "_transaction",
         "bought",
+        "endings",
         "is_cancelled",
         "is_ringing",
         "peer_tag",
@@ -114,6 +116,7 @@ class CalleeLeg(Leg):
         self._longer_tries = 0
         self.prack: Prack | None = None
         self.bought: Bought | None = None
+        self.endings: TrunkEndings | None = None  # until its end is counted there
         self._transaction: ClientTransaction | None = None
         self._credentials: Fields | None = None
         self._is_heard = False

@@ -104,6 +104,9 @@ def settle_departed(call: "Call", now: float) -> None:
 def join(first: "Leg", second: "Leg") -> None:
     """Two ends of different calls talk with each other from now on."""
     first.call.joined, second.call.joined = second, first
+    tracer = first.board.tracer
+    if tracer is not None:
+        tracer.join(first.call.id, second.call.id)
 
 
 def separate(call: "Call") -> "Call | None":

@@ -1,8 +1,11 @@
 """What calls counted: plain integers and histograms, exported as metrics elsewhere (switch/metrics.py)."""
 
 from collections import Counter
+from typing import Final
 
 from switch.sip.counts import Histogram
+
+EMERGENCY_OUTCOMES: Final = ("answered", "cancelled", "failed")
 
 
 class CallCounts:
@@ -15,6 +18,7 @@ class CallCounts:
         "charged_micros",
         "cli_decisions",
         "emergency_calls",
+        "emergency_outcomes",
         "flow_failovers",
         "gate_closed",
         "logins",
@@ -46,6 +50,7 @@ class CallCounts:
         self.post_dial_delay = Histogram()
         self.answer_delay = Histogram()
         self.emergency_calls = 0
+        self.emergency_outcomes: dict[str, int] = dict.fromkeys(EMERGENCY_OUTCOMES, 0)
         self.flow_failovers = (
             0  # the next flow of a phone, or the next address of a customer's trunk, was tried
         )
@@ -65,3 +70,7 @@ class CallCounts:
         self.outcomes[outcome] += 1
         self.talk_ms += duration_ms
         self.charged_micros += cost_micros
+
+    def on_emergency_ended(self, outcome: str) -> None:
+        """Whoever gave up before an answer did so himself; everything else is a call that we did not bring through."""
+        self.emergency_outcomes[outcome if outcome in EMERGENCY_OUTCOMES else "failed"] += 1

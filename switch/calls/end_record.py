@@ -12,8 +12,11 @@ from switch.calls.bundle_uses import bundle_uses, set_bundles
 from switch.calls.buying import end_leg
 from switch.calls.call_records import dialogs_to_hang_up
 from switch.calls.cdr import Ending, complete, join_rows, set_charge
+from switch.calls.decisions import add_decision
+from switch.calls.endings import NOT_SENT_ON
 from switch.calls.open_call import HANGUP_KEY, OPEN_KEY
 from switch.calls.switchboard import Put
+from switch.calls.trunk_endings import count_end
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -27,10 +30,13 @@ def end_records(
     clock = call.board.clock
     rows = call.rows
     complete(rows[0], call.caller_leg, ending, clock, now)
+    for label in call.attempt.not_sent_on:
+        add_decision(rows[0], NOT_SENT_ON + label)
     for leg in call.callee_legs:
         complete(rows[leg.index], leg, ending, clock, now)
         if leg.bought is not None:
             end_leg(leg, rows[leg.index], now)
+    count_end(call, rows)
     join_rows(rows, call.answered_leg.index if call.answered_leg is not None else None)
     return [*rows, *charge_records(call, settled, now)]
 

@@ -15,8 +15,10 @@ from switch.calls.concurrent_calls import hold_line, leave_line
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
+from switch.calls.journey import redirected_journey
 from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.payers import hold_onward, release_onward
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
 from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
@@ -131,7 +133,7 @@ class Hunting:
         """What still rings is given up, with this outcome on its record."""
         for leg in self.active:
             leg.cancel(now, reason, outcome)
-            self._call.release_onward(leg, now)
+            release_onward(self._call, leg, now)
         self.active = []
 
     def _try_next_stage(self, now: float) -> None:
@@ -171,7 +173,7 @@ class Hunting:
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
         if self._journey is None and is_redirection(outcome):
-            self._journey = self._call.redirected_journey()
+            self._journey = redirected_journey(self._call)
         journey = self._journey
         if journey is not None:
             search = journey.after(outcome, now, has_rung=self._has_rung)
@@ -207,7 +209,7 @@ class Hunting:
 
     def _offer(self, leg: CalleeLeg, now: float) -> None:
         call, target, board = self._call, leg.target, self._call.board
-        short = None if target.onward is None else call.reserve_onward(leg, target.onward)
+        short = None if target.onward is None else hold_onward(call, leg, target.onward)
         if short is not None:
             leg.give_up(short, now)
             self.on_refused(leg, short, now)

@@ -38,6 +38,7 @@ from switch.calls.terms import Admission, Hop, Route, Sender
 
 if TYPE_CHECKING:
     from switch.calls.attempt import Attempt
+    from switch.calls.call import Call
     from switch.calls.switchboard import Switchboard
     from switch.calls.target import Target
     from switch.journey.moves import Move, Result
@@ -291,6 +292,8 @@ class Journey:
     def pass_over(self, what: str, refused: Refusal) -> None:
         self.refused = refused
         self.notes.append(f"{PASSED_OVER}{what}: {refused.words}")
+        if refused.label not in self.attempt.not_sent_on:
+            self.attempt.not_sent_on = (*self.attempt.not_sent_on, refused.label)
 
     def on_terms(self, targets: "Sequence[Target]", terms: Admission | None) -> "Sequence[Target]":
         if terms is None:
@@ -303,3 +306,13 @@ class Journey:
             stages = [[target for target in stage if keeps_promise(target)] for stage in stages]
             stages = [stage for stage in stages if stage]
         return Found([], Search(stages, ring_s=ring_s)) if stages else None
+
+
+def redirected_journey(call: "Call") -> Journey | None:
+    """A phone has answered 3xx: its line sends the call on. None: it was no line's to send on."""
+    route = None if call.admission is None else call.admission.route
+    if route is None or route.line is None or route.is_service or call.attempt.instance is not None:
+        return None
+    journey = Journey(call.board, call.attempt)
+    journey.redirected(route.line, route.number)
+    return journey

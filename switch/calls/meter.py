@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CALLERS_ROW: Final = 0
 # Among the legs of a meter: the end of another call that ours talks with, whoever that is by then.
 JOINED: Final = -1
+CREDIT_PIPS: Final = 3  # rounds of two
 
 
 class Meter:
@@ -75,11 +76,20 @@ class Meter:
             warning_s=board.conf.prepaid.warning_s,
             on_renewed=self._call.on_renewed,
             on_exhausted=self._call.on_exhausted,
-            on_low=self._call.on_credit_low,
+            on_low=self._warn,
         )
         self._watch.start(now)
         if assumed.cover is not None or granted_s != assumed.granted_s:
             self._put_right(assumed, now)
+
+    def _warn(self, now: float) -> None:
+        """Who pays is told by pips that the credit ends, the caller or the called number's owner; the other is not."""
+        call = self._call
+        is_owners = call.admission is not None and bool(call.admission.price.origin)
+        leg = call.answered_leg if is_owners and call.answered_leg is not None else call.caller_leg
+        sound = leg.media.sound if leg.media is not None else None
+        if sound is not None:
+            sound.play("credit-pips", repeats=CREDIT_PIPS)
 
     def _put_right(self, assumed: Reservation, now: float) -> None:
         """The answer came at another time than was assumed: if that makes a difference the journal has to know."""

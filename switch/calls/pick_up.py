@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switch.calls import refusal
+from switch.calls.answer_gate import await_journal, await_partner, partner_answered
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.carried_media import carry
@@ -91,9 +92,9 @@ def _answer(call: "Call", ringing: CalleeLeg, answers: tuple[Body, Body], now: f
         meter.legs = (CALLERS_ROW, JOINED)
     join(rung.caller_leg, own)
     to_caller, to_own = answers
-    call.await_partner(to_own)
+    await_partner(call, to_own)
     call.record_opened()
-    rung.await_journal(_answer_to(rung.caller_leg, to_caller), [], now)
+    await_journal(rung, _answer_to(rung.caller_leg, to_caller), [], now)
 
 
 def on_picked_up(call: "Call", own: "Leg", body: Body, now: float) -> None:
@@ -101,7 +102,7 @@ def on_picked_up(call: "Call", own: "Leg", body: Body, now: float) -> None:
     had let it hear something, it is told now who speaks."""
     caller = call.caller_leg
     if body:
-        own.call.on_partner_answered(carry(caller, own, body), now)
+        partner_answered(own.call, carry(caller, own, body), now)
     elif own.is_up and any(leg.early_body for leg in call.callee_legs):
         Renegotiation(caller, own, call.on_renegotiated, known=own.own_body).start(now)
 

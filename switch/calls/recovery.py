@@ -17,6 +17,7 @@ from rating.rate import Rate
 from rating.records import Cdr, OutboxRecord, UsageEntry
 from switch.calls.bundle_uses import bundle_uses, set_bundles
 from switch.calls.buying import set_buying
+from switch.calls.endings import INTERRUPTED
 from switch.calls.open_bundles import cost_of_covered
 from switch.calls.open_call import (
     HANGUP_KEY,
@@ -187,7 +188,7 @@ def _complete(call: OpenCall, heartbeat: Heartbeat | None, duration_ms: int) -> 
             )
         elif row.sip_status == 0:
             row.ended_at_ms = max(row.setup_at_ms, heartbeat.utc_ms if heartbeat is not None else 0)
-            _say(row, "interrupted", 500, "the exchange restarted before an answer")
+            _say(row, INTERRUPTED, 500, "the exchange restarted before an answer")
 
 
 def _answer_time(call: OpenCall) -> int | None:

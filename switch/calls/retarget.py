@@ -15,6 +15,7 @@ from switch.calls.conversation import depart, settle_departed, speaker_at
 from switch.calls.hunting import NOBODY_ANSWERED, Hunting
 from switch.calls.invitation import Invitation, onward_invitation
 from switch.calls.passing import NO_BODY, Body, Fields
+from switch.calls.payers import meter_of, release_onward
 from switch.calls.refusal import Refusal
 from switch.calls.renegotiation import Renegotiation
 from switch.sdp.description import SdpError
@@ -83,7 +84,7 @@ class Retarget:
         call, board = self.call, self.call.board
         call.end_search(leg, now)
         self._found, self._answer = leg, body or leg.early_body
-        meter = call.meter_of(leg)
+        meter = meter_of(call, leg)
         seq = board.record([answered_state(call, now)], is_urgent=True)
         if meter is None:
             self._change(now)
@@ -134,7 +135,7 @@ class Retarget:
         leg.outcome = NOT_RECORDED
         leg.acknowledge(NO_BODY)
         leg.hang_up(now, cause=41, words=NOT_RECORDED.words)
-        self.call.release_onward(leg, now)
+        release_onward(self.call, leg, now)
         self.nobody(NOT_RECORDED, now)
 
     def _change(self, now: float) -> None:
@@ -143,13 +144,15 @@ class Retarget:
         assert leg is not None
         self._stop_ringing()
         leg.acknowledge(NO_BODY)
-        meter = call.meter_of(leg)
+        meter = meter_of(call, leg)
         if meter is not None:
             meter.start(now)
         call.talkers = [end for end in call.talkers if end is not self.leaving]
         call.talkers.append(leg)
         if staying.call is not call:
             staying.call.joined = leg
+            if call.board.tracer is not None:
+                call.board.tracer.join(call.id, staying.call.id)
         call.retarget = None
         self.found(leg, now)
         if self.leaving is not None and self.leaving.is_up:

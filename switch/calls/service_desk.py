@@ -16,7 +16,8 @@ import structlog
 
 from provisioning.books.messages import ChangeAsked, ChangeDone, ChangeResult
 from switch.calls import refusal
-from switch.calls.call import Call, CallState
+from switch.calls.call import Call
+from switch.calls.call_state import CallState
 from switch.calls.identity import LineCaller
 from switch.calls.in_call_services import IN_CALL, begin_code
 from switch.calls.last_callers import LastCallers

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from switch.calls.service_desk import ServiceDesk
     from switch.calls.voicemail import VoicemailServer
     from switch.relay.relay import Relay
+    from switch.tracing.tracer import Tracer
     from switch.trunks.trunks import Trunks
 
 Put = tuple[str, bytes | None]
@@ -127,6 +128,7 @@ class Switchboard:
         "stack",
         "timers",
         "tokens",
+        "tracer",
         "trunks",
         "turns",
         "voicemail",
@@ -183,6 +185,7 @@ class Switchboard:
         self.parked = ParkedCalls()
         self.queue_desk: QueueDesk  # the exchange's next step, too
         self.services: ServiceDesk  # the exchange's next step: it works with this board
+        self.tracer: Tracer | None = None  # keeps the messages of calls, where it is on
         self.is_draining = False
         self.calls: dict[str, Call] = {}
         self.legs: dict[tuple[str, str], Leg] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from switch.calls import refusal
 from switch.calls.agreed import agreed
+from switch.calls.answer_gate import await_partner, partner_answered
 from switch.calls.carried_media import carry
 from switch.calls.conversation import join, leave, separate, settle_departed
 from switch.calls.leg import Leg, LegState
@@ -93,9 +94,9 @@ class TakeOver:
         separate(staying.call)
         if leaving is not None:
             leave(leaving, self.words, now)
-        call.await_partner(self._proposal.answer)
+        await_partner(call, self._proposal.answer)
         join(staying, own)
-        call.on_partner_answered(NO_BODY, now)
+        partner_answered(call, NO_BODY, now)
         settle_departed(staying.call, now)
         self._proposal.agree()
         if self._on_taken is not None:

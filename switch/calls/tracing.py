@@ -13,6 +13,7 @@ from rating.records import TracedCall
 from switch.calls.identity import LineCaller, TrunkCaller
 from switch.calls.last_calls import LastCall, identity_fields, shown_fields
 from switch.sip.host import host_port
+from switch.tracing.reasons import WATCHED
 
 if TYPE_CHECKING:
     from switch.calls.attempt import Attempt
@@ -94,4 +95,6 @@ def _mark(last: LastCall, user: str, board: "Switchboard", now: float, marked_by
         identity_headers=shown_fields(last.fields),
     )
     board.counts.calls_traced += 1
+    if board.tracer is not None:
+        board.tracer.ask(last.call_id, WATCHED)
     board.record([], [record], is_urgent=True)

@@ -22,6 +22,7 @@ from switch.calls.conversation import (
     line_of,
     separate,
 )
+from switch.calls.endings import NO_COMMON_SOUND
 from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
 from switch.calls.in_call_services import argument_of, conference_target, slot_of
@@ -158,7 +159,7 @@ def _join_calls(leg: Leg, staying: Leg, consulted: Leg, target: Leg, referral: R
     def done(is_joined: bool, later: float) -> None:
         if not is_joined:
             board.counts.transfers["no_common_media"] += 1
-            target.call.hang_up(later, words="the two ends have no sound in common", ended_by="exchange")
+            target.call.hang_up(later, words=NO_COMMON_SOUND, ended_by="exchange")
 
     Renegotiation(staying, target, done).start(now)
 

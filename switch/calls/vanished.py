@@ -15,9 +15,10 @@ a caller that answers pays on. So what a vanished caller does not pay is the tim
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from switch.calls.refresh import Probe
+from switch.calls.refresh import Probe, Refresh
 
 if TYPE_CHECKING:
+    from switch.calls.call import Call
     from switch.calls.leg import Leg
 
 WORDS = "Session timer expired"
@@ -54,3 +55,18 @@ class Vanished:
         if silent_since is not None:
             words, until = SILENCE_WORDS, min(until, max(silent_since, self._caller.last_seen_at))
         self._on_known(words, max(until, answered_at), now)
+
+
+def ask_silent_ends(call: "Call", now: float) -> None:
+    """Nothing is heard from either end since `call.silent_since`: both are asked whether they are there.
+
+    Silence ends no call by itself. An end that does not answer has vanished, and its last sign of life is the last
+    packet.
+    """
+    since = call.silent_since
+    assert since is not None
+    call.board.counts.silences += 1
+    for leg in call.talkers:
+        if leg.is_up:
+            leg.last_seen_at = max(leg.last_seen_at, since)
+            Refresh(leg).start(now)

@@ -7,6 +7,7 @@ seconds; on disk they are UTC milliseconds, since the monotonic clock starts ane
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -56,11 +57,22 @@ class Binding(msgspec.Struct, gc=False, eq=False):
     is_dead: bool = False
     ping_failures: int = 0
     is_watched: bool = False
+    # Told as lost, silent or replaced (changes.py): when it is heard again, that is told, too.
+    is_missed: bool = False
+    # An OPTIONS or INVITE came to something: its silence means something, too.
+    has_answered: bool = False
 
     @property
     def is_callable(self) -> bool:
         """Other schemes (mailto, tel) may be registered and are listed, but no call can be sent there."""
         return self.contact[:4].lower() == "sip:" or self.contact[:5].lower() == "sips:"
+
+
+class Gone(NamedTuple):
+    """A binding that is no longer reachable, by an event's word: "expired", "lost" or "removed"."""
+
+    event: str
+    binding: Binding
 
 
 class _Aor(msgspec.Struct, gc=False, eq=False):
@@ -71,7 +83,7 @@ class _Aor(msgspec.Struct, gc=False, eq=False):
 class Bindings:
     """Every AOR's bindings. Each change keeps the index by flow and the expiry wheel right."""
 
-    __slots__ = ("_aors", "_by_flow", "_count", "_wheel", "limits")
+    __slots__ = ("_aors", "_by_flow", "_count", "_wheel", "gone", "limits")
 
     def __init__(self, limits: RegistrarLimits) -> None:
         self.limits = limits
@@ -80,6 +92,8 @@ class Bindings:
         self._by_flow: dict[Flow, Binding | dict[Binding, None]] = {}
         self._wheel: Wheel[str] = Wheel(EXPIRY_SLOT_S)
         self._count = 0
+        # What was lost without a request of its phone, in order, for its history; taken once a second.
+        self.gone: list[Gone] = []
 
     @property
     def count(self) -> int:
@@ -187,6 +201,7 @@ class Bindings:
         aor = self._aors.get(user)
         for binding in aor.bindings if aor else ():
             self.remove(binding)
+            self.gone.append(Gone("removed", binding))
         return aor is not None
 
     def flow_lost(self, flow: Flow) -> list[Binding]:
@@ -194,11 +209,13 @@ class Bindings:
         lost = [binding for binding in self._at(flow) if not binding.is_dead]
         for binding in lost:
             binding.is_dead = True
+            self.gone.append(Gone("lost", binding))
         return lost
 
     def flow_failed(self, binding: Binding) -> None:
         """Who holds its connection says that it is gone (430): it is dead until it registers again."""
         binding.is_dead = True
+        self.gone.append(Gone("lost", binding))
 
     def other_flow(self, binding: Binding, now: float) -> Flow | None:
         """The best live flow to the same instance, where the phone has several."""
@@ -217,6 +234,7 @@ class Bindings:
             over = [binding for binding in aor.bindings if binding.expires_at <= now]
             for binding in over:
                 self.remove(binding)
+                self.gone.append(Gone("expired", binding))
             if over:
                 changed.append(user)
             if aor.bindings:
@@ -277,6 +295,7 @@ class _Stored(msgspec.Struct, array_like=True):
     # None: written by a release that kept it in `instance`, behind a ";".
     reg_id: int | None = None
     path: tuple[str, ...] = ()
+    is_missed: bool = False
 
 
 _decoder = msgspec.msgpack.Decoder(list[_Stored])
@@ -301,6 +320,7 @@ def encode_bindings(bindings: Iterable[Binding], wall_offset_ms: int) -> bytes:
                 binding.is_behind_nat,
                 binding.reg_id,
                 binding.path,
+                binding.is_missed,
             )
             for binding in bindings
         ]
@@ -325,6 +345,7 @@ def decode_bindings(user: str, data: bytes, wall_offset_ms: int) -> list[Binding
             is_behind_nat=stored.is_behind_nat,
             reg_id=stored.reg_id or 0,
             path=stored.path,
+            is_missed=stored.is_missed,
         )
         for stored in _decoder.decode(data)
     ]

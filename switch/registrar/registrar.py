@@ -19,11 +19,12 @@ brief (423), out of order (400), over the limit (403).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
 from switch.registrar.bindings import Binding, Bindings, RegistrarLimits
+from switch.registrar.changes import LEFT, Change, changes_of
 from switch.registrar.gruu import Gruus
 from switch.registrar.outbound import FLOW_TIMER_S, does_outbound, read_path, read_reg_id, supports
 from switch.registrar.pings import PingSchedule
@@ -59,7 +60,8 @@ _q_value = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 class RegisterResult(NamedTuple):
     """`headers` go into the response as they are.
 
-    `changed`: the AOR's bindings are to be written to the journal. `evicted`: how many had to make room.
+    `changed`: the AOR's bindings are to be written to the journal. `evicted`: how many had to make room. `changes`:
+    what its history has to tell; nothing of a renewal as it was.
     """
 
     status: int
@@ -67,6 +69,7 @@ class RegisterResult(NamedTuple):
     headers: list[tuple[str, str]]
     changed: bool = False
     evicted: int = 0
+    changes: Sequence[Change] = ()
 
 
 class _Wanted(NamedTuple):
@@ -121,7 +124,8 @@ class Registrar:
             return RegisterResult(400, OUT_OF_ORDER, [])
         for binding in bindings:
             self._bindings.remove(binding)
-        return self._listing(request, user, now, changed=bool(bindings))
+        listing = self._listing(request, user, now, changed=bool(bindings))
+        return listing._replace(changes=[Change(LEFT, binding) for binding in bindings])
 
     def _update(self, request: Request, user: str, flow: Flow, now: float) -> RegisterResult:
         if len(request.headers.values("contact")) > CONTACTS_PER_REQUEST_MAX:
@@ -138,10 +142,12 @@ class Registrar:
         evicted = _least_alive(current, plan)[:excess] if excess > 0 else []
         if excess > len(evicted):
             return RegisterResult(403, TOO_MANY, [])
+        changes = changes_of(plan.ending, plan.renewed, plan.fresh, evicted, current)
         self._carry_out(plan, evicted, now)
         is_changed = bool(plan.ending or plan.renewed or plan.fresh)
         is_flow = any(entry.binding.reg_id and entry.expires_s for entry in wanted)
-        return self._listing(request, user, now, changed=is_changed, evicted=len(evicted), is_flow=is_flow)
+        listing = self._listing(request, user, now, changed=is_changed, evicted=len(evicted), is_flow=is_flow)
+        return listing._replace(changes=changes) if changes else listing
 
     def _carry_out(self, plan: _Plan, evicted: list[Binding], now: float) -> None:
         """Nothing in here can fail."""

@@ -33,4 +33,5 @@ def media_figures(label: str, figures: Figures, now_ms: int) -> MediaFigures:
         octets_sent=figures.octets_sent,
         remote_address=host_port(figures.remote_host, figures.remote_port) if figures.remote_host else "",
         dropped=" ".join(f"{reason}={count}" for reason, count in sorted(figures.dropped.items())),
+        course=figures.course,
     )

@@ -172,6 +172,8 @@ class LegMedia:
             )
             if endpoint is None:
                 return None
+            if leg.trunk is not None:
+                endpoint.trunk = leg.trunk.name
             self._endpoints[number] = endpoint
         return Place(self._host_told(endpoint), endpoint.port)
 

@@ -35,6 +35,7 @@ from media.relay.messages import (
     Watch,
 )
 from switch.relay.browser_gates import BrowserGates
+from switch.relay.sound_counts import LINES, Sounds
 from switch.sdp.relayed import Hearing
 from switch.sip.flow import Flow
 from switch.sip.host import is_loopback, is_same_family
@@ -66,8 +67,8 @@ class Endpoint:
     """
 
     __slots__ = (
-        "aim", "bridged_to", "host", "is_rtp", "label", "music", "music_token", "number", "port", "relay", "user",
-        "version", "watch_s",
+        "aim", "bridged_to", "host", "is_rtp", "label", "music", "music_token", "number", "port", "relay", "trunk",
+        "user", "version", "watch_s",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +88,7 @@ class Endpoint:
         self.port = port
         self.label = label
         self.user = user
+        self.trunk = LINES  # the peer's, for counts
         self.is_rtp = is_rtp
         self.aim: Aim | None = None
         self.version = 0
@@ -157,7 +159,7 @@ class Relay:
 
     __slots__ = (
         "_closing", "_epoch", "_in_use", "_is_released", "_next_number", "_on_figures", "_ports", "_relay_epoch",
-        "counts", "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "unrelayed",
+        "counts", "endpoints", "figures", "figures_heard", "gates", "outgoing", "refused", "sounds", "unrelayed",
     )  # fmt: skip
 
     def __init__(self, epoch: str, on_figures: Callable[[str, Figures, float], None]) -> None:
@@ -169,7 +171,7 @@ class Relay:
         self._is_released = False
         self._ports: dict[str, deque[int]] = {}  # by the address that the relay listens on
         self._in_use: set[tuple[str, int]] = set()  # of the endpoints
-        self._closing: dict[int, str] = {}
+        self._closing: dict[int, tuple[str, str]] = {}  # label and trunk
         self.endpoints: dict[int, Endpoint] = {}
         self.figures: dict[int, Figures] = {}  # as they were last asked for
         self.figures_heard = 0
@@ -177,6 +179,7 @@ class Relay:
         self.counts = RelayCounts()
         self.gates: BrowserGates | None = None  # between it and browsers
         self.refused = 0
+        self.sounds = Sounds()
         self.unrelayed = 0
 
     @property
@@ -213,7 +216,7 @@ class Relay:
         self._in_use.discard((endpoint.host, endpoint.port))
         self.figures.pop(endpoint.number, None)
         if self.is_here:
-            self._closing[endpoint.number] = endpoint.label
+            self._closing[endpoint.number] = (endpoint.label, endpoint.trunk)
             if len(self._closing) > CLOSING_MAX:
                 del self._closing[next(iter(self._closing))]
         self.tell(Close(endpoint.number))
@@ -281,8 +284,10 @@ class Relay:
             if number in self.endpoints:
                 self.figures[number] = figures
             return
-        label = self._closing.pop(number, "")
-        if label:
+        closed = self._closing.pop(number, None)
+        if closed is not None:
+            label, trunk = closed
+            self.sounds.count(trunk, figures)
             self._on_figures(label, figures, now)
 
     def _greet(self, epoch: str) -> None:

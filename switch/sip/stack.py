@@ -31,7 +31,7 @@ from switch.sip.response_route import response_flow, stamp_source
 from switch.sip.stateless import OCTETS_MAX, SURPLUS_MAX, fitting
 from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
-from switch.sip.user import AnswerGate, ClientUser, Silence, TransactionUser
+from switch.sip.user import AnswerGate, ClientUser, MessageTap, Silence, TransactionUser
 from switch.sip.validate import DoorRefusal, door_refusal, response_problem
 
 __all__ = (
@@ -80,6 +80,7 @@ class Stack:
         "counts",
         "outgoing",
         "stream_for",
+        "tap",
         "timers",
     )
 
@@ -105,6 +106,7 @@ class Stack:
         self.timers = timers
         # 18.1.1: the stream by which a large request goes instead of a datagram, or None; the TU knows the peers.
         self.stream_for: Callable[[Request, Flow, float], Flow | None] | None = None
+        self.tap: MessageTap | None = None  # of whoever keeps traces of calls
         # What the shell is to send, in order. It is the same list for ever: drain it and clear() it.
         self.outgoing: list[tuple[Flow, bytes]] = self._layer.outgoing
 
@@ -126,6 +128,8 @@ class Stack:
         self._octets = len(data)
         try:
             message = parse_message(data)
+            if self.tap is not None:
+                self.tap.received(message, data, flow, now)
             if isinstance(message, Request):
                 self._receive_request(message, flow, now)
             else:
@@ -224,6 +228,8 @@ class Stack:
             else:
                 self.counts.parse_failed(error.reason)
             return
+        if self.tap is not None:
+            self.tap.received(error.request, data, flow, now)
         self.counts.parse_failed(error.reason)
         self._refuse(error.request, error.status, flow, now, reason=error.reason)
 

@@ -75,6 +75,13 @@ class TransactionUser(Protocol):
         """
 
 
+class MessageTap(Protocol):
+    """Notes what is received, once it is read; what is sent is noted where it leaves."""
+
+    def received(self, message: Request | Response, data: bytes, flow: Flow, now: float) -> None:
+        """A message, before anything is made of it; a broken one that can be answered, too."""
+
+
 class ClientUser(Protocol):
     """Takes what becomes of one request of ours.
 

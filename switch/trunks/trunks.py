@@ -23,6 +23,7 @@ from switch.sip.tokens import Tokens
 from switch.sip.uri import SipUri
 from switch.trunks.addresses import may_be_peers
 from switch.trunks.carrier import NO_ADDRESS_YET, Carrier
+from switch.trunks.endings import Endings
 from switch.trunks.health import Health
 from switch.trunks.large_requests import LargeRequests
 from switch.trunks.locate import Endpoint, Located, Reach, Wanted
@@ -79,8 +80,8 @@ class Trunks:
 
     __slots__ = (
         "_aiming", "_by_token", "_carriers", "_known_places", "_literal_sources", "_network", "_random",
-        "_source_hosts", "_sources", "_stack", "_timers", "_tokens", "below_cost", "health", "large", "leaving",
-        "names", "qualities", "redirected", "skipped", "unfollowed",
+        "_source_hosts", "_sources", "_stack", "_timers", "_tokens", "below_cost", "endings", "health", "large",
+        "leaving", "names", "qualities", "redirected", "skipped", "unfollowed",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +113,7 @@ class Trunks:
         self.leaving: list[Registration] = []
         self.skipped: Counter[tuple[str, str]] = Counter()
         self.qualities = Qualities()
+        self.endings = Endings()
         self.below_cost: Counter[tuple[str, str]] = Counter()  # by trunk, and "warn" or "refuse"
         self.redirected = 0  # dialogs that go on at another address than the INVITE's
         self.unfollowed = 0  # Contacts and routes that cannot be the carrier's
@@ -343,6 +345,7 @@ class Trunks:
 
     def run(self, now: float) -> None:
         """Once a second."""
+        self.endings.run(now)
         for carrier in self.carriers:
             if carrier.trunk.options_interval_s:
                 self.health.run(carrier, now)

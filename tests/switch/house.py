@@ -332,7 +332,10 @@ class _Door:
     @property
     def outgoing(self) -> list[tuple[Flow, bytes]]:
         self._house._settle_journal()
-        return self._house.exchange.outgoing
+        exchange = self._house.exchange
+        if exchange.outgoing and exchange.board.tracer is not None:
+            exchange.tracer.tap.sent(exchange.outgoing, self._house.clock.now)
+        return exchange.outgoing
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         self._house.exchange.receive(data, flow, now)

@@ -53,6 +53,7 @@ class Running:
         self.reload_failures = 1
         self.loop_lag = Histogram()
         self.link_reconnects = {"edge": 0, "relay": 2}
+        self.traces = None
         self._house = house
 
     def now(self) -> float:
@@ -272,6 +273,27 @@ def test_metrics_count_what_happened(house: House, alice: Phone) -> None:
     assert after['offhook_sip_received_total{kind="BYE"}'] == 1
     assert after["offhook_post_dial_delay_seconds_count"] == 1
     assert after['offhook_post_dial_delay_seconds_bucket{le="+Inf"}'] == 1
+
+
+def test_registrations_that_are_lost_and_logins_that_are_refused_are_counted(house: House, alice: Phone) -> None:
+    house.phone("alice", "192.0.2.12", password="wrong").register()
+    (binding,) = house.exchange.bindings.of("alice", house.clock.now)
+    house.exchange.on_flow_lost(binding.flow, house.clock.now)
+    house.run(2)
+    seen = metrics(house)
+    assert seen['offhook_registration_events_total{event="registered"}'] == 1
+    assert seen['offhook_registration_events_total{event="lost"}'] == 1
+    assert seen['offhook_registrations_lost_total{how="lost"}'] == 1
+    assert seen['offhook_registrations_lost_total{how="expired"}'] == 0
+    assert seen["offhook_registrations_lost_at_once"] == 1
+    assert seen['offhook_logins_refused_total{reason="wrong password"}'] == 1
+    assert (seen["offhook_lines_away"], seen["offhook_lines_offline"]) == (1, 0)
+    assert ask(house, command="status")["result"]["registrations_lost_at_once"] == 1
+    house.run(400)
+    seen = metrics(house)
+    assert (seen["offhook_lines_away"], seen["offhook_lines_offline"]) == (0, 1)
+    assert seen["offhook_registrations_lost_at_once"] == 0
+    assert ask(house, command="status")["result"]["lines_offline"] == 1
 
 
 def test_callers_numbers_that_broke_a_rule_are_counted_by_trunk_and_rule(house: House, alice: Phone) -> None:

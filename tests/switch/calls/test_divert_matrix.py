@@ -12,6 +12,7 @@ import pytest
 from provisioning.model import Divert, DivertCondition, DivertKind
 from rating.records import Cdr
 from rating.tariff import load_tariff
+from switch.calls.endings import NOT_SENT_ON
 from switch.calls.routing import make_routing
 from switch.conf_trunks import DiversionHeader
 from switch.sip.message import Request
@@ -312,6 +313,7 @@ def test_a_circle_ends_at_the_first_line_that_is_met_again() -> None:
     street.alice.invite("bob")
     street.house.run(2)
     assert street.alice.statuses[-1] == 480
+    assert f"{NOT_SENT_ON}divert_loop" in street.rows()[0].decisions, "or nobody could tell why"
     street.house.assert_clean()
 
 
@@ -326,6 +328,7 @@ def test_a_call_is_diverted_five_times_at_most_whoever_did_it() -> None:
     street.carrier_in.invite(BOB, extra=before)
     street.house.run(1)
     assert street.carrier_in.statuses[-1] == 480
+    assert f"{NOT_SENT_ON}diverted_too_often" in street.rows()[0].decisions
     street.house.assert_clean()
 
 

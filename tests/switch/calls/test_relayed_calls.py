@@ -2,10 +2,12 @@
 
 import pytest
 
-from media.relay.messages import Play
+from media.course import read_course
+from media.relay.messages import Figures, Play
 from switch.conf_media import Media
 from switch.sdp.description import parse_sdp
 from switch.sdp.relayed import hearings
+from switch.watch_metrics import watch_metrics
 from tests.switch.house import ANSWER, OFFER, House, Phone, make_account, make_conf, make_line, make_trunk
 from tests.switch.relay.relay_stub import HOST, PORTS, RelayStub
 
@@ -82,6 +84,7 @@ def test_the_figures_of_both_ends_are_on_record_after_the_call() -> None:
         "stranger=2",
         "192.0.2.10:4000",
     )
+    assert [(each.packets, each.lost) for each in read_course(records[0].course)] == [(50, 0), (47, 3)]
 
 
 def test_a_reoffer_with_another_port_looks_for_the_peer_anew_and_keeps_its_endpoint() -> None:
@@ -351,3 +354,32 @@ def test_the_caller_hears_pips_before_the_credit_ends() -> None:
     [play] = [each for each in stub.said if isinstance(each, Play)]
     assert (play.endpoint, play.name) == (caller, "credit-pips")
     assert house.journal.cdrs()[0].ended_by == "credit"
+
+
+def test_finished_streams_are_counted_by_trunk_and_poor_ones_apart() -> None:
+    house, stub, alice, _ = talking()
+    alice.hang_up()
+    house.run(1)
+    sounds = house.exchange.relay.sounds
+    callee, caller = sorted(stub.opened)
+    stub.count(callee, packets=1000)
+    assert (sounds.of_trunk[""].streams, sounds.of_trunk[""].poor) == (1, 0)
+    stub.count(caller, packets=80)
+    assert sounds.of_trunk[""].streams == 1, "too short to be evidence"
+    sounds.count("carrier", figures_of(packets=970, lost=30))
+    sounds.count("carrier", figures_of(packets=990, lost=10))
+    sounds.count("carrier", figures_of(packets=1000, lost=0, jitter_us=60_000))
+    sounds.count("carrier", figures_of(packets=970, lost=30, codec="H264"))
+    assert (sounds.of_trunk["carrier"].streams, sounds.of_trunk["carrier"].poor) == (3, 2)
+    assert sum(sounds.of_trunk["carrier"].loss.buckets) == 3
+    seen = {sample.name: sample for family in watch_metrics(house.exchange) for sample in family.samples
+            if sample.labels.get("trunk") == "carrier"}  # fmt: skip
+    assert seen["offhook_sound_streams_poor_total"].value == 2
+    assert seen["offhook_sound_mos_count"].value == 3
+
+
+def figures_of(*, packets: int, lost: int, jitter_us: int = 400, codec: str = "PCMA") -> Figures:
+    return Figures(
+        1, codec, packets, packets * 172, lost, 0, 0, jitter_us, 900, 21_000, 0, 441, 0, 0, 30.0, 0.1, "192.0.2.10",
+        4000, {}, is_closed=True,
+    )  # fmt: skip

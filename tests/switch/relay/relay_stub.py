@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from media.course import pack_course
 from media.relay.messages import (
     Aim,
     Attach,
@@ -22,6 +23,11 @@ from tests.switch.house import House
 
 HOST = "192.0.2.1"
 HOST_IPV6 = "2001:db8::1"
+# Two seconds of speech, as the relay counts them.
+COURSE = pack_course(
+    [(100, 50, 0, 400, False), (100, 47, 3, 400, False)],
+    length_ms=2_000, first_ms=20, last_ms=1_990, gap_ms=21, gap_at_ms=2_000,
+)  # fmt: skip
 PORTS = tuple(range(20_000, 20_200, 2))
 
 
@@ -86,6 +92,6 @@ class RelayStub:
         """The last figures of an endpoint."""
         figures = Figures(
             endpoint, "PCMA", packets, packets * 172, 3, 2, 1, 400, 900, 21_000, 0, 441, packets, packets * 172, 30.0,
-            0.1, "192.0.2.10", 4000, {"stranger": 2}, is_closed=True,
+            0.1, "192.0.2.10", 4000, {"stranger": 2}, is_closed=True, course=COURSE,
         )  # fmt: skip
         self.relay.hear(figures, self.house.clock.now)

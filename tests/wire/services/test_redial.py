@@ -33,7 +33,7 @@ def test_click_to_dial(town: Town, people: People) -> None:
     """2.18: somebody else's program has Alice's phone ring, and then calls Bob for her."""
     alice, bob = people("alice"), people("bob")
     marks = alice.phone.mark(), bob.phone.mark()
-    town.run("call", "alice", bob.number)
+    town.run("call", "dial", "alice", bob.number)
     own = alice.rings(after=marks[0])
     own.answer()
     bobs = bob.rings(after=marks[1])
