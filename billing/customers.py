@@ -34,6 +34,7 @@ class Customer(msgspec.Struct, frozen=True):
     wants_itemised: bool
     wants_payment_invoices: bool
     purchase_order: str
+    has_priority_repair: bool = False
 
     @property
     def name(self) -> str:
@@ -60,6 +61,7 @@ def customer_from_row(row: asyncpg.Record) -> Customer:
         wants_itemised=row["wants_itemised"],
         wants_payment_invoices=row["wants_payment_invoices"],
         purchase_order=row["purchase_order"],
+        has_priority_repair=row["has_priority_repair"],
     )
 
 
@@ -92,6 +94,7 @@ async def set_customer(
     wants_itemised: bool | None = None,
     wants_payment_invoices: bool | None = None,
     purchase_order: str | None = None,
+    has_priority_repair: bool | None = None,
 ) -> CustomerView:
     """Describe an account's customer; what is None stays as it was. Raises InvalidValue, Refused."""
     changes: dict[str, object] = {
@@ -105,6 +108,7 @@ async def set_customer(
         "wants_itemised": wants_itemised,
         "wants_payment_invoices": wants_payment_invoices,
         "purchase_order": _line("purchase order", purchase_order),
+        "has_priority_repair": has_priority_repair,
     }
     given = {name: value for name, value in changes.items() if value is not None}
     async with db.acquire() as connection, connection.transaction():

@@ -121,7 +121,7 @@ async def _note(connection: asyncpg.Connection, row: asyncpg.Record, problem: Ex
         " gave_up_at = CASE WHEN $4 THEN now() END WHERE id = $1",
         row["id"],
         answer,
-        float(delay_s),
+        delay_s,
         is_given_up,
     )
     if is_given_up:

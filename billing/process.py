@@ -24,6 +24,7 @@ from billing.conf import BILLING_FILE, BillingConf, load_billing
 from billing.conf_payments import SECRETS_FILE, load_secrets
 from billing.counts import WAITING_SQL, BillingCollector, BillingCounts
 from billing.due import run_all_due
+from billing.line_notices import tell_of_lines
 from billing.mail_pdf import pdf_of
 from billing.mail_sender import send_next
 from billing.payments.auto_top_up import top_up_low_accounts
@@ -54,6 +55,7 @@ POLL_EVERY_S: Final = 60.0
 DUE_LOOK_S: Final = 30.0
 MAIL_EVERY_S: Final = 5.0
 BALANCES_EVERY_S: Final = 10.0
+LINES_EVERY_S: Final = 15.0
 WAITING_EVERY_S: Final = 15.0
 CONF_EVERY_S: Final = 5.0
 
@@ -139,6 +141,7 @@ class BillingProcess:
         yield "due", DUE_LOOK_S, DueOnNewDays(self).look
         yield "mail", MAIL_EVERY_S, self._send_mails
         yield "balances", BALANCES_EVERY_S, self._balances
+        yield "lines", LINES_EVERY_S, self._line_notices
         yield "waiting", WAITING_EVERY_S, self._count_waiting
         yield "conf", CONF_EVERY_S, self._reload
 
@@ -227,6 +230,10 @@ class BillingProcess:
             )
         for line in await top_up_low_accounts(self._db, self._conf, self._providers, today()):
             log.info("auto_top_up", said=line)
+
+    async def _line_notices(self) -> None:
+        for line in await tell_of_lines(self._db, self._conf):
+            log.info("line_notice", said=line)
 
     async def _count_waiting(self) -> None:
         self.counts.waiting = dict(await self._db.fetchrow(WAITING_SQL))

@@ -109,7 +109,7 @@ async def save_state(
         " VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, 0))"
         " ON CONFLICT (account_id) DO UPDATE SET rung = $2, since = $3, notice_for = $4, effective_on = $5,"
         " notice_key = $6, minimum_micros = coalesce($7, arrears.minimum_micros),"
-        " episode = arrears.episode + $8::integer",
+        " episode = arrears.episode + $8::boolean::integer",
         account_id,
         state.rung.value,
         state.since,
@@ -117,7 +117,7 @@ async def save_state(
         state.effective_on,
         notice_key,
         minimum_micros,
-        int(is_new_episode),
+        is_new_episode,
     )
 
 

@@ -122,7 +122,7 @@ async def _try_later(db: asyncpg.Pool, news: StoredNews, problem: str) -> str:
         " set_aside_at = CASE WHEN $4 THEN now() END WHERE id = $1",
         news.id,
         _short(problem),
-        float(delay_s),
+        delay_s,
         is_last,
     )
     if is_last:

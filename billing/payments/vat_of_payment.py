@@ -22,10 +22,10 @@ async def vat_of_payment(connection: asyncpg.Connection, conf: BillingConf, paym
 
 async def vat_posted(connection: asyncpg.Connection, payment_id: int) -> int:
     """What was taken off for the VAT of a payment when it came."""
-    found = await connection.fetchval(
+    found: int | None = await connection.fetchval(
         "SELECT -amount_micros FROM ledger WHERE idempotency_key = $1", f"payment-vat:{payment_id}"
     )
-    return int(found or 0)
+    return found or 0
 
 
 def vat_share(vat_micros: int, *, part_micros: int, whole_micros: int) -> int:

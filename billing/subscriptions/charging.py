@@ -209,10 +209,8 @@ async def _served_since(
     if not _may_wait(subscription):
         return period.first
     await lock_account(db, subscription.account_id)
-    balance = int(
-        await db.fetchval(
-            "SELECT balance_micros FROM account_balances WHERE account_id = $1", subscription.account_id
-        )
+    balance: int = await db.fetchval(
+        "SELECT balance_micros FROM account_balances WHERE account_id = $1", subscription.account_id
     )
     since = period.first if subscription.unpaid_since is None else max(period.first, today)
     if since >= period.end:

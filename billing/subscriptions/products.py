@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 import asyncpg
@@ -146,7 +147,7 @@ def best_offers(
 ) -> list[Product]:
     """What of the same family somebody new of this kind could buy today, the cheapest by month first."""
     offers = [
-        (price / other.terms.billing_period.months, other.name, other)
+        (Fraction(price, other.terms.billing_period.months), other.name, other)
         for other in products
         if not other.is_withdrawn
         and other.family == product.family

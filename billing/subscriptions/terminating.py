@@ -208,11 +208,9 @@ async def cancel(
         if refused := cooling_off.refusal(subscription.sale, conf.law.at(subscription.sold_on), told_us_on):
             raise Refused(refused)
         due, computation = cancellation_due(subscription, told_us_on)
-        paid = int(
-            await db.fetchval(
-                "SELECT coalesce(sum(amount_micros), 0) FROM subscription_charges WHERE subscription_id = $1",
-                subscription_id,
-            )
+        paid: int = await db.fetchval(
+            "SELECT coalesce(sum(amount_micros), 0)::bigint FROM subscription_charges WHERE subscription_id = $1",
+            subscription_id,
         )
         if paid != due:
             said = f"Cancelled: {subscription.step(told_us_on).product}"

@@ -19,6 +19,8 @@ from tests.billing.books import SELLER, add_account, add_bare_invoice, add_custo
 CONF_DIR = Path(__file__).parents[3] / "conf"
 CONF: BillingConf = msgspec.structs.replace(load_billing(CONF_DIR), seller=SELLER)
 POUND = 1_000_000
+# Issued on 2 March 2026, a Monday; due on the 16th.
+BILLED = "2026-03-02"
 
 _numbers = itertools.count(1)
 

@@ -1,6 +1,6 @@
 """Who pays late, on a real database: the year of a slow payer, each rung, what ends it, two runs at once.
 
-Named for the rows of the UK facts: M18 and C6 (suspended until paid), N17 (plans), "Debt" (phased, with due warning).
+Named for the rows of the UK facts: M18 and C6 (suspended until paid), "Debt" (phased, with due warning).
 """
 
 import asyncio
@@ -12,10 +12,6 @@ import pytest
 
 from billing.arrears.due import run_due
 from billing.arrears.letters import letters_to_post, posted
-from billing.arrears.plans import release
-from billing.conf_arrears import Ladder
-from billing.customers import CustomerKind
-from billing.dated import Dated
 from billing.invoices.credit import credit_invoice
 from billing.invoices.run import month_period, run_month
 from billing.payments.payment import Method
@@ -24,15 +20,12 @@ from provisioning.books.changes import Position, read_changes
 from provisioning.books.snapshot import load_snapshot
 from provisioning.ledger import MovementKind, post
 from provisioning.model import AccountChanged
-from provisioning.problems import InvalidValue, Refused
+from provisioning.problems import Refused
 from provisioning.settings import AccountSettings, Bar, Restriction
-from tests.billing.arrears.slow_payer import CONF, POUND, SlowPayer, date, noon
+from tests.billing.arrears.slow_payer import BILLED, CONF, POUND, SlowPayer, date, noon
 from tests.provisioning.databases import in_database
 
 pytestmark = pytest.mark.wire
-
-# Issued on 2 March 2026, a Monday; due on the 16th.
-BILLED = "2026-03-02"
 
 
 async def snapshot(db: asyncpg.Pool) -> list[tuple[object, ...]]:
@@ -371,219 +364,6 @@ async def test_an_operators_own_restriction_is_left_alone(db: asyncpg.Pool) -> N
     await db.execute("""UPDATE accounts SET settings = settings || '{"restriction": "suspended"}'""")
     await payer.pays("2026-04-15", 50)
     assert await payer.restriction() is Restriction.SUSPENDED
-
-
-# Holds and plans
-
-
-@in_database
-async def test_n17_a_payment_plan_lifts_the_restriction_and_holds_the_ladder_while_it_is_kept(
-    db: asyncpg.Pool,
-) -> None:
-    payer = await SlowPayer.move_in(db)
-    await payer.is_billed(BILLED, 100)
-    await payer.run_days("2026-03-16", "2026-04-30")
-    assert await payer.restriction() is Restriction.OUTGOING
-    await payer.agrees("2026-05-01", 3, "2026-05-31")
-    assert await payer.restriction() is Restriction.NONE
-    text = await db.fetchval("SELECT body FROM mails WHERE key LIKE '%/plan'")
-    assert "by Sunday 31 May 2026: £33.34" in text and "by Tuesday 30 June 2026: £33.33" in text
-    await payer.run_days("2026-05-01", "2026-06-01")
-    await payer.pays("2026-06-02", 34)  # within the days of grace
-    await payer.run_days("2026-06-03", "2026-06-30")
-    await payer.pays("2026-06-30", 33)
-    await payer.run_days("2026-07-01", "2026-07-30")
-    await payer.pays("2026-07-30", 33)
-    await payer.run_days("2026-07-31", "2026-08-31")
-    assert [what for _, what in await payer.history()][-3:] == ["plan", "plan kept", "paid"] or [
-        what for _, what in await payer.history()
-    ][-3:] == ["plan", "paid", "plan kept"]
-    assert await payer.restriction() is Restriction.NONE
-    assert await payer.open() == 0
-
-
-@in_database
-async def test_n17_a_missed_instalment_goes_on_with_due_warning(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db)
-    await payer.is_billed(BILLED, 100)
-    await payer.run_days("2026-03-16", "2026-04-30")
-    await payer.agrees("2026-05-01", 3, "2026-05-31")
-    await payer.run_days("2026-05-01", "2026-06-03")
-    assert [what for _, what in await payer.history()][-1] == "plan"
-    await payer.run(date("2026-06-04"))
-    assert "Your payment plan: an instalment is missing" in await payer.subjects()
-    assert await payer.restriction() is Restriction.NONE
-    await payer.run_days("2026-06-05", "2026-07-15")
-    after = await payer.history()
-    start = [what for _, what in after].index("plan missed")
-    assert after[start:] == [
-        ("2026-06-04", "plan missed"),
-        ("2026-06-04", "warned"),
-        ("2026-06-15", "premium_and_international"),
-        ("2026-06-19", "warned"),
-        ("2026-06-29", "outgoing"),
-    ]
-
-
-@in_database
-async def test_a_new_invoice_is_not_in_the_plan(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db)
-    await payer.is_billed(BILLED, 100)
-    await payer.agrees("2026-03-10", 12, "2026-04-01")
-    await payer.is_billed("2026-03-11", 60)
-    for month in range(4, 12):
-        await payer.pays(f"2026-{month:02}-01", 9)
-    await payer.run_days("2026-03-26", "2026-04-15")
-    assert [what for _, what in await payer.history()][:3] == ["plan", "reminder", "warning"]
-
-
-@in_database
-async def test_a_dispute_about_one_invoice_holds_that_one_alone(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db)
-    wrong = await payer.is_billed(BILLED, 50)
-    await payer.run_days("2026-03-16", "2026-04-20")
-    assert await payer.restriction() is Restriction.PREMIUM_AND_INTERNATIONAL
-    await payer.holds("2026-04-20", "2026-06-15", "dispute", invoice=wrong)
-    assert await payer.restriction() is Restriction.NONE
-    await payer.is_billed("2026-04-20", 60)
-    await payer.run_days("2026-04-21", "2026-06-15")
-    held = await payer.history()
-    assert [what for day, what in held if day > "2026-04-20"][:2] == ["warned", "premium_and_international"]
-    await payer.pays(
-        "2026-06-15", 60, quoted=(await db.fetchval("SELECT number FROM invoices ORDER BY id DESC"))
-    )
-    await payer.run_days("2026-06-16", "2026-07-20")
-    assert "hold over" in [what for _, what in await payer.history()]
-    assert await payer.restriction() is not Restriction.NONE
-
-
-@in_database
-async def test_a_hold_is_limited_and_can_be_released(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db)
-    await payer.is_billed(BILLED, 50)
-    for until in ("2026-03-01", "2027-03-20"):
-        with pytest.raises(InvalidValue):
-            await payer.holds("2026-03-20", until, "difficulty")
-    with pytest.raises(InvalidValue):
-        await payer.holds("2026-03-20", "2026-04-20", "mood")
-    with pytest.raises(Refused, match="no open invoice"):
-        await payer.holds("2026-03-20", "2026-04-20", "dispute", invoice="INV999")
-    await payer.holds("2026-03-20", "2026-09-01", "difficulty")
-    await payer.run_days("2026-03-20", "2026-05-01")
-    assert [what for _, what in await payer.history()] == ["hold for difficulty"]
-    async with db.acquire() as connection, connection.transaction():
-        await release(connection, payer.name, has_service=False, today=date("2026-05-01"))
-    await payer.run_days("2026-05-01", "2026-05-02")
-    assert [what for _, what in await payer.history()][1:] == ["released", "reminder"]
-    with pytest.raises(Refused, match="nothing to release"):
-        async with db.acquire() as connection, connection.transaction():
-            await release(connection, payer.name, has_service=False, today=date("2026-05-01"))
-
-
-@in_database
-async def test_c6_a_service_that_has_ceased_comes_back_by_a_person_alone(db: asyncpg.Pool) -> None:
-    ladders = {CustomerKind.CONSUMER: Dated("consumer", [(date("2020-01-01"), Ladder(ceased=90))])}
-    conf = msgspec.structs.replace(CONF, arrears=msgspec.structs.replace(CONF.arrears, ladders=ladders))
-    payer = await SlowPayer.move_in(db, conf=conf)
-    await payer.is_billed(BILLED, 50)
-    await payer.run_days("2026-03-16", "2026-07-15")
-    assert await payer.restriction() is Restriction.CEASED
-    await payer.pays("2026-07-16", 50)
-    await payer.run_days("2026-07-16", "2026-07-20")
-    assert await payer.restriction() is Restriction.CEASED
-    async with db.acquire() as connection, connection.transaction():
-        await release(connection, payer.name, has_service=True, today=date("2026-07-21"))
-    assert await payer.restriction() is Restriction.NONE
-    assert await payer.rung() == ""
-
-
-# Interest, and the kinds of customers
-
-
-@in_database
-async def test_interest_by_the_kind_of_customer(db: asyncpg.Pool) -> None:
-    """The same debt, 100 days: nothing for a consumer, what the contract says, the Act for a business."""
-    contract = {
-        **CONF.arrears.ladders,
-        CustomerKind.SMALL_BUSINESS: Dated(
-            "small_business", [(date("2020-01-01"), Ladder(interest=400, interest_after=0))]
-        ),
-    }
-    conf = msgspec.structs.replace(CONF, arrears=msgspec.structs.replace(CONF.arrears, ladders=contract))
-    expected = {"consumer": 0, "small_business": 10_950_000, "business": 70 * POUND + 32_190_000}
-    for kind, micros in expected.items():
-        payer = await SlowPayer.move_in(db, kind=kind, conf=conf)
-        await payer.is_billed(BILLED, 1000)
-        await payer.run_days("2026-03-16", "2026-03-20")
-        await payer.run_days("2026-06-20", "2026-06-25")
-        await payer.pays("2026-06-25", 1000)
-        await payer.run_days("2026-06-25", "2026-07-02")
-        assert await payer.interest() == micros, kind
-
-
-@in_database
-async def test_part_payments_and_months_each_posted_once_on_what_was_open(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db, kind="business")
-    number = await payer.is_billed(BILLED, 1000)
-    await payer.run_days("2026-03-16", "2026-04-15")
-    await payer.pays("2026-04-16", 400)
-    await payer.run_days("2026-04-16", "2026-05-20")
-    await payer.pays("2026-05-21", 600)
-    await payer.run_days("2026-05-21", "2026-07-31")
-    pound_days = 30 * 1000 + 35 * 600
-    assert await payer.interest() == 70 * POUND + pound_days * 1175 * 100 // 365 // 10_000 * 10_000
-    rows = await db.fetch("SELECT idempotency_key FROM ledger WHERE kind = 'interest' ORDER BY id")
-    assert [row[0] for row in rows] == [
-        f"interest/{number}/2026-03-16/fixed/1",
-        f"interest/{number}/2026-03-31/interest/2",
-        f"interest/{number}/2026-04-30/interest/3",
-        f"interest/{number}/2026-05-20/interest/4",
-    ]
-    assert await db.fetchval("SELECT is_settled FROM arrears_interest")
-
-
-@in_database
-async def test_a_credit_note_takes_back_the_interest_on_what_was_never_owed(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db, kind="business")
-    number = await payer.is_billed(BILLED, 1000)
-    await payer.run_days("2026-03-16", "2026-05-10")
-    assert await payer.interest() > 70 * POUND
-    await payer.is_credited("2026-05-11", number, 1000)
-    await payer.run_days("2026-05-11", "2026-06-02")
-    assert await payer.interest() == 0
-    assert (
-        await db.fetchval(
-            "SELECT balance_micros FROM account_balances WHERE account_id = $1", payer.account_id
-        )
-        == 0
-    )
-
-
-@in_database
-async def test_interest_bears_no_interest(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db, kind="business")
-    await payer.is_billed(BILLED, 1000)
-    await payer.run_days("2026-03-16", "2026-05-01")
-    charged = await payer.interest()
-    number = await payer.is_billed("2026-05-01", charged / POUND)  # as the monthly invoice bills it
-    await db.execute(
-        "INSERT INTO invoiced (account_id, ledger_id, invoice_id) SELECT l.account_id, l.id, i.id FROM ledger l,"
-        " invoices i WHERE l.kind = 'interest' AND i.number = $1",
-        number,
-    )
-    await payer.pays("2026-05-02", 1000)
-    await payer.run_days("2026-05-02", "2026-12-31")
-    last = await payer.interest() - charged
-    assert last == 320_000  # the last day of the first invoice, 1 May, and nothing for the second
-
-
-@in_database
-async def test_a_hold_pauses_interest(db: asyncpg.Pool) -> None:
-    payer = await SlowPayer.move_in(db, kind="business")
-    await payer.is_billed(BILLED, 1000)
-    await payer.holds("2026-03-20", "2026-06-15", "dispute")
-    await payer.run_days("2026-03-20", "2026-06-15")
-    assert await payer.interest() == 0
 
 
 # A year

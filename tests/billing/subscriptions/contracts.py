@@ -9,14 +9,17 @@ import msgspec
 from billing.conf_subscriptions import PLAIN, SubscriptionsConf
 from billing.customers import CustomerKind
 from billing.subscriptions import rows
+from billing.subscriptions.ending import Quote
 from billing.subscriptions.products import Amounts, DatedPrice, Product, add_product
 from billing.subscriptions.selling import Order, sell
 from billing.subscriptions.steps import Step
 from billing.subscriptions.subscription import State, Subscription
+from billing.subscriptions.terminating import ask_end, store_evidence
 from billing.subscriptions.terms import Terms
 from provisioning import service
 from provisioning.model import AccountKind
 from rating.money import VatMode
+from tests.billing.books import CONF as BILLING
 
 POUND = 1_000_000
 CONF: SubscriptionsConf = PLAIN
@@ -142,6 +145,16 @@ async def sold(
             }
         )
         return (await sell(connection, CONF, wanted)).id
+
+
+async def leaves(
+    db: asyncpg.Connection, subscription_id: int, on: str, *, by: str = "email", evidence: str, **asked: Any
+) -> Quote:
+    """A customer asks for the end, and it is on record in writing the same day."""
+    await ask_end(db, subscription_id, asked_on=day(on), asked_by=by, **asked)
+    return await store_evidence(
+        db, BILLING.seller, subscription_id, written_on=day(on), evidence=evidence, today=day(on)
+    )
 
 
 async def found(db: asyncpg.Pool, subscription_id: int) -> Subscription:

@@ -12,7 +12,7 @@ from billing.subscriptions.price_words import price_lines
 from billing.subscriptions.products import Amounts, DatedPrice, set_price
 from billing.subscriptions.steps import Step
 from billing.subscriptions.subscription import EndReason
-from billing.subscriptions.terminating import ask_end, store_evidence
+from billing.subscriptions.terminating import ask_end
 from billing.subscriptions.terms import Terms
 from provisioning.problems import Refused
 from tests.billing.books import CONF as BILLING
@@ -21,6 +21,7 @@ from tests.billing.subscriptions.contracts import (
     customer,
     day,
     found,
+    leaves,
     pounds,
     product,
     sold,
@@ -155,15 +156,7 @@ async def test_who_has_left_or_changed_by_then_is_not_told(db: asyncpg.Pool) -> 
     leaving, changing = await sold(db, "2026-01-01"), await sold(db, "2026-01-01")
     never = await sold(db, "2026-01-01", name="other")
     async with db.acquire() as connection:
-        await ask_end(connection, leaving, asked_on=day("2026-03-01"), asked_by="email")
-        await store_evidence(
-            connection,
-            BILLING.seller,
-            leaving,
-            written_on=day("2026-03-01"),
-            evidence="mail 1",
-            today=day("2026-03-01"),
-        )
+        await leaves(connection, leaving, "2026-03-01", evidence="mail 1")
         await change(connection, changing, today=day("2026-03-01"), first=day("2026-05-01"), product="other")
         price = DatedPrice(day("2026-06-01"), Amounts(pounds(35)))
         told = await announce_price(connection, BILLING, "line", price, day("2026-04-20"))
@@ -205,21 +198,13 @@ async def test_who_is_told_of_a_rise_may_leave_without_paying_for_it(db: asyncpg
                     asked_by="email",
                     reason=EndReason.RIGHT_TO_EXIT,
                 )
-        await ask_end(
+        last = await leaves(
             connection,
             number,
-            asked_on=day("2026-05-02"),
-            asked_by="email",
+            "2026-05-02",
+            evidence="mail 17",
             reason=EndReason.RIGHT_TO_EXIT,
             wanted_on=day("2026-06-01"),
-        )
-        last = await store_evidence(
-            connection,
-            BILLING.seller,
-            number,
-            written_on=day("2026-05-02"),
-            evidence="mail 17",
-            today=day("2026-05-02"),
         )
     assert (last.ceases_on, last.early_termination_micros, last.given_back_micros) == (
         day("2026-06-01"),

@@ -27,6 +27,7 @@ from tests.billing.subscriptions.contracts import (
     customer,
     day,
     found,
+    leaves,
     movements,
     pounds,
     product,
@@ -227,15 +228,7 @@ async def test_each_period_brings_its_bundles_a_day_ahead_and_once(db: asyncpg.P
         ("uk", 72_000, "2026-02-28", "2026-03-31"),
     ]
     async with db.acquire() as connection:
-        await ask_end(connection, number, asked_on=day("2026-03-10"), asked_by="email")
-        await store_evidence(
-            connection,
-            BILLING.seller,
-            number,
-            written_on=day("2026-03-10"),
-            evidence="mail 3",
-            today=day("2026-03-10"),
-        )
+        await leaves(connection, number, "2026-03-10", evidence="mail 3")
     await run(db, "2026-03-10", bundles=bundles)
     assert bundles.ended == [2]
 
@@ -327,15 +320,7 @@ async def test_killed_anywhere_it_goes_on_where_it_was(db: asyncpg.Pool) -> None
     for starts_on in ("2026-01-31", "2026-02-10"):
         ending = await sold(db, starts_on)
     async with db.acquire() as connection:
-        await ask_end(connection, ending, asked_on=day("2026-03-01"), asked_by="letter")
-        await store_evidence(
-            connection,
-            BILLING.seller,
-            ending,
-            written_on=day("2026-03-01"),
-            evidence="letter 5",
-            today=day("2026-03-01"),
-        )
+        await leaves(connection, ending, "2026-03-01", by="letter", evidence="letter 5")
     for number in range(200):
         with contextlib.suppress(Killed):
             await run_due(Mortal(db, [number]), BILLING, day("2026-05-15"))  # type: ignore[arg-type]
@@ -453,15 +438,7 @@ async def test_who_stays_after_all_is_charged_the_whole_last_period(db: asyncpg.
     number = await sold(db, "2026-01-01")
     async with db.acquire() as connection:
         for evidence in ("first", "second"):
-            await ask_end(connection, number, asked_on=day("2026-01-05"), asked_by="letter")
-            await store_evidence(
-                connection,
-                BILLING.seller,
-                number,
-                written_on=day("2026-01-05"),
-                evidence=evidence,
-                today=day("2026-01-05"),
-            )
+            await leaves(connection, number, "2026-01-05", by="letter", evidence=evidence)
             await run(db, "2026-02-01")
             await withdraw_end(connection, number, day("2026-02-02"))
     assert sum(micros for _, micros, _ in await movements(db)) == -pounds(60)
@@ -476,15 +453,7 @@ async def test_an_early_end_is_a_fee_with_its_computation_kept(db: asyncpg.Pool)
     await product(db, min_term_months=12, notice_days=30, early_termination=early)
     number = await sold(db, "2026-01-01")
     async with db.acquire() as connection:
-        await ask_end(connection, number, asked_on=day("2026-01-02"), asked_by="letter")
-        await store_evidence(
-            connection,
-            BILLING.seller,
-            number,
-            written_on=day("2026-01-02"),
-            evidence="letter 5",
-            today=day("2026-01-02"),
-        )
+        await leaves(connection, number, "2026-01-02", by="letter", evidence="letter 5")
     for when in ("2026-02-01", "2026-02-02"):
         await run(db, when)
     assert await movements(db) == [
