@@ -1,0 +1,30 @@
+"""All that is known of one call: what the fault desk explains, draws and exports.
+
+It is gathered once (care/gathering.py) and then only read: by the explanation, the ladder, the exports and the
+pages, none of which asks anybody anything.
+"""
+
+import msgspec
+
+from provisioning.views import CdrView
+from rating.records import Alarm, RegistrationEvent
+from traces.call_trace import CallTrace
+
+
+class CallStory(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. `legs` are its records with their sound, leg 0 first; there is at least one.
+
+    Withheld numbers are withheld in it already. `trace` is None where none was kept; `no_trace` then says why,
+    in words. `registrations` are the events of the lines that the call concerns, from a day before it until an
+    hour after it, the earliest first.
+    """
+
+    legs: list[CdrView]
+    trace: CallTrace | None = None
+    no_trace: str = ""
+    registrations: list[RegistrationEvent] = []
+    alarms: list[Alarm] = []
+
+    @property
+    def call_id(self) -> str:
+        return self.legs[0].cdr.call_id
