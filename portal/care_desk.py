@@ -1,0 +1,79 @@
+"""What the pages ask of the fault desk (care/): calls, the story of one, what it means, its picture, its files, looks.
+
+The same answers as the commands give; a page only lays them out.
+"""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from care.alg import alg_signs, alg_words
+from care.explanation import Explanation, Pattern, explain
+from care.faults import FaultClock, FaultDetails, clock_of
+from care.faults.conf import Terms
+from care.gathering import TraceSource, gather
+from care.ladder import media_strip
+from care.ladder.ladder import ladder_of
+from care.ladder.svg import draw
+from care.looks import TEXT_CHARS_MAX, note_look
+from care.search import CallFound, Understood, find_understood
+from care.story import CallStory
+from provisioning.printable import escape_control
+from rating.records import RegistrationEvent
+
+
+class CareDesk:
+    """`traces` is where traces are, `patterns` what faults look like, `terms` by when they are repaired."""
+
+    __slots__ = ("_patterns", "_terms", "_traces")
+
+    def __init__(self, *, traces: TraceSource, patterns: Sequence[Pattern], terms: Terms) -> None:
+        self._traces = traces
+        self._patterns = patterns
+        self._terms = terms
+
+    async def find(self, db: asyncpg.Pool, asked: Understood) -> list[CallFound]:
+        """Raises Refused."""
+        return await find_understood(db, asked)
+
+    async def story(self, db: asyncpg.Pool, call_id: str) -> CallStory | None:
+        """Raises InvalidValue for what is no call's id."""
+        return await gather(db, call_id, traces=self._traces)
+
+    def explain(self, story: CallStory) -> Explanation:
+        return explain(story, self._patterns)
+
+    def ladder(self, story: CallStory, *, narrow: bool) -> str:
+        """One `<svg>` element, escaped."""
+        return draw(ladder_of(story), narrow=narrow, with_style=False)
+
+    def media_strip(self, story: CallStory, *, narrow: bool) -> str:
+        """How the sound of each end went over time: one `<svg>` element, "" where nobody has counted it."""
+        return media_strip.draw(media_strip.streams_of(story), narrow=narrow, with_style=False)
+
+    def alg_words(self, events: Sequence[RegistrationEvent]) -> str:
+        """Of the latest registration that shows a router which rewrites SIP; "" of most."""
+        for event in reversed(events):
+            if found := alg_signs(event):
+                return alg_words(found)
+        return ""
+
+    def fault_clock(self, details: FaultDetails, now_ms: int) -> FaultClock:
+        return clock_of(details.fault, details.events, self._terms[details.fault.priority], now_ms)
+
+    async def note_look(
+        self, db: asyncpg.Pool, staff: str, what: str, *, account_id: int | None, call_id: str, why: str
+    ) -> None:
+        await note_look(
+            db,
+            staff=staff,
+            what=what,
+            account_id=account_id,
+            call_id=call_id,
+            why=clipped(escape_control(why)),
+        )
+
+
+def clipped(text: str) -> str:
+    """As long as a look's reason can be."""
+    return text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 3] + "..."
