@@ -49,6 +49,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     Over TLS it believes in the CA of `ca_file` only. One that `requires_100rel` calls and rings only so (RFC 3262);
     `session_s` is the session timer it insists on (RFC 4028). It says `tone_hz` into every call, writes what it
     hears into `recording` (a WAV file), and names `claimed_media_host` as where it hears, which is wrong behind NAT.
+    It hears from `sound_port` on, or where 0 from the one that pjsip begins with, which all phones here have in common.
     """
 
     name: str
@@ -71,6 +72,7 @@ class PhoneSettings(msgspec.Struct, frozen=True):
     tone_hz: int = 440
     recording: str = ""
     claimed_media_host: str = ""
+    sound_port: int = 0
 
 
 class Register(msgspec.Struct, frozen=True, tag="register"):

@@ -372,6 +372,8 @@ class Phone:
         config.idUri = f"sip:{settings.user}@{settings.server}"
         config.mediaConfig.transportConfig.boundAddress = LOOPBACK
         config.mediaConfig.transportConfig.publicAddress = settings.claimed_media_host
+        if settings.sound_port:
+            config.mediaConfig.transportConfig.port = settings.sound_port
         config.mediaConfig.lockCodecEnabled = settings.insists_on_one_codec
         if settings.requires_100rel:
             config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY

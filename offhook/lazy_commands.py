@@ -3,8 +3,10 @@
 A command costs what it imports, and most need neither codecs nor the configuration. `--help` reads them all.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from importlib.util import find_spec
+from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperGroup
@@ -24,7 +26,7 @@ PLACES: Final = {
     "backup": "backup:backup",
     "restore": "backup:restore",
     "migrate": "migrate:migrate",
-    "call": "exchange:call",
+    "call": "call:app",
     "calls": "exchange:calls_app",
     "account": "account:app",
     "arrears": "arrears:app",
@@ -50,19 +52,38 @@ PLACES: Final = {
     "bans": "bans:app",
     "alarms": "alarms:app",
     "trace": "trace:app",
+    "staff": "staff:app",
+    "fault": "fault:app",
+    "looks": "looks:app",
     "quarantine": "quarantine:app",
 }
+
+
+# Those of `offhook call`: what they import differs as much.
+CALL_PLACES: Final = {
+    "find": "call_find:find",
+    "show": "call_show:show",
+    "export": "call_export:export",
+    "keep": "call_keep:keep",
+    "dial": "exchange:dial",
+}
+
+
+def _is_there(place: str) -> bool:
+    return find_spec(f"offhook.commands.{place.partition(':')[0]}") is not None
 
 
 class LazyCommands(TyperGroup):
     """All of PLACES; what was asked for once stays in `commands`."""
 
+    places: ClassVar[Mapping[str, str]] = PLACES
+
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(PLACES)
+        return list(self.places)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in PLACES:
-            self._read(*PLACES)  # what is unknown is answered with names that are like it
+        if cmd_name not in self.places:
+            self._read(*self.places)  # what is unknown is answered with names that are like it
             return None
         self._read(cmd_name)
         return self.commands[cmd_name]
@@ -70,11 +91,17 @@ class LazyCommands(TyperGroup):
     def _read(self, *names: str) -> None:
         for name in names:
             if name not in self.commands:
-                self.commands[name] = _command(name)
+                self.commands[name] = _command(name, self.places[name])
 
 
-def _command(name: str) -> Any:
-    module, _, attribute = PLACES[name].partition(":")
+class LazyCallCommands(LazyCommands):
+    """All of CALL_PLACES that this release has."""
+
+    places: ClassVar = {name: place for name, place in CALL_PLACES.items() if _is_there(place)}
+
+
+def _command(name: str, place: str) -> Any:
+    module, _, attribute = place.partition(":")
     found = getattr(import_module(f"offhook.commands.{module}"), attribute)
     app = typer.Typer()
     if isinstance(found, typer.Typer):

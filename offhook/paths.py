@@ -4,6 +4,7 @@
     DATA/postgres/        the embedded PostgreSQL's files
     DATA/run/             what exists only while the exchange runs: the lock, the DSN, the sockets of the parts
     DATA/prompts/         prompts of accounts: <account id>/<name>.wav (voicemail/account_prompts.py)
+    DATA/traces/          the SIP messages of calls, a file a day (traces/store.py)
     DATA/voicemail/       mailboxes: settings, greetings and messages (voicemail/store.py)
     DATA/control.sock     the switch's control socket
 
@@ -75,6 +76,15 @@ class DataDir:
     @property
     def browser_socket(self) -> Path:
         return self.run / "browser.sock"
+
+    @property
+    def traces_socket(self) -> Path:
+        return self.run / "traces.sock"
+
+    @property
+    def traces(self) -> Path:
+        """Traces of calls, which the commands read, also while nothing runs."""
+        return self.root / "traces"
 
     @property
     def voicemail(self) -> Path:

@@ -13,12 +13,19 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import billing
+import care
 import media
 import offhook
+import portal
 import provisioning
 import rating
 import switch
+import traces
 import voicemail
+from billing.conf_fields import read_percent
+from billing.invoices.numbers import count_of
+from billing.payments.provider import account_of
 from offhook.commands.bans import seconds_of
 from offhook.commands.options import whole_number
 from offhook.exit_codes import CommandError
@@ -43,16 +50,30 @@ from switch.sip.parser import parse_message
 from switch.sip.uri import parse_uri
 
 ROOT = Path(switch.__file__).parents[1]
-PACKAGES = (media, offhook, provisioning, rating, switch, voicemail)
+PACKAGES = (billing, care, media, offhook, portal, provisioning, rating, switch, traces, voicemail)
 SOURCES = sorted(file for package in PACKAGES for file in Path(package.__file__).parent.rglob("*.py"))
 
 # Arithmetic is no text. Everything else, by file and function, with what it is given.
 ALLOWED = {
+    ("billing/conf_fields.py", "read_percent"): "matched [0-9]{1,3} and [0-9]{1,2}",
+    ("billing/invoices/monthly.py", "bundle_use"): "asked for ASCII digits, nine at most; our own record",
+    ("billing/invoices/numbers.py", "count_of"): "matched [0-9]{6,12}",
+    ("billing/payments/provider.py", "account_of"): "asked for ASCII digits, nine at most",
+    ("billing/payments/statement.py", "_places"): "matched [1-9][0-9]?",
+    ("care/explanation/phrases.py", "duration_words"): "a float",
+    ("care/search/times.py", "_clock_time"): "matched by a pattern of ASCII digits",
+    ("care/search/times.py", "_days"): "matched by patterns of ASCII digits",
+    ("care/search/times.py", "_days_of_year"): "matched by a pattern of ASCII digits",
+    ("care/search/times.py", "_said"): "matched [0-9]{1,5}",
+    ("care/search/times.py", "_zone"): "matched [+-][0-9]{2}:?[0-9]{2}",
+    ("care/search/understanding.py", "_cause"): "matched [0-9]{1,3}",
+    ("care/search/understanding.py", "cursor_from_text"): "matched [0-9]{1,15}",
     ("offhook/commands/bans.py", "seconds_of"): "matched [0-9]{1,8}",
     ("offhook/commands/billing_days.py", "parse_month"): "matched by a pattern of ASCII digits",
     ("offhook/commands/options.py", "parse"): "matched [0-9]{1,9}",
     ("offhook/commands/product_terms.py", "read_included"): "matched [0-9]{1,7}",
     ("offhook/commands/product_terms.py", "read_leaving"): "matched [0-9]{1,3}",
+    ("portal/pages/search_page.py", "_number"): "matched [0-9]{1,6}",
     ("rating/rated_cover.py", "pieces_of"): "asked for ASCII digits; our own record",
     ("offhook/live_view.py", "_duration"): "a number of the control socket's JSON",
     ("offhook/live_view.py", "_moment"): "a number of the control socket's JSON",
@@ -111,6 +132,7 @@ ALLOWED = {
     ("switch/process.py", "_credits_in"): "a key that this switch wrote to its journal",
     ("switch/registrar/outbound.py", "read_reg_id"): "asked for ASCII digits, ten at most",
     ("switch/registrar/pings.py", "_allowed"): "a float",
+    ("switch/registration_events.py", "_lose"): "a monotonic time",
     ("switch/relay/figures.py", "media_figures"): "our own label",
     ("switch/relay/view.py", "_stream"): "our own label",
     ("switch/relay/view.py", "relay_metrics"): "a bool",
@@ -138,6 +160,7 @@ ALLOWED = {
     ("switch/trunk_metrics.py", "trunk_metrics"): "a bool",
     ("switch/trunks/registration.py", "_retry_after"): "read by _seconds",
     ("switch/trunks/registration.py", "_seconds"): "asked for ASCII digits, ten at most",
+    ("switch/voicemail_metrics.py", "voicemail_metrics"): "a bool",
     ("voicemail/clips.py", "_without_files"): "a pause of our own tables",
     ("voicemail/mail_queue.py", "retry_after_s"): "a number",
     ("voicemail/mailbox.py", "pin_problem"): "matched by a pattern of ASCII digits",
@@ -269,6 +292,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "calendar": lambda text: parse_start_ms(f"{text}-01-01"),
     "moment": lambda text: parse_moment(f"{text}d", now=datetime(2026, 11, 22, tzinfo=UTC), option="--since"),
     "duration": lambda text: seconds_of(f"{text}h"),
+    "percentage of billing": read_percent,
+    "invoice number": lambda text: count_of(f"OF-0000{text}"),
+    "account at a provider": account_of,
 }
 # White space around these is the reader's business, and a sign or decimals are part of an amount or a quality.
 LENIENT = {
@@ -279,6 +305,7 @@ LENIENT = {
     "Via port": {"", " 10", "10 ", "\t10"},
     "moment": {" 10", "\t10"},
     "calendar": {" 10"},
+    "percentage of billing": {"1.0"},
 }
 
 

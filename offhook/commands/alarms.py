@@ -81,5 +81,5 @@ def clear(
 
 def _row(alarm: AlarmView) -> list[str]:
     until = "" if alarm.bar_until_ms is None else format_moment(alarm.bar_until_ms)
-    account = alarm.account or f"number {alarm.account_id}"
+    account = alarm.account or (f"number {alarm.account_id}" if alarm.account_id else "the exchange")
     return [format_moment(alarm.at_ms), account, alarm.rule, until, alarm.words]

@@ -5,6 +5,19 @@ from pathlib import Path
 from switch.conf_files import ConfProblem, ConfProblems
 
 
+def sends_mail(directory: Path) -> bool:
+    """Whether there is a billing process with a mail server to send by."""
+    from billing.conf import BILLING_FILE, load_billing  # noqa: PLC0415 - most exchanges have none
+
+    if not (directory / BILLING_FILE).exists():
+        return False
+    try:
+        mail = load_billing(directory).mail
+    except ConfProblems:
+        return True  # said as what it is
+    return bool(mail.host and mail.sender)
+
+
 def billing_problems(directory: Path) -> list[ConfProblem]:
     """Everything that is wrong in them. None of them has to be there."""
     from billing.conf import BILLING_FILE, load_billing  # noqa: PLC0415 - most exchanges have none

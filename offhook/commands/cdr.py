@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from media.course import CourseError, Slice, read_course
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
 from offhook.database import find_dsn, run_on_books
 from offhook.moments import format_duration, format_moment, local_now, parse_moment
@@ -18,7 +19,7 @@ app = typer.Typer(help="The records of calls.", no_args_is_help=True)
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 100_000
-MEDIA_SHOWN = [name for name in MediaFigures.__struct_fields__ if name not in ("call_id", "leg")]
+MEDIA_SHOWN = [name for name in MediaFigures.__struct_fields__ if name not in ("call_id", "leg", "course")]
 
 
 @app.command("list")
@@ -92,5 +93,15 @@ def _row(view: CdrView) -> list[str]:
 def _full(view: CdrView) -> dict[str, object]:
     """Every field by its name; the record itself travels as an array."""
     fields = {name: getattr(view.cdr, name) for name in view.cdr.__struct_fields__}
-    media = [{name: getattr(figures, name) for name in MEDIA_SHOWN} for figures in view.media]
+    media = [
+        {**{name: getattr(figures, name) for name in MEDIA_SHOWN}, "course": _course(figures.course)}
+        for figures in view.media
+    ]
     return {**msgspec.to_builtins(fields), "account": view.account, "payer": view.payer, "media": media}
+
+
+def _course(packed: bytes) -> list[Slice]:
+    try:
+        return read_course(packed)
+    except CourseError:  # written by a later release, perhaps
+        return []

@@ -5,7 +5,8 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from offhook.commands.billing_findings import billing_problems
+from offhook.commands.billing_findings import billing_problems, sends_mail
+from offhook.commands.fault_pattern_findings import fault_pattern_problems
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -16,6 +17,7 @@ from offhook.commands.options import (
     problem_text,
 )
 from offhook.commands.plan_findings import UnknownTimeSet, unknown_time_sets
+from offhook.commands.portal_findings import portal_problems
 from offhook.commands.prompt_findings import hold_music_findings, prompt_findings
 from offhook.commands.tls_findings import tls_findings
 from offhook.database import find_dsn, run_on_books
@@ -25,6 +27,7 @@ from offhook.paths import DataDir
 from offhook.supervisor.conf_home import MAIN_FILE, packaged_conf
 from provisioning import service
 from provisioning.model import Line
+from provisioning.registration_search import lines_wanting_mail
 from provisioning.views import LineView, PlanView
 from switch.address_conflicts import AddressConflict, address_conflicts
 from switch.conf_files import ConfProblem, ConfProblems
@@ -47,6 +50,7 @@ class Findings(msgspec.Struct):
     is_database_checked: bool
     address_conflicts: list[AddressConflict]
     unknown_time_sets: list[UnknownTimeSet]
+    lines_without_mail: list[str] = []  # they ask for mails (offline_mail), and nobody can send any
 
 
 class Books(msgspec.Struct):
@@ -56,6 +60,7 @@ class Books(msgspec.Struct):
     records_quarantined: int
     lines_with_addresses: list[Line]
     plans: list[PlanView]
+    lines_wanting_mail: list[str]
 
 
 def check(
@@ -70,7 +75,8 @@ def check(
         problems, expiring = tls_findings(loaded.tls, directory)
         warnings = [*loaded.warnings, *expiring, *prompt_findings(directory)]
         warnings += hold_music_findings(directory, loaded.media.hold_music_file)
-    problems = [*problems, *billing_problems(directory)]
+    problems = [*problems, *billing_problems(directory), *portal_problems(directory)]
+    problems += fault_pattern_problems(directory)
     books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
     lines = books.lines_without_emergency if books is not None else []
     findings = Findings(
@@ -86,6 +92,7 @@ def check(
         unknown_time_sets=unknown_time_sets(books.plans, loaded.time_sets.names)
         if books is not None and loaded is not None
         else [],
+        lines_without_mail=books.lines_wanting_mail if books is not None and not sends_mail(directory) else [],
     )
     if as_json:
         print_json(findings)
@@ -122,6 +129,7 @@ def _ask_books(place: DataDir, dsn: str) -> Books | None:
             await service.count_quarantined(db),
             await service.lines_with_addresses(db),
             await service.list_plans(db),
+            await lines_wanting_mail(db),
         )
 
     try:
@@ -151,6 +159,13 @@ def _print(directory: Path, findings: Findings, lines: list[LineView]) -> None:
         )
     for unknown in findings.unknown_time_sets:
         print_error(f"warning: {unknown}: it is never that time")
+    if findings.lines_without_mail:
+        count, first = len(findings.lines_without_mail), findings.lines_without_mail[0]
+        others = f" and {count - 1} more" if count > 1 else ""
+        print_error(
+            f"warning: line {first}{others} ask{'' if count > 1 else 's'} for a mail when offline (offline_mail), "
+            "but there is no billing.toml with a mail server, so nobody gets one"
+        )
     if findings.records_quarantined:
         count = findings.records_quarantined
         print_error(

@@ -44,6 +44,12 @@ def set_(
     purchase_order: Annotated[
         str | None, typer.Option("--purchase-order", help="Printed on each invoice.")
     ] = None,
+    has_priority_repair: Annotated[
+        bool | None,
+        typer.Option(
+            "--priority-repair/--normal-repair", help="Faults are repaired first, for needs on record (GC C5)."
+        ),
+    ] = None,
     data: DataOption = None,
     dsn: DsnOption = "",
     as_json: JsonOption = False,
@@ -64,6 +70,7 @@ def set_(
             wants_itemised=wants_itemised,
             wants_payment_invoices=wants_payment_invoices,
             purchase_order=purchase_order,
+            has_priority_repair=has_priority_repair,
         ),
     )
     _print(view, as_json=as_json)
@@ -115,6 +122,7 @@ def _print(view: CustomerView, *, as_json: bool) -> None:
             ("VAT number", customer.vat_number),
             ("purchase order", customer.purchase_order),
             ("print", "large" if customer.wants_large_print else "normal"),
+            ("faults", "repaired first" if customer.has_priority_repair else "repaired in turn"),
             ("itemised", "yes" if customer.wants_itemised else "no"),
             ("invoice for each payment", "yes" if customer.wants_payment_invoices else "no"),
         ]

@@ -128,7 +128,7 @@ def relay(data: DataOption = None, as_json: JsonOption = False) -> None:
     print_table(heads, rows, empty="No sound goes through the relay.")
 
 
-def call(
+def dial(
     line: Annotated[str, typer.Argument(help="The line that is rung first, and pays.")],
     number: Annotated[str, typer.Argument(help="What it would dial.")],
     data: DataOption = None,

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from offhook.commands.divert import divert_text
+from offhook.commands.line_registrations import registrations
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from switch.config import Conf
 
 app = typer.Typer(help="What registers: lines of an account.", no_args_is_help=True)
+
+app.command()(registrations)
 
 # The longest password allowed is far shorter; more on stdin is a wrong file.
 PASSWORD_BYTES_MAX = 1024

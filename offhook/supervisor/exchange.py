@@ -1,10 +1,11 @@
 """The whole exchange in the foreground: what `offhook up` runs.
 
-Start: the lock, PostgreSQL, the schema, the edge, the relay, the browsers' process, the switch, voicemail, billing.
+Start: the lock, PostgreSQL, the schema, the edge, the relay, the browsers' process, the process for traces, the switch,
+voicemail, billing, the portal.
 Stop: the switch first (it refuses new calls, ends and settles the live ones, flushes and ships while PostgreSQL is
-still there), then billing, voicemail, the browsers' process, the relay and the edge, then PostgreSQL. A part that
-crashes is started again by itself; the others go on. After a crash of the machine the switch does not wait for
-PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its checkpoint.
+still there), then the process for traces, the portal, billing, voicemail, the browsers' process, the relay and the
+edge, then PostgreSQL. A part that crashes is started again by itself; the others go on. After a crash of the machine
+the switch does not wait for PostgreSQL longer than PATIENCE_S: phones and emergency calls need only its checkpoint.
 """
 
 import asyncio
@@ -28,9 +29,11 @@ from offhook.supervisor.plans import (
     billing_plan,
     browser_plan,
     edge_plan,
+    portal_plan,
     postgres_plan,
     relay_plan,
     switch_plan,
+    traces_plan,
     voicemail_plan,
 )
 from offhook.supervisor.schema import RETRY_S, SAY_EVERY_S, prepare_schema
@@ -85,7 +88,7 @@ class Exchange:
 
     def kill(self) -> None:
         """The second Ctrl-C: no more waiting for calls to end."""
-        for name in ("switch", "billing", "voicemail", "browser", "relay", "edge"):
+        for name in ("switch", "traces", "portal", "billing", "voicemail", "browser", "relay", "edge"):
             if name in self._parts:
                 self._parts[name].kill()
 
@@ -118,10 +121,12 @@ class Exchange:
         if plan.conf.media.relay:
             self._launch(relay_plan(plan.data, plan.conf_dir, plan.conf.media, voicemail=plan.conf.voicemail.sip))
             self._launch_browsers()
+        self._launch_traces()
         self._launch(switch_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
         await self._wait_for_switch()
         self._launch_voicemail()
         self._launch_billing(dsn)
+        self._launch_portal(dsn)
         self._on_ready()
 
     def _launch_browsers(self) -> None:
@@ -130,6 +135,12 @@ class Exchange:
         if plan.conf.media.browsers and plan.conf.listen.has_websockets:
             self._launch(browser_plan(plan.data, plan.conf.media))
             self._mark_served("browser")
+
+    def _launch_traces(self) -> None:
+        """However often it fails to start, phones are served; traces wait for it in the switch."""
+        if self._plan.conf.trace.ring_mb:
+            self._launch(traces_plan(self._plan.data))
+            self._mark_served("traces")
 
     def _launch_voicemail(self) -> None:
         """However often it fails to start (a port in use), phones are served."""
@@ -145,6 +156,13 @@ class Exchange:
         if (plan.conf_dir / "billing.toml").exists():
             self._launch(billing_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
             self._mark_served("billing")
+
+    def _launch_portal(self, dsn: str) -> None:
+        """However often it fails to start (its file is wrong), phones are served."""
+        plan = self._plan
+        if (plan.conf_dir / "portal.toml").exists():
+            self._launch(portal_plan(plan.data, conf_dir=plan.conf_dir, dsn=dsn))
+            self._mark_served("portal")
 
     async def _prepare_database(self, dsn: str) -> None:
         """PostgreSQL up, our role and database there, the schema current."""
@@ -191,7 +209,7 @@ class Exchange:
         for task in self._tasks:
             if task.get_name() in ("start", "database"):
                 task.cancel()
-        for name in ("switch", "billing", "voicemail", "browser", "relay", "edge", "postgres"):
+        for name in ("switch", "traces", "portal", "billing", "voicemail", "browser", "relay", "edge", "postgres"):
             if name in self._parts:
                 await self._parts[name].stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

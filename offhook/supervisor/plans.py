@@ -21,10 +21,14 @@ SWITCH_STOP_S = 60.0
 EDGE_STOP_S = 5.0
 RELAY_STOP_S = 5.0
 BROWSER_STOP_S = 5.0
+# What the switch has just given is written first.
+TRACES_STOP_S = 10.0
 # What is being recorded is ended and made safe.
 VOICEMAIL_STOP_S = 10.0
 # What it is doing is undone by its transaction, or done again at the next start.
 BILLING_STOP_S = 15.0
+# Pages that are being made are made.
+PORTAL_STOP_S = 10.0
 # A fast shutdown writes out what is in memory; past this an immediate one is as safe and recovers at the next
 # start.
 POSTGRES_STOP_S = 60.0
@@ -89,6 +93,17 @@ def browser_plan(data: DataDir, media: Media) -> PartPlan:
     )
 
 
+def traces_plan(data: DataDir) -> PartPlan:
+    """It has its settings from the switch: among them is a password, and a command line is public."""
+    return PartPlan(
+        name="traces",
+        command=[*_python("traces"), "--socket", str(data.traces_socket), "--folder", str(data.traces)],
+        environment=_environment(),
+        directory=str(data.root),
+        stop_wait_s=TRACES_STOP_S,
+    )
+
+
 def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
     """The password goes by the environment, which only this user can read; a command line is public."""
     public_dsn, password = without_password(dsn)
@@ -97,7 +112,7 @@ def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
         environment["PGPASSWORD"] = password
     command = [*_python("switch"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
     command += ["--edge-socket", str(data.edge_socket), "--relay-socket", str(data.relay_socket)]
-    command += ["--browser-socket", str(data.browser_socket)]
+    command += ["--browser-socket", str(data.browser_socket), "--traces-socket", str(data.traces_socket)]
     return PartPlan(
         name="switch",
         command=command,
@@ -120,6 +135,22 @@ def billing_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
         environment=environment,
         directory=str(data.root),
         stop_wait_s=BILLING_STOP_S,
+    )
+
+
+def portal_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
+    """As the switch, it gets the password by its environment."""
+    public_dsn, password = without_password(dsn)
+    environment = _environment()
+    if password:
+        environment["PGPASSWORD"] = password
+    command = [*_python("portal"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
+    return PartPlan(
+        name="portal",
+        command=command,
+        environment=environment,
+        directory=str(data.root),
+        stop_wait_s=PORTAL_STOP_S,
     )
 
 

@@ -163,3 +163,14 @@ def test_restore_refuses_a_file_that_is_no_backup(offhook: Offhook, tmp_path: Pa
     assert ran.code == 2
     assert "no file that `offhook backup` wrote" in ran.err
     assert not (tmp_path / "data").exists()
+
+
+def test_check_names_what_is_wrong_in_the_table_of_faults(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
+    patterns = conf / "fault-patterns.toml"
+    text = patterns.read_text()
+    patterns.write_text(text.replace('when_all = ["private_address"]', 'when_all = ["privat_address"]', 1))
+    ran = offhook("check", "--conf", conf, "--data", tmp_path)
+    assert ran.code == 2
+    assert 'the unknown sign "privat_address"' in ran.err
+    patterns.unlink()
+    assert offhook("check", "--conf", conf, "--data", tmp_path).code == 0

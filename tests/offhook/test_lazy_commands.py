@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import offhook.commands
 from offhook.__main__ import app
-from offhook.lazy_commands import PLACES
+from offhook.lazy_commands import PLACES, LazyCallCommands
 
 HEAVY = ("av", "rich", "structlog", "switch.config", "switch.calls", "media")
 
@@ -19,6 +19,13 @@ def test_every_command_is_there(name: str) -> None:
     shown = CliRunner().invoke(app, [name, "--help"])
     assert shown.exit_code == 0, shown.output
     assert f" {name} " in shown.output
+
+
+@pytest.mark.parametrize("name", LazyCallCommands.places)
+def test_every_command_of_call_is_there(name: str) -> None:
+    shown = CliRunner().invoke(app, ["call", name, "--help"])
+    assert shown.exit_code == 0, shown.output
+    assert f" call {name} " in shown.output
 
 
 def test_every_group_of_commands_has_a_place() -> None:
@@ -34,7 +41,10 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
     assert "account" in refused.output
 
 
-@pytest.mark.parametrize("words", [["status"], ["number", "list"], ["account", "list"], ["line", "list"]])
+@pytest.mark.parametrize(
+    "words",
+    [["status"], ["call", "dial", "a", "1"], ["number", "list"], ["account", "list"], ["line", "list"]],
+)
 def test_what_a_command_does_not_need_it_does_not_read(words: list[str], tmp_path: Path) -> None:
     asked = [*words, "--data", str(tmp_path)]
     program = f"""

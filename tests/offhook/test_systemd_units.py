@@ -11,6 +11,7 @@ from offhook.supervisor.plans import (
     BILLING_STOP_S,
     BROWSER_STOP_S,
     EDGE_STOP_S,
+    PORTAL_STOP_S,
     POSTGRES_STOP_S,
     RELAY_STOP_S,
     SWITCH_STOP_S,
@@ -21,6 +22,7 @@ UNITS = sorted((Path(__file__).parents[2] / "systemd").glob("*.service"))
 UNPRIVILEGED = (
     "offhook-billing.service",
     "offhook-browser.service",
+    "offhook-portal.service",
     "offhook-relay.service",
     "offhook-voicemail.service",
 )
@@ -37,6 +39,7 @@ def test_there_is_a_unit_for_everything_and_for_each_part() -> None:
         "offhook-billing.service",
         "offhook-browser.service",
         "offhook-edge.service",
+        "offhook-portal.service",
         "offhook-relay.service",
         "offhook-switch.service",
         "offhook-voicemail.service",
@@ -57,7 +60,7 @@ def test_a_unit_is_hardened_and_runs_as_its_own_user(unit: Path) -> None:
 def test_the_supervisor_gets_longer_to_stop_than_its_parts_together() -> None:
     unit = next(unit for unit in UNITS if unit.name == "offhook.service").read_text()
     (allowed,) = re.findall(r"TimeoutStopSec=(\d+)", unit)
-    beside = (VOICEMAIL_STOP_S, BILLING_STOP_S, EDGE_STOP_S, RELAY_STOP_S, BROWSER_STOP_S)
+    beside = (VOICEMAIL_STOP_S, BILLING_STOP_S, PORTAL_STOP_S, EDGE_STOP_S, RELAY_STOP_S, BROWSER_STOP_S)
     assert int(allowed) > SWITCH_STOP_S + POSTGRES_STOP_S + sum(beside)
 
 

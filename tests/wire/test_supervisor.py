@@ -353,6 +353,7 @@ def test_sigterm_stops_the_switch_first_and_postgresql_last_and_leaves_nothing(
     assert fresh.stop() == 0
     assert re.findall(r"part_stopped part=(\w+) how=\"exit 0\"", log_of(fresh)) == [
         "switch",
+        "traces",
         "relay",
         "edge",
         "postgres",
@@ -361,6 +362,7 @@ def test_sigterm_stops_the_switch_first_and_postgresql_last_and_leaves_nothing(
     assert not (fresh.data / "run" / "dsn").exists()
     assert not (fresh.data / "run" / "edge.sock").exists()
     assert not (fresh.data / "run" / "relay.sock").exists()
+    assert not (fresh.data / "run" / "traces.sock").exists()
     assert fresh.run("status").returncode == 3
 
 

@@ -1,0 +1,189 @@
+"""`offhook call find`, `fault` and `looks` as somebody at the fault desk types them."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from offhook import __main__ as command
+from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
+from provisioning.utc import ms_from_time
+from tests.offhook.test_commands import Ran
+from tests.postgres import PostgresServer, server
+from tests.provisioning.records import cdr
+
+pytestmark = pytest.mark.wire
+
+Offhook = Callable[..., Ran]
+CALLED_AT = datetime.now(UTC) - timedelta(hours=2)
+HOSTILE = "\x1b]0;gone\x07<b>"
+
+
+@pytest.fixture(scope="module")
+def books() -> Iterator[PostgresServer]:
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def offhook(
+    books: PostgresServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
+) -> Iterator[Offhook]:  # type: ignore[no-untyped-def]
+    dsn = books.new_database()
+    monkeypatch.setenv("OFFHOOK_DSN", dsn)
+    monkeypatch.setenv("OFFHOOK_DATA", str(tmp_path))
+    monkeypatch.setenv("OFFHOOK_STAFF", "sam")
+    facts = {"setup_at_ms": ms_from_time(CALLED_AT), "account_id": None, "payer_account_id": None}
+    with psycopg.connect(dsn) as connection:
+        for record in (
+            cdr("c1", **facts),
+            cdr(
+                "c2",
+                reason=HOSTILE,
+                network_number="+441632960002",
+                presentation_number="+441632960002",
+                **facts,
+            ),
+        ):
+            connection.execute(
+                f"INSERT INTO cdrs ({', '.join(CDR_COLUMNS)}) VALUES ({', '.join(['%s'] * len(CDR_COLUMNS))})",
+                row_from_cdr(record),
+            )
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["offhook", *arguments])
+        code = 0
+        try:
+            command.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    yield run
+    books.drop_database(dsn)
+
+
+def test_a_call_is_found_and_the_look_is_on_record(offhook: Offhook) -> None:
+    at = CALLED_AT.strftime("%Y-%m-%d %H:%M UTC")
+    found = offhook(
+        "call", "find", "--at", at, "--cli", "01632 960001", "--ddi", "*0123", "--json", "--why", "F-7K3Q9"
+    )
+    assert found.code == 0, found.err
+    answer = json.loads(found.out)
+    assert [call["call_id"] for call in answer["calls"]] == ["c1"]
+    assert "from 01632 960001, to a number that ends 0123" in answer["understood"]
+    looks = json.loads(offhook("looks", "list", "--json").out)
+    assert [(each["staff"], each["what"], each["call_id"], each["why"]) for each in looks] == [
+        ("sam", "found", "c1", "F-7K3Q9"), ("sam", "search", "", "F-7K3Q9"),
+    ]  # fmt: skip
+    assert offhook("looks", "list").out.count("sam") == 2
+
+
+def test_pages_and_words_for_people(offhook: Offhook) -> None:
+    first = offhook("call", "find", "--since", "1d", "--limit", "1")
+    assert first.out.startswith("Searched: ")
+    after = first.out.rpartition("--after ")[2].strip()
+    second = offhook("call", "find", "--since", "1d", "--limit", "1", "--after", after)
+    assert ("c1" in first.out) != ("c1" in second.out)
+    assert "No call is like that." in offhook("call", "find", "--cli", "020 7946 0999").out
+
+
+def test_hostile_text_reaches_no_terminal(offhook: Offhook) -> None:
+    shown = offhook("call", "find", "--call-id", "c2").out
+    assert "\x1b" not in shown
+    assert "\\x1b" in shown
+    assert "\x1b" not in offhook("call", "find", "--line", HOSTILE).err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--at", "half past never"], ["--at", "10:15", "--since", "1d"], ["--cli", "...1"], ["--cause", "999"],
+        ["--limit", "0"], ["--longer-than", "1_0"], ["--order", "random"], ["--after", "x"], ["--since", "90d"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_exits_2_and_says_why(offhook: Offhook, words: list[str]) -> None:
+    refused = offhook("call", "find", *words)
+    assert refused.code == 2
+    assert refused.err
+
+
+def test_a_fault_from_the_report_to_its_close(offhook: Offhook) -> None:
+    at = CALLED_AT.strftime("%Y-%m-%d %H:%M UTC")
+    opened = offhook("fault", "new", "it cut off", "--at", at, "--cli", "01632 960001", "--kind", "cut-off")
+    assert opened.code == 0, opened.err
+    reference = opened.out.split()[1]
+    assert "Call c1 is attached." in opened.out
+    asked = offhook("fault", "check", reference, "Switch SIP ALG off")
+    number = asked.out.rstrip(".\n").rpartition(" ")[2]
+    assert offhook("fault", "check", reference, "It was on", "--answers", number).code == 0
+    assert (
+        offhook(
+            "fault",
+            "note",
+            reference,
+            "Called back",
+            "--told",
+            "--state",
+            "waiting",
+            "--where",
+            "our-network",
+        ).code
+        == 0
+    )
+    assert offhook("fault", "attach", reference, "c2").code == 0
+    assert offhook("fault", "attach", reference, "c2").code == 1
+    shown = offhook("fault", "show", reference, "--why", "asked").out
+    for words in (
+        "it cut off",
+        "asked for check",
+        "It was on",
+        "told the customer",
+        "waiting",
+        "our-network",
+        "c2",
+        "No sign of a fault was found",  # the explanation of c1, as it was when the fault was opened
+    ):
+        assert words in shown
+    assert reference in offhook("fault", "list").out
+    assert offhook("fault", "close", reference).code == 2
+    assert offhook("fault", "close", reference, "The router", "--where", "customer-equipment").code == 0
+    assert reference not in offhook("fault", "list").out
+    (listed,) = json.loads(offhook("fault", "list", "--state", "closed", "--json").out)
+    assert (listed["place"], listed["clock"]["is_restored_late"]) == ("customer-equipment", False)
+    assert f"{reference} asked" in offhook("looks", "list").out
+
+
+def test_several_candidates_are_shown(offhook: Offhook) -> None:
+    at = CALLED_AT.strftime("%Y-%m-%d %H:%M UTC")
+    opened = offhook("fault", "new", "--at", at, "--ddi", "020 7946 0123")
+    assert "offhook fault attach" in opened.out
+    assert "c1" in opened.out
+    assert "c2" in opened.out
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (2, ["show", "x"]),
+        (1, ["show", "F-22222"]),
+        (2, ["new"]),
+        (1, ["new", "--line", "nobody"]),
+        (1, ["attach", "F-22222", "c1"]),
+    ],
+)
+def test_what_a_fault_cannot_be_is_said(offhook: Offhook, code: int, words: list[str]) -> None:
+    refused = offhook("fault", *words)
+    assert refused.code == code
+    assert refused.err
+
+
+def test_a_mistake_in_faults_toml_is_named(offhook: Offhook, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "faults.toml").write_text("[urgent]\nrestore_h = 0\n", encoding="utf-8")
+    refused = offhook("fault", "list", "--conf", str(tmp_path))
+    assert refused.code == 2
+    assert "restore_h" in refused.err
