@@ -1,4 +1,4 @@
-"""`make bench`: everything, in at most ten minutes; `make bench QUICK=1`, in about two.
+"""`python -m bench`: what a call costs, in at most ten minutes; with QUICK=1, in about two.
 
 Order: both exchanges up; registrations; rounds of the whole job, the exchange and Kamailio in turn, so that a noisy
 moment of the machine hits both; the search for the highest rate, which may leave an exchange in pieces; at last the

@@ -39,8 +39,11 @@ PARTS = (
     ("journal", "rating.journal"),
     ("books", "provisioning.books"),
     ("edge", "switch.edge"),
+    ("traces", "traces"),
     ("switch", "switch"),
 )
+# What an exchange may be without: it keeps no traces where the operator wants none.
+OPTIONAL_PARTS = {"traces"}
 
 OFFHOOK_TOML = """\
 [listen]
@@ -198,13 +201,20 @@ def running_exchange(
     callers: Sequence[Caller],
     account_of: dict[str, str],
     is_compiled: bool = False,
+    sections: str = "",
+    title: str = "",
 ) -> Iterator[Exchange]:
-    """Sets up a fresh exchange under `directory` with its accounts and lines, and ends it."""
+    """Sets up a fresh exchange under `directory` with its accounts and lines, and ends it.
+
+    `sections` are more of offhook.toml, `title` is for two of one build.
+    """
     data, conf = directory / "data", directory / "conf"
     data.mkdir(parents=True)
     _write_conf(conf, port=port, metrics_port=metrics_port, trunk_port=trunk_port)
+    with (conf / "offhook.toml").open("a", encoding="utf-8") as file:
+        file.write(sections)
     with contextlib.ExitStack() as stack:
-        name = COMPILED if is_compiled else PLAIN
+        name = (COMPILED if is_compiled else PLAIN) + title
         meter = stack.enter_context(metered(name.replace(" ", "-")))
         command = offhook_command(is_compiled=is_compiled)
         up_command = [*command, "up", "--data", str(data), "--conf", str(conf)]
@@ -266,7 +276,7 @@ def _find_parts(supervisor: int) -> dict[str, int]:
             if module in arguments:
                 parts.setdefault(part, pid)
                 break
-    missing = {"postgres", *(part for part, _ in PARTS)} - set(parts)
+    missing = {"postgres", *(part for part, _ in PARTS)} - set(parts) - OPTIONAL_PARTS
     if missing:
         raise BenchError(f"the exchange runs without {', '.join(sorted(missing))}")
     return parts
