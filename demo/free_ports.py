@@ -1,10 +1,10 @@
 """Ports of the loopback address that nobody else takes, however many run tests and demos here at the same time.
 
 A port that was only looked at is somebody else's a moment later. So each is held, from the look on, by a Unix socket of
-that number in the abstract namespace: binding one is atomic, and the kernel lets go of it when this process ends. What is
-kept of it is the file descriptor, for a socket object would complain at the end that nobody closed it. The ports come from
-below what the kernel itself gives to sockets without a port (32768 and up), and from below the ports of sound (20000 and
-up).
+that number in the abstract namespace: binding one is atomic, and the kernel lets go of it when this process ends. What
+is kept of it is the file descriptor, for a socket object would complain at the end that nobody closed it. The ports
+come from below what the kernel itself gives to sockets without a port (32768 and up), and from below the ports of sound
+(20000 and up).
 """
 
 import contextlib

@@ -12,9 +12,9 @@ from switch.sip.counts import Histogram
 
 LINES: Final = ""
 # Shares of packets: Y.1541's objective, what is heard without concealment, what makes a stream poor, and ruins.
-LOSS_BOUNDS: Final = (0.0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+LOSS_BOUNDS: Final[tuple[float, ...]] = (0.0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 # ITU-T G.107 Annex B: from "nearly all dissatisfied" to "very satisfied".
-MOS_BOUNDS: Final = (1.0, 2.0, 2.58, 3.1, 3.6, 4.03, 4.34, 4.5)
+MOS_BOUNDS: Final[tuple[float, ...]] = (1.0, 2.0, 2.58, 3.1, 3.6, 4.03, 4.34, 4.5)
 
 
 class SoundCounts:

@@ -35,7 +35,7 @@ TRYING_DELAY_S: Final = 0.2  # INVITE server: the TU has said nothing, so we sen
 NON_INVITE_TRYING_DELAY_S: Final = 7 * T1_S  # when a client's Timer E reaches T2: 0.5 + 1 + 2 (RFC 4320 4.1)
 NON_INVITE_EXPIRY_S: Final = 64 * T1_S - NON_INVITE_TRYING_DELAY_S  # from there to the client's Timer F
 
-PROTOCOL_DELAYS_S: Final = (
+PROTOCOL_DELAYS_S: Final[tuple[float, ...]] = (
     TRYING_DELAY_S,
     T1_S,
     2 * T1_S,

@@ -15,17 +15,17 @@ from switch.sip.counts import Histogram
 OUT: Final = "out"
 IN: Final = "in"
 # A caller gives up after some ten seconds of silence; what is above half a minute is no delay but a failure.
-DELAY_BOUNDS_S: Final = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
+DELAY_BOUNDS_S: Final[tuple[float, ...]] = (
+    0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0,
+)  # fmt: skip
 # Unix's own beat: at it one minute's average still moves within ten seconds.
 BEAT_S: Final = 5.0
 MINUTE_S: Final = 60.0
-WINDOWS_S: Final = (MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S)
+WINDOWS_S: Final[tuple[float, ...]] = (MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S)
 # Below it an average is shown as 0.00 in any window.
 FADED: Final = 0.005
 
-_FADING: Final = (
-    exp(-BEAT_S / MINUTE_S), exp(-BEAT_S / (5 * MINUTE_S)), exp(-BEAT_S / (15 * MINUTE_S)),
-)  # fmt: skip
+_FADING: Final[tuple[float, ...]] = tuple(exp(-BEAT_S / window_s) for window_s in WINDOWS_S)
 # Trunk, direction, cause.
 Ending = tuple[str, str, int]
 Load = tuple[float, float, float]
