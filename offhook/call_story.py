@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from care.explanation import explain, load_patterns
-from care.faults.store import WORDS_CHARS_MAX
+from care.faults.entry import WORDS_CHARS_MAX
 from care.gathering import HouseTraces, TraceSource, gather
 from care.looks import note_looks, system_user
 from care.story import CallStory

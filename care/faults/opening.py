@@ -7,8 +7,9 @@ from typing import TypeAlias
 import asyncpg
 import msgspec
 
+from care.faults import entry
 from care.faults.record import FaultDetails
-from care.faults.store import NewFault, attach_call, open_fault
+from care.faults.store import NewFault, add, open_fault
 from care.search import CallFound, CallQuestion, find_calls
 
 CANDIDATES_MAX = 20
@@ -52,12 +53,6 @@ async def open_with_calls(
     details = await open_fault(db, new, staff=staff, now=now)
     if len(candidates) == 1:
         call_id = candidates[0].call_id
-        details = await attach_call(
-            db,
-            details.fault.reference,
-            call_id,
-            staff=staff,
-            explanation=await explaining(call_id),
-            now=now,
-        )
+        attached = entry.call(call_id, await explaining(call_id))
+        details = await add(db, details.fault.reference, attached, staff=staff, now=now)
     return Opened(details, candidates)

@@ -1,4 +1,6 @@
-"""Faults in the books. Whatever happens to one is an event, in the transaction that also changes where it stands."""
+"""Faults written into the books. Whatever happens to one is an event, in the transaction that also changes where it
+stands; what is recorded together stands together.
+"""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -6,28 +8,24 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from care.faults.entry import Entry, written
 from care.faults.record import (
     RESTORED,
     EventKind,
-    Fault,
     FaultDetails,
     FaultEvent,
     FaultKind,
     FaultState,
-    Place,
     Priority,
     allowed,
     is_answer,
 )
 from care.faults.reference import new_reference, read_reference
+from care.faults.rows import details_of, event_of, one_line
 from care.looks import checked_staff
 from provisioning.problems import InvalidValue, Refused, shown
-from provisioning.utc import ms_from_time
 
-WORDS_CHARS_MAX: Final = 4_000  # a page of what somebody said
-NAME_CHARS_MAX: Final = 200
 EVENTS_MAX: Final = 1_000  # a fault with more is several
-LIST_MAX: Final = 1_000
 TRIES: Final = 8  # of a reference that is taken: with a million faults one in 24 is
 
 
@@ -52,8 +50,8 @@ async def open_fault(
     """A customer with needs on record comes first, whatever he says. Raises InvalidValue, Refused."""
     at, who = now or datetime.now(UTC), checked_staff(staff)
     for what in ("reporter", "contact", "account", "line", "time_code", "cli", "ddi"):
-        _line(what.replace("_", " "), getattr(new, what))
-    words = _words(new.words)
+        one_line(what.replace("_", " "), getattr(new, what))
+    words = written(new.words)
     if not (words.strip() or new.cli or new.ddi or new.line or new.account):
         raise InvalidValue("fault", "", "what is wrong, or a number, a line or an account")
     async with db.acquire() as connection, connection.transaction():
@@ -69,206 +67,88 @@ async def open_fault(
                 new.ddi, new.kind, words, priority,
             )  # fmt: skip
             if reference is not None:
-                return await _details(connection, reference)
+                return await details_of(connection, reference)
     raise Refused("no free reference was found: try again")
 
 
-async def find_fault(db: asyncpg.Pool, reference: str) -> FaultDetails:
-    """Raises InvalidValue for what is no reference, Refused where there is no such fault."""
-    async with db.acquire() as connection:
-        return await _details(connection, read_reference(reference))
-
-
-async def list_faults(
-    db: asyncpg.Pool,
-    *,
-    states: frozenset[FaultState] = frozenset(FaultState) - {FaultState.CLOSED},
-    account: str = "",
-    limit: int = 100,
-) -> list[FaultDetails]:
-    """With their events, for the clock: by priority, then the oldest first. Raises InvalidValue for a limit."""
-    if not 1 <= limit <= LIST_MAX:
-        raise InvalidValue("limit", str(limit), f"1 to {LIST_MAX}")
-    async with db.acquire() as connection:
-        rows = await connection.fetch(
-            f"{_SELECT} WHERE f.state = ANY($1) AND ($2 = '' OR lower(a.name) = lower($2))"
-            " ORDER BY array_position(ARRAY['needs', 'urgent', 'normal'], f.priority), f.opened_at LIMIT $3",
-            [state.value for state in sorted(states)],
-            _line("account", account),
-            limit,
-        )
-        events: dict[int, list[FaultEvent]] = {row["id"]: [] for row in rows}
-        for row in await connection.fetch(
-            "SELECT * FROM fault_events WHERE fault_id = ANY($1) ORDER BY id", list(events)
-        ):
-            events[row["fault_id"]].append(_event(row))
-    return [FaultDetails(_fault(row), events[row["id"]]) for row in rows]
-
-
-async def note(
-    db: asyncpg.Pool,
-    reference: str,
-    words: str,
-    *,
-    staff: str,
-    to_customer: bool = False,
-    now: datetime | None = None,
+async def add(
+    db: asyncpg.Pool, reference: str, *entries: Entry, staff: str, now: datetime | None = None
 ) -> FaultDetails:
-    """A note for staff, or what the customer was told. Raises InvalidValue, Refused."""
-    kind = EventKind.ANSWER if to_customer else EventKind.NOTE
-    return await _add(db, reference, kind, staff=staff, words=_said(words), now=now)
-
-
-async def ask_check(
-    db: asyncpg.Pool, reference: str, words: str, *, staff: str, now: datetime | None = None
-) -> FaultDetails:
-    """Ask the customer for a simple check. Its id is the event's."""
-    return await _add(db, reference, EventKind.CHECK, staff=staff, words=_said(words), now=now)
-
-
-async def answer_check(
-    db: asyncpg.Pool, reference: str, check_id: int, words: str, *, staff: str, now: datetime | None = None
-) -> FaultDetails:
-    """What came of a check. Raises Refused for one that was not asked for, or is answered."""
-    found = await find_fault(db, reference)
-    check = next((each for each in found.checks if each.id == check_id), None)
-    if check is None or check.answer is not None:
-        no = "was not asked for" if check is None else "is answered"
-        raise Refused(f"check {check_id} of {found.fault.reference} {no}")
-    return await _add(
-        db, reference, EventKind.CHECKED, staff=staff, words=_said(words), about=check_id, now=now
-    )
-
-
-async def attach_call(
-    db: asyncpg.Pool,
-    reference: str,
-    call_id: str,
-    *,
-    staff: str,
-    explanation: str = "",
-    now: datetime | None = None,
-) -> FaultDetails:
-    """With the explanation that was given of it now. Raises Refused for a call that is not on record, or is there."""
-    if not call_id.isprintable() or not await db.fetchval(
-        "SELECT EXISTS (SELECT FROM cdrs WHERE call_id = $1)", call_id
-    ):
-        raise Refused(f"there is no call {shown(call_id)} on record")
-    words = _words(explanation)
-    return await _add(db, reference, EventKind.CALL, staff=staff, value=call_id, words=words, now=now)
-
-
-async def set_state(
-    db: asyncpg.Pool,
-    reference: str,
-    state: FaultState,
-    *,
-    staff: str,
-    words: str = "",
-    now: datetime | None = None,
-) -> FaultDetails:
-    """Raises Refused for the state it is in, and for closing a fault of which nobody has said where it lies."""
-    return await _add(
-        db, reference, EventKind.STATE, staff=staff, value=state.value, words=_words(words), now=now
-    )
-
-
-async def set_place(
-    db: asyncpg.Pool,
-    reference: str,
-    place: Place,
-    *,
-    staff: str,
-    words: str = "",
-    now: datetime | None = None,
-) -> FaultDetails:
-    """Where the fault lies, and what was found."""
-    return await _add(
-        db, reference, EventKind.PLACE, staff=staff, value=place.value, words=_words(words), now=now
-    )
-
-
-async def set_priority(
-    db: asyncpg.Pool,
-    reference: str,
-    priority: Priority,
-    *,
-    staff: str,
-    words: str = "",
-    now: datetime | None = None,
-) -> FaultDetails:
-    return await _add(
-        db, reference, EventKind.PRIORITY, staff=staff, value=priority.value, words=_words(words), now=now
-    )
-
-
-async def close_fault(
-    db: asyncpg.Pool,
-    reference: str,
-    place: Place,
-    *,
-    staff: str,
-    words: str = "",
-    now: datetime | None = None,
-) -> FaultDetails:
-    """Closed, with where it lay and what was found."""
-    if place is Place.UNKNOWN:
-        raise InvalidValue("where", "", "where the fault lay, not-found if nobody can say")
-    at = now or datetime.now(UTC)
-    await set_place(db, reference, place, staff=staff, words=words, now=at)
-    return await set_state(db, reference, FaultState.CLOSED, staff=staff, now=at)
+    """All of these or none, in order. Raises InvalidValue for the reference or the staff; Refused for a state that it
+    has already, for closing a fault of which nobody has said where it lies, for a check that was not asked for or is
+    answered, and for a call that is not on record or is attached.
+    """
+    who, told, at = checked_staff(staff), read_reference(reference), now or datetime.now(UTC)
+    async with db.acquire() as connection, connection.transaction():
+        fault_id = await connection.fetchval("SELECT id FROM faults WHERE reference = $1 FOR UPDATE", told)
+        if fault_id is None:
+            raise Refused(f"there is no fault {told}")
+        count = await connection.fetchval("SELECT count(*) FROM fault_events WHERE fault_id = $1", fault_id)
+        if count + len(entries) > EVENTS_MAX:
+            raise Refused(f"{told} has {count} entries, of at most {EVENTS_MAX}: open another fault")
+        for entry in entries:
+            problem = await _problem(connection, fault_id, entry)
+            if problem:
+                raise Refused(f"{told}: {problem}")
+            made = await connection.fetchrow(
+                "INSERT INTO fault_events (fault_id, at, staff, event, value, words, about)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
+                fault_id, at, who, entry.event.value, entry.value, entry.words, entry.about,
+            )  # fmt: skip
+            await _carry_out(connection, fault_id, event_of(made), at)
+        return await details_of(connection, told)
 
 
 # --- one event and what it changes
 
 
-async def _add(
-    db: asyncpg.Pool,
-    reference: str,
-    event: EventKind,
-    *,
-    staff: str,
-    now: datetime | None,
-    value: str = "",
-    words: str = "",
-    about: int | None = None,
-) -> FaultDetails:
-    who, written = checked_staff(staff), read_reference(reference)
-    async with db.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(
-            "SELECT id, state, place FROM faults WHERE reference = $1 FOR UPDATE", written
-        )
-        if row is None:
-            raise Refused(f"there is no fault {written}")
-        _check_allowed(written, row, event, value)
-        if (
-            await connection.fetchval("SELECT count(*) FROM fault_events WHERE fault_id = $1", row["id"])
-            >= EVENTS_MAX
-        ):
-            raise Refused(f"{written} has {EVENTS_MAX} entries, and takes no more: open another fault")
-        try:
-            made = await connection.fetchrow(
-                "INSERT INTO fault_events (fault_id, at, staff, event, value, words, about)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
-                row["id"], now or datetime.now(UTC), who, event.value, value, words, about,
-            )  # fmt: skip
-        except asyncpg.UniqueViolationError:
-            text = (
-                "the call is attached already" if event is EventKind.CALL else "the check is answered already"
-            )
-            raise Refused(f"{written}: {text}") from None
-        await _carry_out(connection, row["id"], _event(made), made["at"])
-        return await _details(connection, written)
+async def _problem(connection: asyncpg.Connection, fault_id: int, entry: Entry) -> str:
+    """Why it cannot be written; "" where it can. The fault's row is locked."""
+    match entry.event:
+        case EventKind.STATE:
+            return await _state_problem(connection, fault_id, FaultState(entry.value))
+        case EventKind.CALL:
+            return await _call_problem(connection, fault_id, entry.value)
+        case EventKind.CHECKED:
+            return await _check_problem(connection, fault_id, entry.about)
+        case _:
+            return ""
 
 
-def _check_allowed(reference: str, row: asyncpg.Record, event: EventKind, value: str) -> None:
-    if event is not EventKind.STATE:
-        return
-    before, after = FaultState(row["state"]), FaultState(value)
+async def _state_problem(connection: asyncpg.Connection, fault_id: int, after: FaultState) -> str:
+    row = await connection.fetchrow("SELECT state, place FROM faults WHERE id = $1", fault_id)
+    before = FaultState(row["state"])
     if not allowed(before, after):
-        raise Refused(f"{reference} is {before.value} already")
+        return f"it is {before.value} already"
     if after is FaultState.CLOSED and not row["place"]:
-        raise Refused(f"{reference} is not closed before somebody has said where the fault lay")
+        return "it is not closed before somebody has said where the fault lay"
+    return ""
+
+
+async def _call_problem(connection: asyncpg.Connection, fault_id: int, call_id: str) -> str:
+    if not call_id.isprintable() or not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM cdrs WHERE call_id = $1)", call_id
+    ):
+        return f"there is no call {shown(call_id)} on record"
+    attached = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM fault_events WHERE fault_id = $1 AND event = 'call' AND value = $2)",
+        fault_id,
+        call_id,
+    )
+    return f"the call {shown(call_id)} is attached already" if attached else ""
+
+
+async def _check_problem(connection: asyncpg.Connection, fault_id: int, check_id: int | None) -> str:
+    if not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM fault_events WHERE fault_id = $1 AND event = 'check' AND id = $2)",
+        fault_id,
+        check_id,
+    ):
+        return f"check {check_id} was not asked for"
+    answered = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM fault_events WHERE about = $1)", check_id
+    )
+    return f"check {check_id} is answered already" if answered else ""
 
 
 async def _carry_out(connection: asyncpg.Connection, fault_id: int, event: FaultEvent, at: datetime) -> None:
@@ -290,57 +170,6 @@ async def _carry_out(connection: asyncpg.Connection, fault_id: int, event: Fault
             await connection.execute("UPDATE faults SET priority = $2 WHERE id = $1", fault_id, event.value)
         case _:
             pass
-
-
-_SELECT: Final = "SELECT f.*, a.name AS account FROM faults f LEFT JOIN accounts a ON a.id = f.account_id"
-
-
-async def _details(connection: asyncpg.Connection, reference: str) -> FaultDetails:
-    row = await connection.fetchrow(f"{_SELECT} WHERE f.reference = $1", reference)
-    if row is None:
-        raise Refused(f"there is no fault {reference}")
-    events = await connection.fetch("SELECT * FROM fault_events WHERE fault_id = $1 ORDER BY id", row["id"])
-    return FaultDetails(_fault(row), [_event(each) for each in events])
-
-
-def _fault(row: asyncpg.Record) -> Fault:
-    return Fault(
-        reference=row["reference"],
-        opened_at_ms=ms_from_time(row["opened_at"]),
-        opened_by=row["opened_by"],
-        account=row["account"] or "",
-        account_id=row["account_id"],
-        reporter=row["reporter"],
-        contact=row["contact"],
-        line=row["line"],
-        time_code=row["time_code"],
-        cli=row["cli"],
-        ddi=row["ddi"],
-        kind=FaultKind(row["kind"]),
-        words=row["words"],
-        priority=Priority(row["priority"]),
-        state=FaultState(row["state"]),
-        place=Place(row["place"]),
-        answered_at_ms=_ms(row["answered_at"]),
-        restored_at_ms=_ms(row["restored_at"]),
-        closed_at_ms=_ms(row["closed_at"]),
-    )
-
-
-def _event(row: asyncpg.Record) -> FaultEvent:
-    return FaultEvent(
-        row["id"],
-        ms_from_time(row["at"]),
-        row["staff"],
-        EventKind(row["event"]),
-        row["value"],
-        row["words"],
-        row["about"] or 0,
-    )
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else ms_from_time(at)
 
 
 async def _account_of(connection: asyncpg.Connection, new: NewFault) -> int | None:
@@ -365,23 +194,3 @@ async def _priority(connection: asyncpg.Connection, account_id: int | None, *, i
     ):
         return Priority.NEEDS
     return Priority.URGENT if is_urgent else Priority.NORMAL
-
-
-def _line(what: str, text: str) -> str:
-    if not text.isprintable() or len(text) > NAME_CHARS_MAX:
-        raise InvalidValue(what, text, f"at most {NAME_CHARS_MAX} printable characters")
-    return text
-
-
-def _words(text: str) -> str:
-    """Several lines may be typed on a page; nothing else that does not print."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    if len(text) > WORDS_CHARS_MAX or not all(line.isprintable() for line in lines):
-        raise InvalidValue("words", text, f"at most {WORDS_CHARS_MAX} printable characters")
-    return "\n".join(lines)
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise InvalidValue("words", text, "what was said or done")
-    return _words(text)

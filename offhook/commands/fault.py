@@ -1,16 +1,17 @@
 """`offhook fault ...`: what customers report, until it is closed."""
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Annotated, Any, TypeAlias
 
 import asyncpg
 import msgspec
 import typer
 
 from care import faults
-from care.faults import FaultDetails, FaultKind, FaultState, NewFault, Place, Priority, clock_of
+from care.faults import FaultDetails, FaultKind, FaultState, NewFault, Place, Priority, clock_of, entry
 from care.faults.conf import Terms, load_terms
+from care.faults.entry import Entry
 from care.faults.record import EventKind, FaultClock
 from care.looks import note_look, note_looks, system_user
 from offhook.call_story import explaining
@@ -36,6 +37,7 @@ app = typer.Typer(help="Faults that customers report.", no_args_is_help=True)
 
 LIMIT_DEFAULT = 100
 
+Change: TypeAlias = Callable[[asyncpg.Pool], Awaitable[FaultDetails]]
 FaultArgument = Annotated[str, typer.Argument(metavar="FAULT", help="Its reference, such as F-7K3Q9.")]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="What was said, done or found.")]
 
@@ -173,7 +175,7 @@ def attach(
     async def work(db: asyncpg.Pool) -> FaultDetails:
         said = await explaining(db, place, conf_dir(place, conf))(call_id)
         await note_looks(db, staff=who, what="fault", call_ids=[call_id], why=reference)
-        return await faults.attach_call(db, reference, call_id, staff=who, explanation=said)
+        return await faults.add(db, reference, entry.call(call_id, said), staff=who)
 
     _change(work, data, conf, dsn, as_json=as_json)
 
@@ -201,19 +203,17 @@ def note(
     as_json: JsonOption = False,
 ) -> None:
     """Note something, and how the fault stands by it. Notes are never altered."""
-    who = staff or system_user()
 
-    async def work(db: asyncpg.Pool) -> FaultDetails:
-        changed = await faults.note(db, reference, words, staff=who, to_customer=to_customer)
+    def entries() -> Iterator[Entry]:
+        yield entry.note(words, to_customer=to_customer)
         if place is not None:
-            changed = await faults.set_place(db, reference, place, staff=who)
+            yield entry.place(place)
         if priority is not None:
-            changed = await faults.set_priority(db, reference, priority, staff=who)
+            yield entry.priority(priority)
         if state is not None:
-            changed = await faults.set_state(db, reference, state, staff=who)
-        return changed
+            yield entry.state(state)
 
-    _change(work, data, conf, dsn, as_json=as_json)
+    _change(_adding(reference, entries, staff), data, conf, dsn, as_json=as_json)
 
 
 @app.command()
@@ -235,15 +235,11 @@ def check(
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Ask the customer for a simple check, or note what came of it."""
-    who = staff or system_user()
-    _change(
-        lambda db: (
-            faults.ask_check(db, reference, words, staff=who)
-            if answers is None
-            else faults.answer_check(db, reference, answers, words, staff=who)
-        ),
-        data, conf, dsn, as_json=as_json,
-    )  # fmt: skip
+
+    def entries() -> list[Entry]:
+        return [entry.check(words) if answers is None else entry.checked(answers, words)]
+
+    _change(_adding(reference, entries, staff), data, conf, dsn, as_json=as_json)
 
 
 @app.command()
@@ -259,18 +255,21 @@ def close(
     as_json: JsonOption = False,
 ) -> None:
     """Close a fault with what was found, and where it lay."""
-    who = staff or system_user()
-    _change(
-        lambda db: faults.close_fault(db, reference, place, staff=who, words=words),
-        data,
-        conf,
-        dsn,
-        as_json=as_json,
-    )
+    closing = _adding(reference, lambda: entry.closing(place, words), staff)
+    _change(closing, data, conf, dsn, as_json=as_json)
+
+
+def _adding(reference: str, entries: Callable[[], Iterable[Entry]], staff: str) -> Change:
+    """They are made where what is wrong with them is told."""
+
+    async def work(db: asyncpg.Pool) -> FaultDetails:
+        return await faults.add(db, reference, *entries(), staff=staff or system_user())
+
+    return work
 
 
 def _change(
-    work: Callable[[asyncpg.Pool], Awaitable[FaultDetails]],
+    work: Change,
     data: DataOption,
     conf: ConfOption,
     dsn: str,

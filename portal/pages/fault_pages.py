@@ -1,6 +1,6 @@
 """/faults: what customers have reported, a new one, and one with all that was said and done."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from care import faults
-from care.faults import FaultDetails, FaultKind, FaultState, NewFault, Place, Priority
+from care.faults import FaultDetails, FaultKind, FaultState, NewFault, Place, Priority, entry
+from care.faults.entry import Entry
 from portal.desk import Desk, NotFound, Visit
 from portal.pages.call_page import CALL_ID_CHARS_MAX, story_for
 from portal.rendering import london, number
@@ -131,14 +132,7 @@ async def _open(visit: Visit, form: dict[str, str]) -> Response:
     try:
         if call_id:
             details = await faults.open_fault(visit.db, new, staff=visit.session.name, now=visit.now)
-            await faults.attach_call(
-                visit.db,
-                details.fault.reference,
-                call_id,
-                staff=visit.session.name,
-                explanation=words,
-                now=visit.now,
-            )
+            await _add(visit, details.fault.reference, entry.call(call_id, words))
         else:
             opened = await faults.open_with_calls(
                 visit.db,
@@ -190,34 +184,30 @@ async def _show(visit: Visit, details: FaultDetails) -> Response:
 
 async def _do(visit: Visit, details: FaultDetails, verb: str, words: str, value: str) -> None:
     """Raises BadRequest, InvalidValue, Refused."""
-    deeds: dict[str, Callable[[], Awaitable[object]]] = {
-        "note": lambda: faults.note(visit.db, reference, words, staff=staff, now=now),
-        "answer": lambda: faults.note(visit.db, reference, words, staff=staff, to_customer=True, now=now),
-        "check": lambda: faults.ask_check(visit.db, reference, words, staff=staff, now=now),
-        "checked": lambda: faults.answer_check(
-            visit.db, reference, _check_id(details, value), words, staff=staff, now=now
-        ),
-        "attach": lambda: _attach(visit, reference, value),
-        "state": lambda: faults.set_state(
-            visit.db, reference, FaultState(value), staff=staff, words=words, now=now
-        ),
-        "place": lambda: faults.set_place(
-            visit.db, reference, Place(value), staff=staff, words=words, now=now
-        ),
-        "priority": lambda: faults.set_priority(
-            visit.db, reference, Priority(value), staff=staff, words=words, now=now
-        ),
-        "close": lambda: faults.close_fault(
-            visit.db, reference, Place(value), staff=staff, words=words, now=now
-        ),
+    if verb == "attach":
+        await _attach(visit, details.fault.reference, value)
+        return
+    deeds: dict[str, Callable[[], Sequence[Entry]]] = {
+        "note": lambda: [entry.note(words)],
+        "answer": lambda: [entry.note(words, to_customer=True)],
+        "check": lambda: [entry.check(words)],
+        "checked": lambda: [entry.checked(_check_id(details, value), words)],
+        "state": lambda: [entry.state(FaultState(value), words)],
+        "place": lambda: [entry.place(Place(value), words)],
+        "priority": lambda: [entry.priority(Priority(value), words)],
+        "close": lambda: entry.closing(Place(value), words),
     }
-    reference, staff, now = details.fault.reference, visit.session.name, visit.now
     if verb not in deeds:
         raise BadRequest("There is nothing of that name to be done.")
     try:
-        await deeds[verb]()
+        entries = deeds[verb]()
     except ValueError:  # no such state, place or priority
         raise BadRequest("There is no such choice.") from None
+    await _add(visit, details.fault.reference, *entries)
+
+
+async def _add(visit: Visit, reference: str, *entries: Entry) -> None:
+    await faults.add(visit.db, reference, *entries, staff=visit.session.name, now=visit.now)
 
 
 def _check_id(details: FaultDetails, value: str) -> int:
@@ -231,6 +221,4 @@ async def _attach(visit: Visit, reference: str, call_id: str) -> None:
     if not 0 < len(call_id) <= CALL_ID_CHARS_MAX:
         raise BadRequest("There is no such call.")
     words = await _explanation(visit, call_id)
-    await faults.attach_call(
-        visit.db, reference, call_id, staff=visit.session.name, explanation=words, now=visit.now
-    )
+    await _add(visit, reference, entry.call(call_id, words))

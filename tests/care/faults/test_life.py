@@ -7,7 +7,7 @@ import pytest
 
 from billing.customers import set_customer
 from care import faults
-from care.faults import FaultKind, FaultState, NewFault, Place, Priority
+from care.faults import FaultKind, FaultState, NewFault, Place, Priority, entry
 from care.looks import list_looks, note_look, note_looks
 from provisioning import service
 from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
@@ -65,13 +65,11 @@ def test_several_calls_are_proposed_and_none_is_attached(dsn: str) -> None:
         assert [each.call_id for each in opened.candidates] == ["c2", "c1"]
         assert opened.details.calls == []
         reference = opened.details.fault.reference
-        attached = await faults.attach_call(
-            db, reference, "c1", staff="sam", explanation="The phone hung up."
-        )
+        attached = await faults.add(db, reference, entry.call("c1", "The phone hung up."), staff="sam")
         assert [(each.value, each.words) for each in attached.calls] == [("c1", "The phone hung up.")]
         for again in ("c1", "nowhere", "a\0"):
             with pytest.raises(Refused):
-                await faults.attach_call(db, reference, again, staff="sam")
+                await faults.add(db, reference, entry.call(again), staff="sam")
 
     body(dsn)
 
@@ -101,30 +99,45 @@ def test_c13_checks_are_asked_for_and_no_fault_is_closed_without_where_it_lay(ds
     async def body(db: asyncpg.Pool) -> None:
         await add_prepaid(db)
         reference = (await faults.open_fault(db, CUT_OFF, staff="sam", now=NOW)).fault.reference
-        asked = await faults.ask_check(db, reference, "Switch SIP ALG off in the router", staff="sam")
-        waiting = await faults.set_state(db, reference, FaultState.WAITING, staff="sam")
+        asked = await faults.add(db, reference, entry.check("Switch SIP ALG off in the router"), staff="sam")
+        waiting = await faults.add(db, reference, entry.state(FaultState.WAITING), staff="sam")
         assert waiting.fault.answered_at_ms is not None
         check = asked.checks[0].id
-        answered = await faults.answer_check(db, reference, check, "It was on", staff="kit")
+        answered = await faults.add(db, reference, entry.checked(check, "It was on"), staff="kit")
         assert [(each.words, each.answer) for each in answered.checks] == [
             ("Switch SIP ALG off in the router", "It was on")
         ]
         for number in (check, check + 1, 999_999):
             with pytest.raises(Refused):
-                await faults.answer_check(db, reference, number, "again", staff="kit")
+                await faults.add(db, reference, entry.checked(number, "again"), staff="kit")
         with pytest.raises(Refused, match="where the fault lay"):
-            await faults.set_state(db, reference, FaultState.CLOSED, staff="sam")
+            await faults.add(db, reference, entry.state(FaultState.CLOSED), staff="sam")
         with pytest.raises(InvalidValue):
-            await faults.close_fault(db, reference, Place.UNKNOWN, staff="sam")
-        closed = await faults.close_fault(
-            db, reference, Place.EQUIPMENT, staff="sam", words="The router's ALG."
+            await faults.add(db, reference, *entry.closing(Place.UNKNOWN), staff="sam")
+        closed = await faults.add(
+            db, reference, *entry.closing(Place.EQUIPMENT, "The router's ALG."), staff="sam"
         )
         assert (closed.fault.state, closed.fault.place) == (FaultState.CLOSED, Place.EQUIPMENT)
         assert await faults.list_faults(db) == []
         with pytest.raises(Refused, match="closed already"):
-            await faults.close_fault(db, reference, Place.EQUIPMENT, staff="sam")
-        again = await faults.set_state(db, reference, FaultState.OPEN, staff="sam", words="It is back")
+            await faults.add(db, reference, *entry.closing(Place.EQUIPMENT), staff="sam")
+        again = await faults.add(db, reference, entry.state(FaultState.OPEN, "It is back"), staff="sam")
         assert (again.fault.closed_at_ms, again.fault.restored_at_ms) == (None, None)
+
+    body(dsn)
+
+
+def test_what_is_recorded_together_is_recorded_whole_or_not_at_all(dsn: str) -> None:
+    @in_database
+    async def body(db: asyncpg.Pool) -> None:
+        await add_prepaid(db)
+        reference = (await faults.open_fault(db, CUT_OFF, staff="sam", now=NOW)).fault.reference
+        with pytest.raises(Refused, match="open already"):
+            await faults.add(
+                db, reference, entry.place(Place.EQUIPMENT), entry.state(FaultState.OPEN), staff="sam"
+            )
+        found = await faults.find_fault(db, reference)
+        assert (found.events, found.fault.place) == ([], Place.UNKNOWN)
 
     body(dsn)
 
@@ -141,7 +154,7 @@ def test_n20_customers_with_needs_on_record_come_first(dsn: str) -> None:
         assert needs.fault.priority is Priority.NEEDS
         listed = [each.fault.priority for each in await faults.list_faults(db)]
         assert listed == [Priority.NEEDS, Priority.URGENT, Priority.NORMAL]
-        raised = await faults.set_priority(db, first.fault.reference, Priority.NORMAL, staff="sam")
+        raised = await faults.add(db, first.fault.reference, entry.priority(Priority.NORMAL), staff="sam")
         assert raised.fault.priority is Priority.NORMAL
         assert [each.fault.account for each in await faults.list_faults(db, account="neighbour")] == [
             "Neighbour"
@@ -155,7 +168,7 @@ def test_what_was_said_and_who_has_looked_can_be_neither_altered_nor_removed(dsn
     async def body(db: asyncpg.Pool) -> None:
         await add_prepaid(db)
         reference = (await faults.open_fault(db, CUT_OFF, staff="sam")).fault.reference
-        await faults.note(db, reference, "two\nlines", staff="sam", to_customer=True)
+        await faults.add(db, reference, entry.note("two\nlines", to_customer=True), staff="sam")
         await note_look(db, staff="sam", what="call", account_id=1, call_id="c1", why=reference)
         for table in ("fault_events", "looks"):
             for statement in (
