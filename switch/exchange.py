@@ -223,7 +223,7 @@ class Exchange:
         """One datagram or frame. A bug in here ends what it met, is counted and logged, and the exchange goes on."""
         try:
             self.stack.receive(data, flow, now)
-        except Exception:
+        except Exception:  # the border
             self.counts.bugs += 1
             log.exception(
                 "bug_while_receiving", remote=host_port(flow.remote_host, flow.remote_port), size=len(data)
@@ -233,7 +233,7 @@ class Exchange:
         """Fire what is due; True if more is due at once. A bug in one timer does not stop the others."""
         try:
             return self.timers.run(now)
-        except Exception:
+        except Exception:  # the border
             self.counts.bugs += 1
             log.exception("bug_in_timer")
             return True

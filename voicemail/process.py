@@ -239,7 +239,7 @@ class VoicemailProcess:
             return
         try:
             self._stack.receive(data, flow, self.now())
-        except Exception:
+        except Exception:  # the border: other callers' sessions go on
             self.counts.bugs += 1
             log.exception("voicemail_bug")
 

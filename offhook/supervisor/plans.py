@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from offhook.database import without_password
@@ -105,52 +106,36 @@ def traces_plan(data: DataDir) -> PartPlan:
 
 
 def switch_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
-    """The password goes by the environment, which only this user can read; a command line is public."""
-    public_dsn, password = without_password(dsn)
-    environment = _environment()
-    if password:
-        environment["PGPASSWORD"] = password
-    command = [*_python("switch"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
-    command += ["--edge-socket", str(data.edge_socket), "--relay-socket", str(data.relay_socket)]
-    command += ["--browser-socket", str(data.browser_socket), "--traces-socket", str(data.traces_socket)]
-    return PartPlan(
-        name="switch",
-        command=command,
-        environment=environment,
-        directory=str(data.root),
-        stop_wait_s=SWITCH_STOP_S,
-    )
+    sockets = ["--edge-socket", str(data.edge_socket), "--relay-socket", str(data.relay_socket)]
+    sockets += ["--browser-socket", str(data.browser_socket), "--traces-socket", str(data.traces_socket)]
+    return _on_books("switch", SWITCH_STOP_S, sockets, data=data, conf_dir=conf_dir, dsn=dsn)
 
 
 def billing_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
-    """As the switch, it gets the password by its environment."""
-    public_dsn, password = without_password(dsn)
-    environment = _environment()
-    if password:
-        environment["PGPASSWORD"] = password
-    command = [*_python("billing"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
-    return PartPlan(
-        name="billing",
-        command=command,
-        environment=environment,
-        directory=str(data.root),
-        stop_wait_s=BILLING_STOP_S,
-    )
+    return _on_books("billing", BILLING_STOP_S, data=data, conf_dir=conf_dir, dsn=dsn)
 
 
 def portal_plan(data: DataDir, *, conf_dir: Path, dsn: str) -> PartPlan:
-    """As the switch, it gets the password by its environment."""
+    return _on_books("portal", PORTAL_STOP_S, data=data, conf_dir=conf_dir, dsn=dsn)
+
+
+def _on_books(
+    name: str, stop_wait_s: float, more: Sequence[str] = (), *, data: DataDir, conf_dir: Path, dsn: str
+) -> PartPlan:
+    """A part that speaks with PostgreSQL. The password goes by the environment, which only this user can read; a
+    command line is public.
+    """
     public_dsn, password = without_password(dsn)
     environment = _environment()
     if password:
         environment["PGPASSWORD"] = password
-    command = [*_python("portal"), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn]
+    command = [*_python(name), "--data", str(data.root), "--conf", str(conf_dir), "--dsn", public_dsn, *more]
     return PartPlan(
-        name="portal",
+        name=name,
         command=command,
         environment=environment,
         directory=str(data.root),
-        stop_wait_s=PORTAL_STOP_S,
+        stop_wait_s=stop_wait_s,
     )
 
 

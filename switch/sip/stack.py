@@ -373,8 +373,8 @@ class Stack:
         except SipParseError as error:
             self.counts.parse_failed(error.reason)
             _answer_if_silent(transaction, error.status, now)
-        except Exception:
-            _answer_if_silent(transaction, 500, now)  # without this the transaction would stay for ever
+        except Exception:  # raised again: who sent this is answered, and the transaction does not stay for ever
+            _answer_if_silent(transaction, 500, now)
             raise
         transaction.await_answer(now)
 

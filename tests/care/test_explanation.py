@@ -15,7 +15,8 @@ from care.story import CallStory
 from provisioning.settings import WITHHELD
 from rating.records import Cdr
 from tests.care.call_stories import call, leg, registration, sound, story
-from tests.care.fault_stories import ANSWERS, FAULTS, MORE, by
+from tests.care.fault_shapes import by
+from tests.care.fault_stories import ANSWERS, FAULTS, MORE
 from traces.call_trace import CallTrace, TraceFlow, TraceMessage
 
 CONF = Path(care.__file__).parents[1] / "conf"
