@@ -92,7 +92,7 @@ async def reload_in_place(conf: Path, _prices: Path) -> Conf:
 def measure(what: str, work: Callable[[Path, Path], Awaitable[Conf]], conf: Path, prices: Path) -> Conf:
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 50)  # as switch/__main__.py
+    gc.set_threshold(500_000, 20, 50)  # as switch/__main__.py
     lateness = Lateness()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     own = time.process_time()

@@ -237,6 +237,11 @@ class CalleeLeg(Leg):
             self.acknowledge(NO_BODY)
         super().hang_up(now, cause=cause, words=words, reason=reason)
 
+    def free(self) -> None:
+        super().free()
+        if isinstance(self._transaction, InviteClientTransaction):
+            self._transaction.let_go()
+
     def early_invite(self) -> EarlyInvite | None:
         """What a later process would need to cancel it; None when it is answered, refused or cancelled."""
         transaction = self._transaction

@@ -148,6 +148,11 @@ class CallerLeg(Leg):
             self.transaction.stop_repeating()
         super().hang_up(now, cause=cause, words=words, reason=reason)
 
+    def free(self) -> None:
+        super().free()
+        if self.transaction.is_final:
+            self.transaction.user_data = None  # it waits for repeats half a minute, and would keep the call as long
+
     def on_ack(self, request: Request, body: Body, now: float) -> None:
         if not self.is_acknowledged:
             self.is_acknowledged = True

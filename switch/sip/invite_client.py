@@ -11,7 +11,7 @@ from typing import Final
 
 from switch.sip.ack_cancel import make_ack, make_cancel
 from switch.sip.flow import Flow
-from switch.sip.layer import TransactionLayer
+from switch.sip.layer import ANSWERED, TransactionLayer
 from switch.sip.matching import ClientKey
 from switch.sip.message import Request, Response, format_message
 from switch.sip.non_invite_client import NonInviteClientTransaction
@@ -44,7 +44,7 @@ class Input(IntEnum):
 
 
 class InviteClientTransaction:
-    """Made by `Stack.send_request`; reports to its `user` until it ends."""
+    """Made by `Stack.send_request`; reports to its `user` until it ends or is let go."""
 
     __slots__ = (
         "_ack",
@@ -128,6 +128,12 @@ class InviteClientTransaction:
         if self.state is State.PROCEEDING:
             self._send_cancel(now)
 
+    def let_go(self) -> None:
+        """The user's dialog is over. A 2xx that comes all the same, a repeat or a fork's, is a stray one."""
+        if self.state is State.ACCEPTED:
+            self.user = NO_USER
+            self.request = ANSWERED
+
     def fail(self, now: float) -> None:
         """The flow broke."""
         self._expire(Input.TRANSPORT_ERROR, now)
@@ -180,7 +186,10 @@ class InviteClientTransaction:
             return
         else:
             self._forks += (response.to_tag,)
-        self.user.on_response(self, response, now)
+        if self.user is NO_USER:
+            self._layer.tu.on_stray_response(response, self.flow, now)
+        else:
+            self.user.on_response(self, response, now)
 
     def _complete(self, response: Response, now: float) -> None:
         self._stop_timers()
@@ -194,6 +203,7 @@ class InviteClientTransaction:
         else:
             self._lifetime = self._layer.timers.start(now, TIMER_D_S, self._on_timer_d)
         user.on_response(self, response, now)
+        self.user = NO_USER  # it hears no more: what only waits for repeats keeps no call
 
     def _acknowledge_again(self, response: Response, now: float) -> None:
         self._layer.counts.retransmissions_in += 1

@@ -15,7 +15,7 @@ from switch.sip.timers import TimerQueue
 from switch.sip.tokens import Tokens
 from switch.sip.user import TransactionUser
 
-# Stands in a server transaction for a request that is answered: what only waits for repeats keeps no message, which is
+# Stands in a transaction for a request that is answered: what only waits for repeats keeps no message, which is
 # two thirds of its memory when a hundred thousand phones register within half a minute.
 ANSWERED: Final = Request("ANSWERED", "", Headers())
 

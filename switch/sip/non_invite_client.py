@@ -33,7 +33,7 @@ class Input(IntEnum):
 
 
 class NonInviteClientTransaction:
-    """Made by `Stack.send_request`; reports to its `user` until it ends."""
+    """Made by `Stack.send_request`; reports to its `user` until the final response."""
 
     __slots__ = (
         "_data",
@@ -127,6 +127,7 @@ class NonInviteClientTransaction:
         else:
             self._lifetime = self._layer.timers.start(now, TIMER_K_S, self._on_timer_k)
         user.on_response(self, response, now)
+        self.user = NO_USER  # it hears no more: what only waits for repeats keeps no call
 
     def _send_again(self, now: float) -> None:
         self._layer.repeat(self.flow, self._data)

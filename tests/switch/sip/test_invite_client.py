@@ -230,6 +230,26 @@ def test_every_2xx_is_handed_over_and_each_fork_is_new_once() -> None:
     assert bench.is_in(State.TERMINATED)
 
 
+def test_once_let_go_what_still_answers_is_a_stray() -> None:
+    bench = Bench()
+    bench.receive(200, "b")
+    bench.machine.let_go()
+    for tag in ("b", "c"):
+        bench.receive(200, tag)
+    assert bench.user.take() == "200,stray-200,stray-200"
+    assert bench.machine.request.method == "ANSWERED"
+    bench.move_to(32.0)
+    assert bench.is_in(State.TERMINATED)
+
+
+def test_before_an_answer_nobody_is_let_go() -> None:
+    bench = Bench()
+    bench.machine.let_go()
+    bench.receive(180)
+    bench.receive(200, "b")
+    assert bench.user.take() == "180,200"
+
+
 def test_forks_have_a_limit() -> None:
     bench = Bench()
     for number in range(FORKS_MAX + 5):
