@@ -61,6 +61,11 @@ sip = ""
 [tariffs.retail]
 vat = "inc_vat"
 """
+# As it is shipped, but for this: the calls of the bench talk for a moment, and are good.
+TRACING = """\
+[trace]
+short_call_s = 0
+"""
 TRUNKS_TOML = """\
 [trunk.carrier]
 addresses = ["{host}:{trunk_port}"]
@@ -201,7 +206,7 @@ def running_exchange(
     callers: Sequence[Caller],
     account_of: dict[str, str],
     is_compiled: bool = False,
-    sections: str = "",
+    sections: str = TRACING,
     title: str = "",
 ) -> Iterator[Exchange]:
     """Sets up a fresh exchange under `directory` with its accounts and lines, and ends it.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.exchange import Exchange, has_compiled, running_exchange
+from bench.exchange import TRACING, Exchange, has_compiled, running_exchange
 from bench.ports import free_ports
 from bench.program import BenchError
 from bench.sipp import Caller, find_sipp, start_trunk
@@ -29,8 +29,7 @@ LOAD_S = 8.0
 SETTLE_S = 9.0  # a call is judged five seconds after its end, which belongs to what it costs
 PAIRS = 9
 QUICK_PAIRS = 3
-OFF = "\n[trace]\nring_mb = 0\n"
-ON = "\n[trace]\nshort_call_s = 0\n"  # the calls of the bench talk for a moment, and are good
+OFF = "[trace]\nring_mb = 0\n"
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -59,7 +58,7 @@ def measure(directory: Path, pairs: int) -> list[Pair]:
         stack.enter_context(start_trunk(trunk_port, directory))
         exchanges: list[tuple[Exchange, Desk]] = []
         for (title, sections), desk_port in zip(
-            ((" tracing", ON), (" not tracing", OFF)), desk_ports, strict=True
+            ((" tracing", TRACING), (" not tracing", OFF)), desk_ports, strict=True
         ):
             port, metrics_port = free_ports(2)
             place = directory / title.strip().replace(" ", "-")

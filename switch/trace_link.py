@@ -13,7 +13,7 @@ import structlog
 from switch.conf_trace import Trace
 from switch.sip.flow import Flow
 from switch.tracing.exported import flow_of, trace_of
-from switch.tracing.tap import MIRROR_STRIDE
+from switch.tracing.messages import MIRROR_STRIDE
 from switch.tracing.tracer import Tracer
 from switch.transport.part_link import PartLink
 from traces.call_trace import TraceMessage
@@ -86,15 +86,15 @@ class TraceLink:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._tracer.ring.waiting) or self._tracer.tap.mirrored is not None
+        return bool(self._tracer.ring.waiting) or self._tracer.messages.mirrored is not None
 
     def give(self) -> None:
         """What there is to tell, and a bunch of what is waiting."""
         tracer = self._tracer
         if self._told is None or not self._link.has_room:
-            mirrored = tracer.tap.mirrored
+            mirrored = tracer.messages.mirrored
             if mirrored:
-                tracer.tap.mirror_dropped += len(mirrored) // MIRROR_STRIDE
+                tracer.messages.mirror_dropped += len(mirrored) // MIRROR_STRIDE
                 mirrored.clear()
             return
         messages: list[msgspec.Struct] = []
@@ -119,7 +119,8 @@ class TraceLink:
         )
 
     def _mirrored(self) -> list[Mirrored]:
-        waiting = self._tracer.tap.mirrored
+        self._tracer.enter()
+        waiting = self._tracer.messages.mirrored
         if not waiting:
             return []
         offset_s = self._offset_s()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def trace_metrics(process: "SwitchProcess") -> Iterator[Metric]:
     """Called from the metrics thread; only reads."""
     tracer, link = process.exchange.tracer, process.traces
-    ring, tap = tracer.ring, tracer.tap
+    ring, messages = tracer.ring, tracer.messages
     yield _gauge("ring_octets", "Memory that messages of calls take", ring.octets)
     yield _gauge("ring_octets_max", "What they may take ([trace] ring_mb)", ring.octets_max)
     calls = GaugeMetricFamily(
@@ -47,7 +47,7 @@ def trace_metrics(process: "SwitchProcess") -> Iterator[Metric]:
     lost.add_metric(["disk"], tracer.not_stored)
     yield lost
     yield _counter("stored", "Traces that the process for traces has stored", tracer.stored)
-    yield _counter("mirror_dropped", "Messages not given on for Homer", tap.mirror_dropped)
+    yield _counter("mirror_dropped", "Messages not given on for Homer", messages.mirror_dropped)
     yield _gauge("link_up", "1 while the process for traces is there", 1 if link is not None and link.is_here else 0)
     if link is None:
         return

@@ -1,6 +1,7 @@
 """The SIP messages of every call, noted as they come and go: what a fault is looked for in afterwards.
 
-    tap.py       where messages are noted, by their Call-ID
+    tap.py       where messages are jotted down as they pass
+    messages.py  to which call each belongs, by its Call-ID
     ring.py      what is kept of them in memory, and its bounds
     call_log.py  one call's messages
     reasons.py   why a call's trace is worth the disk

@@ -3,6 +3,7 @@
 A message is four places of one flat list: an object each would cost the call path a microsecond and 100 octets.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from rating.records import Cdr, MediaFigures
@@ -55,10 +56,10 @@ class CallLog:
         self.items: list[object] = []
         self.octets = LOG_OVERHEAD
         self.dropped = 0
-        self.why: list[str] = []
-        self.partners: list[str] = []
-        self.rows: list[Cdr] = []  # of a call that has ended and is not judged yet
-        self.figures: list[MediaFigures] = []  # until then
+        self.why: tuple[str, ...] = ()
+        self.partners: tuple[str, ...] = ()
+        self.rows: Sequence[Cdr] = ()  # of a call that has ended and is not judged yet
+        self.figures: tuple[MediaFigures, ...] = ()  # until then
         self.payer = ""  # whose share of what is kept it takes: a line or a trunk
         self.is_sent = False  # to the process that stores it
 
@@ -72,7 +73,7 @@ class CallLog:
 
     def add_why(self, word: str) -> None:
         if word not in self.why:
-            self.why.append(word)
+            self.why += (word,)
 
     def shorten(self, end_messages: int) -> int:
         """Only so many stay at the beginning and at the end. How many octets became free."""

@@ -26,7 +26,7 @@ def trace_of(log: CallLog, why: str = "") -> CallTrace:
         flows=[flow_of(flow) for flow in indexes],
         messages=messages,
         dropped=log.dropped,
-        partners=log.partners.copy(),
+        partners=list(log.partners),
     )
 
 

@@ -5,15 +5,12 @@ the exchange ended itself may be one.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zlib import crc32
 
 from media.verdict import verdict_of_call
 from rating.records import Cdr, MediaFigures
 from switch.conf_trace import Keep, Trace
-
-if TYPE_CHECKING:
-    from switch.calls.call import Call
 
 FAILED: Final = "failed"
 SHORT: Final = "short"
@@ -35,21 +32,20 @@ _USUAL: Final = frozenset({"busy", "declined"})
 _USUAL_IF_IT_RANG: Final = frozenset({"cancelled", "no_answer"})
 
 
-def reasons_of(call: "Call", trace: Trace) -> list[str]:
-    """At its end, its rows complete. What the sound was like comes later."""
-    rows = call.rows
+def reasons_of(call_id: str, rows: Sequence[Cdr], trace: Trace) -> list[str]:
+    """At a call's end, its rows complete. What the sound was like comes later."""
     found = []
     if _has_failed(rows):
         found.append(FAILED)
     first = rows[0]
     if first.answered_at_ms is not None and first.duration_ms < trace.short_call_s * 1000:
         found.append(SHORT)
-    if trace.sample_percent and crc32(call.id.encode()) % 100 < trace.sample_percent:
+    if trace.sample_percent and crc32(call_id.encode()) % 100 < trace.sample_percent:
         found.append(SAMPLED)
     return found
 
 
-def sounded_bad(rows: list[Cdr], figures: list[MediaFigures]) -> bool:
+def sounded_bad(rows: Sequence[Cdr], figures: Sequence[MediaFigures]) -> bool:
     """By what the relay counted; where nothing was counted nobody knows."""
     if not rows or not figures:
         return False
@@ -61,14 +57,14 @@ def was_repeated(messages: Sequence[object]) -> bool:
     return len(messages) > PLAIN_MESSAGES and len(messages) - len(set(messages)) >= REPEATS_BAD
 
 
-def is_kept(why: list[str], keep: Keep) -> bool:
+def is_kept(why: Sequence[str], keep: Keep) -> bool:
     """Somebody's wish counts whatever the operator's rule is."""
     if ASKED in why or keep is Keep.ALL:
         return True
     return bool(why) and keep is Keep.FAULTS
 
 
-def _has_failed(rows: list[Cdr]) -> bool:
+def _has_failed(rows: Sequence[Cdr]) -> bool:
     first = rows[0]
     if first.answered_at_ms is not None:
         if first.ended_by == "exchange":

@@ -2,15 +2,21 @@
 
 A call that has ended waits for its last messages and for what the relay counted, and is judged then. What is worth
 keeping waits for the process that stores it; the rest makes room when room is needed.
+
+What happens to calls is jotted down like their messages, and entered with them in the same order: before anybody asks,
+every second, and when there is much of it.
 """
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, cast
 
-from rating.records import MediaFigures
+from rating.records import Cdr, MediaFigures
 from switch.calls.switchboard import WallClock
 from switch.conf_trace import Keep, Trace
+from switch.sip.flow import Flow
 from switch.tracing.call_log import FIGURES_MAX, PARTNERS_MAX, CallLog
+from switch.tracing.messages import Messages
 from switch.tracing.reasons import (
     ALL,
     ASKED,
@@ -22,7 +28,7 @@ from switch.tracing.reasons import (
     was_repeated,
 )
 from switch.tracing.ring import Ring
-from switch.tracing.tap import Tap
+from switch.tracing.tap import ANSWERED, BEGUN, ENDED, JOT_STRIDE, LEG_ADDED, MEASURED, SENT, Tap
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -44,7 +50,7 @@ class Tracer:
     """All traces of one exchange. `settings` may be replaced at any time (take_over)."""
 
     __slots__ = (
-        "_clock", "_ended", "_kept_in_minute", "_minute_at", "kept", "lost_link", "not_stored",
+        "_clock", "_ended", "_kept_in_minute", "_minute_at", "kept", "lost_link", "messages", "not_stored",
         "over_budget", "ring", "settings", "stored", "tap",
     )  # fmt: skip
 
@@ -52,7 +58,8 @@ class Tracer:
         self._clock = clock
         self.settings = settings
         self.ring = Ring(settings.ring_mb * OCTETS_PER_MB)
-        self.tap = Tap(self.ring, clock)
+        self.messages = Messages(self.ring, clock)
+        self.tap = Tap(self.enter)
         self._ended: deque[CallLog] = deque()
         self._kept_in_minute: Counter[str] = Counter()
         self._minute_at = 0.0
@@ -69,52 +76,91 @@ class Tracer:
 
     def take_over(self, settings: Trace) -> None:
         """A smaller ring makes room with the next message."""
+        self.enter()
         self.settings = settings
         self.ring.octets_max = settings.ring_mb * OCTETS_PER_MB
         if settings.homer is None:
-            self.tap.mirrored = None
-        elif self.tap.mirrored is None:
-            self.tap.mirrored = []
+            self.messages.mirrored = None
+        elif self.messages.mirrored is None:
+            self.messages.mirrored = []
 
     # Calls
 
     def begin(self, call_id: str, sip_call_id: str, payer: str, now: float) -> None:
-        log = self.ring.begin(call_id, sip_call_id, now, self._clock.offset_s)
-        if log is not None:
-            log.payer = payer
+        """The INVITE that came last is this call's."""
+        self.tap.jot(BEGUN, now, call_id, sip_call_id, payer)
 
     def add_leg(self, call_id: str, sip_call_id: str, leg: int) -> None:
-        log = self.ring.live.get(call_id)
-        if log is not None:
-            self.ring.add_leg(log, sip_call_id, leg)
-
-    def join(self, one: str, other: str) -> None:
-        """Two calls have become one conversation: each names the other."""
-        for call_id, partner in ((one, other), (other, one)):
-            log = self.ring.live.get(call_id)
-            if log is not None and partner not in log.partners and len(log.partners) < PARTNERS_MAX:
-                log.partners.append(partner)
+        self.tap.jot(LEG_ADDED, 0.0, call_id, sip_call_id, leg)
 
     def end(self, call: "Call", now: float) -> None:
         """Its records are complete; some messages are still to come."""
-        log = self.ring.live.get(call.id)
-        if log is None or log.ended_at is not None:
+        self.tap.jot(ENDED, now, call.id, call.rows, None)
+
+    def hear(self, figures: MediaFigures) -> None:
+        """What the relay counted for an end of a call, which comes a moment after its record."""
+        self.tap.jot(MEASURED, 0.0, figures.call_id, figures, None)
+
+    def join(self, one: str, other: str) -> None:
+        """Two calls have become one conversation: each names the other."""
+        self.enter()
+        for call_id, partner in ((one, other), (other, one)):
+            log = self.ring.live.get(call_id)
+            if log is not None and partner not in log.partners and len(log.partners) < PARTNERS_MAX:
+                log.partners += (partner,)
+
+    # What was jotted down
+
+    def enter(self) -> None:
+        """All of it, in its order."""
+        jots = self.tap.jots
+        if not jots:
+            return
+        self.tap.jots = []
+        messages = self.messages
+        for place in range(0, len(jots), JOT_STRIDE):
+            what, now = jots[place], cast(float, jots[place + 1])
+            one, other, third = jots[place + 2], jots[place + 3], jots[place + 4]
+            if what == SENT:
+                messages.sent(now, cast(Flow, other), cast(bytes, third))
+            elif isinstance(what, str):
+                messages.requested(what, now, cast(str, one), cast(Flow, other), cast(bytes, third))
+            elif what == ANSWERED:
+                messages.answered(now, cast(str, one), cast(Flow, other), cast(bytes, third))
+            else:
+                self._enter_event(cast(int, what), now, cast(str, one), other, third)
+
+    def _enter_event(self, what: int, now: float, call_id: str, other: object, third: object) -> None:
+        if what == BEGUN:
+            begun = self.ring.begin(call_id, cast(str, other), now, self._clock.offset_s)
+            if begun is not None:
+                begun.payer = cast(str, third)
+            return
+        log = self.ring.live.get(call_id)
+        if log is None:
+            return
+        if what == LEG_ADDED:
+            self.ring.add_leg(log, cast(str, other), cast(int, third))
+        elif what == ENDED:
+            self._enter_end(log, cast(list[Cdr], other), now)
+        elif what == MEASURED and len(log.figures) < FIGURES_MAX:
+            log.figures += (cast(MediaFigures, other),)
+
+    def _enter_end(self, log: CallLog, rows: Sequence[Cdr], now: float) -> None:
+        if log.ended_at is not None:
             return
         log.ended_at = now
-        log.rows = call.rows
-        for word in reasons_of(call, self.settings):
+        log.rows = rows
+        for word in reasons_of(log.call_id, rows, self.settings):
             log.add_why(word)
         log.due_at = now + LINGER_S
         self._ended.append(log)
 
-    def hear(self, figures: MediaFigures) -> None:
-        """What the relay counted for an end of a call, which comes a moment after its record."""
-        log = self.ring.live.get(figures.call_id)
-        if log is not None and len(log.figures) < FIGURES_MAX:
-            log.figures.append(figures)
+    # Judging
 
     def ask(self, call_id: str, why: str = ASKED) -> bool:
         """Somebody wants this one kept, up or ended; False where it is not there, or cannot be."""
+        self.enter()
         ring = self.ring
         log = ring.live.get(call_id) or ring.waiting.get(call_id) or ring.good.get(call_id)
         if log is None:
@@ -129,11 +175,13 @@ class Tracer:
         return True
 
     def find(self, call_id: str) -> CallLog | None:
+        self.enter()
         return self.ring.find(call_id)
 
     # Time
 
     def on_second(self, now: float) -> None:
+        self.enter()
         ended = self._ended
         while ended and ended[0].due_at <= now:
             log = ended.popleft()
@@ -153,10 +201,9 @@ class Tracer:
             log.add_why(BAD_SOUND)
         if was_repeated(log.octets_of_messages):
             log.add_why(REPEATED)
-        log.rows = []
-        log.figures = []
+        log.rows = log.figures = ()
         if not log.why and self.settings.keep is Keep.ALL:
-            log.why.append(ALL)
+            log.add_why(ALL)
         kept = self._is_kept(log)
         lost = self.ring.lost
         self.ring.settle(log, is_kept=kept)

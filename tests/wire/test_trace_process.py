@@ -51,6 +51,7 @@ class Bench:
         self.tracer.tap.received(parse_message(data), data, FLOW, 1.0)
         self.tracer.begin(f"call-{name}", name, "alice", 1.0)
         self.tracer.tap.sent([(FLOW, data.replace(b"INVITE sip", b"BYE sip"))], 1.5)
+        self.tracer.enter()
         log = self.tracer.ring.live[f"call-{name}"]
         log.ended_at = 2.0
         log.add_why("failed")

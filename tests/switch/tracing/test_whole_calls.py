@@ -242,7 +242,7 @@ def test_a_wish_keeps_a_good_call_up_or_ended() -> None:
             assert list(tracer.ring.good) == [call_id]
             assert tracer.ask(call_id)
         assert list(tracer.ring.waiting) == [call_id]
-        assert tracer.find(call_id).why == ["asked"]
+        assert tracer.find(call_id).why == ("asked",)
         assert not tracer.ask("nobody")
 
 
