@@ -51,8 +51,9 @@ help:
 demo: setup
 	$(BIN)/python -m demo
 
+# On a busy machine a softphone may ring too late for its caller: what failed is run once more, by itself, and said to be.
 test: setup foreign
-	$(BIN)/pytest
+	$(BIN)/pytest || { [ $$? -eq 1 ] && echo "Once more, by itself, what failed:" && $(BIN)/pytest --last-failed; }
 
 kill: setup foreign
 	$(BIN)/python -m tests.wire.kill
