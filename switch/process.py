@@ -319,8 +319,7 @@ class SwitchProcess:
             return
         messages = outgoing.copy()
         outgoing.clear()
-        if self.exchange.board.tracer is not None:
-            self.exchange.tracer.tap.sent(messages, self.now())
+        now = self.now()
         for flow, data in messages:
             if flow.transport != UDP:
                 if self._edge is not None:
@@ -330,6 +329,8 @@ class SwitchProcess:
             is_sent = listener is not None and listener.send(data, flow.remote_host, flow.remote_port)
             if not is_sent and not data.startswith(b"SIP/2.0 "):
                 self._loop.call_soon(self._flow_lost, flow)
+        if self.exchange.board.tracer is not None:  # last: what goes wrong in there costs a trace, and no message
+            self.exchange.tracer.tap.sent(messages, now)
 
     def _listener_like(self, flow: Flow) -> UdpListener | None:
         """For a flow whose own listener is no more, or never was: any that can speak to its peer."""
