@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 
 from offhook.commands.billing_findings import billing_problems, sends_mail
-from offhook.commands.fault_pattern_findings import fault_pattern_problems
+from offhook.commands.fault_desk_findings import fault_desk_problems
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -76,7 +76,7 @@ def check(
         warnings = [*loaded.warnings, *expiring, *prompt_findings(directory)]
         warnings += hold_music_findings(directory, loaded.media.hold_music_file)
     problems = [*problems, *billing_problems(directory), *portal_problems(directory)]
-    problems += fault_pattern_problems(directory)
+    problems += fault_desk_problems(directory)
     books = _ask_books(place, dsn or (str(loaded.database.dsn) if loaded is not None else ""))
     lines = books.lines_without_emergency if books is not None else []
     findings = Findings(

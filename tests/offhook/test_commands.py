@@ -174,3 +174,13 @@ def test_check_names_what_is_wrong_in_the_table_of_faults(offhook: Offhook, conf
     assert 'the unknown sign "privat_address"' in ran.err
     patterns.unlink()
     assert offhook("check", "--conf", conf, "--data", tmp_path).code == 0
+
+
+def test_check_names_deadlines_of_faults_that_are_none(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
+    terms = conf / "faults.toml"
+    terms.write_text(terms.read_text().replace("restore_h = 8", "restore_h = 0", 1))
+    ran = offhook("check", "--conf", conf, "--data", tmp_path)
+    assert ran.code == 2
+    assert "faults.toml" in ran.err and "restore_h" in ran.err
