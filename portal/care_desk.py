@@ -3,14 +3,13 @@
 The same answers as the commands give; a page only lays them out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 
 from care.alg import alg_signs, alg_words
-from care.explanation import Explanation, Pattern, explain
+from care.explanation import Explanation, explain
 from care.faults import FaultClock, FaultDetails, clock_of
-from care.faults.conf import Terms
 from care.gathering import TraceSource, gather
 from care.ladder import media_strip
 from care.ladder.ladder import ladder_of
@@ -18,19 +17,19 @@ from care.ladder.svg import draw
 from care.looks import TEXT_CHARS_MAX, note_look
 from care.search import CallFound, Understood, find_understood
 from care.story import CallStory
+from portal.fault_files import FaultTables
 from provisioning.printable import escape_control
 from rating.records import RegistrationEvent
 
 
 class CareDesk:
-    """`traces` is where traces are, `patterns` what faults look like, `terms` by when they are repaired."""
+    """`traces` is where traces are, `tables` says what faults look like now, and by when they are repaired."""
 
-    __slots__ = ("_patterns", "_terms", "_traces")
+    __slots__ = ("_tables", "_traces")
 
-    def __init__(self, *, traces: TraceSource, patterns: Sequence[Pattern], terms: Terms) -> None:
+    def __init__(self, *, traces: TraceSource, tables: Callable[[], FaultTables]) -> None:
         self._traces = traces
-        self._patterns = patterns
-        self._terms = terms
+        self._tables = tables
 
     async def find(self, db: asyncpg.Pool, asked: Understood) -> list[CallFound]:
         """Raises Refused."""
@@ -41,7 +40,7 @@ class CareDesk:
         return await gather(db, call_id, traces=self._traces)
 
     def explain(self, story: CallStory) -> Explanation:
-        return explain(story, self._patterns)
+        return explain(story, self._tables().patterns)
 
     def ladder(self, story: CallStory, *, narrow: bool) -> str:
         """One `<svg>` element, escaped."""
@@ -59,7 +58,7 @@ class CareDesk:
         return ""
 
     def fault_clock(self, details: FaultDetails, now_ms: int) -> FaultClock:
-        return clock_of(details.fault, details.events, self._terms[details.fault.priority], now_ms)
+        return clock_of(details.fault, details.events, self._tables().terms[details.fault.priority], now_ms)
 
     async def note_look(
         self, db: asyncpg.Pool, staff: str, what: str, *, account_id: int | None, call_id: str, why: str

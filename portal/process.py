@@ -17,19 +17,17 @@ import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
 
 from billing.process import bound
-from care.explanation import load_patterns
-from care.faults import PLAIN_TERMS, load_terms
 from care.gathering import HouseTraces
 from portal.app import make_app
 from portal.care_desk import CareDesk
 from portal.conf import PortalConf, load_pair
 from portal.counts import PortalCollector, PortalCounts
 from portal.desk import DatabaseAway, Desk
+from portal.fault_files import FaultFiles
 from portal.login import LoginDesk
 from portal.passwords import Passwords
 from portal.sessions import remove_ended
 from provisioning.service import UNREACHABLE
-from switch.conf_files import ConfProblems
 from switch.conf_values import Address
 
 # A page asks one question after another; twenty members of staff are rarely in the same second.
@@ -157,19 +155,10 @@ class PortalProcess:
         return str(self._conf_dir / name) if name else None
 
     def _care(self) -> CareDesk:
-        """Files that cannot be used are said, and what came with offhook holds."""
         traces = HouseTraces(self._data_dir / "traces", self._data_dir / "control.sock")
-        try:
-            patterns = load_patterns(self._conf_dir, shipped_conf())
-        except ConfProblems as problems:
-            log.error("fault_patterns_invalid", problems=[str(problem) for problem in problems.problems])
-            patterns = load_patterns(shipped_conf())
-        try:
-            terms = load_terms(self._conf_dir)
-        except ConfProblems as problems:
-            log.error("fault_terms_invalid", problems=[str(problem) for problem in problems.problems])
-            terms = PLAIN_TERMS
-        return CareDesk(traces=traces, patterns=patterns, terms=terms)
+        files = FaultFiles(self._conf_dir, shipped_conf())
+        files.tables()  # what is wrong in them is said at once
+        return CareDesk(traces=traces, tables=files.tables)
 
     async def _bound(self, address: Address) -> socket.socket:
         """Phones are served whoever has the address; it is said once."""

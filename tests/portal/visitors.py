@@ -19,6 +19,7 @@ from portal.care_desk import CareDesk
 from portal.conf import PortalConf
 from portal.counts import PortalCounts
 from portal.desk import DatabaseAway, Desk
+from portal.fault_files import FaultTables
 from portal.login import LoginDesk
 from portal.passwords import Passwords
 from portal.process import shipped_conf
@@ -64,7 +65,7 @@ class House:
             db=self._db,
             conf=conf,
             login=LoginDesk(CHEAP, self.counts),
-            care=CareDesk(traces=StoredTraces(folder), patterns=PATTERNS, terms=PLAIN_TERMS),
+            care=CareDesk(traces=StoredTraces(folder), tables=lambda: FaultTables(PATTERNS, PLAIN_TERMS)),
             clock=self.clock,
             counts=self.counts,
         )
