@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 WAV_HEADER_BYTES = 44
 PJSUA_RATE = 16_000
+WINDOW_S = 0.1
 CLEAR_SHARE = 0.8  # of ten milliseconds, whose edges smear
 
 
@@ -25,16 +26,25 @@ def read_growing_recording(path: Path | str) -> tuple[list[int], int]:
 
 
 def tone_share(samples: list[int], rate: int, hz: float) -> float:
-    """How much of the energy is one tone: 0 to 1 (Goertzel)."""
+    """How much of the energy is one tone: 0 to 1 (Goertzel).
+
+    By tenths of a second: a jitter buffer that makes up time shifts a tone, and what is taken as one piece would then
+    cancel itself out.
+    """
     energy = sum(sample * sample for sample in samples)
     if not energy:
         return 0.0
+    step = max(1, int(rate * WINDOW_S))
+    return sum(_tone_energy(samples[at : at + step], rate, hz) for at in range(0, len(samples), step)) / energy
+
+
+def _tone_energy(samples: list[int], rate: int, hz: float) -> float:
     turn = 2 * math.cos(2 * math.pi * hz / rate)
     before = last = 0.0
     for sample in samples:
         before, last = last, sample + turn * last - before
     power = before * before + last * last - turn * before * last
-    return 2 * power / (len(samples) * energy)
+    return 2 * power / len(samples)
 
 
 def loudest_tone(samples: list[int], rate: int, candidates: tuple[int, ...]) -> tuple[int, float]:
