@@ -55,7 +55,7 @@ calls_max = 20000
 calls_per_account_max = 20000
 calls_per_line_max = 1000
 [media]
-relay = false
+relay = {relay}
 [voicemail]
 sip = ""
 [tariffs.retail]
@@ -206,6 +206,7 @@ def running_exchange(
     callers: Sequence[Caller],
     account_of: dict[str, str],
     is_compiled: bool = False,
+    has_relay: bool = False,
     sections: str = TRACING,
     title: str = "",
 ) -> Iterator[Exchange]:
@@ -215,7 +216,7 @@ def running_exchange(
     """
     data, conf = directory / "data", directory / "conf"
     data.mkdir(parents=True)
-    _write_conf(conf, port=port, metrics_port=metrics_port, trunk_port=trunk_port)
+    _write_conf(conf, port=port, metrics_port=metrics_port, trunk_port=trunk_port, has_relay=has_relay)
     with (conf / "offhook.toml").open("a", encoding="utf-8") as file:
         file.write(sections)
     with contextlib.ExitStack() as stack:
@@ -295,11 +296,15 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _write_conf(conf: Path, *, port: int, metrics_port: int, trunk_port: int) -> None:
+def _write_conf(
+    conf: Path, *, port: int, metrics_port: int, trunk_port: int, has_relay: bool = False
+) -> None:
     (conf / "tariffs").mkdir(parents=True)
     price = f"{PRICE_MICROS // 1_000_000}.{PRICE_MICROS % 1_000_000:06d}"
     for name, text in {
-        "offhook.toml": OFFHOOK_TOML.format(host=LOOPBACK, port=port, metrics_port=metrics_port),
+        "offhook.toml": OFFHOOK_TOML.format(
+            host=LOOPBACK, port=port, metrics_port=metrics_port, relay=str(has_relay).lower()
+        ),
         "trunks.toml": TRUNKS_TOML.format(host=LOOPBACK, trunk_port=trunk_port),
         "routing.toml": ROUTING_TOML.format(prefix=PREFIX),
         "tariffs/retail.csv": TARIFF_CSV.format(prefix=PREFIX, price=price),

@@ -51,3 +51,19 @@ QUICK = Plan(
     lines_max=5_000,
     live_calls=200,
 )
+# For bench/training.py, under which a call takes several times its CPU.
+TRAINING = Plan(
+    is_quick=True,
+    rounds=1,
+    rates=(50,),
+    load_s=30.0,
+    settle_s=9.0,  # a call's trace is judged some seconds after its end
+    registrations=1000,
+    registration_rate=100,
+    search_load_s=0.0,
+    search_steps_max=0,
+    search_max_s=0.0,
+    search_growth=1.3,
+    lines_max=0,
+    live_calls=0,
+)
