@@ -190,8 +190,6 @@ class Call:
         if not self.open(admission, now):
             return
         route = admission.route
-        if route.journey is not None and route.journey.plan is not None:
-            self.on_pressed = PlanCourse(self, route.journey)
         self.hunting = Hunting(self, self.caller_leg, route.journey)
         search = None if route.journey is None else route.journey.search
         self.hunting.begin(route.stages, now, lines=route.lines, search=search)
@@ -267,6 +265,9 @@ class Call:
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
         answer = carry(leg, self.caller_leg, body)
+        journey = None if self.hunting is None else self.hunting.journey
+        if journey is not None and journey.plan is not None:  # the number's, or that a divert has led to
+            self.on_pressed = PlanCourse(self, journey)
         self.end_search(leg, now)
         meter = callers_meter(self)
         if meter is not None:

@@ -82,6 +82,11 @@ class Hunting:
         """Whether one target rings, so that its early media may be passed on."""
         return self._hunt.is_serial
 
+    @property
+    def journey(self) -> "Journey | None":
+        """Who decides whom to ring next; None: nobody does."""
+        return self._journey
+
     # Going on
 
     def begin(

@@ -14,6 +14,7 @@ from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
 from switch.calls.journey import Journey
 from switch.calls.number_plan import Emergency
+from switch.calls.plan_course import follow
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
 from switch.calls.terms import Sender
@@ -61,7 +62,7 @@ class Pressed:
         self.referral.accept(now)
         journey = Journey(board, attempt)
         search = journey.send_on(Sender(line, f"chosen by line {line.user}"), now)
-        continuation = Continuation(self)
+        continuation = Continuation(self, journey)
         if search is None:
             continuation.nobody(journey.refused, now)
         else:
@@ -100,10 +101,11 @@ def _keys(referral: "Referral") -> str | None:
 class Continuation(Retarget):
     """The search for whom the caller has chosen; the voice is there until somebody answers."""
 
-    __slots__ = ("_referral",)
+    __slots__ = ("_journey", "_referral")
 
-    def __init__(self, pressed: Pressed) -> None:
+    def __init__(self, pressed: Pressed, journey: Journey) -> None:
         super().__init__(pressed.call, pressed.voice, pressed.staying)
+        self._journey = journey
         self._referral = pressed.referral
 
     def rings(self, now: float) -> None:
@@ -111,6 +113,7 @@ class Continuation(Retarget):
 
     def found(self, leg: CalleeLeg, now: float) -> None:
         self._referral.report(200, "", now)
+        follow(self.call, self._journey, leg, now)
 
     def failed(self, outcome: "LegOutcome | Refusal", now: float) -> None:
         status = outcome.status if isinstance(outcome, Refusal) else status_for_caller(outcome)

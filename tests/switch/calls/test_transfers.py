@@ -7,9 +7,11 @@ somebody who is busy or not there. alice, bob and carol are accounts 1, 2 and 3.
 import itertools
 from collections import Counter
 
+import msgspec
 import pytest
 
-from provisioning.model import Divert, DivertKind
+from provisioning.model import Divert, DivertKind, LineChanged
+from provisioning.settings import Bar, LineSettings
 from rating.records import Cdr
 from rating.tariff import load_tariff
 from switch.calls.routing import make_routing
@@ -369,6 +371,37 @@ def test_nobody_takes_over_what_is_not_his() -> None:
     wrong = f"{theirs.call_id}%3Bto-tag%3D{theirs.remote_tag}%3Bfrom-tag%3Dother"
     assert street.refer(street.alice, f"<sip:x@{DOMAIN}?Replaces={wrong}>", first).status == 481
     assert sorted(map(sorted, street.conversations())) == [["alice", "bob"], ["carol", "out"]]
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_a_line_whose_settings_change_meanwhile_transfers_as_before(who: str) -> None:
+    street = Street()
+    first = street.answer(street.alice, "bob")
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    dialog = first if who == "caller" else street.bob.dialogs[-1]
+    line = street.house.exchange.books.lines[leaving.user]
+    line = msgspec.structs.replace(line, settings=LineSettings(has_call_waiting=False))
+    street.house.exchange.apply_changes([LineChanged(line)], street.house.clock.now)
+    second = street.answer(leaving, "carol")
+    replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+    assert street.refer(leaving, f"<sip:carol@{DOMAIN}?Replaces={replaces}>", dialog).status == 202
+    street.talk(3)
+    assert street.conversations() == [{staying.user, "carol"}]
+    street.end(staying)
+    street.assert_money_adds_up()
+
+
+def test_a_line_that_is_barred_meanwhile_transfers_nothing_outside() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    line = street.house.exchange.books.lines["bob"]
+    line = msgspec.structs.replace(line, settings=LineSettings(bars=(Bar("all"),)))
+    street.house.exchange.apply_changes([LineChanged(line)], street.house.clock.now)
+    assert street.refer(street.bob, WHERE["trunk"]).status == 202
+    street.talk(3)
+    assert notified(street.bob)[-1].split()[1] == "403" and not street.mobile.requests_of("INVITE")
+    assert street.conversations() == [{"alice", "bob"}]
+    street.end(street.alice)
 
 
 def test_a_carriers_call_is_transferred_and_the_line_pays_for_where_it_goes() -> None:
