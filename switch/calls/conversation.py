@@ -91,11 +91,14 @@ def leave(leg: "Leg", words: str, now: float) -> None:
 
 
 def settle_departed(call: "Call", now: float) -> None:
-    """What nobody who talks is the reason for is charged now; the open record says who talks."""
+    """What nobody who talks is the reason for is charged now; the open record says who talks. Money that is held for a
+    phone which still rings stays held: without that, who transfers a call and hangs up would pay for nothing."""
     ends = {end.index for end in call.talkers}
     if call.joined is not None:
         ends.add(JOINED)
-    over = [meter for meter in call.meters if ends.isdisjoint(meter.legs)]
+    over = [
+        meter for meter in call.meters if meter.started_at is not None and ends.isdisjoint(meter.legs)
+    ]
     call.meters = [meter for meter in call.meters if meter not in over]
     records: list[OutboxRecord] = charge_records(call, [(meter, meter.close(now)) for meter in over], now)
     call.board.record([answered_state(call, now)], records, is_urgent=bool(records))

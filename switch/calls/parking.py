@@ -118,7 +118,7 @@ class ParkedCall(Retarget):
 
     def on_gone(self, leg: "Leg", now: float) -> bool:
         """The music is gone; the relay plays on."""
-        if leg is not self.leaving or self._found is not None or self.staying.call is not self.call:
+        if leg is not self.leaving or self.staying.call is not self.call:
             return False
         self.leaving = None
         depart(leg, "the music ended", now)

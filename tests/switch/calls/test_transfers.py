@@ -222,19 +222,46 @@ def test_a_target_that_never_answers_stops_ringing_and_the_call_stays() -> None:
     street.assert_money_adds_up()
 
 
-def test_who_has_transferred_may_go_before_anybody_answers() -> None:
+@pytest.mark.parametrize("who", ["caller", "callee"])
+@pytest.mark.parametrize("target", ["line", "trunk"])
+def test_who_has_transferred_may_go_before_anybody_answers_and_pays_all_the_same(who: str, target: str) -> None:
     street = Street()
-    street.carol.answer_after_s = 8
+    street.carol.answer_after_s = street.mobile.answer_after_s = 8
     street.answer(street.alice, "bob")
-    street.refer(street.bob, WHERE["line"])
-    street.bob.hang_up()
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    street.refer(leaving, WHERE[target])
+    leaving.hang_up()
     street.talk(3)
-    assert street.conversations() == [{"alice"}]
-    assert not street.alice.requests_of("BYE")
+    assert street.conversations() == [{staying.user}]
+    assert not staying.requests_of("BYE")
     street.talk(7)
-    assert street.conversations() == [{"alice", "carol"}]
+    assert street.conversations() == [{staying.user, NAME[target]}]
+    street.talk(20)
+    street.end(staying)
+    costs = street.assert_money_adds_up()
+    last = max(street.rows(), key=lambda row: row.leg)
+    payer = 1 if who == "caller" else 2
+    assert last.cost_micros == (40_000 if target == "line" else 10_000 + 1_000 * last.billed_s)
+    assert last.payer_account_id == payer and last.billed_s >= 20
+    assert costs[payer] >= last.cost_micros
+
+
+def test_who_has_transferred_may_go_while_the_answer_is_being_recorded() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.house.journal.durable = "when told"
+    street.refer(street.bob, WHERE["trunk"])
+    street.talk(0.5)
+    assert street.mobile.dialogs and not street.bob.requests_of("BYE"), "answered, and not yet passed on"
+    street.bob.hang_up()
+    street.talk(0.05)
+    street.house.journal.tell()
+    street.talk(1)
+    street.house.journal.durable = "at once"
+    assert street.conversations() == [{"alice", "out"}]
+    street.talk(10)
     street.end(street.alice)
-    street.assert_money_adds_up()
+    assert street.assert_money_adds_up()[2] >= 20_000
 
 
 def test_when_who_has_transferred_is_gone_and_nobody_answers_the_call_is_over() -> None:
