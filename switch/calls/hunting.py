@@ -22,6 +22,7 @@ from switch.calls.payers import hold_onward, release_onward
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
 from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
+from switch.calls.tracing import note_rung
 from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
 
@@ -102,9 +103,7 @@ class Hunting:
         the call. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten the ordinary
         time, and never an emergency call's."""
         call = self._call
-        self._lines = lines
-        for line in lines:
-            hold_line(call, line)
+        self._ring_lines(lines, now)
         timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
@@ -140,6 +139,16 @@ class Hunting:
             leg.cancel(now, reason, outcome)
             release_onward(self._call, leg, now)
         self.active = []
+
+    def _ring_lines(self, lines: "tuple[Line, ...]", now: float) -> None:
+        """They have one call more, and were called: the one that was dialled is told of that by who dialled it."""
+        call = self._call
+        dialled = None if self._origin.is_up or call.admission is None else call.admission.route.line
+        self._lines = lines
+        for line in lines:
+            hold_line(call, line)
+            if line is not dialled:
+                note_rung(self._origin, line, now)
 
     def _try_next_stage(self, now: float) -> None:
         call, board = self._call, self._call.board
@@ -202,9 +211,7 @@ class Hunting:
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
         self.leave_lines(now)
-        self._lines = search.lines
-        for line in self._lines:
-            hold_line(call, line)
+        self._ring_lines(search.lines, now)
         self._start_line_timers(search, now)
         self._try_next_stage(now)
 

@@ -146,6 +146,7 @@ def test_at_the_time_the_media_server_is_asked_to_call_and_its_call_is_free_and_
     street.books.run(2)
     (invite,) = street.me.requests_of("INVITE")
     assert street.voicemail.statuses[-1] == 200
+    assert street.house.exchange.board.last_calls.of("1001") is None, "nobody has called"
     street.voicemail.hang_up()
     street.books.run(1)
     rows = street.house.journal.cdrs()[before:]
