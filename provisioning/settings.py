@@ -40,7 +40,7 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     number: only a keyed hash of it is kept. `traces_until`: up to that day (ISO, Europe/London, included) every call to
     the line is kept for tracing (PECR 2003 reg. 15), "" none. `offline_mail` is who is told by mail when no phone of
     the line has been registered for some minutes, or its phones come and go: an address, CUSTOMER for the account's
-    customer, or "".
+    customer, or "". `divert_hint`: the message lamp is lit while calls are diverted.
     """
 
     does_not_disturb: bool = False
@@ -58,6 +58,7 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     presents: tuple[PresentedNumber, ...] = ()
     traces_until: str = ""
     offline_mail: str = ""
+    divert_hint: bool = False
 
 
 class Restriction(enum.StrEnum):

@@ -317,6 +317,7 @@ LINE_KEYS: Final[dict[str, Key]] = {
     "offline_mail": Scalar(
         f"an e-mail address, {CUSTOMER} for the address of the account's customer, or nothing", _read_mail, str
     ),
+    "divert_hint": _switch(),
 }
 ACCOUNT_KEYS: Final[dict[str, Key]] = {
     "bars": _bars(),
