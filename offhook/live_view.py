@@ -22,12 +22,21 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
 def _pounds(value: Any) -> str:
     return format_pounds(value) if isinstance(value, int) else ""
 
 
 def _duration(value: Any) -> str:
     return format_duration(int(value)) if isinstance(value, (int, float)) else ""
+
+
+def _weekdays(every: Any) -> str:
+    """Of a reminder that comes again: "0730:12345"."""
+    days = str(every).partition(":")[2]
+    return " ".join(_WEEKDAYS[int(day) - 1] for day in days if day in "1234567")
 
 
 def _moment(value: Any) -> str:
@@ -151,6 +160,7 @@ REMINDER_FIELDS: tuple[Field, ...] = (
     Field("line", "line"),
     Field("at_ms", "rings at", _moment),
     Field("tries", "tried", is_right=True),
+    Field("every", "comes again", _weekdays),
 )
 
 QUEUE_FIELDS: tuple[Field, ...] = (

@@ -24,7 +24,7 @@ from switch.calls.last_callers import LastCallers
 from switch.calls.number_plan import E164, Emergency, ServiceCode, read_dialled
 from switch.calls.out_calls import OutCalls
 from switch.calls.refusal import Refusal
-from switch.calls.reminders import Reminders
+from switch.calls.reminders import Reminders, read_time
 from switch.calls.ring_back import RingBacks
 from switch.calls.ring_back_calls import ring_back_free
 from switch.calls.service_decision import (
@@ -35,6 +35,7 @@ from switch.calls.service_decision import (
     Local,
     Say,
     decide,
+    reminder_words,
 )
 from switch.calls.service_records import Reminder
 from switch.calls.short_dialling import LastDialled
@@ -239,13 +240,15 @@ class ServiceDesk:
                 marked = mark_last_call(line, self._board, now)
                 return Say(("call-traced" if marked is not None else "no-last-caller",))
             case "reminder set":
-                puts = self.reminders.set(user, local.at_ms)
-                return self._kept(puts, Say(("reminder-set-for", f"at-{local.at_ms}")))
-            case "reminder check":
-                times = [f"at-{reminder.at_ms}" for reminder in self.reminders.of(user)]
-                return Say(("reminder-set-for", *times)) if times else Say(("reminder-is-not-set",))
-            case "reminder cancel":
-                puts = self.reminders.cancel(user)
+                puts = self.reminders.set(user, local.at_ms, local.text)
+                return self._kept(puts, Say(reminder_words([Reminder(user, local.at_ms, every=local.text)])))
+            case "reminder check" | "reminder check_regular":
+                is_regular = local.action.endswith("regular")
+                found = [each for each in self.reminders.of(user) if bool(each.every) is is_regular]
+                return Say(reminder_words(found) if found else ("reminder-is-not-set",))
+            case "reminder cancel" | "reminder cancel_regular":
+                is_regular = local.action.endswith("regular")
+                puts = self.reminders.cancel(user, is_regular=is_regular, time=read_time(local.text))
                 return self._kept(puts, Say(("reminder-cancelled" if puts else "reminder-is-not-set",)))
             case "ring_back ask":
                 return self._ask_ring_back(line, now)

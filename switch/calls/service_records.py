@@ -21,11 +21,13 @@ class LastCaller(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Reminder(msgspec.Struct, array_like=True, frozen=True):
-    """A call that a line has asked for. `tries` are those that did not reach it."""
+    """A call that a line has asked for. `tries` are those that did not reach it. `every` is of one that comes again:
+    the time and the days of the week, Monday the first, "0730:12345"."""
 
     user: str
     at_ms: int
     tries: int = 0
+    every: str = ""
 
 
 encode: Final = msgspec.msgpack.Encoder().encode

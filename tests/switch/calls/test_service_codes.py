@@ -72,6 +72,8 @@ ALL_TO_124 = "divert-all-is-set-to.number-01632960124"
 NO_REPLY_TO_MOBILE = "divert-no-reply-is-set-to.number-07700900123"
 UNREACHABLE_ABROAD = "divert-unreachable-is-set-to.number-0049301234"
 TO_MOBILE = Divert(ALL, NUMBER, MOBILE)
+BUSY_TO_MOBILE = Divert(BUSY, NUMBER, MOBILE)
+NONE_OF_THREE = "divert-busy-is-not-set.divert-no-reply-is-not-set.divert-unreachable-is-not-set"
 
 # what the line has, what is dialled, what the books are asked for, what is said
 TABLE = [
@@ -105,6 +107,12 @@ TABLE = [
     ({"diverts": (TO_MOBILE,)}, "##002#", ("divert_erased", tuple(DivertCondition)), "diverts-off"),
     ({"diverts": (TO_MOBILE,)}, "##62#", None, "divert-unreachable-off"),
     ({"diverts": to_voicemail(NO_REPLY)}, "#61#", None, "divert-no-reply-off"),
+    ({}, "*66*07700900123#", ("divert", (BUSY, NO_REPLY), NUMBER, MOBILE, 15), "service-done"),
+    ({}, "*#66#", None, "divert-busy-is-not-set.divert-no-reply-is-not-set"),
+    ({"diverts": (TO_MOBILE,)}, "*#004#", None, NONE_OF_THREE),
+    ({"diverts": (TO_MOBILE,)}, "*#002#", None, "divert-all-is-set-to.number-07700900123"),
+    ({}, "*#002#", None, "diverts-off"),
+    ({"diverts": (BUSY_TO_MOBILE,)}, "#66#", ("divert_switched", (BUSY, NO_REPLY), False), "service-done"),
     ({"diverts": (msgspec.structs.replace(TO_MOBILE, is_enabled=False),)}, "*#21#", None, "divert-all-is-not-set"),
     (
         {"diverts": (msgspec.structs.replace(TO_MOBILE, is_enabled=False),)},
