@@ -12,6 +12,7 @@ from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line
+from switch.calls.conversation import caller_id_of
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
@@ -148,7 +149,9 @@ class Hunting:
         for line in lines:
             hold_line(call, line)
             if line is not dialled:
-                note_rung(self._origin, line, now)
+                journey = self._journey
+                shown = caller_id_of(self._origin) if journey is None else journey.attempt.caller_id
+                note_rung(self._origin, shown, line, now)
 
     def _try_next_stage(self, now: float) -> None:
         call, board = self._call, self._call.board

@@ -17,7 +17,7 @@ from switch.calls.divert import NOWHERE, rules_for
 from switch.calls.incoming_screen import incoming_refusal
 from switch.calls.line_stop import LineStop
 from switch.calls.line_targets import line_refusal, line_targets
-from switch.calls.number_plan import E164
+from switch.calls.number_plan import E164, Short
 from switch.calls.onward import HOPS_MAX, terms_outside, terms_to_line
 from switch.calls.plan_stop import PlanStop
 from switch.calls.q850 import NO_ANSWER
@@ -115,7 +115,7 @@ class Journey:
         attempt = self.attempt
         if attempt.called_line is not None:
             found = self.to_line(attempt.called_line.user, "", sender, 0, now)
-        elif isinstance(attempt.plan_result.destination, E164):
+        elif isinstance(attempt.plan_result.destination, E164 | Short):
             found = self.to_number(attempt.plan_result.destination.number, sender, 0, now)
         else:
             self.pass_over(attempt.dialled, UNRECOGNISED)

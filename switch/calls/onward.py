@@ -11,7 +11,7 @@ from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.identity import CallerId, LineCaller
 from switch.calls.incoming_screen import outgoing_block
-from switch.calls.number_plan import E164, NumberClass, read_dialled
+from switch.calls.number_plan import E164, NumberClass, Short, read_dialled
 from switch.calls.outbound import account_refusal, price_of, route_outside
 from switch.calls.refusal import Refusal
 from switch.calls.restrictions import restricted, restricted_onward
@@ -33,8 +33,10 @@ def terms_outside(
     """The call is sent to a number outside. Nothing is reserved yet."""
     dialled = read_dialled(number, board.conf.routing.plan)
     destination = dialled.destination
-    if not isinstance(destination, E164) or destination.number_class in NEVER_ONWARD:
+    if not isinstance(destination, E164 | Short) or destination.number_class in NEVER_ONWARD:
         return refusal.NOT_ONWARD
+    if isinstance(destination, Short) and sender.hops:
+        return refusal.NOT_ONWARD  # a transfer has somebody who knows why; a divert would send everybody there
     caller = _payer(sender, board)
     refused = account_refusal(caller, board) or board.safety.refusal_for(
         caller.line, caller.account, destination, now

@@ -7,13 +7,15 @@ nothing is pressed here. Stars and hashes are written s and h, and nothing press
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
+
 from switch.calls.attempt import attempt_of
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.conversation import caller_id_of, line_of
 from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
 from switch.calls.journey import Journey
-from switch.calls.number_plan import Emergency
+from switch.calls.number_plan import Emergency, PrivacyChoice
 from switch.calls.plan_course import follow
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
@@ -48,14 +50,18 @@ class Pressed:
         """The keys mean nothing: the voice goes on, or hangs up."""
         self.referral.refuse(403, "Nothing Is Chosen By That", now)
 
-    def dial(self, dialled: str, now: float) -> None:
-        """The caller is connected to what he might have dialled, by his own account's tariff and limits."""
+    def dial(self, dialled: str, now: float, *, is_withheld: bool = False) -> None:
+        """The caller is connected to what he might have dialled, by his own account's tariff and limits. His number is
+        shown as 141 or 1470 before it say, and else as the line's setting does, unless `is_withheld`."""
         board, line = self.call.board, line_of(self.staying)
         if line is None:
             self.referral.refuse(403, "Nobody Here Would Pay", now)
             return
         caller = LineCaller(line, board.books.account_of(line))
         attempt = attempt_of(dialled, caller, caller_id_of(self.staying), board)
+        own, choice = attempt.caller_id, attempt.plan_result.privacy
+        is_withheld = own.is_withheld or is_withheld if choice is None else choice is PrivacyChoice.WITHHOLD
+        attempt.caller_id = msgspec.structs.replace(own, is_withheld=is_withheld)
         if isinstance(attempt.plan_result.destination, Emergency):
             self.referral.refuse(403, "Emergency Services Are Dialled", now)
             return

@@ -29,7 +29,7 @@ class RingBackCall:
         self._ring_back = ring_back
 
     def on_pressed(self, pressed: "Pressed", now: float) -> None:
-        pressed.dial(self._ring_back.dialled, now)
+        pressed.dial(self._ring_back.dialled, now, is_withheld=self._ring_back.is_withheld)
 
 
 def ring_back_free(ring_backs: "RingBacks", out_calls: "OutCalls", board: "Switchboard", now: float) -> None:

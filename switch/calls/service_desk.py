@@ -270,7 +270,8 @@ class ServiceDesk:
         wanted = self._line_of_number(dialled)
         if wanted is None:
             return NOT_AVAILABLE
-        is_set = self.ring_backs.ask(line.user, wanted.user, dialled, now)
+        is_withheld = self.last_dialled.was_withheld(line.user)
+        is_set = self.ring_backs.ask(line.user, wanted.user, dialled, now, is_withheld=is_withheld)
         return Say(("ring-back-set",)) if is_set else NOT_CHANGED
 
     def _line_of_number(self, dialled: str) -> "Line | None":
@@ -296,7 +297,8 @@ class ServiceDesk:
         else:
             called = admission.route.line
         if isinstance(caller, LineCaller) and not isinstance(attempt.plan_result.destination, Emergency):
-            self.last_dialled.note(caller.line.user, attempt.dialled)
+            is_withheld = attempt.caller_id.is_withheld
+            self.last_dialled.note(caller.line.user, attempt.dialled, is_withheld=is_withheld)
         if called is not None:
             name = caller.line.user if isinstance(caller, LineCaller) else ""
             self.last_callers.note(called.user, attempt.caller_id, self._board.clock.ms(now), name)

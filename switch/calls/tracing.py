@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from provisioning.model import Line
 from rating.calendar import day_in_london
 from rating.records import TracedCall
-from switch.calls.conversation import caller_id_of, speaker_at
+from switch.calls.conversation import speaker_at
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
 from switch.calls.last_calls import LastCall, identity_fields, shown_fields
 from switch.sip.host import host_port
@@ -53,13 +53,12 @@ def note_begun(call: "Call", admission: "Admission", now: float) -> None:
         call.board.callbacks.note(caller.line.user, now)
 
 
-def note_rung(origin: "Leg", line: Line, now: float) -> None:
+def note_rung(origin: "Leg", caller_id: CallerId, line: Line, now: float) -> None:
     """The line's phones ring for this end because somebody sent it there: a divert, a plan, a transfer. It has been
     called as much as the line that was dialled: 1471, 14258 and the trace are about this call from now on."""
     caller, board = speaker_at(origin), origin.board
     if caller is None:
         return
-    caller_id = caller_id_of(origin)
     name = caller.line.user if isinstance(caller, LineCaller) else ""
     board.services.last_callers.note(line.user, caller_id, board.clock.ms(now), name)
     _note(origin, caller_id, caller, line, now)

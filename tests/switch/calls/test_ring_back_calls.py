@@ -9,12 +9,12 @@ from tests.switch.calls.office import Office
 from tests.switch.house import OFFER, make_line
 
 
-def asked_while_busy() -> Office:
+def asked_while_busy(dialled: str = "+441632960002", **settings: object) -> Office:
     """bob talks with dora; alice calls him in vain and dials 5."""
     office = Office()
     office.call(office.bob, "dora")
     office.bob.answer = 486
-    assert office.status_of(office.alice, "+441632960002") == 486
+    assert office.status_of(office.alice, dialled, **settings) == 486
     office.call(office.alice, "5")
     assert office.voicemail is not None
     assert office.voicemail.asked[-1] == "say;words=ring-back-set"
@@ -63,6 +63,31 @@ def test_when_the_line_is_free_both_are_brought_together_and_who_asked_pays() ->
     office.run(20)
     office.end(office.alice)
     assert office.assert_money_adds_up() == {1: 40_000, 2: 40_000}, "bob pays for his call to dora"
+
+
+@pytest.mark.parametrize(
+    ("dialled", "settings"),
+    [("14101632960002", {}), ("+441632960002", {"extra": [("privacy", "id")]})],
+    ids=["by 141", "by the phone"],
+)
+def test_who_called_without_his_number_is_connected_without_it(
+    dialled: str, settings: dict[str, object]
+) -> None:
+    office = asked_while_busy(dialled, **settings)
+    office.bob.hang_up()
+    office.run(2)
+    calls_out(office)
+    assert office.voicemail is not None
+    assert office.refer(office.voicemail, "pressed").status == 202
+    office.run(2)
+    assert office.conversations() == [["alice", "bob"]]
+    invite = office.bob.requests_of("INVITE")[-1]
+    shown = f"{invite.headers.get('from')} {invite.headers.get('p-asserted-identity')}"
+    assert "960001" not in shown and "alice" not in shown
+    now_ms = office.house.exchange.board.clock.ms(office.house.clock.now)
+    last = office.house.exchange.services.last_callers.of("bob", now_ms)
+    assert last is not None and last.is_withheld
+    office.end(office.alice)
 
 
 def test_who_asked_keeps_his_place_while_he_talks() -> None:

@@ -31,13 +31,14 @@ from tests.switch.voicemail_stand_in import ALL, StandIn, voicemail_conf
 
 ALICE, BOB, CAROL = "+441632960001", "+441632960002", "+441632960003"
 MOBILE, STRANGER = "+447700900123", "+442079460123"
-TARIFF = load_tariff("retail", TARIFF_CSV + "on-net,On-net,0.01,0.03,60,60,2020-01-01,\n", "inc_vat")
+MORE_RATES = "on-net,On-net,0.01,0.03,60,60,2020-01-01,\n101,Police,0,0,1,1,2020-01-01,\n"
+TARIFF = load_tariff("retail", TARIFF_CSV + MORE_RATES, "inc_vat")
 BALANCE = 5_000_000
 
 
 class Street:
     def __init__(self, *, carol: tuple[Divert, ...] = ()) -> None:
-        routing = make_routing({"+": ("out",)}, version="routing1", emergency_trunks=("out",))
+        routing = make_routing({"+": ("out",), "101": ("out",)}, version="routing1", emergency_trunks=("out",))
         trunks = [make_trunk("in", "192.0.2.50"), make_trunk("out", "192.0.2.60")]
         self.house = House(
             conf=voicemail_conf(make_conf(trunks=trunks, tariff=TARIFF, routing=routing)),
@@ -427,6 +428,37 @@ def test_a_line_that_is_barred_meanwhile_transfers_nothing_outside() -> None:
     assert street.refer(street.bob, WHERE["trunk"]).status == 202
     street.talk(3)
     assert notified(street.bob)[-1].split()[1] == "403" and not street.mobile.requests_of("INVITE")
+    assert street.conversations() == [{"alice", "bob"}]
+    street.end(street.alice)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [("**7", "carol"), ("**8", "out"), ("101", "out"), ("141%2B441632960003", "carol")]
+)
+def test_a_call_is_transferred_to_a_stored_or_a_short_number(target: str, name: str) -> None:
+    street = Street()
+    line = street.house.exchange.books.lines["bob"]
+    settings = LineSettings(speed_dials={"7": CAROL, "8": MOBILE})
+    street.house.exchange.apply_changes(
+        [LineChanged(msgspec.structs.replace(line, settings=settings))], street.house.clock.now
+    )
+    street.answer(street.alice, "bob")
+    assert street.refer(street.bob, f"<sip:{target}@{DOMAIN}>").status == 202
+    street.talk(3)
+    assert street.conversations() == [{"alice", name}]
+    invite = (street.carol if name == "carol" else street.mobile).requests_of("INVITE")[0]
+    assert ("960001" in str(invite.headers.get("from"))) is not target.startswith("141")
+    street.end(street.alice)
+    street.assert_money_adds_up()
+
+
+@pytest.mark.parametrize("target", ["09098790123", "118500"])
+def test_nobody_is_transferred_to_premium_or_directory_numbers(target: str) -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, f"<sip:{target}@{DOMAIN}>")
+    street.talk(3)
+    assert notified(street.bob)[-1].split()[1] == "403"
     assert street.conversations() == [{"alice", "bob"}]
     street.end(street.alice)
 
