@@ -157,6 +157,8 @@ class Retarget:
         """From here on the two talk."""
         call, leg, staying = self.call, self._found, self.staying
         assert leg is not None
+        if staying.media is not None:
+            staying.media.stop_music()  # whoever had put it on hold is not its partner any more
         self._stop_ringing()
         leg.acknowledge(NO_BODY)
         meter = meter_of(call, leg)
