@@ -147,7 +147,6 @@ class Hunting:
         self.active = fresh.copy()
         for target in stage:
             if isinstance(target, TrunkTarget):
-                board.of_trunk[target.trunk.name] += 1
                 board.trunks.try_begins(target, now)
         first = stage[0]
         if isinstance(first, TrunkTarget) and len(stage) == 1:
@@ -277,6 +276,7 @@ class Hunting:
         if leg not in self.active:
             return
         self.active.remove(leg)
+        release_onward(self._call, leg, now)
         self._outcomes.append(outcome)
         target, board = leg.target, self._call.board
         if isinstance(target, LineTarget):
