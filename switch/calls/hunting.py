@@ -22,6 +22,7 @@ from switch.calls.payers import hold_onward, release_onward
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
 from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
+from switch.calls.tracing import note_rung
 from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
 
@@ -97,9 +98,7 @@ class Hunting:
         the call. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten the ordinary
         time, and never an emergency call's."""
         call = self._call
-        self._lines = lines
-        for line in lines:
-            hold_line(call, line)
+        self._hold(lines, now)
         timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
@@ -121,6 +120,16 @@ class Hunting:
         self._stop_line_timers()
         self._stop_stage_timer()
         self._no_answer_timer = _stop(self._no_answer_timer)
+
+    def _hold(self, lines: "tuple[Line, ...]", now: float) -> None:
+        """Their phones ring from now on."""
+        call = self._call
+        dialled = None if call.admission is None else call.admission.route.line
+        self._lines = lines
+        for line in lines:
+            hold_line(call, line)
+            if line is not dialled:
+                note_rung(call, line, self._origin, now)
 
     def leave_lines(self, now: float, answered: "Line | None" = None) -> None:
         """Those whose phones rang are free again, but for the one that has answered."""
@@ -196,9 +205,7 @@ class Hunting:
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
         self.leave_lines(now)
-        self._lines = search.lines
-        for line in self._lines:
-            hold_line(call, line)
+        self._hold(search.lines, now)
         self._start_line_timers(search, now)
         self._try_next_stage(now)
 

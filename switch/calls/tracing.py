@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from provisioning.model import Line
 from rating.calendar import day_in_london
 from rating.records import TracedCall
+from switch.calls.caller_leg import CallerLeg
+from switch.calls.conversation import caller_id_of, speaker_at
 from switch.calls.identity import LineCaller, TrunkCaller
 from switch.calls.last_calls import LastCall, identity_fields, shown_fields
 from switch.sip.host import host_port
@@ -18,6 +20,7 @@ from switch.tracing.reasons import WATCHED
 if TYPE_CHECKING:
     from switch.calls.attempt import Attempt
     from switch.calls.call import Call
+    from switch.calls.leg import Leg
     from switch.calls.switchboard import Switchboard
     from switch.calls.terms import Admission
 
@@ -38,28 +41,43 @@ def note_attempt(attempt: "Attempt", board: "Switchboard") -> None:
 def note_begun(call: "Call", admission: "Admission", now: float) -> None:
     """What is to be remembered of a call for the line that it is for, or that made it.
 
-    A call that never reaches the line, for want of credit for instance, does not push out the one before.
+    A call that never reaches the line, for want of credit for instance, does not push out the one before, and neither
+    does the exchange itself, with a reminder for instance.
     """
     route, caller = admission.route, call.caller
     if route.line is not None:
-        if call.admission is admission and call.id in call.board.calls:
-            note_called_line(call, route.line, now)
+        if call.admission is admission and call.id in call.board.calls and not call.attempt.is_ours:
+            note_called_line(call, route.line, call.caller_leg, now)
     elif route.is_emergency and isinstance(caller, LineCaller):
         call.board.callbacks.note(caller.line.user, now)
 
 
-def note_called_line(call: "Call", line: Line, now: float) -> None:
+def note_rung(call: "Call", line: Line, origin: "Leg", now: float) -> None:
+    """A plan, a divert or a transfer rings this line for the end `origin`: it is called like the line that was dialled,
+    which is told of the call by itself."""
+    caller = speaker_at(origin)
+    if caller is None:
+        return
+    name = caller.line.user if isinstance(caller, LineCaller) else ""
+    board = call.board
+    board.services.last_callers.note(line.user, caller_id_of(origin), board.clock.ms(now), name)
+    note_called_line(call, line, origin, now)
+
+
+def note_called_line(call: "Call", line: Line, origin: "Leg", now: float) -> None:
     """The call is offered to this line: its last call from now on, and a trace where the line is watched."""
-    board, caller, leg = call.board, call.caller, call.caller_leg
-    is_carrier = isinstance(caller, TrunkCaller)
+    board, caller = call.board, speaker_at(origin) or call.caller
+    fields: list[tuple[str, str]] = []
+    if isinstance(caller, TrunkCaller) and isinstance(origin, CallerLeg):
+        fields = identity_fields(origin.request)
     last = LastCall(
         call_id=call.id,
         at=now,
-        caller_id=call.attempt.caller_id,
+        caller_id=caller_id_of(origin),
         caller_line="" if isinstance(caller, TrunkCaller) else caller.line.user,
         trunk=caller.trunk.name if isinstance(caller, TrunkCaller) else "",
-        flow=leg.flow,
-        fields=identity_fields(leg.request) if is_carrier else [],
+        flow=origin.flow,
+        fields=fields,
     )
     board.last_calls.note(line.user, last)
     until = line.settings.traces_until
