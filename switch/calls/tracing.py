@@ -58,9 +58,7 @@ def note_rung(call: "Call", line: Line, origin: "Leg", now: float) -> None:
     caller = speaker_at(origin)
     if caller is None:
         return
-    name = caller.line.user if isinstance(caller, LineCaller) else ""
-    board = call.board
-    board.services.last_callers.note(line.user, caller_id_of(origin), board.clock.ms(now), name)
+    call.board.services.note_caller(line.user, caller, caller_id_of(origin), now)
     note_called_line(call, line, origin, now)
 
 
