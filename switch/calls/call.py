@@ -451,7 +451,8 @@ class Call:
         self.caller_leg.answer(answer, fields, now)
         self._watch_sound()
         board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
-        self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
+        if not self.is_emergency:
+            self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
         for meter in self.meters:
             meter.start(now)
         if self.joined is not None:

@@ -96,6 +96,29 @@ def test_the_number_is_asserted_even_to_a_trunk_that_is_told_no_other(identity: 
     assert sent.get("privacy") == "id"
 
 
+def test_no_time_limit_of_calls_ends_it_ringing_or_answered() -> None:
+    limits = CallLimits(no_answer_timeout_s=5, call_duration_max_s=60)
+    house = House(
+        conf=make_conf(trunks=[make_trunk("one", "192.0.2.50")], calls=limits),
+        lines=[make_line("alice", emergency_number="+441632960001")],
+    )
+    alice, trunk = alice_and_trunk(house)
+    trunk.answer_after_s = 90.0
+    alice.invite("999")
+    house.run(89)
+    assert alice.statuses[-1] == 180
+    house.run(200)
+    assert alice.statuses[-1] == 200
+    assert alice.requests_of("BYE") == []
+    alice.hang_up()
+    house.run(40)
+    trunk.answer_after_s = None
+    alice.invite("01632960123")
+    house.run(10)
+    assert alice.statuses[-1] == 480
+    house.assert_clean()
+
+
 def test_a_second_emergency_call_passes_full_limits() -> None:
     house = make_house()
     alice, trunk = alice_and_trunk(house)
