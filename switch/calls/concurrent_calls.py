@@ -39,6 +39,8 @@ def count_out(call: "Call", admission: "Admission", now: float) -> None:
         board.safety.call_over(call, admission)
     for leg in call.callee_legs:
         count_leg_out(leg)
+        if leg.target.onward is not None:
+            board.safety.onward_over(call.rows[leg.index], leg.target.onward)
 
 
 def count_leg_in(leg: "CalleeLeg", now: float) -> None:

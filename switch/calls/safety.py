@@ -33,10 +33,11 @@ from switch.conf_safety import FraudRule
 if TYPE_CHECKING:
     from provisioning.model import Account, Line
     from rating.rate import Rate
+    from rating.records import Cdr
     from switch.calls.call import Call
     from switch.calls.refusal import Refusal
     from switch.calls.switchboard import Put, Switchboard
-    from switch.calls.terms import Admission
+    from switch.calls.terms import Admission, Price
 
 HOUR_MS: Final = 3_600_000
 CLEARED: Final = "cleared"
@@ -175,7 +176,14 @@ class Safety:
         """Its first record is complete: what it lasted is known."""
         if self._legs:
             self.leg_over(call.id)
-        row, price = call.rows[0], admission.price
+        self._note_short(call.rows[0], admission.price)
+
+    def onward_over(self, row: "Cdr", onward: "Admission") -> None:
+        """The same for a leg that an account sent a call on to."""
+        if onward.route.line is None:
+            self._note_short(row, onward.price)
+
+    def _note_short(self, row: "Cdr", price: "Price") -> None:
         limits = self._board.conf.safety.fraud
         if row.answered_at_ms is None or row.duration_ms >= limits.short_call_s * 1000:
             return
