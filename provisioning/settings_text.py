@@ -51,8 +51,8 @@ EXPECTED_BAR: Final = (
 )
 EXPECTED_SPEED_DIAL: Final = "CODE:NUMBER, the code of one or two digits"
 EXPECTED_PRESENTED: Final = (
-    "NUMBER:TYPE:UNDERTAKING or NUMBER:TYPE:UNDERTAKING:YYYY-MM-DD, the type 3, 4 or 5; of type 4 also a beginning with "
-    "a star, or +* for any number"
+    "NUMBER:TYPE:UNDERTAKING or NUMBER:TYPE:UNDERTAKING:YYYY-MM-DD, the type 3, 4 or 5; of type 4 also a beginning "
+    "with a star, or +* for any number"
 )
 
 

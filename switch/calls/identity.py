@@ -28,6 +28,8 @@ from switch.sip.message import Request
 from switch.sip.uri import NameAddr, SipUri, TelUri, parse_name_addr
 
 ANONYMOUS: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+# Where a line may say whom to show, when From does not; in this order.
+_PREFERRED: Final = ("p-preferred-identity", "p-asserted-identity", "remote-party-id")
 WITHHOLDING: Final = frozenset({"id", "user", "header", "full"})
 
 
@@ -92,10 +94,17 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 def line_claim(request: Request, line: Line, plan: NumberPlan) -> Claim:
-    """What a phone says in From. Nothing that it says is the network number; its own name is no number."""
+    """What a phone says in From, or beside it where that names nobody: a PBX that logs in as the line, or withholds,
+    has the number in P-Preferred-Identity (RFC 3325 9.2), and many in the fields of trunks. Nothing that it says is
+    the network number; its own name is no number."""
     sender = request.from_
     user = _user_of(sender)
     claimed = _number_in(user, plan) if user != line.user else ""
+    if not claimed:
+        headers = request.headers
+        for name in _PREFERRED:
+            if name in headers and (claimed := _number_in(_user_in(headers.first_value(name) or ""), plan)):
+                break
     return Claim("", claimed, _asks_privacy(request) or _is_anonymous(user, sender))
 
 
