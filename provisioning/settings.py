@@ -24,7 +24,8 @@ class Bar(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class PresentedNumber(msgspec.Struct, frozen=True, omit_defaults=True):
     """A number that the line may present although it is not assigned to it (Ofcom's types 3 to 5 of presentation
-    numbers). `undertaking` names the document that is kept, `until` is the last day, ISO, "" for ever."""
+    numbers); of type 4, which is whoever called the customer, also a beginning with a star ("+44*", "+*").
+    `undertaking` names the document that is kept, `until` is the last day, ISO, "" for ever."""
 
     e164: str
     presentation_type: int

@@ -26,6 +26,7 @@ from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
 from switch.calls.parking import ParkedCall
+from switch.calls.privacy import hides_caller
 from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
 from switch.queue_metrics import queue_rows
@@ -255,7 +256,7 @@ class Control:
             state=_state_of(call),
             started_at_ms=self._process.exchange.board.clock.ms(leg.setup_at),
             caller=caller.line.user if isinstance(caller, LineCaller) else caller.trunk.name,
-            cli=WITHHELD if caller_id.is_withheld else caller_id.network_number,
+            cli=WITHHELD if hides_caller(call) else caller_id.network_number,
             dialled=call.attempt.dialled[:128],
             destination=call.destination[:128],
             account=account.name if account is not None else "",

@@ -89,6 +89,7 @@ class CalleeLeg(Leg):
         "bought",
         "endings",
         "is_cancelled",
+        "is_counted",
         "is_ringing",
         "peer_tag",
         "prack",
@@ -101,6 +102,7 @@ class CalleeLeg(Leg):
         super().__init__(board, call, index=index, flow=target.flow, trunk=trunk, now=now)
         self.target = target
         self.is_cancelled = False
+        self.is_counted = False  # among the calls that its trunk and who sent the call there have (concurrent_calls.py)
         self.is_ringing = False
         self.line_user = target.line.user if isinstance(target, LineTarget) else ""
         self.peer_tag = ""  # as it rings; of several behind a proxy the last one's

@@ -1,8 +1,9 @@
 """How many calls a line, an account and a trunk have at once: the counts that admission holds against their limits.
 
-A call counts from its admission to its end for both lines, for the paying account and for the trunk it came in by, and
-for a trunk that it tries from the try to the end. A line that diverts it is free again. The words of a refusal are no
-call of anybody's: they have limits of their own.
+A call counts from its admission to its end for both lines, for the paying account and for the trunk it came in by. A
+leg counts for the trunk that it tries, and for the account that sent the call there, from the try until nobody rings or
+talks there any more: a caller for whom three mobiles are rung in turn is at one of them. A line that diverts the call
+is free again. The words of a refusal are no call of anybody's: they have limits of their own.
 """
 
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from switch.calls.identity import LineCaller, caller_name
 if TYPE_CHECKING:
     from provisioning.model import Line
     from switch.calls.call import Call
+    from switch.calls.callee_leg import CalleeLeg
     from switch.calls.terms import Admission
 
 
@@ -25,7 +27,7 @@ def count_in(call: "Call", admission: "Admission") -> None:
 
 
 def count_out(call: "Call", admission: "Admission", now: float) -> None:
-    """The call has ended, and with it every trunk it tried is free."""
+    """The call has ended."""
     if admission.route.is_announcement:
         call.board.voicemail.announcement_ended(caller_name(call.caller))
         return
@@ -36,24 +38,39 @@ def count_out(call: "Call", admission: "Admission", now: float) -> None:
     if admission.route.line is None:
         board.safety.call_over(call, admission)
     for leg in call.callee_legs:
-        if leg.trunk is not None:
-            board.of_trunk[leg.trunk.name] -= 1
-        onward = leg.target.onward
-        if onward is not None and onward.price.account_id is not None:
-            board.of_account[onward.price.account_id] -= 1
-            board.safety.leg_over(leg_key(call, leg.index))
+        count_leg_out(leg)
+        if leg.target.onward is not None:
+            board.safety.onward_over(call.rows[leg.index], leg.target.onward)
 
 
-def count_onward(call: "Call", onward: "Admission") -> None:
-    """A leg that somebody sends the call on to is a call of the account that pays for it, until the call ends."""
-    if onward.price.account_id is not None:
-        call.board.of_account[onward.price.account_id] += 1
-        call.board.safety.onward_begins(leg_key(call, len(call.callee_legs)), onward, call.caller_leg.setup_at)
+def count_leg_in(leg: "CalleeLeg", now: float) -> None:
+    """A target is about to be tried. A leg that somebody sends the call on to is a call of the account that pays it."""
+    board, onward = leg.board, leg.target.onward
+    leg.is_counted = True
+    if leg.trunk is not None:
+        board.of_trunk[leg.trunk.name] += 1
+    if onward is not None and onward.price.account_id is not None:
+        board.of_account[onward.price.account_id] += 1
+        is_again = any(other.target.onward is onward for other in leg.call.callee_legs if other is not leg)
+        board.safety.onward_begins(leg_key(leg), onward, now, is_again=is_again)
 
 
-def leg_key(call: "Call", index: int) -> str:
+def count_leg_out(leg: "CalleeLeg") -> None:
+    """Nobody rings or talks there any more: its trunk and who sent the call there have room for another."""
+    if not leg.is_counted:
+        return
+    leg.is_counted = False
+    board, onward = leg.board, leg.target.onward
+    if leg.trunk is not None:
+        board.of_trunk[leg.trunk.name] -= 1
+    if onward is not None and onward.price.account_id is not None:
+        board.of_account[onward.price.account_id] -= 1
+        board.safety.leg_over(leg_key(leg))
+
+
+def leg_key(leg: "CalleeLeg") -> str:
     """As its meter's."""
-    return f"{call.id}/{index}"
+    return f"{leg.call.id}/{leg.index}"
 
 
 def hold_line(call: "Call", line: "Line") -> None:

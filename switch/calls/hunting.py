@@ -6,7 +6,7 @@ left, is the call's business (`on_found`, `on_nobody`).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from switch.calls.refusal import Refusal
     from switch.calls.search import Search
 
+# How long an emergency service may let a call ring, whatever is set for others: in a storm its calls queue.
+EMERGENCY_RINGS_S: Final = 600.0
 NOBODY_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered", is_ours=True)
 EXPIRED = LegOutcome(487, NO_ANSWER, "nobody answered in the time that the caller gave", is_ours=True)
 NO_SIGN_OF_RINGING = LegOutcome(
@@ -105,7 +107,9 @@ class Hunting:
         time, and never an emergency call's."""
         call = self._call
         self._ring_lines(lines, now)
-        timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
+        timers, timeout_s = call.board.timers, float(call.board.conf.calls.no_answer_timeout_s)
+        if call.is_emergency:
+            timeout_s = EMERGENCY_RINGS_S
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
         self._is_limited = True
@@ -164,7 +168,6 @@ class Hunting:
         self.active = fresh.copy()
         for target in stage:
             if isinstance(target, TrunkTarget):
-                board.of_trunk[target.trunk.name] += 1
                 board.trunks.try_begins(target, now)
         first = stage[0]
         if isinstance(first, TrunkTarget) and len(stage) == 1:
@@ -292,6 +295,7 @@ class Hunting:
         if leg not in self.active:
             return
         self.active.remove(leg)
+        release_onward(self._call, leg, now)
         self._outcomes.append(outcome)
         target, board = leg.target, self._call.board
         if isinstance(target, LineTarget):

@@ -225,14 +225,18 @@ class Rehearsal:
         return ended
 
     def _try(self, target: Target) -> RehearsedLeg:
-        board, onward = self._board, target.onward
         leg = RehearsedLeg(target, len(self.legs) + 1, self.now)
         self.legs.append(leg)
-        if onward is not None and onward.price.account_id is not None:
-            board.of_account[onward.price.account_id] += 1
-        if isinstance(target, TrunkTarget):
-            board.of_trunk[target.trunk.name] += 1
+        self._count(target, 1)
         return leg
+
+    def _count(self, target: Target, step: int) -> None:
+        """As concurrent_calls.py counts a leg."""
+        board, onward = self._board, target.onward
+        if onward is not None and onward.price.account_id is not None:
+            board.of_account[onward.price.account_id] += step
+        if isinstance(target, TrunkTarget):
+            board.of_trunk[target.trunk.name] += step
 
     def _offer(self, leg: RehearsedLeg) -> LegOutcome | None:
         onward = leg.target.onward
@@ -272,6 +276,7 @@ class Rehearsal:
         self._active.remove(leg)
         leg.ended_at, leg.outcome = self.now, outcome
         if outcome is not None:
+            self._count(leg.target, -1)
             self._purse.release(str(leg.index))
 
     @property

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from provisioning.model import Line
     from switch.calls.attempt import Attempt
+    from switch.calls.identity import Caller, CallerId
     from switch.calls.pressed import Pressed
     from switch.calls.service_codes import CodeRule
     from switch.calls.switchboard import Put, Switchboard
@@ -300,8 +301,14 @@ class ServiceDesk:
             is_withheld = attempt.caller_id.is_withheld
             self.last_dialled.note(caller.line.user, attempt.dialled, is_withheld=is_withheld)
         if called is not None:
-            name = caller.line.user if isinstance(caller, LineCaller) else ""
-            self.last_callers.note(called.user, attempt.caller_id, self._board.clock.ms(now), name)
+            self.note_caller(called.user, caller, attempt.caller_id, now)
+
+    def note_caller(self, user: str, caller: "Caller", caller_id: "CallerId", now: float) -> None:
+        """Who called this line."""
+        board = self._board
+        name = caller.line.user if isinstance(caller, LineCaller) else ""
+        is_known = not board.conf.cli.is_stand_in(caller_id.network_number)
+        self.last_callers.note(user, caller_id, board.clock.ms(now), name, is_known=is_known)
 
     def _line_called(self, attempt: "Attempt") -> "Line | None":
         found = attempt.plan_result.destination

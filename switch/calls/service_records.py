@@ -12,7 +12,8 @@ REMINDER_KEY: Final = "w/"
 
 
 class LastCaller(msgspec.Struct, array_like=True, frozen=True):
-    """`number` is E.164, "" where it was withheld or there was none. `hidden` is the keyed hash of a withheld one."""
+    """`number` is E.164, "" where it was withheld or there was none. `hidden` is the keyed hash of a withheld one, or
+    of a network number that is not the one that was shown."""
 
     at_ms: int
     number: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from provisioning.model import Line
 from rating.calendar import day_in_london
 from rating.records import TracedCall
+from switch.calls.caller_leg import CallerLeg
 from switch.calls.conversation import speaker_at
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
 from switch.calls.last_calls import LastCall, identity_fields, shown_fields
@@ -56,18 +57,19 @@ def note_begun(call: "Call", admission: "Admission", now: float) -> None:
 def note_rung(origin: "Leg", caller_id: CallerId, line: Line, now: float) -> None:
     """The line's phones ring for this end because somebody sent it there: a divert, a plan, a transfer. It has been
     called as much as the line that was dialled: 1471, 14258 and the trace are about this call from now on."""
-    caller, board = speaker_at(origin), origin.board
+    caller = speaker_at(origin)
     if caller is None:
         return
-    name = caller.line.user if isinstance(caller, LineCaller) else ""
-    board.services.last_callers.note(line.user, caller_id, board.clock.ms(now), name)
+    origin.board.services.note_caller(line.user, caller, caller_id, now)
     _note(origin, caller_id, caller, line, now)
 
 
 def _note(origin: "Leg", caller_id: CallerId, caller: Caller, line: Line, now: float) -> None:
     """The call is offered to this line: its last call from now on, and a trace where the line is watched."""
-    board, is_caller = origin.board, origin.index == 0
-    has_said = is_caller and isinstance(caller, TrunkCaller)
+    board = origin.board
+    fields: list[tuple[str, str]] = []
+    if isinstance(caller, TrunkCaller) and isinstance(origin, CallerLeg):
+        fields = identity_fields(origin.request)
     last = LastCall(
         call_id=origin.call.id,
         at=now,
@@ -75,7 +77,7 @@ def _note(origin: "Leg", caller_id: CallerId, caller: Caller, line: Line, now: f
         caller_line=caller.line.user if isinstance(caller, LineCaller) else "",
         trunk=caller.trunk.name if isinstance(caller, TrunkCaller) else "",
         flow=origin.flow,
-        fields=identity_fields(origin.call.caller_leg.request) if has_said else [],
+        fields=fields,
     )
     board.last_calls.note(line.user, last)
     until = line.settings.traces_until
