@@ -297,6 +297,33 @@ def test_a_carrier_that_wants_the_history_is_told_the_whole_way_with_its_causes(
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["<sip:+442079460000@192.0.2.50>;index=1", f"<sip:{BOB}@192.0.2.50;cause=302>;index=1.1"], "1.1"),
+        (["<sip:+442079460000@192.0.2.50>;index=1,<sip:a@b>;index=1.12"], "1.12"),
+        (["<sip:+442079460000@192.0.2.50>"], ""),
+        (["<sip:+442079460000@192.0.2.50>;index=one"], ""),
+    ],
+)
+def test_a_carriers_history_goes_on_with_ours_in_one_count(told: list[str], expected: str) -> None:
+    """RFC 7044 10.3: two entries of one index would tell two stories."""
+    street = Street((Divert(ALL, DivertKind.NUMBER, MOBILE),))
+    trunks = street.house.exchange.board.conf.trunks
+    wanting = msgspec.structs.replace(trunks["out"], diversion=DiversionHeader.HISTORY_INFO)
+    conf = msgspec.structs.replace(street.house.conf, trunks={**trunks, "out": wanting})
+    street.house.exchange.take_over(conf, street.house.clock.now)
+    street.carrier_in.invite(BOB, extra=[("History-Info", value) for value in told])
+    street.house.run(2)
+    (invite,) = street.carrier_out.requests_of("INVITE")
+    index = f"{expected}.1" if expected else "1"
+    assert invite.headers.values("history-info") == [
+        *(",".join(told).split(",") if expected else []),
+        f"<sip:{BOB}@{DOMAIN}>;index={index}",
+        f"<sip:{MOBILE}@{DOMAIN};cause=302>;index={index}.1;mp={index}",
+    ]
+
+
 def test_a_circle_ends_at_the_first_line_that_is_met_again() -> None:
     street = Street((Divert(ALL, DivertKind.LINE, "carol"),))
     street.house.exchange.books.lines["carol"] = make_line(
@@ -330,6 +357,42 @@ def test_a_call_is_diverted_five_times_at_most_whoever_did_it() -> None:
     assert street.carrier_in.statuses[-1] == 480
     assert f"{NOT_SENT_ON}diverted_too_often" in street.rows()[0].decisions
     street.house.assert_clean()
+
+
+HISTORY = [f"<sip:+44207946000{n}@192.0.2.50{';cause=302' if n else ''}>;index=1{'.1' * n}" for n in range(7)]
+OLD_HISTORY = [
+    f"<sip:a@192.0.2.50?{'' if n else 'Privacy=history&'}Reason=SIP%3Bcause%3D486>;index=1{'.1' * n}"
+    for n in range(6)
+]
+ROUTED = [f"<sip:{BOB}@proxy{n}.example.com>;index=1{'.1' * n};rc=1" for n in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ([("History-Info", HISTORY[:5])], 200),
+        ([("History-Info", HISTORY[:6])], 480),
+        ([("History-Info", OLD_HISTORY[:4])], 200),
+        ([("History-Info", OLD_HISTORY[:5])], 480),
+        ([("History-Info", ROUTED)], 200),  # nobody has diverted it
+        ([("History-Info", ["<", *HISTORY[:6]])], 480),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=4"])], 200),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=5"])], 480),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=3", "<sip:+442079460002@192.0.2.50>"])], 200),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=0"] * 5)], 480),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=\u0661\u0661", "<"])], 200),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>"] * 4), ("History-Info", HISTORY[:5])], 200),
+    ],
+)
+def test_a_carriers_diversions_count_in_whichever_header_it_tells_of_them(
+    told: list[tuple[str, list[str]]], status: int
+) -> None:
+    """Without this, two numbers that lead to each other by way of a carrier would call until the money is gone."""
+    street = Street((Divert(ALL, DivertKind.NUMBER, MOBILE),))
+    street.carrier_in.invite(BOB, extra=[(name, ", ".join(values)) for name, values in told])
+    street.house.run(1)
+    assert street.carrier_in.statuses[-1] == status
+    assert len(street.carrier_out.requests_of("INVITE")) == (status == 200)
 
 
 @pytest.mark.parametrize("number", ["999", "+449098790123", "118500", "112", "+44999", "18000"])
