@@ -173,7 +173,7 @@ class Hunting:
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
         if self._journey is None and is_redirection(outcome):
-            self._journey = redirected_journey(self._call)
+            self._journey = self.redirected()
         journey = self._journey
         if journey is not None:
             search = journey.after(outcome, now, has_rung=self._has_rung)
@@ -239,6 +239,10 @@ class Hunting:
         call = self._call
         request, body = call.caller_leg.request, call.caller_leg.own_body
         return invitation_for(leg.terms, request, body, leg.target, call.caller, call.board)
+
+    def redirected(self) -> "Journey | None":
+        """Where a phone that answers 3xx sends the call, whose line nobody else decides about."""
+        return redirected_journey(self._call)
 
     def nobody(self, outcome: "LegOutcome | Refusal", now: float) -> None:
         """Nobody has taken the call."""
