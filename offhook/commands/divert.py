@@ -10,6 +10,7 @@ from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
+from offhook.shipped_prompts import shipped_prompts
 from provisioning import service
 from provisioning.books.line_changes import RING_S_DEFAULT
 from provisioning.divert_rules import Destination, Filter
@@ -109,10 +110,12 @@ def set_(
         raise CommandError("--ring-s is for no_reply, which is not named", ExitCode.INVALID)
     seconds = RING_S_DEFAULT if ring_s is None else ring_s
     only = Filter(tuple(sources or ()), tuple(ddis or ()), time_set)
+    has_words = any(destination.kind is DivertKind.ANNOUNCEMENT for destination in destinations)
+    prompts = shipped_prompts() if has_words else None
     view = run_on_books(
         find_dsn(data_dir(data), given=dsn),
         lambda db: service.set_diverts(
-            db, user, wanted, destinations=destinations, ring_s=seconds, only=only
+            db, user, wanted, destinations=destinations, ring_s=seconds, only=only, prompts=prompts
         ),
     )
     _print(view, as_json=as_json)

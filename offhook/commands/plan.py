@@ -20,6 +20,7 @@ from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_moment
 from offhook.output import columns, print_facts, print_json, print_line, print_table
+from offhook.shipped_prompts import shipped_prompts
 from provisioning import service
 from provisioning.plans.plan import Node, Plan, nexts, prompts_of, time_sets_of
 from provisioning.plans.plan_text import (
@@ -236,13 +237,6 @@ def findings(plan: Plan, conf: Path) -> list[str]:
         ),
         *(f"[{node}] no call comes to this node" for node in unused_nodes(plan)),
     ]
-
-
-def shipped_prompts() -> set[str]:
-    # Here, so that the other commands do not load FFmpeg.
-    from media.prompts.catalogue import shipped_words  # noqa: PLC0415
-
-    return set(shipped_words())
 
 
 def _unknown_prompts(plan: Plan) -> list[PlanProblem]:

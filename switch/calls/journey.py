@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from provisioning.model import Divert, DivertCondition, DivertKind, Line, Number
+from provisioning.plans.plan import filed_prompt
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.divert import NOWHERE, rules_for
 from switch.calls.incoming_screen import incoming_refusal
@@ -227,7 +228,8 @@ class Journey:
         if divert.kind is DivertKind.PLAN:
             return self.to_plan(divert.destination, stop.number or f"line {stop.line.user}", stop.line, now)
         if divert.kind is DivertKind.ANNOUNCEMENT:
-            words = board.voicemail.words(divert.destination, DIVERTED_TO_WORDS)
+            prompt = filed_prompt(divert.destination, stop.line.account_id)
+            words = board.voicemail.words(prompt, DIVERTED_TO_WORDS)
             found = None if words is None else self.found([[words]])
             if found is not None:
                 found.search.ends_with = DIVERTED_TO_WORDS.status

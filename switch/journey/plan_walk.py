@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from provisioning.plans.plan import (
-    OWN_PROMPT,
     WITHHELD,
     Announce,
     Callers,
@@ -28,6 +27,7 @@ from provisioning.plans.plan import (
     Split,
     Strategy,
     Voicemail,
+    filed_prompt,
 )
 from switch.journey import moves
 from switch.journey.moves import (
@@ -393,9 +393,7 @@ class PlanWalk:
         return self._move(name if self._wrong[place] < node.tries else self._after(node.otherwise))
 
     def _prompt(self, name: str) -> str:
-        """As the media server knows it: a recording of the account's own is filed under the account."""
-        own = name.removeprefix(OWN_PROMPT)
-        return name if own == name else f"{OWN_PROMPT}{self._facts.account_id}.{own}"
+        return filed_prompt(name, self._facts.account_id)
 
     def _note(self, node: str, said: str) -> None:
         self.notes.append(f"[{node}] {said}")

@@ -251,6 +251,18 @@ def test_the_destinations_of_a_condition_are_tried_in_order_each_for_its_own_tim
     street.house.assert_clean()
 
 
+@pytest.mark.parametrize(("prompt", "asked"), [("closed", "closed"), ("own.closed", "own.2.closed")])
+def test_words_that_a_divert_leads_to_may_be_a_recording_of_the_accounts_own(prompt: str, asked: str) -> None:
+    street = Street((Divert(ALL, DivertKind.ANNOUNCEMENT, prompt),))
+    street.voicemail.announces(480)
+    street.alice.invite("bob")
+    street.house.run(5)
+    assert [uri.partition(";")[0] for uri in street.voicemail.asked] == [f"announce.{asked}"]
+    assert street.alice.statuses[-2:] == [183, 480]
+    assert all(row.cost_micros == 0 for row in street.rows())
+    street.house.assert_clean()
+
+
 def test_a_chain_goes_from_line_to_line_and_each_pays_for_its_own_hop() -> None:
     street = Street((Divert(ALL, DivertKind.NUMBER, CAROL),))
     carol = make_line("carol", 3, diverts=(Divert(BUSY, DivertKind.NUMBER, MOBILE),))
