@@ -223,7 +223,7 @@ class Call:
             board.tracer.add_leg(self.id, leg.sip_call_id, leg.index)
         if target.onward is not None:
             set_price(row, target.onward)
-            count_onward(self, target.onward)
+            count_onward(leg, target.onward)
         if leg.trunk is not None:
             begin_leg(leg, row, now)
             count_seizure(leg, leg.trunk.name)

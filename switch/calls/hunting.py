@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
-from switch.calls.concurrent_calls import hold_line, leave_line
+from switch.calls.concurrent_calls import hold_line, hold_trunk, leave_line, lend_limits
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
@@ -145,10 +145,10 @@ class Hunting:
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]
         self.active = fresh.copy()
-        for target in stage:
-            if isinstance(target, TrunkTarget):
-                board.of_trunk[target.trunk.name] += 1
-                board.trunks.try_begins(target, now)
+        for leg in fresh:
+            if isinstance(leg.target, TrunkTarget):
+                hold_trunk(leg, leg.target.trunk)
+                board.trunks.try_begins(leg.target, now)
         first = stage[0]
         if isinstance(first, TrunkTarget) and len(stage) == 1:
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
@@ -176,12 +176,21 @@ class Hunting:
             self._journey = self.redirected()
         journey = self._journey
         if journey is not None:
-            search = journey.after(outcome, now, has_rung=self._has_rung)
+            search = self._after(journey, outcome, now)
             if search is not None:
                 self._follow(search, outcome, now)
                 return
         self.cancel(now, outcome)  # what still rings when the time is over
         self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
+
+    def _after(self, journey: "Journey", outcome: LegOutcome, now: float) -> "Search | None":
+        """Whom to ring instead. Those who still ring are given up where there is somebody: he may have their place
+        where a line, an account or a trunk has no other, and a phone that has rung alone may ring on with others."""
+        board = self._call.board
+        lend_limits(self.active, self._lines, board, -1)
+        search = journey.after(outcome, now, has_rung=self._has_rung)
+        lend_limits(self.active, self._lines, board, 1)
+        return search
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""
@@ -212,6 +221,7 @@ class Hunting:
         short = None if target.onward is None else hold_onward(call, leg, target.onward)
         if short is not None:
             leg.give_up(short, now)
+            release_onward(call, leg, now)
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
@@ -306,6 +316,7 @@ class Hunting:
     def on_unreachable(self, leg: CalleeLeg, now: float) -> None:
         """A target that rings or was to ring is given up: nobody is there."""
         leg.cancel(now, "", SILENT)
+        release_onward(self._call, leg, now)
         self.on_refused(leg, SILENT, now)
 
     # Timers
@@ -377,7 +388,7 @@ class Hunting:
     def _go_on(self, outcome: LegOutcome, now: float) -> bool:
         """Whether somebody else is asked now, although the phones may still ring."""
         assert self._journey is not None
-        search = self._journey.after(outcome, now, has_rung=self._has_rung)
+        search = self._after(self._journey, outcome, now)
         if search is not None:
             self._follow(search, outcome, now)
         elif self._journey.is_over:

@@ -9,6 +9,7 @@ from switch.calls import refusal
 from switch.calls.attempt_fee import charge_attempt
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.cdr import set_price
+from switch.calls.concurrent_calls import leave_limits
 from switch.calls.incoming_charge import on_short_owner
 from switch.calls.meter import CALLERS_ROW, Meter, open_meter
 
@@ -49,6 +50,7 @@ def hold_onward(call: "Call", leg: CalleeLeg, onward: "Admission") -> LegOutcome
 
 def release_onward(call: "Call", leg: CalleeLeg, now: float) -> None:
     """The leg did not come about."""
+    leave_limits(leg)
     meter = meter_of(call, leg)
     if meter is not None:
         meter.close(now)
