@@ -50,6 +50,7 @@ REASONS = {
     DECLINED: "deflection",
 }
 # What bob's own phone comes to on record, where it rang at all.
+OWN_RINGS_S = {ALL: 0, BUSY: 0.2, NO_REPLY: RING_S, UNREACHABLE: 0, DECLINED: 0.2}
 OWN = {ALL: None, BUSY: "busy", NO_REPLY: "no_answer", UNREACHABLE: None, DECLINED: "declined"}
 CALLERS = ("line", "trunk", "withheld")
 DESTINATIONS = ("line", "trunk", "voicemail", "dead")
@@ -123,6 +124,17 @@ class Street:
             assert before - self.house.balance(account_id) == costs[account_id]
 
 
+def rang_s(row: Cdr) -> float:
+    """From the first ring to the answer, or to the end."""
+    until = row.ended_at_ms if row.answered_at_ms is None else row.answered_at_ms
+    return 0.0 if row.ringing_at_ms is None else (until - row.ringing_at_ms) / 1000
+
+
+def approx(expected: object) -> object:
+    """What a few messages take does not count."""
+    return pytest.approx(expected, abs=0.15)
+
+
 def shown_number(invite: Request) -> str:
     return (invite.headers.get("from") or "").partition(";tag")[0]
 
@@ -160,7 +172,13 @@ def _assert_the_caller_hears_what_bob_came_to(
         street.house.run(130)
     expected = {ALL: 480, BUSY: 486, NO_REPLY: 480, UNREACHABLE: 480, DECLINED: 603}[condition]
     assert phone.statuses[-1] == expected
-    assert all(row.cost_micros == 0 for row in street.rows())
+    # The words of the refusal are no part of the way.
+    first, *own = [row for row in street.rows() if not row.leg_reason.startswith("announcement")]
+    assert first.sip_status == expected and first.answered_at_ms is None
+    assert f"{NOT_SENT_ON}not_registered" in first.decisions
+    assert [(row.line, row.outcome) for row in own] == ([("bob", OWN[condition])] if OWN_RINGS_S[condition] else [])
+    assert [rang_s(row) for row in own] == approx([120.0 if condition is NO_REPLY else 0.2] * len(own))
+    assert all(row.cost_micros == 0 for row in (first, *own))
     street.assert_money_adds_up()
     street.house.assert_clean()
 
@@ -195,6 +213,23 @@ def _assert_the_records(street: Street, condition: DivertCondition, caller: str,
     own = rows[1:-1]
     assert [row.outcome for row in own] == ([OWN[condition]] if OWN[condition] else [])
     assert all(row.line == "bob" and row.cost_micros == 0 for row in own)
+    assert [row.leg_reason for row in own] == ["a phone of line bob"] * len(own)
+    assert [rang_s(row) for row in own] == approx([OWN_RINGS_S[condition]] * len(own))
+    # Who calls is the same on every record, with both numbers and what he wants shown.
+    number = ABROAD_CALLER if caller == "trunk" else ALICE
+    assert {(row.network_number, row.presentation_number) for row in rows} == {(number, number)}
+    assert {row.privacy for row in rows} == {"id" if caller == "withheld" else ""}
+    # The caller hears ringing from the first phone's on, the last one rings for its own time.
+    waited_s = (last.setup_at_ms - first.setup_at_ms) / 1000
+    assert waited_s == approx(OWN_RINGS_S[condition])
+    assert [last.ringing_at_ms is None, rang_s(last)] == (
+        [True, 0.0] if destination == "voicemail" else [False, approx(0.5)]
+    )
+    rings_until = first.answered_at_ms or 0
+    begins = [row.ringing_at_ms for row in (*own, last) if row.ringing_at_ms is not None]
+    assert (rings_until - (first.ringing_at_ms or rings_until)) / 1000 == approx(
+        (rings_until - min(begins, default=rings_until)) / 1000
+    )
     # The caller pays for calling bob, or the carrier for bringing the call, and nothing for what bob does with it.
     assert (first.payer_account_id, first.account_id) == ((None, None) if caller == "trunk" else (1, 1))
     assert first.cost_micros == (0 if caller == "trunk" else 70_000)
