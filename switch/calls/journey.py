@@ -231,7 +231,10 @@ class Journey:
         if divert.kind is DivertKind.ANNOUNCEMENT:
             prompt = filed_prompt(divert.destination, stop.line.account_id)
             words = board.voicemail.words(prompt, DIVERTED_TO_WORDS)
-            found = None if words is None else self.found([[words]])
+            if words is None:
+                self.pass_over(f"announcement {divert.destination}", VOICEMAIL_AWAY)
+                return None
+            found = self.found([[msgspec.structs.replace(words, reason=f"{sender.reason}: {words.reason}")]])
             if found is not None:
                 found.search.ends_with = DIVERTED_TO_WORDS.status
             return found

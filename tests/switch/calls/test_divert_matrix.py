@@ -295,7 +295,13 @@ def test_words_that_a_divert_leads_to_may_be_a_recording_of_the_accounts_own(pro
     assert [uri.partition(";")[0] for uri in street.voicemail.asked] == [f"announce.{asked}"]
     assert street.alice.statuses[-2:] == [183, 480]
     assert all(row.cost_micros == 0 for row in street.rows())
+    assert street.rows()[1].leg_reason == f"divert_all of line bob: words {asked}"
     street.house.assert_clean()
+    street.voicemail.go_away()
+    street.house.run(5)
+    street.alice.invite("bob")
+    street.house.run(2)
+    assert f"{NOT_SENT_ON}voicemail_unavailable" in street.rows()[0].decisions
 
 
 def test_a_chain_goes_from_line_to_line_and_each_pays_for_its_own_hop() -> None:
