@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
+from offhook.commands.options import (
+    ConfOption,
+    DataOption,
+    DsnOption,
+    JsonOption,
+    conf_dir,
+    data_dir,
+    warn,
+    whole_number,
+)
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
@@ -19,6 +28,8 @@ from provisioning.model import Divert, DivertCondition, DivertKind
 from provisioning.printable import shorten
 from provisioning.rules import RING_S_MAX, RING_S_MIN
 from provisioning.views import LineView
+from switch.conf_files import open_optional_file
+from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets
 
 app = typer.Typer(help="Where calls to a line go when it does not take them.", no_args_is_help=True)
 
@@ -98,6 +109,7 @@ def set_(
     ddis: DdiOption = None,
     time_set: HoursOption = "",
     data: DataOption = None,
+    conf: ConfOption = None,
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -118,6 +130,9 @@ def set_(
             db, user, wanted, destinations=destinations, ring_s=seconds, only=only, prompts=prompts
         ),
     )
+    place = conf_dir(data_dir(data), conf)
+    if time_set and time_set not in read_time_sets(open_optional_file(place, TIME_SETS_FILE)):
+        warn(f"the time set {time_set} is not in {place / TIME_SETS_FILE}: it is never that time")
     _print(view, as_json=as_json)
 
 

@@ -193,6 +193,9 @@ def test_the_command(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ("4", "121", "1_0", "+15", "\u0661\u0665"):
         refused("divert", "set", "1001", "--ring-s", wrong)
     assert "'sometimes': expected all, busy" in refused("divert", "set", "1001", "sometimes")
+    warned = run("divert", "set", "1001", "busy", "--in-hours", "office", "--conf", "/nowhere")
+    assert "warning: the time set office is not in /nowhere/time-sets.toml: it is never that time" in warned
+    assert "expected a prompt of the exchange" in refused("divert", "set", "1001", "--to", "announcement:colsed")
     assert "diverts no calls" in run("divert", "clear", "1001")
     assert msgspec.json.decode(run("divert", "clear", "1001", "--json")) == {"line": "1001", "diverts": []}
 
