@@ -7,7 +7,7 @@ import msgspec
 
 from provisioning.model import Line
 from switch.calls.cli_policy import screen_claim
-from switch.calls.diversions import DIVERSION
+from switch.calls.diversions import times_diverted
 from switch.calls.identity import (
     NOTHING_DECIDED,
     Caller,
@@ -66,8 +66,8 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard, now: floa
     attempt = _read(request, caller, board, now)
     attempt.wants_sips = is_sips(request.uri)
     attempt.call_id = request.call_id
-    if isinstance(caller, TrunkCaller) and DIVERSION in request.headers:
-        attempt.diversions = len(request.headers.values(DIVERSION))
+    if isinstance(caller, TrunkCaller):
+        attempt.diversions = times_diverted(request)
     return attempt
 
 

@@ -87,9 +87,10 @@ class CalleeLeg(Leg):
         "_takes_reliable",
         "_transaction",
         "bought",
+        "counted_for",
         "endings",
+        "holds_trunk",
         "is_cancelled",
-        "is_counted",
         "is_ringing",
         "peer_tag",
         "prack",
@@ -102,7 +103,6 @@ class CalleeLeg(Leg):
         super().__init__(board, call, index=index, flow=target.flow, trunk=trunk, now=now)
         self.target = target
         self.is_cancelled = False
-        self.is_counted = False  # among the calls that its trunk and who sent the call there have (concurrent_calls.py)
         self.is_ringing = False
         self.line_user = target.line.user if isinstance(target, LineTarget) else ""
         self.peer_tag = ""  # as it rings; of several behind a proxy the last one's
@@ -118,6 +118,8 @@ class CalleeLeg(Leg):
         self._longer_tries = 0
         self.prack: Prack | None = None
         self.bought: Bought | None = None
+        self.counted_for: int | None = None  # the account that has one call more because of it
+        self.holds_trunk = False  # which has one call more because of it
         self.endings: TrunkEndings | None = None  # until its end is counted there
         self._transaction: ClientTransaction | None = None
         self._credentials: Fields | None = None

@@ -6,6 +6,7 @@ talks there any more: a caller for whom three mobiles are rung in turn is at one
 is free again. The words of a refusal are no call of anybody's: they have limits of their own.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from switch.calls.identity import LineCaller, caller_name
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from provisioning.model import Line
     from switch.calls.call import Call
     from switch.calls.callee_leg import CalleeLeg
+    from switch.calls.switchboard import Switchboard
     from switch.calls.terms import Admission
 
 
@@ -46,26 +48,40 @@ def count_out(call: "Call", admission: "Admission", now: float) -> None:
 def count_leg_in(leg: "CalleeLeg", now: float) -> None:
     """A target is about to be tried. A leg that somebody sends the call on to is a call of the account that pays it."""
     board, onward = leg.board, leg.target.onward
-    leg.is_counted = True
     if leg.trunk is not None:
+        leg.holds_trunk = True
         board.of_trunk[leg.trunk.name] += 1
-    if onward is not None and onward.price.account_id is not None:
-        board.of_account[onward.price.account_id] += 1
+    account_id = None if onward is None else onward.price.account_id
+    if onward is not None and account_id is not None and onward.is_counted:
+        leg.counted_for = account_id
+        board.of_account[account_id] += 1
         is_again = any(other.target.onward is onward for other in leg.call.callee_legs if other is not leg)
         board.safety.onward_begins(leg_key(leg), onward, now, is_again=is_again)
 
 
 def count_leg_out(leg: "CalleeLeg") -> None:
     """Nobody rings or talks there any more: its trunk and who sent the call there have room for another."""
-    if not leg.is_counted:
-        return
-    leg.is_counted = False
-    board, onward = leg.board, leg.target.onward
-    if leg.trunk is not None:
+    board = leg.board
+    if leg.holds_trunk and leg.trunk is not None:
+        leg.holds_trunk = False
         board.of_trunk[leg.trunk.name] -= 1
-    if onward is not None and onward.price.account_id is not None:
-        board.of_account[onward.price.account_id] -= 1
+    account_id = leg.counted_for
+    if account_id is not None:
+        leg.counted_for = None
+        board.of_account[account_id] -= 1
         board.safety.leg_over(leg_key(leg))
+
+
+def lend_limits(legs: "Iterable[CalleeLeg]", lines: "Iterable[Line]", board: "Switchboard", step: int) -> None:
+    """Who is asked for instead of these legs and lines may have their places, and may be one of them: -1 lends them, 1
+    takes them back."""
+    for line in lines:
+        board.of_line[line.user] += step
+    for leg in legs:
+        if leg.holds_trunk and leg.trunk is not None:
+            board.of_trunk[leg.trunk.name] += step
+        if leg.counted_for is not None:
+            board.of_account[leg.counted_for] += step
 
 
 def leg_key(leg: "CalleeLeg") -> str:

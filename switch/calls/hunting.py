@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
-from switch.calls.concurrent_calls import hold_line, leave_line
+from switch.calls.concurrent_calls import hold_line, leave_line, lend_limits
 from switch.calls.conversation import caller_id_of
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
@@ -193,15 +193,24 @@ class Hunting:
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
         if self._journey is None and is_redirection(outcome):
-            self._journey = redirected_journey(self._call)
+            self._journey = self.redirected()
         journey = self._journey
         if journey is not None:
-            search = journey.after(outcome, now, has_rung=self._has_rung)
+            search = self._after(journey, outcome, now)
             if search is not None:
                 self._follow(search, outcome, now)
                 return
         self.cancel(now, outcome)  # what still rings when the time is over
         self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
+
+    def _after(self, journey: "Journey", outcome: LegOutcome, now: float) -> "Search | None":
+        """Whom to ring instead. Those who still ring are given up where there is somebody: he may have their place
+        where a line, an account or a trunk has no other, and a phone that has rung alone may ring on with others."""
+        board = self._call.board
+        lend_limits(self.active, self._lines, board, -1)
+        search = journey.after(outcome, now, has_rung=self._has_rung)
+        lend_limits(self.active, self._lines, board, 1)
+        return search
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""
@@ -230,6 +239,7 @@ class Hunting:
         short = None if target.onward is None else hold_onward(call, leg, target.onward)
         if short is not None:
             leg.give_up(short, now)
+            release_onward(call, leg, now)
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
@@ -257,6 +267,10 @@ class Hunting:
         call = self._call
         request, body = call.caller_leg.request, call.caller_leg.own_body
         return invitation_for(leg.terms, request, body, leg.target, call.caller, call.board)
+
+    def redirected(self) -> "Journey | None":
+        """Where a phone that answers 3xx sends the call, whose line nobody else decides about."""
+        return redirected_journey(self._call)
 
     def nobody(self, outcome: "LegOutcome | Refusal", now: float) -> None:
         """Nobody has taken the call."""
@@ -321,6 +335,7 @@ class Hunting:
     def on_unreachable(self, leg: CalleeLeg, now: float) -> None:
         """A target that rings or was to ring is given up: nobody is there."""
         leg.cancel(now, "", SILENT)
+        release_onward(self._call, leg, now)
         self.on_refused(leg, SILENT, now)
 
     # Timers
@@ -392,7 +407,7 @@ class Hunting:
     def _go_on(self, outcome: LegOutcome, now: float) -> bool:
         """Whether somebody else is asked now, although the phones may still ring."""
         assert self._journey is not None
-        search = self._journey.after(outcome, now, has_rung=self._has_rung)
+        search = self._after(self._journey, outcome, now)
         if search is not None:
             self._follow(search, outcome, now)
         elif self._journey.is_over:

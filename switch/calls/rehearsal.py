@@ -196,7 +196,12 @@ class Rehearsal:
         return self._gone_on(ended, self._after(ended))
 
     def _after(self, outcome: LegOutcome) -> Search | None:
-        return None if self._journey is None else self._journey.after(outcome, self.now, has_rung=self._has_rung)
+        if self._journey is None:
+            return None
+        self._lend(-1)
+        search = self._journey.after(outcome, self.now, has_rung=self._has_rung)
+        self._lend(1)
+        return search
 
     def _gone_on(self, outcome: LegOutcome, search: Search | None) -> tuple[LegOutcome, Search | None]:
         self._give_up(outcome)
@@ -227,16 +232,8 @@ class Rehearsal:
     def _try(self, target: Target) -> RehearsedLeg:
         leg = RehearsedLeg(target, len(self.legs) + 1, self.now)
         self.legs.append(leg)
-        self._count(target, 1)
+        self._count(leg, 1)
         return leg
-
-    def _count(self, target: Target, step: int) -> None:
-        """As concurrent_calls.py counts a leg."""
-        board, onward = self._board, target.onward
-        if onward is not None and onward.price.account_id is not None:
-            board.of_account[onward.price.account_id] += step
-        if isinstance(target, TrunkTarget):
-            board.of_trunk[target.trunk.name] += step
 
     def _offer(self, leg: RehearsedLeg) -> LegOutcome | None:
         onward = leg.target.onward
@@ -276,14 +273,28 @@ class Rehearsal:
         self._active.remove(leg)
         leg.ended_at, leg.outcome = self.now, outcome
         if outcome is not None:
-            self._count(leg.target, -1)
             self._purse.release(str(leg.index))
+            self._count(leg, -1)
 
     @property
     def _has_rung(self) -> bool:
         return any(leg.is_ringing for leg in self.legs[self._first_leg :])
 
     # What a call counts
+
+    def _lend(self, step: int) -> None:
+        for line in self._held:
+            self._board.of_line[line.user] += step
+        for leg in self._active:
+            self._count(leg, step)
+
+    def _count(self, leg: RehearsedLeg, step: int) -> None:
+        """As concurrent_calls.py."""
+        if isinstance(leg.target, TrunkTarget):
+            self._board.of_trunk[leg.target.trunk.name] += step
+        onward = leg.target.onward
+        if onward is not None and onward.is_counted and onward.price.account_id is not None:
+            self._board.of_account[onward.price.account_id] += step
 
     def _count_caller(self) -> None:
         board, caller = self._board, self._attempt.caller

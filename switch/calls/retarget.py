@@ -217,6 +217,10 @@ class _Rehunting(Hunting):
     def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
         self._retarget.on_answered(leg, body, now)
 
+    def redirected(self) -> "Journey | None":
+        """None: the line that rings here, a queue's or a parked call's, is not the one that was called."""
+        return None
+
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
         self.cancel(now, NOBODY_ANSWERED)  # what still rings when the time is over
         self.leave_lines(now)
