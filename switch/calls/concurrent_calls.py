@@ -68,6 +68,17 @@ def count_leg_out(leg: "CalleeLeg") -> None:
         board.safety.leg_over(leg_key(leg))
 
 
+def make_room(leg: "CalleeLeg", step: int) -> None:
+    """-1 while it is asked who is rung in place of this leg, 1 again after: it counts, or whoever takes its place."""
+    if not leg.is_counted:
+        return
+    board, onward = leg.board, leg.target.onward
+    if leg.trunk is not None:
+        board.of_trunk[leg.trunk.name] += step
+    if onward is not None and onward.price.account_id is not None:
+        board.of_account[onward.price.account_id] += step
+
+
 def leg_key(leg: "CalleeLeg") -> str:
     """As its meter's."""
     return f"{leg.call.id}/{leg.index}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
-from switch.calls.concurrent_calls import hold_line, leave_line
+from switch.calls.concurrent_calls import hold_line, leave_line, make_room
 from switch.calls.expires import expires_of
 from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
@@ -188,7 +188,7 @@ class Hunting:
             self._journey = redirected_journey(self._call)
         journey = self._journey
         if journey is not None:
-            search = journey.after(outcome, now, has_rung=self._has_rung)
+            search = self._ask(journey, outcome, now)
             if search is not None:
                 self._follow(search, outcome, now)
                 return
@@ -212,6 +212,15 @@ class Hunting:
         self._hold(search.lines, now)
         self._start_line_timers(search, now)
         self._try_next_stage(now)
+
+    def _ask(self, journey: "Journey", outcome: LegOutcome, now: float) -> "Search | None":
+        """Whom to ring instead of what still rings, which would have to make room for it."""
+        for leg in self.active:
+            make_room(leg, -1)
+        search = journey.after(outcome, now, has_rung=self._has_rung)
+        for leg in self.active:
+            make_room(leg, 1)
+        return search
 
     @property
     def _has_rung(self) -> bool:
@@ -384,7 +393,7 @@ class Hunting:
     def _go_on(self, outcome: LegOutcome, now: float) -> bool:
         """Whether somebody else is asked now, although the phones may still ring."""
         assert self._journey is not None
-        search = self._journey.after(outcome, now, has_rung=self._has_rung)
+        search = self._ask(self._journey, outcome, now)
         if search is not None:
             self._follow(search, outcome, now)
         elif self._journey.is_over:

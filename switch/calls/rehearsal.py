@@ -196,7 +196,14 @@ class Rehearsal:
         return self._gone_on(ended, self._after(ended))
 
     def _after(self, outcome: LegOutcome) -> Search | None:
-        return None if self._journey is None else self._journey.after(outcome, self.now, has_rung=self._has_rung)
+        if self._journey is None:
+            return None
+        for leg in self._active:
+            self._count(leg.target, -1)
+        search = self._journey.after(outcome, self.now, has_rung=self._has_rung)
+        for leg in self._active:
+            self._count(leg.target, 1)
+        return search
 
     def _gone_on(self, outcome: LegOutcome, search: Search | None) -> tuple[LegOutcome, Search | None]:
         self._give_up(outcome)
