@@ -89,6 +89,19 @@ def test_a_caller_for_whom_mobiles_are_rung_in_turn_is_at_one_of_them() -> None:
     office.end()
 
 
+def test_a_mobile_that_is_given_up_makes_room_for_the_next_one_of_a_full_account() -> None:
+    office = Office(GROUP)
+    books = office.house.exchange.books
+    books.accounts[2] = msgspec.structs.replace(books.accounts[2], calls_max=1)
+    office.mobile.answer_after_s = None
+    office.call(1)
+    office.house.run(16)
+    assert len(office.mobile.requests_of("INVITE")) == 3
+    assert +office.house.exchange.board.of_account == {1: 1, 2: 1}
+    office.house.run(30)
+    office.end()
+
+
 def test_of_mobiles_that_ring_together_only_the_one_that_answered_counts_on() -> None:
     office = Office(GROUP.replace("in_order", "together"))
     board = office.house.exchange.board
