@@ -22,7 +22,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
 
 
 def _pounds(value: Any) -> str:
@@ -36,7 +36,7 @@ def _duration(value: Any) -> str:
 def _weekdays(every: Any) -> str:
     """Of a reminder that comes again: "0730:12345"."""
     days = str(every).partition(":")[2]
-    return " ".join(_WEEKDAYS[int(day) - 1] for day in days if day in "1234567")
+    return " ".join(_WEEKDAYS[day] for day in days if day in _WEEKDAYS)
 
 
 def _moment(value: Any) -> str:

@@ -45,7 +45,16 @@ _OF_SETTING: Final = {
     "does_not_disturb": ("do-not-disturb-on", "do-not-disturb-off"),
     "bars": ("outgoing-bar-on", "outgoing-bar-off"),
 }
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# By their numbers in a reminder that comes again.
+_WEEKDAYS: Final = {
+    "1": "monday",
+    "2": "tuesday",
+    "3": "wednesday",
+    "4": "thursday",
+    "5": "friday",
+    "6": "saturday",
+    "7": "sunday",
+}
 _OTHER_SETTING: Final = ("service-on", "service-off")
 
 
@@ -322,7 +331,7 @@ def reminder_words(reminders: Sequence[Reminder]) -> tuple[str, ...]:
     words = ["reminder-set-for"]
     for reminder in reminders:
         words.append(f"at-{reminder.at_ms}")
-        words += [_WEEKDAYS[int(day) - 1] for day in reminder.every.partition(":")[2]]
+        words += [_WEEKDAYS[day] for day in reminder.every.partition(":")[2] if day in _WEEKDAYS]
     return tuple(words)
 
 

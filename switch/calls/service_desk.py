@@ -21,7 +21,7 @@ from switch.calls.call_state import CallState
 from switch.calls.identity import LineCaller
 from switch.calls.in_call_services import IN_CALL, begin_code
 from switch.calls.last_callers import LastCallers
-from switch.calls.number_plan import E164, Emergency, ServiceCode, read_dialled
+from switch.calls.number_plan import E164, Emergency, ServiceCode, Short, read_dialled
 from switch.calls.out_calls import OutCalls
 from switch.calls.refusal import Refusal
 from switch.calls.reminders import Reminders, read_time
@@ -287,19 +287,21 @@ class ServiceDesk:
     # What every call tells
 
     def note(self, attempt: "Attempt", admission: "Admission | Refusal", now: float) -> None:
-        """A call: to a line who called it last, of a line what it called last."""
-        caller = attempt.caller
-        if isinstance(admission, Refusal):
-            if admission.label not in AT_THE_LINE:
-                return
-            called = attempt.called_line or self._line_called(attempt)
-        elif admission.route.is_service or admission.route.is_emergency:
+        """A call: to a line who called it last, of a line what it called last, whether or not it came about."""
+        caller, destination = attempt.caller, attempt.plan_result.destination
+        is_service = not isinstance(admission, Refusal) and admission.route.is_service
+        if attempt.is_ours or is_service or isinstance(destination, Emergency):
             return
-        else:
-            called = admission.route.line
-        if isinstance(caller, LineCaller) and not isinstance(attempt.plan_result.destination, Emergency):
+        is_number = attempt.called_line is not None or isinstance(destination, E164 | Short)
+        if isinstance(caller, LineCaller) and is_number:
             is_withheld = attempt.caller_id.is_withheld
             self.last_dialled.note(caller.line.user, attempt.dialled, is_withheld=is_withheld)
+        if not isinstance(admission, Refusal):
+            called = admission.route.line
+        elif admission.label in AT_THE_LINE:
+            called = attempt.called_line or self._line_called(attempt)
+        else:
+            return
         if called is not None:
             self.note_caller(called.user, caller, attempt.caller_id, now)
 

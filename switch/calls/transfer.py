@@ -1,8 +1,9 @@
 """REFER: an end of a call sends the other to somebody else (RFC 5589), and the switch does the work for both.
 
 The far side need not know REFER, nor hear of it: it gets a new session description, and that is all. The conversation
-there is stays until somebody new has answered; when nobody does, it goes on. Who transfers pays for where he sends the
-call, by his own tariff and limits, and for what he paid for before as long as anybody talks because of it.
+there is stays until somebody new has answered; when nobody does, it goes on, or the call returns to the line of who has
+left (recall.py). Who transfers pays for where he sends the call, by his own tariff and limits, and for what he paid for
+before as long as anybody talks because of it.
 
 - With Replaces (attended): the two ends that talk with the transferring phone in its two calls are joined. Where the
   second call is still ringing it is given up, and its number rung for the first (the phone could not wait).
@@ -32,6 +33,7 @@ from switch.calls.number_plan import Emergency, ServiceCode
 from switch.calls.parking import Parking
 from switch.calls.plan_course import follow
 from switch.calls.pressed import take_pressed
+from switch.calls.recall import Recall
 from switch.calls.referral import Referral
 from switch.calls.refusal import Refusal
 from switch.calls.renegotiation import Renegotiation
@@ -218,6 +220,18 @@ class Transfer(Retarget):
         else:
             self._journey = journey
             self.search(search, journey, now)
+
+    def nobody(self, outcome: "LegOutcome | Refusal", now: float) -> None:
+        """It comes to nothing: the two talk on, or the call returns to the line of who has hung up meanwhile."""
+        recall = None if self.leaving in self.call.talkers else Recall(self.call, self.staying, self._line)
+        if recall is None:
+            super().nobody(outcome, now)
+            return
+        self._stop_ringing()
+        self._hear_again()
+        self.failed(outcome, now)
+        if not recall.begin(now):
+            recall.nobody(outcome, now)
 
     def rings(self, now: float) -> None:
         self._referral.report(180, "", now)

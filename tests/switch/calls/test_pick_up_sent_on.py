@@ -9,6 +9,8 @@ import pytest
 from provisioning.model import Number
 from provisioning.plans.plan_text import read_plan
 from switch.calls.q850 import COMPLETED_ELSEWHERE
+from tests.clock import HandClock
+from tests.link import Link
 from tests.switch.calls.office import BALANCE, Office, names_ringing, notified
 from tests.switch.calls.test_taking_over import BENS_OFFER, HOW, NO_CODEC, answer_body, picks_up, port_of
 from tests.switch.house import ANSWER, DOMAIN, House, make_account
@@ -135,7 +137,7 @@ def test_who_transferred_may_have_gone() -> None:
     assert office.assert_money_adds_up() == {1: 40_000, 2: 40_000}
 
 
-@pytest.mark.parametrize(("who", "left"), [("ben", [["alice", "boss"]]), ("alice", []), ("boss", [])])
+@pytest.mark.parametrize(("who", "left"), [("ben", [["alice", "boss"]]), ("alice", []), ("boss", [["alice", "boss"]])])
 def test_any_end_may_go_while_it_is_picked_up(who: str, left: list[list[str]]) -> None:
     office = rung(transferred)
     office.alice.reinvite_status = 0  # she does not come to say what she agrees to
@@ -146,7 +148,9 @@ def test_any_end_may_go_while_it_is_picked_up(who: str, left: list[list[str]]) -
         office.ben.stack.cancel(office.ben.invites[-1], office.house.clock.now)
     else:
         office.phones[who].hang_up()
-    office.run(40)
+    office.run(20)
+    office.alice.reinvite_status = 200
+    office.run(20)  # the boss, who has left, has the call back
     assert office.conversations() == left
     if left:
         office.end(office.alice)
@@ -205,3 +209,40 @@ def test_a_crash_afterwards_charges_both_who_called_and_who_transferred() -> Non
     )
     paid = {row.payer_account_id: row.cost_micros for row in reborn.journal.cdrs() if row.cost_micros}
     assert paid == {1: 40_000, 2: 40_000}
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("how", ["*8", "replaces", "recall"])
+def test_on_a_bad_link_it_comes_to_one_conversation_or_none_and_the_money_adds_up(how: str, seed: int) -> None:
+    link = Link(HandClock(), seed=seed, loss=0.25, duplication=0.1, reorder=0.2, delay_s=0.05)
+    office = Office(link=link, with_media_server=False)
+    for phone in office.phones.values():
+        for _ in range(6):
+            phone.register()
+    office.alice.invite("boss")
+    office.run(20)
+    office.bob.answer_after_s = None
+    if how == "recall":
+        office.bob.answer, office.bob.answer_after_s = 486, 4.0
+    if office.boss.dialogs:
+        request = office.boss.dialogs[-1].create_request("REFER", contact=f"<{office.boss.contact}>")
+        request.headers.add("refer-to", f"<sip:bob@{DOMAIN}>")
+        office.boss.stack.send_request(request, office.boss.flow, office.boss, office.house.clock.now)
+    office.run(1 if how == "recall" else 10)
+    if how == "recall" and office.boss.dialogs:
+        office.boss.hang_up()
+    elif how == "*8":
+        office.ben.invite("*8")
+    elif how == "replaces" and office.bob._ringing:
+        office.ben.invite("bob", extra=names_ringing(office.bob))
+    office.run(60)
+    assert office.conversations() in ([["alice", "ben"]], [["alice", "boss"]], [])
+    for phone in office.phones.values():
+        while phone.dialogs:
+            phone.hang_up()
+    office.run(200)
+    for call in list(office.house.exchange.board.calls.values()):
+        call.hang_up(office.house.clock.now, words="the test is over", ended_by="exchange")
+    office.run(80)
+    office.assert_over()
+    office.assert_money_adds_up()

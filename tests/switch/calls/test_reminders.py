@@ -280,6 +280,19 @@ def test_a_line_that_is_not_there_is_rung_again_a_minute_later() -> None:
     street.close()
 
 
+def test_a_reminder_for_a_line_that_is_not_there_is_no_call_of_anybody() -> None:
+    street = Street()
+    set_for_a_minute_later(street)
+    street.me.register(expires=0)
+    street.books.run(62)
+    (refer, *_) = street.voicemail.requests_of("REFER")
+    call_of_media_server(street, refer)
+    street.books.run(2)
+    services = street.house.exchange.services
+    now_ms = street.house.wall.ms(street.house.clock.now)
+    assert services.last_callers.of("1001", now_ms) is None and services.last_dialled.of("1001") == ""
+
+
 def test_it_is_cancelled() -> None:
     street = Street()
     assert street.dial("#55#") == "reminder-is-not-set"

@@ -129,6 +129,24 @@ def test_a_phone_that_is_not_there_is_not_waited_for_in_vain() -> None:
     assert len(office.voicemail.requests_of("REFER")) == 1
 
 
+@pytest.mark.parametrize(("kind", "rings"), [(LineKind.PHONE, False), (LineKind.TRUNK, True)])
+def test_a_pbx_is_free_when_one_of_its_calls_is_over(kind: LineKind, rings: bool) -> None:
+    office = Office()
+    line = make_line("bob", 2, kind=kind, calls_max=2)
+    office.house.exchange.apply_changes([LineChanged(line)], office.house.clock.now)
+    office.call(office.dora, "bob")
+    office.call(office.boss, "bob")
+    assert office.status_of(office.alice, "+441632960002") == 486
+    office.call(office.alice, "5")
+    assert office.voicemail is not None
+    office.voicemail.hang_up()
+    office.run(5)
+    assert office.voicemail.requests_of("REFER") == [], "it has two calls, and may have no more"
+    office.dora.hang_up()
+    office.run(5)
+    assert bool(office.voicemail.requests_of("REFER")) is rings
+
+
 @pytest.mark.parametrize(("kind", "expected"), [(LineKind.PHONE, True), (LineKind.TRUNK, False)])
 def test_a_second_call_rings_as_one_that_waits(kind: LineKind, expected: bool) -> None:
     office = Office()

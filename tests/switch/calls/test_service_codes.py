@@ -337,6 +337,36 @@ def test_redial_calls_the_last_number_and_no_code() -> None:
     street.close()
 
 
+def test_redial_calls_the_last_number_also_where_it_could_not_be_called() -> None:
+    """Barred, for instance: the number before that is not what anybody wants to call now."""
+    street = Street(settings=LineSettings(bars=(Bar("mobile"),)))
+    street.me.invite("01632960002")
+    street.books.run(2)
+    street.me.hang_up()
+    street.books.run(1)
+    street.me.invite("07700900123")
+    street.books.run(2)
+    while street.voicemail.dialogs:
+        street.voicemail.hang_up()
+    street.books.run(6)
+    street.me.statuses.clear()
+    rung = len(street.phones["1002"].requests_of("INVITE"))
+    street.me.invite("**0", uri="sip:**0@example.com")
+    street.books.run(2)
+    assert len(street.phones["1002"].requests_of("INVITE")) == rung
+    assert street.house.exchange.services.last_dialled.of("1001") == "07700900123"
+    assert street.house.journal.cdrs()[-1].outcome != "answered"
+
+
+def test_a_code_a_service_or_what_is_no_number_is_not_called_again() -> None:
+    street = Street()
+    last = street.house.exchange.services.last_dialled
+    for dialled in ("*%2343", "999", "12", "1571"):
+        street.me.invite(dialled, uri=f"sip:{dialled}@example.com")
+        street.books.run(2)
+        assert last.of("1001") == "", dialled
+
+
 # The table
 
 
