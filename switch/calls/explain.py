@@ -464,7 +464,8 @@ class Explanation:
             said = self._said(iter((move.name, "queue")))
             usual = Came.WAITED_TOO_LONG
         else:
-            said, usual = self._said(iter(("menu",))), Came.NOTHING_PRESSED
+            asks = bool(move.choices or move.extension_digits)  # else they are words after which the call goes on
+            said, usual = self._said(iter(("menu" if asks else "announce",))), Came.NOTHING_PRESSED
         if said == ANSWERED:
             return None
         known = next((came for came in Came if came.value == said), None)

@@ -14,10 +14,10 @@ from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line, lend_limits
 from switch.calls.conversation import caller_id_of
 from switch.calls.expires import expires_of
-from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
+from switch.calls.hunt import NO_CODEC, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
 from switch.calls.journey import redirected_journey
-from switch.calls.line_targets import FLOW_FAILED, backup_of
+from switch.calls.line_targets import FLOW_FAILED
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.payers import hold_onward, release_onward
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
@@ -166,9 +166,9 @@ class Hunting:
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]
         self.active = fresh.copy()
-        for target in stage:
-            if isinstance(target, TrunkTarget):
-                board.trunks.try_begins(target, now)
+        for leg in fresh:
+            if isinstance(leg.target, TrunkTarget):
+                board.trunks.try_begins(leg.target, now)
         first = stage[0]
         if isinstance(first, TrunkTarget) and len(stage) == 1:
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
@@ -252,13 +252,19 @@ class Hunting:
         elif isinstance(target, LineTarget) and target.backup is not None:
             timeout_s = board.conf.calls.reaction_timeout_s
             board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
+        elif isinstance(target, TrunkTarget) and target.backup is not None:
+            timeout_s = target.trunk.answer_timeout_s
+            board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
 
-    def _try_backup(self, backup: LineTarget, now: float) -> None:
+    def _try_backup(self, backup: LineTarget | TrunkTarget, now: float) -> None:
         """In place of a target that could not be reached; it rings beside what else rings in this stage."""
         call = self._call
-        call.board.counts.flow_failovers += 1
         leg = call.add_leg(backup, now)
         self.active.append(leg)
+        if isinstance(backup, LineTarget):
+            call.board.counts.flow_failovers += 1
+        else:
+            call.board.trunks.try_begins(backup, now)
         self._offer(leg, now)
         call.record_opened()
 
@@ -317,11 +323,10 @@ class Hunting:
                 board.binding_failed(target.binding, now)
             elif outcome.status == FLOW_FAILED and target.binding is not None:
                 board.bindings.flow_failed(target.binding)
-            status, has_rung = outcome.status, leg.is_ringing
-            backup = backup_of(target, status, is_ours=outcome.is_ours, has_rung=has_rung)
-            if backup is not None:
-                self._try_backup(backup, now)
-                return
+        backup = backup_for(target, outcome, has_rung=leg.is_ringing)
+        if backup is not None:
+            self._try_backup(backup, now)
+            return
         if outcome.status >= 600:
             self.cancel(now, LegOutcome(487, outcome.q850_cause, "declined on another phone", is_ours=True))
         if self.active:
@@ -369,6 +374,8 @@ class Hunting:
         if leg in self.active and leg.is_silent:
             if isinstance(leg.target, VoicemailTarget):
                 self._call.board.voicemail.missed_call(now)
+            elif isinstance(leg.target, TrunkTarget):
+                leg.note_silence(now)
             self.on_unreachable(leg, now)
 
     def _start_line_timers(self, search: "Search", now: float) -> None:

@@ -26,8 +26,9 @@ from switch.calls.refusal import (
     Refusal,
 )
 from switch.calls.search import Found, Search
-from switch.calls.target import VOICEMAIL, LineTarget, Target
-from switch.calls.terms import Hop, Sender
+from switch.calls.sips_promise import keeps_promise
+from switch.calls.target import VOICEMAIL, LineTarget, Target, TrunkTarget
+from switch.calls.terms import Admission, Hop, Sender
 from switch.journey.moves import (
     Announce,
     Came,
@@ -150,9 +151,7 @@ class PlanStop:
                 is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
             targets += ringing
-            first = ringing[0]
-            if isinstance(first, LineTarget):
-                lines.append(first.line)
+            lines += [target.line for target in ringing[:1] if isinstance(target, LineTarget)]
         found = journey.found([targets] if targets else [], ring_s=ring_s)
         if found is None:
             return Came.BUSY if is_busy else Came.UNREACHABLE
@@ -160,7 +159,7 @@ class PlanStop:
         return found
 
     def _targets(self, journey: "Journey", place: Place, now: float) -> "list[Target] | Refusal":
-        """What rings for one place of several that ring together: a number has its first way alone."""
+        """What rings for one place of several that ring together."""
         board, caller_id = journey.board, journey.attempt.caller_id
         user, number = place.value, self._number
         if place.kind is PlaceKind.NUMBER and (assigned := board.books.numbers.get(place.value)) is not None:
@@ -169,7 +168,7 @@ class PlanStop:
             outside = terms_outside(place.value, self._sender_outside(), caller_id, board, now)
             if isinstance(outside, Refusal):
                 return outside
-            return list(journey.on_terms(outside.route.stages[0], outside))
+            return _ways_outside(journey, outside)
         line = board.books.lines.get(user)
         if line is None:
             return PLAN_ENDED
@@ -217,3 +216,13 @@ class PlanStop:
     def _sender_outside(self) -> Sender:
         """A carrier wants to know by whose number the call came."""
         return Sender(self._line, self._reason, self._hops, is_plan=True)
+
+
+def _ways_outside(journey: "Journey", outside: Admission) -> list[Target]:
+    """To a number that rings beside others: its first trunk, and behind that the others."""
+    way: TrunkTarget | None = None
+    for stage in reversed(outside.route.stages):
+        for target in stage:
+            if isinstance(target, TrunkTarget) and (keeps_promise(target) or not journey.wants_sips):
+                way = msgspec.structs.replace(target, backup=way, onward=outside)
+    return [] if way is None else [way]

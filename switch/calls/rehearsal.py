@@ -16,15 +16,14 @@ from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.cdr import facts_of
-from switch.calls.hunt import GLOBAL_FAILURE, Hunt, best_outcome, may_fail_over
+from switch.calls.hunt import GLOBAL_FAILURE, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.hunting import NOBODY_ANSWERED, NOT_ANSWERED
 from switch.calls.identity import LineCaller
 from switch.calls.incoming_charge import refusal_of_short_owner
-from switch.calls.line_targets import backup_of
 from switch.calls.refusal import Refusal
 from switch.calls.search import Search
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import Target, TrunkTarget
 from switch.calls.terms import Admission, Price
 from switch.journey.moves import Menu, Queue, Result
 
@@ -251,12 +250,11 @@ class Rehearsal:
         self._end(leg, outcome)
         self._outcomes.append(outcome)
         target = leg.target
-        if isinstance(target, LineTarget):
-            backup = backup_of(target, outcome.status, is_ours=outcome.is_ours, has_rung=leg.is_ringing)
-            if backup is not None:
-                again = self._try(backup)
-                self._active.append(again)
-                return self._offer(again)
+        backup = backup_for(target, outcome, has_rung=leg.is_ringing)
+        if backup is not None:
+            again = self._try(backup)
+            self._active.append(again)
+            return self._offer(again)
         if outcome.status >= GLOBAL_FAILURE:
             self._give_up(DECLINED_ELSEWHERE)
         if self._active:

@@ -8,8 +8,9 @@ from provisioning.model import Divert, DivertKind, Number
 from provisioning.plans.plan_text import read_plan
 from provisioning.settings import AccountSettings, Bar, LineSettings
 from switch.calls.endings import NOT_SENT_ON
+from switch.calls.routing import make_routing
 from tests.switch.calls.test_plans import MOBILE, OFFICE, STRANGER, Office
-from tests.switch.house import DOMAIN, make_account
+from tests.switch.house import DOMAIN, Phone, make_account, make_trunk
 from tests.switch.voicemail_stand_in import ALL, BUSY
 
 TEAM = 'start = "team"\n[team]\ngroup = ["line carol", "line dave"]\nring = 8\n'
@@ -203,4 +204,48 @@ def test_a_line_of_a_plan_may_send_what_it_does_not_take_to_another_plan_and_no_
     office.carol.answer = 486
     assert call_from_outside(office, 6) == 486
     assert len(office.bob.requests_of("INVITE")) < 10
+    office.end(office.stranger)
+
+
+TOGETHER = f'start = "n"\n[n]\ngroup = ["line carol", "number {MOBILE}"]\nring = 20\n'
+
+
+def with_two_carriers(plan: str) -> tuple[Office, Phone]:
+    office = Office(plan)
+    conf = office.house.conf
+    trunks = {**conf.trunks, "second": make_trunk("second", "192.0.2.61")}
+    routing = make_routing({"+": ("out", "second")}, version="routing2")
+    office.house.exchange.take_over(
+        msgspec.structs.replace(conf, trunks=trunks, routing=routing), office.house.clock.now
+    )
+    office.carol.answer_after_s = None
+    return office, office.house.phone("second", "192.0.2.61")
+
+
+@pytest.mark.parametrize("first", [503, None], ids=["refuses", "silent"])
+def test_a_number_that_rings_together_with_a_line_goes_by_its_next_carrier(first: int | None) -> None:
+    office, second = with_two_carriers(TOGETHER)
+    if first is None:
+        office.house.link.detach(office.mobile.address)
+    else:
+        office.mobile.answer, office.mobile.answer_after_s, office.mobile.ring_status = first, 0.1, 0
+    second.answer_after_s = 1.0
+    call_from_outside(office, 10)
+    assert office.carol.requests_of("CANCEL") and office.stranger.statuses[-1] == 200
+    assert office.house.exchange.board.of_trunk == {"in": 1, "second": 1, "out": 0}
+    office.house.run(30)
+    office.end(office.stranger)
+    assert [(row.line or row.trunk, row.outcome) for row in office.rows()[1:]] == [
+        ("carol", "cancelled"),
+        ("out", "failed" if first else "no_answer"),
+        ("second", "answered"),
+    ]
+
+
+def test_a_number_that_is_busy_is_not_tried_again_by_another_carrier() -> None:
+    office, second = with_two_carriers(TOGETHER)
+    office.mobile.answer, office.mobile.answer_after_s = 486, 0.1
+    call_from_outside(office, 5)
+    assert second.requests_of("INVITE") == [] and office.stranger.statuses[-1] == 180
+    office.house.run(20)
     office.end(office.stranger)
