@@ -45,6 +45,13 @@ _REGISTRATIONS: Final = (
     f"SELECT {', '.join(REGISTRATION_COLUMNS)} FROM registration_events"
     f" WHERE line = ANY($1) AND at >= $2 AND at <= $3 ORDER BY at DESC, id LIMIT {REGISTRATIONS_MAX}"
 )
+# What changed a line last before that says where its phone has been since: since Tuesday, mostly nothing new.
+_BEFORE: Final = (
+    f"SELECT e.* FROM unnest($1::text[]) AS l (line) CROSS JOIN LATERAL (SELECT {', '.join(REGISTRATION_COLUMNS)}"
+    " FROM registration_events r WHERE r.line = l.line AND r.at < $2"
+    " AND r.event NOT IN ('refused', 'offline', 'online', 'flapping') ORDER BY r.at DESC, r.id DESC LIMIT 1) e"
+    " ORDER BY e.at, e.id"
+)
 _ALARMS: Final = (
     "SELECT id, account_id, rule, at, words, bar_until FROM alarms"
     f" WHERE account_id = ANY($1) AND at >= $2 AND at <= $3 ORDER BY at DESC, id LIMIT {ALARMS_MAX}"
@@ -131,13 +138,15 @@ async def _callers_numbers(db: asyncpg.Pool | asyncpg.Connection, call_id: str) 
 async def _registrations(
     db: asyncpg.Pool | asyncpg.Connection, legs: list[CdrView], since: datetime, until: datetime
 ) -> list[RegistrationEvent]:
-    """Of every line that has a leg, or whose number was called; the latest ones where there are too many."""
+    """Of every line that has a leg, or whose number was called; the latest ones where there are too many. And of
+    each line its last change before that time, however old."""
     numbers = {number for view in legs for number in (view.cdr.destination, view.cdr.ddi) if number}
     lines = {row["line"] for row in await db.fetch(_LINES_OF_NUMBERS, sorted(numbers))}
     # A call inside the house has the called line's name as its destination.
     lines |= {view.cdr.line for view in legs if view.cdr.line} | numbers
+    before = await db.fetch(_BEFORE, sorted(lines), since)
     rows = await db.fetch(_REGISTRATIONS, sorted(lines), since, until)
-    return [registration_from_row(row) for row in reversed(rows)]
+    return [registration_from_row(row) for row in (*before, *reversed(rows))]
 
 
 async def _alarms(

@@ -16,7 +16,7 @@ class CallStory(msgspec.Struct, frozen=True, kw_only=True):
 
     Withheld numbers are withheld in it already. `trace` is None where none was kept; `no_trace` then says why,
     in words. `registrations` are the events of the lines that the call concerns, from a day before it until an
-    hour after it, the earliest first.
+    hour after it, with the last change before that day of each; the earliest first.
     """
 
     legs: list[CdrView]

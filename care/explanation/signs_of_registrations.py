@@ -55,11 +55,11 @@ def _gone_by(facts: Facts, *events: str) -> str | None:
 
 
 def called_line_unknown(facts: Facts) -> str | None:
-    """Nothing about the called line's registrations is on record from the day before."""
+    """Nothing about the called line's registrations is on record: its phone has never been there."""
     known = facts.called_registrations
     if known is None or known.last is not None or known.refused:
         return None
-    return f"no registration of line {said(facts.called_line)} is on record from the day before the call"
+    return f"no registration of line {said(facts.called_line)} from before the call is on record"
 
 
 def line_lost_during_call(facts: Facts) -> str | None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from care.explanation import explain, load_patterns
 from care.gathering import NOT_KEPT, StoredTraces, gather
+from offhook.supervisor.conf_home import packaged_conf
 from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
 from provisioning.registration_row import REGISTRATION_COLUMNS, row_from_registration
 from provisioning.settings import WITHHELD
@@ -85,6 +87,7 @@ async def test_a_story_has_all_legs_their_trace_registrations_and_alarms(db: asy
     assert story.trace == trace("c1")
     assert traces.asked == ["c1"]
     assert [(each.line, (each.at_ms - AT_MS) // HOUR_MS) for each in story.registrations] == [
+        ("alice", -25),
         ("alice", -2),
         ("bob", -1),
         ("bob", 1),
@@ -156,3 +159,18 @@ def test_stored_traces_are_found_and_a_damaged_file_is_named(tmp_path: Path) -> 
     found, words = asyncio.run(_find(source, "c1"))
     assert found is None
     assert "2026-01-01.sqlite" in words
+
+
+@pytest.mark.wire
+@in_database
+async def test_a_phone_that_left_days_ago_is_known_to_be_gone_since_then(db: asyncpg.Pool) -> None:
+    await insert(db, cdr("c1", destination="bob", outcome="not_registered", sip_status=480))
+    await register(db, "bob", AT_MS - 100 * HOUR_MS)
+    await register(db, "bob", AT_MS - 80 * HOUR_MS, "left")
+    await register(db, "bob", AT_MS - 60 * HOUR_MS, "refused")
+    story = await gather(db, "c1", traces=Traces())
+    assert story is not None
+    assert [each.event for each in story.registrations] == ["left"]
+    explained = explain(story, load_patterns(packaged_conf()))
+    assert explained.findings[0].name == "phone-switched-off"
+    assert "unregistered itself" in explained.paragraph
