@@ -8,6 +8,7 @@ import msgspec
 
 from provisioning.views import CdrView
 from rating.records import Alarm, RegistrationEvent
+from switch.calls.open_call import OPEN
 from traces.call_trace import CallTrace
 
 
@@ -24,6 +25,17 @@ class CallStory(msgspec.Struct, frozen=True, kw_only=True):
     no_trace: str = ""
     registrations: list[RegistrationEvent] = []
     alarms: list[Alarm] = []
+
+    @property
+    def is_live(self) -> bool:
+        """It is up: its records say how it stands."""
+        return self.legs[0].cdr.outcome == OPEN
+
+    @property
+    def account_id(self) -> int | None:
+        """Whose call it is: of who made it, paid for it or else was called."""
+        accounts = (view.cdr.account_id or view.cdr.payer_account_id for view in self.legs)
+        return next((account for account in accounts if account), None)
 
     @property
     def call_id(self) -> str:

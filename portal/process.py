@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from billing.process import bound
 from care.gathering import HouseTraces
+from care.live import SwitchCalls
 from portal.app import make_app
 from portal.care_desk import CareDesk
 from portal.conf import PortalConf, load_pair
@@ -158,7 +159,8 @@ class PortalProcess:
         traces = HouseTraces(self._data_dir / "traces", self._data_dir / "control.sock")
         files = FaultFiles(self._conf_dir, shipped_conf())
         files.tables()  # what is wrong in them is said at once
-        return CareDesk(traces=traces, tables=files.tables)
+        live = SwitchCalls(self._data_dir / "control.sock")
+        return CareDesk(traces=traces, tables=files.tables, live=live)
 
     async def _bound(self, address: Address) -> socket.socket:
         """Phones are served whoever has the address; it is said once."""

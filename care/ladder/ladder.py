@@ -209,6 +209,8 @@ def _event_rungs(story: CallStory, columns: Columns) -> Iterator[Rung]:
     ended = rows[0]
     by = {"exchange": "the exchange"}.get(ended.ended_by, f"the {ended.ended_by}" if ended.ended_by else "")
     words = f"ended by {by}: {ended.reason}" if by else f"ended: {ended.reason}"
+    if story.is_live:
+        words = "still up when this was asked"
     yield _event(ended, ended.ended_at_ms, columns.exchange, words, is_error=_failed(ended))
 
 

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from care.live import SwitchCalls
 from offhook import __main__ as command
 from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
 from provisioning.utc import ms_from_time
+from rating.records import Cdr, MediaFigures
 from tests.offhook.test_commands import Ran
 from tests.postgres import PostgresServer, server
 from tests.provisioning.records import cdr
@@ -78,9 +80,40 @@ def test_a_call_is_found_and_the_look_is_on_record(offhook: Offhook) -> None:
     assert "from 01632 960001, to a number that ends 0123" in answer["understood"]
     looks = json.loads(offhook("looks", "list", "--json").out)
     assert [(each["staff"], each["what"], each["call_id"], each["why"]) for each in looks] == [
-        ("sam", "found", "c1", "F-7K3Q9"), ("sam", "search", "", "F-7K3Q9"),
+        ("sam", "found", "c1", "F-7K3Q9"), ("sam", "search", "", f"F-7K3Q9: {answer['understood']}"),
     ]  # fmt: skip
     assert offhook("looks", "list").out.count("sam") == 2
+
+
+def test_a_call_that_is_up_is_found_shown_and_attached_to_a_fault(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms = ms_from_time(datetime.now(UTC))
+    rings = {"outcome": "open", "reason": "", "ended_by": "", "answered_at_ms": None, "setup_at_ms": now_ms - 9_000,
+             "ended_at_ms": now_ms, "account_id": None, "payer_account_id": None}  # fmt: skip
+
+    async def records(_self: SwitchCalls, *, call_id: str = "", **_rest: object) -> list[list[Cdr]]:
+        return [[cdr("c9", **rings), cdr("c9", 1, line="bob", **rings)]] if call_id in ("", "c9") else []
+
+    async def media(_self: SwitchCalls, _call_id: str) -> list[MediaFigures]:
+        return []
+
+    assert "calls that are up are not searched" in offhook("call", "find", "--line", "alice").err
+    assert offhook("call", "show", "c9").code != 0
+    monkeypatch.setattr(SwitchCalls, "records", records)
+    monkeypatch.setattr(SwitchCalls, "media", media)
+    found = offhook("call", "find", "--line", "bob")
+    assert "c9" in found.out and "still ringing" in found.out
+    assert found.err == ""
+    answer = json.loads(offhook("call", "find", "--line", "bob", "--json").out)
+    assert ([call["call_id"] for call in answer["up"]], answer["calls"]) == (["c9"], [])
+    shown = offhook("call", "show", "c9").out
+    assert "Nobody has answered yet, after 9 seconds." in " ".join(shown.split())
+    reference = offhook("fault", "new", "nobody answers").out.split()[1]
+    assert offhook("fault", "attach", reference, "c9").code == 0
+    assert offhook("fault", "attach", reference, "c8").code != 0
+    looks = json.loads(offhook("looks", "list", "--call-id", "c9", "--json").out)
+    assert [each["what"] for each in looks] == ["fault", "call", "found", "found"]
 
 
 def test_pages_and_words_for_people(offhook: Offhook) -> None:

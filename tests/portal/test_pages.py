@@ -1,7 +1,9 @@
 """What the pages say, and who sees what."""
 
+from care.looks import list_looks
 from portal.roles import Role
-from tests.portal.examples import DEAF, FAILED, GOOD
+from tests.care.stories import caller_leg, carrier_leg
+from tests.portal.examples import DEAF, FAILED, GOOD, at_sunday
 from tests.portal.visitors import House, in_house, words_of
 
 
@@ -16,6 +18,35 @@ async def test_a_time_a_cli_and_a_ddi_lead_to_the_call(house: House) -> None:
     assert f"/calls/{GOOD}" in answer.text and f"/calls/{DEAF}" in answer.text and FAILED not in answer.text
     assert "one-way audio" in words and "£0.0124" in words
     assert "No call was found" in words_of(await browser.get("/", params={"at": "09:15", "within": "10"}))
+
+
+@in_house
+async def test_a_call_that_is_up_is_found_and_has_a_page(house: House) -> None:
+    await house.town.build()
+    browser = await house.logged_in("anna", Role.ENGINEER)
+    up = {"outcome": "open", "reason": "", "ended_by": "", "sip_status": 0}
+    legs = [caller_leg(**up, dialled="<b>0207</b>"), carrier_leg(**up)]
+    house.switch.calls = [[at_sunday(leg, "call-up", house.town.account_id, 60_000) for leg in legs]]
+    found = await browser.get("/", params={"at": "10:16", "cli": "01632 960001"})
+    words = words_of(found)
+    assert words.index("Up now") < words.index("still up") < words.index("On record")
+    assert "/calls/call-up" in found.text
+    page = await browser.get("/calls/call-up")
+    words = words_of(page)
+    assert page.status_code == 200
+    assert "This call is still up" in words and "It is still up, 1 minute 1 second after the answer." in words
+    assert "No fault was found" not in words and "Sample Bakery Ltd" in words
+    assert "&lt;b&gt;0207" in page.text and "<b>0207" not in page.text
+    (look,) = [each for each in await list_looks(house.db) if each.call_id == "call-up"]
+    assert (look.staff, look.what, look.account) == ("anna", "call", "Sample Bakery Ltd")
+    sent = await browser.send("/faults/new?call=call-up", "/faults/new", call="call-up", kind="one-way", words="deaf")
+    assert sent.status_code == 303
+    assert "/calls/call-up" in (await browser.get(sent.headers["location"])).text
+    house.switch.is_away = True
+    words = words_of(await browser.get("/", params={"at": "10:16", "cli": "01632 960001"}))
+    assert "Calls that are up are not searched: the switch does not answer" in words
+    assert "alice answered" in words
+    assert (await browser.get("/calls/call-up")).status_code == 404
 
 
 @in_house
