@@ -14,6 +14,8 @@ from care.gathering import TraceSource, gather
 from care.ladder import media_strip
 from care.ladder.ladder import ladder_of
 from care.ladder.svg import draw
+from care.lines import LineStory, gather_line
+from care.lines.story import LineSource
 from care.live import LiveSource
 from care.looks import TEXT_CHARS_MAX, note_look
 from care.search import CallFound, Understood, find_live, find_understood
@@ -26,16 +28,22 @@ from rating.records import RegistrationEvent
 
 class CareDesk:
     """`traces` is where traces are, `tables` says what faults look like now, and by when they are repaired; `live`
-    knows the calls that are up."""
+    knows the calls that are up, `lines` what is registered and banned."""
 
-    __slots__ = ("_live", "_tables", "_traces")
+    __slots__ = ("_lines", "_live", "_tables", "_traces")
 
     def __init__(
-        self, *, traces: TraceSource, tables: Callable[[], FaultTables], live: LiveSource | None = None
+        self,
+        *,
+        traces: TraceSource,
+        tables: Callable[[], FaultTables],
+        live: LiveSource | None = None,
+        lines: LineSource | None = None,
     ) -> None:
         self._traces = traces
         self._tables = tables
         self._live = live
+        self._lines = lines
 
     async def find(self, db: asyncpg.Pool, asked: Understood) -> list[CallFound]:
         """Raises Refused."""
@@ -53,6 +61,10 @@ class CareDesk:
     async def story(self, db: asyncpg.Pool, call_id: str) -> CallStory | None:
         """Raises InvalidValue for what is no call's id."""
         return await gather(db, call_id, traces=self._traces, live=self._live)
+
+    async def line_story(self, db: asyncpg.Pool, name: str, now_ms: int) -> LineStory:
+        """Raises Refused where there is no such line."""
+        return await gather_line(db, name, live=self._lines, now_ms=now_ms)
 
     def explain(self, story: CallStory) -> Explanation:
         return explain(story, self._tables().patterns)

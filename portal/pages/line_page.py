@@ -6,6 +6,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from markupsafe import Markup
 
+from care.lines import explain_line
 from care.search import CallQuestion, understand
 from portal.desk import Desk, NotFound, Visit
 from portal.registration_bars import bars
@@ -63,8 +64,11 @@ async def _page(visit: Visit, line: _Line, days: int) -> Response:
     calls = await visit.desk.care.find(
         visit.db, understand(CallQuestion(line=line.name, limit=CALLS_SHOWN), visit.now)
     )
+    story = await visit.desk.care.line_story(visit.db, line.name, now_ms)
     return visit.page(
         "line.html",
+        explained=explain_line(story),
+        is_silent=bool(story.silent),
         here="search",
         line=line,
         days=days,

@@ -1,6 +1,8 @@
 """`offhook call find`, `fault` and `looks` as somebody at the fault desk types them."""
 
+import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,9 +12,11 @@ import pytest
 
 from care.live import SwitchCalls
 from offhook import __main__ as command
+from provisioning import service
 from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
 from provisioning.utc import ms_from_time
 from rating.records import Cdr, MediaFigures
+from tests.billing.books import add_account
 from tests.offhook.test_commands import Ran
 from tests.postgres import PostgresServer, server
 from tests.provisioning.records import cdr
@@ -114,6 +118,25 @@ def test_a_call_that_is_up_is_found_shown_and_attached_to_a_fault(
     assert offhook("fault", "attach", reference, "c8").code != 0
     looks = json.loads(offhook("looks", "list", "--call-id", "c9", "--json").out)
     assert [each["what"] for each in looks] == ["fault", "call", "found", "found"]
+
+
+def test_a_line_is_explained_without_a_call(offhook: Offhook) -> None:
+    async def fill() -> None:
+        async with service.connect(os.environ["OFFHOOK_DSN"]) as db:
+            await add_account(db, name="Shop")
+            await service.add_line(db, "1001", account_name="Shop", realm="offhook", password="correct-horse-7")
+
+    asyncio.run(fill())
+    done = offhook("line", "explain", "1001", "--why", HOSTILE[1:7])
+    assert done.code == 0, done.err
+    words = " ".join(done.out.split())
+    assert "The switch does not answer" in words
+    assert "1. No phone is registered (customer's equipment)" in done.out
+    told = json.loads(offhook("line", "explain", "1001", "--json").out)
+    assert [finding["name"] for finding in told["findings"]] == ["not-registered"]
+    looks = json.loads(offhook("looks", "list", "--account", "Shop", "--json").out)
+    assert [(each["what"], each["why"]) for each in looks] == [("line", "1001"), ("line", f"{HOSTILE[1:7]}: 1001")]
+    assert offhook("line", "explain", "nobody").code != 0
 
 
 def test_pages_and_words_for_people(offhook: Offhook) -> None:

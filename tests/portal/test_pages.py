@@ -1,7 +1,9 @@
 """What the pages say, and who sees what."""
 
+from care.lines.story import LivePhone
 from care.looks import list_looks
 from portal.roles import Role
+from provisioning import service
 from tests.care.stories import caller_leg, carrier_leg
 from tests.portal.examples import DEAF, FAILED, GOOD, at_sunday
 from tests.portal.visitors import House, in_house, words_of
@@ -265,3 +267,19 @@ async def test_what_a_fault_cannot_be_is_refused_in_words(house: House) -> None:
     assert (await browser.get("/faults/<b>")).status_code == 404
     assert (await browser.get("/faults?list=all")).status_code == 400
     assert (await browser.post(place, do="note", words="x", form="0" * 64)).status_code == 403
+
+
+@in_house
+async def test_the_page_of_a_line_says_why_it_does_not_ring(house: House) -> None:
+    await house.town.build()
+    browser = await house.logged_in("anna")
+    house.switch.registered = [LivePhone("alice", "sip:a@x", "udp:192.0.2.10:5062", 60, "Yealink <b>", is_dead=False)]
+    page = await browser.get("/lines/alice")
+    words = words_of(page)
+    assert "1 phone registered now: Yealink <b> from 192.0.2.10:5062." in words
+    assert "Nothing keeps it from ringing." in words and "<b>" not in page.text
+    await service.set_line(house.db, "alice", settings=["does_not_disturb=yes"])
+    assert "Do not disturb is on customer's use" in words_of(await browser.get("/lines/alice"))
+    house.switch.is_away = True
+    words = words_of(await browser.get("/lines/alice"))
+    assert "The switch does not answer (FileNotFoundError), so what follows is from the books." in words

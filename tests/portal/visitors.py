@@ -14,6 +14,7 @@ import httpx
 from care.explanation import load_patterns
 from care.faults import PLAIN_TERMS
 from care.gathering import StoredTraces
+from care.lines.story import LiveBan, LivePhone
 from care.switch_asking import SwitchSilentError
 from portal.app import make_app
 from portal.care_desk import CareDesk
@@ -59,12 +60,22 @@ class Switch:
 
     def __init__(self) -> None:
         self.calls: list[list[Cdr]] = []
+        self.registered: list[LivePhone] = []
+        self.banned: list[LiveBan] = []
         self.is_away = False
 
     async def records(self, *, call_id: str = "", **_rest: object) -> list[list[Cdr]]:
         if self.is_away:
             raise SwitchSilentError("the switch does not answer (FileNotFoundError)")
         return [rows for rows in self.calls if call_id in ("", rows[0].call_id)]
+
+    async def phones(self, line: str) -> list[LivePhone]:
+        if self.is_away:
+            raise SwitchSilentError("the switch does not answer (FileNotFoundError)")
+        return [phone for phone in self.registered if phone.user == line]
+
+    async def bans(self) -> list[LiveBan]:
+        return self.banned
 
     async def media(self, call_id: str) -> list[MediaFigures]:
         return []
@@ -88,6 +99,7 @@ class House:
                 traces=StoredTraces(folder),
                 tables=lambda: FaultTables(PATTERNS, PLAIN_TERMS),
                 live=self.switch,
+                lines=self.switch,
             ),
             clock=self.clock,
             counts=self.counts,
