@@ -13,7 +13,8 @@ from traces.call_trace import CallTrace
 
 
 class CallStory(msgspec.Struct, frozen=True, kw_only=True):
-    """One call. `legs` are its records with their sound, leg 0 first; there is at least one.
+    """One call. `legs` are its records with their sound, leg 0 first; there is at least one, but for
+    the ladder of an INVITE that became no call (refused.py).
 
     Withheld numbers are withheld in it already. `trace` is None where none was kept; `no_trace` then says why,
     in words. `registrations` are the events of the lines that the call concerns, from a day before it until an
@@ -29,7 +30,7 @@ class CallStory(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_live(self) -> bool:
         """It is up: its records say how it stands."""
-        return self.legs[0].cdr.outcome == OPEN
+        return bool(self.legs) and self.legs[0].cdr.outcome == OPEN
 
     @property
     def account_id(self) -> int | None:
@@ -39,4 +40,6 @@ class CallStory(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def call_id(self) -> str:
+        if not self.legs:
+            return "" if self.trace is None else self.trace.call_id
         return self.legs[0].cdr.call_id

@@ -37,7 +37,7 @@ from switch.service_metrics import reminder_rows
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
-from switch.trace_view import call_trace, trace_status
+from switch.trace_view import call_trace, refused_invites, trace_status
 from switch.waiting_view import WaitingMessages, waiting_messages
 
 if TYPE_CHECKING:
@@ -170,6 +170,9 @@ class Control:
             "call_trace": lambda request: call_trace(self._process.exchange.tracer, request.call_id),
             "live_records": lambda request: live_records(
                 self._process.exchange.board, request.live, self._process.now()
+            ),
+            "refused_invites": lambda request: refused_invites(
+                self._process.exchange.tracer, request.call_id
             ),
             "keep_trace": self._keep_trace,
             "trace_status": lambda _request: trace_status(self._process),

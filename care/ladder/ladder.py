@@ -194,6 +194,8 @@ def _field(facts: SipFacts, name: str, title: str) -> str:
 def _event_rungs(story: CallStory, columns: Columns) -> Iterator[Rung]:
     """What the records know beside the messages; without messages, what these would have shown."""
     rows = [view.cdr for view in story.legs if view.cdr.leg < ATTEMPT_LEG]
+    if not rows:
+        return
     for row in rows:
         column = columns.column_of_leg(row.leg)
         if column is None:

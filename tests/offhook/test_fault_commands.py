@@ -11,15 +11,18 @@ import psycopg
 import pytest
 
 from care.live import SwitchCalls
+from care.refused import SwitchRefused
 from offhook import __main__ as command
 from provisioning import service
 from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
 from provisioning.utc import ms_from_time
 from rating.records import Cdr, MediaFigures
 from tests.billing.books import add_account
+from tests.care.call_stories import Talk, trace
 from tests.offhook.test_commands import Ran
 from tests.postgres import PostgresServer, server
 from tests.provisioning.records import cdr
+from traces.call_trace import CallTrace
 
 pytestmark = pytest.mark.wire
 
@@ -137,6 +140,28 @@ def test_a_line_is_explained_without_a_call(offhook: Offhook) -> None:
     looks = json.loads(offhook("looks", "list", "--account", "Shop", "--json").out)
     assert [(each["what"], each["why"]) for each in looks] == [("line", "1001"), ("line", f"{HOSTILE[1:7]}: 1001")]
     assert offhook("line", "explain", "nobody").code != 0
+
+
+def test_invites_that_were_refused_before_there_was_a_call(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "does not answer" in offhook("call", "refused").err
+    talk = Talk().request("INVITE", 0, sent=False, fields=f"User-Agent: {HOSTILE}\r\n")
+    found = trace(talk.response(407, "INVITE", 0.1, sent=True))
+
+    async def refused(_self: SwitchRefused, sip_call_id: str = "") -> list[CallTrace]:
+        return [found] if sip_call_id in ("", found.call_id) else []
+
+    monkeypatch.setattr(SwitchRefused, "refused", refused)
+    shown = offhook("call", "refused")
+    assert "198.51.100.7:5060 UDP" in shown.out and "never answered the challenge" in shown.out
+    assert "\x1b" not in shown.out and "\\x1b" in shown.out
+    assert "407 Said" in offhook("call", "refused", found.call_id).out
+    assert "No refused INVITE" in offhook("call", "refused", "--source", "192.0.2.1").out
+    assert len(json.loads(offhook("call", "refused", "--source", "198.51.100.7", "--json").out)) == 1
+    assert offhook("call", "refused", "another").code != 0
+    looks = json.loads(offhook("looks", "list", "--json").out)
+    assert {each["what"] for each in looks} == {"refused"}
 
 
 def test_pages_and_words_for_people(offhook: Offhook) -> None:
