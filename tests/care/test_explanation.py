@@ -15,7 +15,7 @@ from care.story import CallStory
 from provisioning.settings import WITHHELD
 from rating.records import Cdr
 from tests.care.call_stories import call, leg, phone, registration, sound, story
-from tests.care.fault_shapes import by
+from tests.care.fault_shapes import by, falls_silent, vanished
 from tests.care.fault_stories import ANSWERS, FAULTS, MORE
 from traces.call_trace import CallTrace, TraceFlow, TraceMessage
 
@@ -220,3 +220,9 @@ def test_sound_that_goes_one_way_is_named_while_the_call_is_up() -> None:
     deaf = {0: sound(0, packets=0, mos=0), 1: sound(1)}
     found = explain(story(replace(call().legs[0].cdr, **OPEN), leg(**OPEN), media=deaf), PATTERNS)
     assert found.findings[0].name == "one-way-audio-from-phone", found.paragraph
+
+
+def test_an_end_on_hold_is_not_said_to_have_fallen_silent() -> None:
+    for is_held, name in ((True, "phone-vanished"), (False, "carrier-vanished")):
+        media = {0: falls_silent(0, after_ms=899_900), 1: falls_silent(1, after_ms=600_000, is_held=is_held)}
+        assert explain(vanished(media=media), PATTERNS).findings[0].name == name
