@@ -96,10 +96,19 @@ def _phones(story: LineStory) -> list[tuple[str, str]]:
 
 
 def _gone_words(story: LineStory) -> str:
-    last = story.last_end
+    last = _last_end(story)
     if last is not None:
         return f"no phone is registered since {_at(story, last.at_ms)}, when {ENDS[last.event]}"
+    if story.history.spans:
+        return "no phone is registered, although the books do not know of its end"
     return "no phone is registered, and none has been as far as the books go"
+
+
+def _last_end(story: LineStory) -> RegistrationEvent | None:
+    """How the last phone went; None where the books have one that came after it."""
+    last = story.last_end
+    begun = [span.from_ms or 0 for span in story.history.spans if span.until_ms is None]
+    return None if last is None or any(from_ms > last.at_ms for from_ms in begun) else last
 
 
 def _is_away(story: LineStory) -> bool:
@@ -199,7 +208,7 @@ def login_refused(story: LineStory) -> Finding | None:
 
 def _refused_lately(story: LineStory) -> list[RegistrationEvent]:
     """After the phone was there last."""
-    end = story.last_end
+    end = _last_end(story)
     since_ms = max(story.history.until_ms - REFUSED_LATELY_MS, 0 if end is None else end.at_ms)
     return [event for event in story.history.refused if event.at_ms >= since_ms]
 
@@ -220,14 +229,17 @@ def away(story: LineStory) -> Finding | None:
     """Nothing registered, for no better reason."""
     if not _is_away(story) or any(reason(story) for reason in (banned, login_refused, misnamed)):
         return None
-    last = story.last_end
+    last = _last_end(story)
     if last is not None and last.event == "left":
         check = "Is the phone switched on, and does its display say that it is registered?"
-    elif last is None:
+    elif last is None and not story.history.spans:
         check = "Has the phone been set up with this line's name and password?"
     else:
         check = "Has the phone power and network? Restarting the router, then the phone, mends most of it."
-    since = f"since {_at(story, last.at_ms)}, when {ENDS[last.event]}" if last else "none ever was, by the books"
+    if last is not None:
+        since = f"since {_at(story, last.at_ms)}, when {ENDS[last.event]}"
+    else:
+        since = "the books do not know of its end" if story.history.spans else "none ever was, by the books"
     return _finding("not-registered", "No phone is registered", sentence(since), Where.EQUIPMENT, check)
 
 

@@ -13,7 +13,7 @@ from portal.registration_bars import bars
 from portal.rendering import london
 from portal.requests import read_query
 from portal.roles import Right
-from provisioning.registration_search import DAY_MS, LineHistory, line_history
+from provisioning.registration_search import DAY_MS, line_history
 from provisioning.utc import ms_from_time
 
 DAYS: Final = (3, 7, 14, 30)
@@ -77,17 +77,8 @@ async def _page(visit: Visit, line: _Line, days: int) -> Response:
         # Ours, and escaped where they are drawn.
         wide=Markup(bars(history, is_narrow=False)),  # noqa: S704
         narrow=Markup(bars(history, is_narrow=True)),  # noqa: S704
-        now_words=_now_words(history),
         events=history.events[: -EVENTS_SHOWN - 1 : -1],
         more_events=max(0, len(history.events) - EVENTS_SHOWN),
         alg=visit.desk.care.alg_words(history.events),
         calls=calls,
     )
-
-
-def _now_words(history: LineHistory) -> str:
-    live = [span for span in history.spans if span.until_ms is None]
-    if not live:
-        return "No phone is registered now, as far as the books know."
-    phones = [span.user_agent or "a phone" for span in live]
-    return f"{len(live)} registered now: {', '.join(phones[:5])}."

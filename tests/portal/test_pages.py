@@ -97,10 +97,11 @@ async def test_support_sees_the_ladder_and_no_message_and_no_buying_price(house:
 @in_house
 async def test_a_line_shows_its_registrations_with_gaps_and_refused_logins(house: House) -> None:
     await house.town.build()
+    house.switch.is_away = True  # the books alone
     browser = await house.logged_in("anna")
     words = words_of(await browser.get("/lines/alice"))
     assert "Sample Bakery Ltd" in words and "01632 960001" in words
-    assert "1 registered now: Desk Phone 7/1.2.3" in words
+    assert "1 phone registered now: Desk Phone 7/1.2.3 from" in words
     assert "for 3 h 0 min, after expired" in words
     assert "refused 3 times wrong password" in words
     assert "Latest calls" in words and GOOD in (await browser.get("/lines/alice")).text

@@ -87,6 +87,15 @@ def test_without_the_switch_the_books_are_asked_and_it_is_said() -> None:
     assert "Nothing in the books keeps it from ringing." in explained.paragraph
 
 
+def test_what_the_books_have_not_heard_of_is_not_given_a_time() -> None:
+    """The switch has no phone, and the books have one that came after the last end."""
+    found = line(EXPIRED)
+    held = replace(found.history, spans=[Span(T0 - HOUR_MS, None, "198.51.100.9:5060", "Phone 1")])
+    explained = explain_line(replace(found, history=held))
+    assert [finding.name for finding in explained.findings] == ["not-registered"]
+    assert "08:15" not in explained.paragraph and "the books do not know of its end" in explained.paragraph
+
+
 def test_gaps_are_summed_up_and_the_time_before_the_first_phone_is_none() -> None:
     gaps = [Gap(T0 - 100 * HOUR_MS, T0 - 90 * HOUR_MS, ""), Gap(T0 - 3 * HOUR_MS, T0 - HOUR_MS, "lost")]
     found = line(phones=[THERE])
