@@ -61,9 +61,10 @@ async def _page(visit: Visit, line: _Line, days: int) -> Response:
     midnight = london(now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
     since_ms = round(midnight.timestamp() * 1000) - (days - 1) * DAY_MS
     history = await line_history(visit.db, line.name, since_ms=since_ms, until_ms=now_ms)
-    calls = await visit.desk.care.find(
-        visit.db, understand(CallQuestion(line=line.name, limit=CALLS_SHOWN), visit.now)
-    )
+    asked = understand(CallQuestion(line=line.name, limit=CALLS_SHOWN), visit.now)
+    up, _silent = await visit.desk.care.find_live(visit.db, asked)
+    calls = await visit.desk.care.find(visit.db, asked)
+    known = {call.call_id for call in calls}
     story = await visit.desk.care.line_story(visit.db, line.name, now_ms)
     return visit.page(
         "line.html",
@@ -80,5 +81,5 @@ async def _page(visit: Visit, line: _Line, days: int) -> Response:
         events=history.events[: -EVENTS_SHOWN - 1 : -1],
         more_events=max(0, len(history.events) - EVENTS_SHOWN),
         alg=visit.desk.care.alg_words(history.events),
-        calls=calls,
+        calls=[*(call for call in up if call.call_id not in known), *calls],
     )

@@ -33,6 +33,9 @@ async def test_a_call_that_is_up_is_found_and_has_a_page(house: House) -> None:
     words = words_of(found)
     assert words.index("Up now") < words.index("still up") < words.index("On record")
     assert "/calls/call-up" in found.text
+    assert "still up" in words_of(await browser.get("/lines/alice"))
+    alone = words_of(await browser.get("/", params={"line": "alice", "outcome": "open"}))
+    assert "still up" in alone and "No call was found" not in alone
     page = await browser.get("/calls/call-up")
     words = words_of(page)
     assert page.status_code == 200
