@@ -64,6 +64,7 @@ CALL_PLACES: Final = {
     "find": "call_find:find",
     "show": "call_show:show",
     "export": "call_export:export",
+    "refused": "call_refused:refused",
     "keep": "call_keep:keep",
     "dial": "exchange:dial",
 }
