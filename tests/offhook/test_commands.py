@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 import pytest
@@ -165,7 +167,9 @@ def test_restore_refuses_a_file_that_is_no_backup(offhook: Offhook, tmp_path: Pa
     assert not (tmp_path / "data").exists()
 
 
-def test_check_names_what_is_wrong_in_the_table_of_faults(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
+def test_check_names_what_is_wrong_in_the_table_of_faults(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
     patterns = conf / "fault-patterns.toml"
     text = patterns.read_text()
     patterns.write_text(text.replace('when_all = ["private_address"]', 'when_all = ["privat_address"]', 1))
@@ -176,11 +180,69 @@ def test_check_names_what_is_wrong_in_the_table_of_faults(offhook: Offhook, conf
     assert offhook("check", "--conf", conf, "--data", tmp_path).code == 0
 
 
-def test_check_names_deadlines_of_faults_that_are_none(
-    offhook: Offhook, conf: Path, tmp_path: Path
-) -> None:
+def test_check_names_deadlines_of_faults_that_are_none(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
     terms = conf / "faults.toml"
     terms.write_text(terms.read_text().replace("restore_h = 8", "restore_h = 0", 1))
     ran = offhook("check", "--conf", conf, "--data", tmp_path)
     assert ran.code == 2
     assert "faults.toml" in ran.err and "restore_h" in ran.err
+
+
+def test_the_names_of_options_are_whole_in_the_help_of_a_narrow_terminal(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = offhook("line", "set", "--help")
+    assert ran.code == 0
+    assert "--max-calls-per-second <int>" in ran.out
+    assert "--emergency-address <str>" in ran.out
+    assert "\u2026" not in ran.out
+    assert max(len(line) for line in ran.out.split("\n")) <= 80
+
+
+def test_help_of_a_group_says_of_each_command_what_it_does_in_whole_sentences(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], ["account"], ["call"], ["calls"]):
+        ran = offhook(*group, "--help")
+        assert ran.code == 0
+        assert "..." not in ran.out.replace("[ARGS]...", "")
+    told = " ".join(offhook("account", "--help").out.split())
+    assert "Add credit. It counts within a second, also for calls that are up." in told
+
+
+def test_a_misspelt_command_is_answered_with_the_one_that_is_like_it(offhook: Offhook) -> None:
+    ran = offhook("acount", "add")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error: No such command 'acount'. Did you mean 'account'?" in ran.err
+
+
+def test_it_says_which_release_it_is(offhook: Offhook) -> None:
+    ran = offhook("--version")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == f"offhook {version_of('offhook')}\n"
+
+
+def test_an_argument_that_is_no_text_is_one_line(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("call", "keep", "\udcff\udcfe", "--data", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "offhook: found '\\xff\\xfe', expected text in UTF-8\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "offhook", "--version"],
+            check=False, stdout=full, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stderr == "offhook: the output cannot be written: No space left on device\n"
+
+
+def test_without_a_stdout_nothing_is_printed_and_nothing_breaks(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch, conf: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert offhook("check", "--conf", conf, "--data", tmp_path).code == 0
