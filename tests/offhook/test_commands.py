@@ -159,6 +159,23 @@ def test_backup_does_not_overwrite(offhook: Offhook, tmp_path: Path) -> None:
     assert (tmp_path / "books").read_text() == "precious"
 
 
+def test_a_name_that_no_file_can_have_is_one_line(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("backup", tmp_path / ("long" * 100), "--data", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("offhook: ") and ran.err.endswith(" cannot be written: File name too long\n")
+
+
+@pytest.mark.parametrize("command", [["up"], ["restore", "books.dump"]])
+def test_a_data_directory_that_cannot_be_used_is_one_line(
+    offhook: Offhook, tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("books.dump").write_bytes(b"PGDMP")
+    ran = offhook(*command, "--data", tmp_path / "books.dump")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"offhook: the data directory {tmp_path}/books.dump cannot be used: File exists\n"
+
+
 def test_restore_refuses_a_file_that_is_no_backup(offhook: Offhook, tmp_path: Path) -> None:
     (tmp_path / "books").write_text("not an archive")
     ran = offhook("restore", tmp_path / "books", "--data", tmp_path / "data")
