@@ -97,4 +97,6 @@ async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]
 
 def reason(problem: BaseException) -> str:
     """A short text for an exception that may have none."""
+    if isinstance(problem, TimeoutError) and not str(problem):
+        return "no answer in time"
     return shorten(str(problem).strip() or type(problem).__name__, REASON_CHARS_MAX)

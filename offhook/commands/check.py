@@ -107,6 +107,9 @@ def _directory(place: DataDir, named: Path | None) -> Path:
     directory = conf_dir(place, named)
     if named is None and not (directory / MAIN_FILE).exists():
         return packaged_conf()
+    if directory.exists() and not directory.is_dir():
+        text = f"{directory} is no directory: --conf is where offhook.toml and the other files are"
+        raise CommandError(text, ExitCode.INVALID)
     return directory
 
 

@@ -101,6 +101,16 @@ def test_check_names_file_line_key_found_and_expected_of_every_problem(
     assert "is not valid: " in ran.out
 
 
+def test_check_of_a_single_file_says_that_a_directory_is_meant(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
+    ran = offhook("check", "--conf", conf / "offhook.toml", "--data", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        f"offhook: {conf}/offhook.toml is no directory: --conf is where offhook.toml and the other files are\n"
+    )
+
+
 def test_check_as_json_holds_the_same_findings(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
     (conf / "offhook.toml").write_text("[listen]\nudp = 5060\n")
     ran = offhook("check", "--conf", conf, "--data", tmp_path, "--json")

@@ -3,7 +3,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from offhook.database import external_dsn_problem, find_dsn, run_on_books, without_password
+from offhook.database import external_dsn_problem, find_dsn, reason, run_on_books, without_password
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
 
@@ -65,6 +65,11 @@ def test_a_dsn_with_a_host_or_port_that_cannot_be_is_refused_without_showing_it(
 )
 def test_a_dsn_without_a_port_or_with_several_hosts_can_be_used(dsn: str) -> None:
     assert external_dsn_problem(dsn) is None
+
+
+def test_a_database_that_hangs_is_said_in_words() -> None:
+    assert reason(TimeoutError()) == "no answer in time"
+    assert reason(OSError(111, "refused")) == "[Errno 111] refused"
 
 
 def test_what_asyncpg_cannot_be_told_is_one_line(tmp_path: Path) -> None:
