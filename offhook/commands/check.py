@@ -98,8 +98,15 @@ def check(
         print_json(findings)
     else:
         _print(directory, findings, lines)
+        _print_whose(directory, place)
     if problems:
         raise SystemExit(ExitCode.INVALID)
+
+
+def _print_whose(directory: Path, place: DataDir) -> None:
+    """Or somebody would edit what the next `pip install` replaces."""
+    if directory == packaged_conf():
+        print_line(f"It comes with the program: the first `offhook up` copies it to {place.conf}, where it is yours.")
 
 
 def _directory(place: DataDir, named: Path | None) -> Path:

@@ -101,6 +101,15 @@ def test_check_names_file_line_key_found_and_expected_of_every_problem(
     assert "is not valid: " in ran.out
 
 
+def test_before_the_first_start_check_says_whose_configuration_it_has_read(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("check", "--data", tmp_path)
+    assert ran.code == 0
+    assert f"The configuration in {packaged_conf()} is valid.\n" in ran.out
+    assert f"the first `offhook up` copies it to {tmp_path}/conf, where it is yours." in ran.out
+    shutil.copytree(packaged_conf(), tmp_path / "conf")
+    assert "copies it" not in offhook("check", "--data", tmp_path).out
+
+
 def test_check_of_a_single_file_says_that_a_directory_is_meant(
     offhook: Offhook, conf: Path, tmp_path: Path
 ) -> None:
