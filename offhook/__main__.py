@@ -4,7 +4,6 @@ Wiring only.
 """
 
 import sys
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
@@ -28,6 +27,8 @@ app = typer.Typer(
 
 def _show_version(is_wanted: bool) -> None:
     if is_wanted:
+        from importlib.metadata import version as version_of  # noqa: PLC0415 - a command costs what it imports
+
         print_line(f"offhook {version_of('offhook')}")
         raise typer.Exit
 
