@@ -10,15 +10,12 @@ import asyncpg
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
 from provisioning import service
+from provisioning.dsn import is_dsn
 from provisioning.printable import shorten
 from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem
 
 Result = TypeVar("Result")
 
-URL_SCHEMES = ("postgresql", "postgres")
-DSN_SHAPE = "postgresql://user@host:5432/database"
-NO_URL = f"the DSN is no PostgreSQL URL: expected {DSN_SHAPE}"
-PORT_MAX = 65_535
 REASON_CHARS_MAX = 200
 # A database that answers, but not to us: a wrong user or password, or no such database.
 NOT_LET_IN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -36,23 +33,9 @@ def without_password(dsn: str) -> tuple[str, str]:
 
 def external_dsn_problem(dsn: str) -> str | None:
     """What is wrong with an operator's DSN, or None. Never shows it: it may hold a password."""
-    try:
-        parts = urlsplit(dsn)
-    except ValueError:
-        return NO_URL
-    if parts.scheme not in URL_SCHEMES:
-        return NO_URL
-    ports = [_port(host) for host in parts.netloc.rpartition("@")[2].split(",")]
-    if any(
-        port and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= PORT_MAX) for port in ports
-    ):
-        return f"the DSN has no port from 1 to {PORT_MAX} behind its host: expected {DSN_SHAPE}"
-    return None
-
-
-def _port(host: str) -> str:
-    """What stands behind the colon; those of an IPv6 address stand in square brackets."""
-    return host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
+    if is_dsn(dsn):
+        return None
+    return "the DSN is no PostgreSQL URL: expected postgresql://user@host:5432/database, the port from 1 to 65535"
 
 
 def find_dsn(data: DataDir, *, given: str = "") -> str:

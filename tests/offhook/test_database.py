@@ -40,6 +40,7 @@ def test_what_is_no_postgresql_url_is_refused_without_showing_it() -> None:
     [
         "postgresql://u:secret@db:99999/x",
         "postgresql://u:secret@db:0/x",
+        "postgresql://u:secret@[::1]:99999/x",
         "postgresql://u:secret@db:abc/x",
         "postgresql://u:secret@a:5432,b:99999/x",
         "postgresql://u:secret@[::1/x",
