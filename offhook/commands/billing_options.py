@@ -24,7 +24,9 @@ def load_billing_or_fail(data: DataDir, conf: Path | None) -> "Loaded":
     """billing.toml, the keys, the providers that are in use. Raises CommandError."""
     from billing.conf import NoBillingFile  # noqa: PLC0415 - a command costs what it imports
     from billing.process import load  # noqa: PLC0415
+    from provisioning.logs import configure_logs  # noqa: PLC0415
 
+    configure_logs()  # what billing logs goes to stderr; structlog's own way would be into the middle of our --json
     directory = conf_dir(data, conf)
     try:
         return load(directory)
