@@ -18,6 +18,7 @@ from switch.config import Trunk
 GLOBAL_FAILURE: Final = 600
 NO_CODEC: Final = LegOutcome(488, 88, "no codec of the caller's that the carrier takes", is_ours=True)
 UNREACHABLE: Final = LegOutcome(480, 20, "no phone of the line could be reached", is_ours=True)
+NO_EMERGENCY_TRUNK: Final = LegOutcome(500, 38, "no trunk for emergency calls is there", is_ours=True)
 _PREFERENCE: Final[tuple[int, ...]] = (486, 480, 603)  # within 4xx: busy tells a caller more than unreachable does
 
 

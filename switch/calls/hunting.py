@@ -14,7 +14,7 @@ from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line, lend_limits
 from switch.calls.conversation import caller_id_of
 from switch.calls.expires import expires_of
-from switch.calls.hunt import NO_CODEC, Hunt, backup_for, best_outcome, may_fail_over
+from switch.calls.hunt import NO_CODEC, NO_EMERGENCY_TRUNK, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
 from switch.calls.journey import redirected_journey
 from switch.calls.line_targets import FLOW_FAILED
@@ -161,7 +161,8 @@ class Hunting:
         call, board = self._call, self._call.board
         stage = self._next_stage()
         if stage is None:
-            self._exhausted(best_outcome(self._outcomes), now)
+            is_without = call.is_emergency and not call.callee_legs
+            self._exhausted(NO_EMERGENCY_TRUNK if is_without else best_outcome(self._outcomes), now)
             return
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]

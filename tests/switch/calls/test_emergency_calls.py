@@ -2,6 +2,7 @@
 
 import pytest
 
+from switch.calls.routing import make_routing
 from switch.config import CallLimits, IdentityHeader
 from switch.control import Control, ControlRequest
 from tests.switch.house import DOMAIN, House, Phone, make_account, make_conf, make_line, make_trunk
@@ -127,6 +128,17 @@ def test_a_second_emergency_call_passes_full_limits() -> None:
         house.run(2)
     assert len(trunk.requests_of("INVITE")) == 3
     assert len(house.exchange.board.calls) == 3
+
+
+def test_without_a_trunk_for_it_the_record_says_so() -> None:
+    house = House(conf=make_conf(routing=make_routing({}, version="routing1")), lines=[make_line("alice")])
+    alice = house.phone("alice", "192.0.2.10")
+    alice.register()
+    alice.invite("999")
+    house.run(3)
+    assert alice.statuses[-1] == 500
+    (row,) = house.journal.cdrs()
+    assert (row.is_emergency, row.sip_status, row.reason) == (True, 500, "no trunk for emergency calls is there")
 
 
 def test_the_next_trunk_takes_it_when_the_first_fails() -> None:
