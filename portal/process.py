@@ -205,7 +205,10 @@ class PortalProcess:
     def _serve_metrics(self, address: Address) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(PortalCollector(self.counts))
-        start_http_server(address.port, address.host, registry)
+        try:
+            start_http_server(address.port, address.host, registry)
+        except OSError as problem:  # the pages are served without them
+            log.error("portal_metrics_unserved", address=str(address), problem=problem.strerror or str(problem))
 
     async def _stop(self) -> None:
         if self._server is not None:

@@ -10,7 +10,6 @@ import asyncpg
 from offhook.commands.options import conf_dir, problem_text
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
-from provisioning.problems import Refused, shown
 from switch.conf_files import ConfProblems
 
 if TYPE_CHECKING:
@@ -49,14 +48,6 @@ def load_conf_of_billing(data: DataDir, conf: Path | None) -> "BillingConf":
     except ConfProblems as found:
         lines = "\n".join(problem_text(directory, problem) for problem in found.problems)
         raise CommandError(f"the configuration of billing is not valid:\n{lines}", ExitCode.INVALID) from None
-
-
-async def account_id_of(db: asyncpg.Pool, name: str) -> int:
-    """Raises Refused."""
-    found: int | None = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
-    if found is None:
-        raise Refused(f"there is no account {shown(name)}")
-    return found
 
 
 def connected(

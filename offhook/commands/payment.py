@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from billing.payments.payment import DESK, Method, Payment, PaymentState, payment_from_row
-from offhook.commands.billing_options import account_id_of, asking_provider, load_billing_or_fail, person
+from offhook.commands.billing_options import asking_provider, load_billing_or_fail, person
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -20,7 +20,7 @@ from offhook.commands.options import (
     whole_number,
 )
 from offhook.commands.payment_statements import import_statement, match, unmatched
-from offhook.database import find_dsn, run_on_books
+from offhook.database import account_id_of, find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_facts, print_json, print_line, print_table
 from provisioning.problems import Refused

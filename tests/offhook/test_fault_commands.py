@@ -237,6 +237,9 @@ def test_a_fault_from_the_report_to_its_close(offhook: Offhook) -> None:
     (listed,) = json.loads(offhook("fault", "list", "--state", "closed", "--json").out)
     assert (listed["place"], listed["clock"]["is_restored_late"]) == ("customer-equipment", False)
     assert f"{reference} asked" in offhook("looks", "list").out
+    for asked in ("fault", "looks"):
+        misspelt = offhook(asked, "list", "--account", "Shopp")
+        assert (misspelt.code, "there is no account 'Shopp'" in misspelt.err) == (1, True)
 
 
 def test_several_candidates_are_shown(offhook: Offhook) -> None:
