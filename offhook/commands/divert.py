@@ -2,6 +2,7 @@
 mailbox."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,8 +29,6 @@ from provisioning.model import Divert, DivertCondition, DivertKind
 from provisioning.printable import shorten
 from provisioning.rules import RING_S_MAX, RING_S_MIN
 from provisioning.views import LineView
-from switch.conf_files import open_optional_file
-from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets
 
 app = typer.Typer(help="Where calls to a line go when it does not take them.", no_args_is_help=True)
 
@@ -131,8 +130,8 @@ def set_(
         ),
     )
     place = conf_dir(data_dir(data), conf)
-    if time_set and time_set not in read_time_sets(open_optional_file(place, TIME_SETS_FILE)):
-        warn(f"the time set {time_set} is not in {place / TIME_SETS_FILE}: it is never that time")
+    if time_set:
+        _warn_of_unknown(time_set, place)
     _print(view, as_json=as_json)
 
 
@@ -243,6 +242,14 @@ def _destination(text: str, loose: list[str], answer_s: int) -> Destination:
     except typer.BadParameter as problem:
         raise CommandError(f"--to {shorten(text)!r}: {problem}", ExitCode.INVALID) from None
     return Destination(kind, what, own_s)
+
+
+def _warn_of_unknown(time_set: str, place: Path) -> None:
+    from switch.conf_files import open_optional_file  # noqa: PLC0415 - a command costs what it imports
+    from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets  # noqa: PLC0415
+
+    if time_set not in read_time_sets(open_optional_file(place, TIME_SETS_FILE)):
+        warn(f"the time set {time_set} is not in {place / TIME_SETS_FILE}: it is never that time")
 
 
 def _filter(sources: list[str] | None, ddis: list[str] | None, time_set: str) -> Filter | None:
