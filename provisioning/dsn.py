@@ -21,4 +21,4 @@ def _has_sound_port(host: str) -> bool:
     _, colon, port = host.rpartition("]")[2].rpartition(":")
     if not colon or not port:
         return True
-    return port.isascii() and port.isdecimal() and len(port) <= len(str(PORT_MAX)) and 1 <= int(port) <= PORT_MAX
+    return port.isascii() and port.isdigit() and len(port) <= len(str(PORT_MAX)) and 1 <= int(port) <= PORT_MAX

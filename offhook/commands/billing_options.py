@@ -25,7 +25,8 @@ def load_billing_or_fail(data: DataDir, conf: Path | None) -> "Loaded":
     from billing.process import load  # noqa: PLC0415
     from provisioning.logs import configure_logs  # noqa: PLC0415
 
-    configure_logs()  # what billing logs goes to stderr; structlog's own way would be into the middle of our --json
+    # What billing logs goes to stderr; structlog's own way would be into the middle of our --json.
+    configure_logs(is_for_good=False)
     directory = conf_dir(data, conf)
     try:
         return load(directory)

@@ -107,9 +107,8 @@ class Hunting:
         time, and never an emergency call's."""
         call = self._call
         self._ring_lines(lines, now)
-        timers, timeout_s = call.board.timers, float(call.board.conf.calls.no_answer_timeout_s)
-        if call.is_emergency:
-            timeout_s = EMERGENCY_RINGS_S
+        timers = call.board.timers
+        timeout_s = EMERGENCY_RINGS_S if call.is_emergency else call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
         self._is_limited = True
