@@ -91,6 +91,7 @@ ALLOWED = {
     ("provisioning/settings_text.py", "_read_presented"): "one of three digits",
     ("rating/calendar.py", "_parse"): "matched by a pattern of ASCII digits",
     ("switch/calls/diversions.py", "_counter"): "asked for ASCII digits, few enough",
+    ("switch/huge_pages.py", "areas"): "addresses as the kernel writes them",
     ("switch/calls/in_call_services.py", "slot_of"): "asked for ASCII digits, two at most",
     ("media/relay/port_pool.py", "_is_port"): "asked for ASCII digits, five at most",
     ("media/relay/port_pool.py", "ports_of"): "asked for ASCII digits, five at most",
