@@ -252,7 +252,10 @@ class BillingProcess:
     def _serve_metrics(self, address: Address) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(BillingCollector(self.counts))
-        start_http_server(address.port, address.host, registry)
+        try:
+            start_http_server(address.port, address.host, registry)
+        except OSError as problem:  # the day's work is done without them
+            log.error("billing_metrics_unserved", address=str(address), problem=problem.strerror or str(problem))
 
     async def _serve_door(self, door: socket.socket) -> None:
         desk = Desk(lambda: self._providers, self.store, self.counts)

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import asyncpg
 import msgspec
 
+from care.live import LiveSource, account_names, views_of
 from care.story import CallStory
 from care.switch_asking import SwitchSilentError, ask_switch
 from provisioning.cdr_search import find_cdrs
@@ -44,6 +45,13 @@ _NUMBERS_OF_CALLER: Final = (
 _REGISTRATIONS: Final = (
     f"SELECT {', '.join(REGISTRATION_COLUMNS)} FROM registration_events"
     f" WHERE line = ANY($1) AND at >= $2 AND at <= $3 ORDER BY at DESC, id LIMIT {REGISTRATIONS_MAX}"
+)
+# What changed a line last before that says where its phone has been since: since Tuesday, mostly nothing new.
+_BEFORE: Final = (
+    f"SELECT e.* FROM unnest($1::text[]) AS l (line) CROSS JOIN LATERAL (SELECT {', '.join(REGISTRATION_COLUMNS)}"
+    " FROM registration_events r WHERE r.line = l.line AND r.at < $2"
+    " AND r.event NOT IN ('refused', 'offline', 'online', 'flapping') ORDER BY r.at DESC, r.id DESC LIMIT 1) e"
+    " ORDER BY e.at, e.id"
 )
 _ALARMS: Final = (
     "SELECT id, account_id, rule, at, words, bar_until FROM alarms"
@@ -92,20 +100,30 @@ class HouseTraces:
 
 
 async def gather(
-    db: asyncpg.Pool | asyncpg.Connection, call_id: str, *, traces: TraceSource
+    db: asyncpg.Pool | asyncpg.Connection,
+    call_id: str,
+    *,
+    traces: TraceSource,
+    live: LiveSource | None = None,
 ) -> CallStory | None:
-    """None where no record of the call is in the books (yet: a call has its records when it has ended).
+    """None where no record of the call is in the books, and `live` does not know it as one that is up.
 
     Raises InvalidValue for a call id that cannot be one.
     """
     legs = await find_cdrs(db, CdrQuery(call_id=call_id, limit=LEGS_MAX), None)
+    callers_numbers: set[str] = set()
+    if legs:
+        if _is_withheld(legs):
+            callers_numbers = await _callers_numbers(db, call_id)
+    elif live is not None:
+        legs, callers_numbers = await _live(db, call_id, live)
     if not legs:
         return None
     since = time_from_ms(min(view.cdr.setup_at_ms for view in legs) - BEFORE_MS)
     until = time_from_ms(max(view.cdr.ended_at_ms for view in legs) + AFTER_MS)
     trace, no_trace = await traces.find(call_id)
     if trace is not None and _is_withheld(legs):
-        trace = without_caller(trace, await _callers_numbers(db, call_id))
+        trace = without_caller(trace, callers_numbers)
     return CallStory(
         legs=sorted(legs, key=lambda view: view.cdr.leg),
         trace=trace,
@@ -113,6 +131,21 @@ async def gather(
         registrations=await _registrations(db, legs, since, until),
         alarms=await _alarms(db, legs, since, until),
     )
+
+
+async def _live(
+    db: asyncpg.Pool | asyncpg.Connection, call_id: str, live: LiveSource
+) -> tuple[list[CdrView], set[str]]:
+    """Of a call that is up, and its caller's numbers, for taking them out."""
+    try:
+        records = await live.records(call_id=call_id)
+        media = await live.media(call_id) if records else []
+    except SwitchSilentError:
+        return [], set()
+    names = await account_names(db, records)
+    rows = [row for rows in records for row in rows]
+    numbers = {number for row in rows for number in (row.network_number, row.presentation_number) if number}
+    return views_of(rows, names, media), numbers
 
 
 def _is_withheld(legs: list[CdrView]) -> bool:
@@ -131,13 +164,15 @@ async def _callers_numbers(db: asyncpg.Pool | asyncpg.Connection, call_id: str) 
 async def _registrations(
     db: asyncpg.Pool | asyncpg.Connection, legs: list[CdrView], since: datetime, until: datetime
 ) -> list[RegistrationEvent]:
-    """Of every line that has a leg, or whose number was called; the latest ones where there are too many."""
+    """Of every line that has a leg, or whose number was called; the latest ones where there are too many. And of
+    each line its last change before that time, however old."""
     numbers = {number for view in legs for number in (view.cdr.destination, view.cdr.ddi) if number}
     lines = {row["line"] for row in await db.fetch(_LINES_OF_NUMBERS, sorted(numbers))}
     # A call inside the house has the called line's name as its destination.
     lines |= {view.cdr.line for view in legs if view.cdr.line} | numbers
+    before = await db.fetch(_BEFORE, sorted(lines), since)
     rows = await db.fetch(_REGISTRATIONS, sorted(lines), since, until)
-    return [registration_from_row(row) for row in reversed(rows)]
+    return [registration_from_row(row) for row in (*before, *reversed(rows))]
 
 
 async def _alarms(

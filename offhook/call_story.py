@@ -11,7 +11,8 @@ import asyncpg
 from care.explanation import explain, load_patterns
 from care.faults.entry import WORDS_CHARS_MAX
 from care.gathering import HouseTraces, TraceSource, gather
-from care.looks import note_looks, system_user
+from care.live import LiveSource, SwitchCalls
+from care.looks import note_look, note_looks, system_user
 from care.story import CallStory
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
@@ -25,26 +26,37 @@ from switch.conf_files import ConfProblems
 def story_of(place: DataDir, dsn: str, call_id: str, *, what: str, staff: str = "", why: str = "") -> CallStory:
     """`staff` "" is who is logged in to this machine. Raises CommandError where no such call is on record."""
     traces = HouseTraces(place.traces, place.control_socket)
+    live = SwitchCalls(place.control_socket)
     looker = staff or system_user()
     try:
         story = run_on_books(
             find_dsn(place, given=dsn),
-            lambda db: look_at(db, call_id, traces, what=what, staff=looker, why=why),
+            lambda db: look_at(db, call_id, traces, what=what, staff=looker, why=why, live=live),
         )
     except InvalidValue as problem:
         raise CommandError(str(problem), ExitCode.INVALID) from None
     if story is None:
-        text = f"no call {shorten(call_id)!r} is on record (a call has its records when it has ended)"
+        text = f"no call {shorten(call_id)!r} is up or on record"
         raise CommandError(text, ExitCode.REFUSED)
     return story
 
 
 async def look_at(
-    db: asyncpg.Pool, call_id: str, traces: TraceSource, *, what: str, staff: str, why: str
+    db: asyncpg.Pool,
+    call_id: str,
+    traces: TraceSource,
+    *,
+    what: str,
+    staff: str,
+    why: str,
+    live: LiveSource | None = None,
 ) -> CallStory | None:
     """Gathers it, and puts the look on record."""
-    story = await gather(db, call_id, traces=traces)
-    if story is not None:
+    story = await gather(db, call_id, traces=traces, live=live)
+    if story is not None and story.is_live:  # no record leads to its account yet
+        account_id = story.account_id
+        await note_look(db, staff=staff, what=what, account_id=account_id, call_id=call_id, why=why)
+    elif story is not None:
         await note_looks(db, staff=staff, what=what, call_ids=[call_id], why=why)
     return story
 
@@ -56,9 +68,10 @@ def explaining(db: asyncpg.Pool, place: DataDir, conf: Path) -> Callable[[str], 
     except ConfProblems as problems:
         raise CommandError(str(problems), ExitCode.INVALID) from None
     traces = HouseTraces(place.traces, place.control_socket)
+    live = SwitchCalls(place.control_socket)
 
     async def paragraph_of(call_id: str) -> str:
-        story = await gather(db, call_id, traces=traces)
+        story = await gather(db, call_id, traces=traces, live=live)
         return "" if story is None else explain(story, patterns).paragraph[:WORDS_CHARS_MAX]
 
     return paragraph_of

@@ -10,12 +10,12 @@ import asyncpg
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
 from provisioning import service
+from provisioning.dsn import is_dsn
 from provisioning.printable import shorten
-from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem
+from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem, Refused, shown
 
 Result = TypeVar("Result")
 
-URL_SCHEMES = ("postgresql", "postgres")
 REASON_CHARS_MAX = 200
 # A database that answers, but not to us: a wrong user or password, or no such database.
 NOT_LET_IN = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -33,9 +33,9 @@ def without_password(dsn: str) -> tuple[str, str]:
 
 def external_dsn_problem(dsn: str) -> str | None:
     """What is wrong with an operator's DSN, or None. Never shows it: it may hold a password."""
-    if urlsplit(dsn).scheme not in URL_SCHEMES:
-        return "the DSN is no PostgreSQL URL: expected postgresql://user@host:5432/database"
-    return None
+    if is_dsn(dsn):
+        return None
+    return "the DSN is no PostgreSQL URL: expected postgresql://user@host:5432/database, the port from 1 to 65535"
 
 
 def find_dsn(data: DataDir, *, given: str = "") -> str:
@@ -58,6 +58,14 @@ def run_on_books(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]) ->
     return asyncio.run(_connected(dsn, work))
 
 
+async def account_id_of(db: asyncpg.Pool, name: str) -> int:
+    """Raises Refused."""
+    found: int | None = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
+    if found is None:
+        raise Refused(f"there is no account {shown(name)}")
+    return found
+
+
 async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]) -> Result:
     try:
         async with service.connect(dsn) as db:
@@ -66,6 +74,11 @@ async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]
         raise CommandError(str(problem), ExitCode.INVALID) from None
     except ProvisioningProblem as problem:
         raise CommandError(str(problem)) from None
+    except asyncpg.DataError as problem:
+        text = f"the database does not take a value: {reason(problem)}"
+        raise CommandError(text, ExitCode.INVALID) from None
+    except asyncpg.ClientConfigurationError as problem:
+        raise CommandError(f"the DSN cannot be used: {reason(problem)}", ExitCode.INVALID) from None
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         text = "the database has another schema than this release: run `offhook up` of this release on it"
         raise CommandError(text, ExitCode.UNREACHABLE) from None
@@ -75,4 +88,6 @@ async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]
 
 def reason(problem: BaseException) -> str:
     """A short text for an exception that may have none."""
+    if isinstance(problem, TimeoutError) and not str(problem):
+        return "no answer in time"
     return shorten(str(problem).strip() or type(problem).__name__, REASON_CHARS_MAX)

@@ -138,7 +138,10 @@ def _exchange_rates(conf: Path, layout: DeckLayout) -> ExchangeRates:
     rates, file = read_exchange_rates(conf)
     _raise_problems(conf, file)
     if layout.currency not in rates:
-        raise CommandError(f"{conf / file.name} has no rate for {layout.currency}", ExitCode.INVALID)
+        example = f'below [{layout.currency}] a line such as 2026-01-01 = "0.75", what one costs in pounds from then on'
+        raise CommandError(
+            f"{conf / file.name} has no rate for {layout.currency}: expected {example}", ExitCode.INVALID
+        )
     return rates
 
 

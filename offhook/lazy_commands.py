@@ -6,10 +6,14 @@ A command costs what it imports, and most need neither codecs nor the configurat
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import cleandoc
 from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperGroup
+
+# Lines of `--help` are no longer than this, however wide the terminal is.
+HELP_COLUMNS_MAX: Final = 110
 
 # Name -> where it stands: a function, or the Typer of a group. In the order of `offhook --help`.
 PLACES: Final = {
@@ -64,6 +68,7 @@ CALL_PLACES: Final = {
     "find": "call_find:find",
     "show": "call_show:show",
     "export": "call_export:export",
+    "refused": "call_refused:refused",
     "keep": "call_keep:keep",
     "dial": "exchange:dial",
 }
@@ -73,7 +78,20 @@ def _is_there(place: str) -> bool:
     return find_spec(f"offhook.commands.{place.partition(':')[0]}") is not None
 
 
-class LazyCommands(TyperGroup):
+class GroupWithWholeHelp(TyperGroup):
+    """Says what each of its commands does in a whole sentence, where click's own cuts it to one line."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, _first_paragraph(command.short_help or command.help or "")))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class LazyCommands(GroupWithWholeHelp):
     """All of PLACES; what was asked for once stays in `commands`."""
 
     places: ClassVar[Mapping[str, str]] = PLACES
@@ -100,12 +118,17 @@ class LazyCallCommands(LazyCommands):
     places: ClassVar = {name: place for name, place in CALL_PLACES.items() if _is_there(place)}
 
 
+def _first_paragraph(help_text: str) -> str:
+    return cleandoc(help_text).split("\n\n")[0].replace("\n", " ")
+
+
 def _command(name: str, place: str) -> Any:
     module, _, attribute = place.partition(":")
     found = getattr(import_module(f"offhook.commands.{module}"), attribute)
-    app = typer.Typer()
+    app = typer.Typer(rich_markup_mode=None)
     if isinstance(found, typer.Typer):
-        app.add_typer(found, name=name)
+        own = found.info.cls  # a placeholder where the group names none
+        app.add_typer(found, name=name, cls=own if isinstance(own, type) else GroupWithWholeHelp)
     else:
         app.command(name)(found)
     return typer.main.get_group(app).commands[name]

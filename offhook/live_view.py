@@ -22,12 +22,21 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+_WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
+
+
 def _pounds(value: Any) -> str:
     return format_pounds(value) if isinstance(value, int) else ""
 
 
 def _duration(value: Any) -> str:
     return format_duration(int(value)) if isinstance(value, (int, float)) else ""
+
+
+def _weekdays(every: Any) -> str:
+    """Of a reminder that comes again: "0730:12345"."""
+    days = str(every).partition(":")[2]
+    return " ".join(_WEEKDAYS[day] for day in days if day in _WEEKDAYS)
 
 
 def _moment(value: Any) -> str:
@@ -151,6 +160,7 @@ REMINDER_FIELDS: tuple[Field, ...] = (
     Field("line", "line"),
     Field("at_ms", "rings at", _moment),
     Field("tries", "tried", is_right=True),
+    Field("every", "comes again", _weekdays),
 )
 
 QUEUE_FIELDS: tuple[Field, ...] = (

@@ -6,12 +6,14 @@ as \\uNNNN.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
 
+from offhook.exit_codes import CommandError
 from provisioning.printable import escape_control
 
 RIGHT_ALIGNED = ">"
@@ -78,9 +80,36 @@ def print_error(text: str) -> None:
         _write(sys.stderr, escape_control(line))
 
 
-def _write(stream: TextIO, text: str) -> None:
+def flush_output() -> None:
+    """Raises CommandError when what was printed cannot be written: without this it would be said only after the end."""
+    if sys.stdout is None:  # closed by whoever called us
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()  # whoever reads us has enough
+    except OSError as problem:
+        _drop_output()
+        raise CommandError(f"the output cannot be written: {problem.strerror or problem}") from None
+
+
+def _drop_output() -> None:
+    """What is still buffered would be tried again, and complained of, when the interpreter ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:
+        return
     encoding = stream.encoding or "ascii"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise CommandError(f"the output cannot be written: {problem.strerror or problem}") from None
 
 
 def plain_lines(heads: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -14,30 +14,57 @@ from care.gathering import TraceSource, gather
 from care.ladder import media_strip
 from care.ladder.ladder import ladder_of
 from care.ladder.svg import draw
+from care.lines import LineStory, gather_line
+from care.lines.story import LineSource
+from care.live import LiveSource
 from care.looks import TEXT_CHARS_MAX, note_look
-from care.search import CallFound, Understood, find_understood
+from care.search import CallFound, Understood, find_live, find_understood
 from care.story import CallStory
+from care.switch_asking import SwitchSilentError
 from portal.fault_files import FaultTables
 from provisioning.printable import escape_control
 from rating.records import RegistrationEvent
 
 
 class CareDesk:
-    """`traces` is where traces are, `tables` says what faults look like now, and by when they are repaired."""
+    """`traces` is where traces are, `tables` says what faults look like now, and by when they are repaired; `live`
+    knows the calls that are up, `lines` what is registered and banned."""
 
-    __slots__ = ("_tables", "_traces")
+    __slots__ = ("_lines", "_live", "_tables", "_traces")
 
-    def __init__(self, *, traces: TraceSource, tables: Callable[[], FaultTables]) -> None:
+    def __init__(
+        self,
+        *,
+        traces: TraceSource,
+        tables: Callable[[], FaultTables],
+        live: LiveSource | None = None,
+        lines: LineSource | None = None,
+    ) -> None:
         self._traces = traces
         self._tables = tables
+        self._live = live
+        self._lines = lines
 
     async def find(self, db: asyncpg.Pool, asked: Understood) -> list[CallFound]:
         """Raises Refused."""
         return await find_understood(db, asked)
 
+    async def find_live(self, db: asyncpg.Pool, asked: Understood) -> tuple[list[CallFound], str]:
+        """Calls that are up, or why they are not known."""
+        if self._live is None:
+            return [], ""
+        try:
+            return await find_live(db, asked, self._live), ""
+        except SwitchSilentError as silent:
+            return [], str(silent)
+
     async def story(self, db: asyncpg.Pool, call_id: str) -> CallStory | None:
         """Raises InvalidValue for what is no call's id."""
-        return await gather(db, call_id, traces=self._traces)
+        return await gather(db, call_id, traces=self._traces, live=self._live)
+
+    async def line_story(self, db: asyncpg.Pool, name: str, now_ms: int) -> LineStory:
+        """Raises Refused where there is no such line."""
+        return await gather_line(db, name, live=self._lines, now_ms=now_ms)
 
     def explain(self, story: CallStory) -> Explanation:
         return explain(story, self._tables().patterns)

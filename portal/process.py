@@ -18,6 +18,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from billing.process import bound
 from care.gathering import HouseTraces
+from care.lines.story import SwitchLines
+from care.live import SwitchCalls
 from portal.app import make_app
 from portal.care_desk import CareDesk
 from portal.conf import PortalConf, load_pair
@@ -158,7 +160,9 @@ class PortalProcess:
         traces = HouseTraces(self._data_dir / "traces", self._data_dir / "control.sock")
         files = FaultFiles(self._conf_dir, shipped_conf())
         files.tables()  # what is wrong in them is said at once
-        return CareDesk(traces=traces, tables=files.tables)
+        control = self._data_dir / "control.sock"
+        live, lines = SwitchCalls(control), SwitchLines(control)
+        return CareDesk(traces=traces, tables=files.tables, live=live, lines=lines)
 
     async def _bound(self, address: Address) -> socket.socket:
         """Phones are served whoever has the address; it is said once."""
@@ -201,7 +205,10 @@ class PortalProcess:
     def _serve_metrics(self, address: Address) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(PortalCollector(self.counts))
-        start_http_server(address.port, address.host, registry)
+        try:
+            start_http_server(address.port, address.host, registry)
+        except OSError as problem:  # the pages are served without them
+            log.error("portal_metrics_unserved", address=str(address), problem=problem.strerror or str(problem))
 
     async def _stop(self) -> None:
         if self._server is not None:

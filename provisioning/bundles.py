@@ -142,10 +142,14 @@ async def end_named_bundle(db: asyncpg.Pool, bundle_id: int) -> BundleView:
 async def list_bundles(
     db: asyncpg.Pool, account: str = "", *, limit: int = LIMIT_MAX, with_old: bool = False
 ) -> list[BundleView]:
-    """The latest grants first; those that are over too `with_old`."""
+    """The latest grants first; those that are over too `with_old`. Raises Refused for an account that is not there."""
     if not 1 <= limit <= LIMIT_MAX:
         raise InvalidValue("limit", str(limit), f"1 to {LIMIT_MAX}")
     async with db.acquire() as connection:
+        if account and not await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM accounts WHERE lower(name) = lower($1))", account
+        ):
+            raise Refused(f"there is no account {shown(account)}")
         return await bundle_views(connection, account=account, limit=limit, with_old=with_old)
 
 

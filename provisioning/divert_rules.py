@@ -4,13 +4,15 @@ A diverted call is paid for by who diverts, and nobody is there who could hear a
 charged for by its content, and nothing that must reach a person, is a destination (uk.md j, T).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
 
 from provisioning.model import Divert, DivertCondition, DivertKind
 from provisioning.numbers import parse_number
+from provisioning.plans.node_text import ExpectedError, read_prompt
+from provisioning.plans.plan import OWN_PROMPT
 from provisioning.problems import InvalidValue, Refused, shown
 from provisioning.rules import RING_S_MAX, RING_S_MIN, check_ring_s
 from provisioning.settings_text import EXPECTED_NUMBER, read_caller_pattern, read_time_set
@@ -18,7 +20,6 @@ from provisioning.settings_text import EXPECTED_NUMBER, read_caller_pattern, rea
 # A caller waits two minutes; more destinations than that would never be rung. The rest is for several rules.
 DIVERTS_MAX: Final = 20
 PATTERNS_MAX: Final = 20
-NAME_CHARS_MAX: Final = 64  # of a plan or a prompt
 EMERGENCY: Final = frozenset({"999", "112", "18000"})
 PREMIUM_PREFIX: Final = "+449"
 DIRECTORY_PREFIX: Final = "118"
@@ -89,10 +90,14 @@ def check_number(text: str) -> str:
     return number
 
 
-def check_name(what: str, text: str) -> str:
-    """A plan's or a prompt's name; whether there is one is not the line's business."""
-    if not 0 < len(text) <= NAME_CHARS_MAX or not text.isprintable() or text != text.strip(" "):
-        raise InvalidValue(what, text, f"its name, at most {NAME_CHARS_MAX} characters")
+def check_prompt(text: str, known: Collection[str] | None) -> str:
+    """`known` are the shipped ones, None for not asking; a recording of the account's own is filed elsewhere."""
+    try:
+        read_prompt(text)
+    except ExpectedError as problem:
+        raise InvalidValue("announcement", text, problem.expected) from None
+    if known is not None and text not in known and not text.startswith(OWN_PROMPT):
+        raise InvalidValue("announcement", text, f'a prompt of the exchange, or "{OWN_PROMPT}NAME"')
     return text
 
 

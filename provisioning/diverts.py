@@ -5,7 +5,7 @@ of another account is none, and who refuses diverts is not diverted to (PECR 200
 divert was set is looked at again when a call is diverted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import asyncpg
@@ -21,12 +21,14 @@ from provisioning.divert_rules import (
     Filter,
     arranged,
     check_filter,
-    check_name,
     check_number,
+    check_prompt,
     check_seconds,
     filter_of,
 )
 from provisioning.model import Divert, DivertCondition, DivertKind, Line
+from provisioning.plans.plan_rows import plan_id_of
+from provisioning.plans.plan_text import is_plan_name
 from provisioning.problems import InvalidValue, Refused, shown
 from provisioning.views import DivertView, LineView
 
@@ -51,16 +53,18 @@ async def set_diverts(
     ring_s: int = RING_S_DEFAULT,
     only: Filter = ANY_CALL,
     keeps_others: bool = False,
+    prompts: Collection[str] | None = None,
 ) -> LineView:
     """Calls that `only` names lead there, in this order, in each of these conditions; everything else stays.
 
-    `ring_s` is how long the line rings, for no_reply. `keeps_others`: what no code can set stays behind it.
+    `ring_s` is how long the line rings, for no_reply. `keeps_others`: what no code can set stays behind it. `prompts`
+    are the shipped ones, None for not asking.
     """
     wanted_for = check_filter(only)
     async with db.acquire() as connection, connection.transaction():
         line = await _lock_line(connection, user)
         await _check_ddis(connection, line, wanted_for)
-        found = [await _destination(connection, line, destination) for destination in destinations]
+        found = [await _destination(connection, line, destination, prompts) for destination in destinations]
         changed = []
         for condition in dict.fromkeys(conditions):
             wanted = [_divert(condition, one, ring_s, wanted_for) for one in found]
@@ -155,7 +159,9 @@ def _divert(condition: DivertCondition, to: Destination, ring_s: int, only: Filt
     return Divert(condition, to.kind, to.text, line_s, answer_s, only.sources, only.ddis, only.time_set)
 
 
-async def _destination(connection: asyncpg.Connection, line: Line, wanted: Destination) -> Destination:
+async def _destination(
+    connection: asyncpg.Connection, line: Line, wanted: Destination, prompts: Collection[str] | None
+) -> Destination:
     """As it is stored. Raises InvalidValue or Refused."""
     match wanted.kind:
         case DivertKind.VOICEMAIL:
@@ -168,8 +174,13 @@ async def _destination(connection: asyncpg.Connection, line: Line, wanted: Desti
             return await _line(connection, line, wanted)
         case DivertKind.NUMBER:
             return await _number(connection, line, wanted)
-        case DivertKind.PLAN | DivertKind.ANNOUNCEMENT:
-            check_name(wanted.kind.value, wanted.text)
+        case DivertKind.PLAN:
+            is_name = is_plan_name(wanted.text)
+            if not is_name or await plan_id_of(connection, line.account_id, wanted.text) is None:
+                raise Refused(f"the line's account has no plan {shown(wanted.text)}: `offhook plan list` shows them")
+            return wanted
+        case DivertKind.ANNOUNCEMENT:
+            check_prompt(wanted.text, prompts)
             return wanted
 
 

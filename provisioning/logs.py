@@ -10,8 +10,10 @@ from provisioning.printable import escape_control
 FIRST_KEYS = ("timestamp", "level", "event")
 
 
-def configure_logs() -> None:
-    """Once in each process, before its first line."""
+def configure_logs(*, is_for_good: bool = True) -> None:
+    """Once in each process, before its first line. Not for good is for a command, which may be one of several that a
+    process runs.
+    """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -21,7 +23,7 @@ def configure_logs() -> None:
             structlog.processors.LogfmtRenderer(key_order=list(FIRST_KEYS), bool_as_flag=False),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=is_for_good,
     )
 
 

@@ -24,7 +24,8 @@ class Bar(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class PresentedNumber(msgspec.Struct, frozen=True, omit_defaults=True):
     """A number that the line may present although it is not assigned to it (Ofcom's types 3 to 5 of presentation
-    numbers). `undertaking` names the document that is kept, `until` is the last day, ISO, "" for ever."""
+    numbers); of type 4, which is whoever called the customer, also a beginning with a star ("+44*", "+*").
+    `undertaking` names the document that is kept, `until` is the last day, ISO, "" for ever."""
 
     e164: str
     presentation_type: int
@@ -40,7 +41,7 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     number: only a keyed hash of it is kept. `traces_until`: up to that day (ISO, Europe/London, included) every call to
     the line is kept for tracing (PECR 2003 reg. 15), "" none. `offline_mail` is who is told by mail when no phone of
     the line has been registered for some minutes, or its phones come and go: an address, CUSTOMER for the account's
-    customer, or "".
+    customer, or "". `divert_hint`: the message lamp is lit while calls are diverted.
     """
 
     does_not_disturb: bool = False
@@ -58,6 +59,7 @@ class LineSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     presents: tuple[PresentedNumber, ...] = ()
     traces_until: str = ""
     offline_mail: str = ""
+    divert_hint: bool = False
 
 
 class Restriction(enum.StrEnum):

@@ -51,8 +51,13 @@ EXPECTED_BAR: Final = (
 )
 EXPECTED_SPEED_DIAL: Final = "CODE:NUMBER, the code of one or two digits"
 EXPECTED_PRESENTED: Final = (
-    "NUMBER:TYPE:UNDERTAKING or NUMBER:TYPE:UNDERTAKING:YYYY-MM-DD, the type 3, 4 or 5"
+    "NUMBER:TYPE:UNDERTAKING or NUMBER:TYPE:UNDERTAKING:YYYY-MM-DD, the type 3, 4 or 5; of type 4 also a beginning "
+    "with a star, or +* for any number"
 )
+
+
+ONWARD: Final = "4"  # the type of presentation numbers that are those of whoever called the customer
+ANY_NUMBER: Final = "+*"
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -236,7 +241,11 @@ def _read_presented(text: str) -> PresentedNumber:
     if not 1 <= len(undertaking) <= UNDERTAKING_CHARS_MAX:
         raise ValueError(text)
     until_text = _matched(_date, until[0]) if until else ""
-    return PresentedNumber(parse_number(number), "345".index(kind) + 3, undertaking, until_text)
+    if kind == ONWARD:
+        e164 = ANY_NUMBER if number in (ANY_NUMBER, "*") else read_number_pattern(number)
+    else:
+        e164 = parse_number(number)
+    return PresentedNumber(e164, int(kind), undertaking, until_text)
 
 
 def _shown_presented(number: PresentedNumber) -> str:
@@ -317,6 +326,7 @@ LINE_KEYS: Final[dict[str, Key]] = {
     "offline_mail": Scalar(
         f"an e-mail address, {CUSTOMER} for the address of the account's customer, or nothing", _read_mail, str
     ),
+    "divert_hint": _switch(),
 }
 ACCOUNT_KEYS: Final[dict[str, Key]] = {
     "bars": _bars(),

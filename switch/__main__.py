@@ -14,6 +14,7 @@ import uvloop
 from provisioning.logs import configure_logs
 from rating.journal.link import JournalRefusedError
 from switch.config import ConfProblems, load_conf
+from switch.huge_pages import start_advising
 from switch.paths import SwitchPaths
 from switch.price_files import PriceFiles
 from switch.process import SwitchProcess
@@ -43,6 +44,7 @@ def main() -> int:
         arguments.browser_socket,
         arguments.traces_socket,
     )
+    start_advising()
     try:
         uvloop.run(_run(SwitchProcess(paths, conf, arguments.dsn)))
     except JournalRefusedError as refusal:

@@ -86,6 +86,10 @@ class CliRules(Struct, frozen=True):
     never_presented: Prefixes = ("+447", "+4484", "+4487", "+449")
     listed: frozenset[str] = frozenset()
 
+    def is_stand_in(self, number: str) -> bool:
+        """Whether it stands for a network number that is missing: nobody is known, shown or called back by it."""
+        return number.startswith(self.inserted_ranges) or number == self.inserted_number != ""
+
 
 NO_CLI_RULES: Final = CliRules()
 

@@ -173,14 +173,15 @@ class Decks(Struct):
 
 
 def read_decks(folder: Path, exchange_rates: ExchangeRates, prices: PriceFiles) -> Decks:
-    """Every decks/NAME.toml with its NAME.csv. A deck that has no CSV yet prices nothing, and is no problem."""
+    """Every decks/NAME.toml with its NAME.csv. One without a CSV prices nothing, needs no rate, and is no problem."""
     found = Decks({}, {}, [])
     for name in deck_names(folder):
         file = open_conf_file(folder, f"{DECKS_FOLDER}/{name}.toml")
         if not is_name(name):
             file.note((), found=shown(name), expected="a name of small letters, digits, - and _")
         layout = read_layout(file) if not file.problems else None
-        if layout is not None and layout.currency not in exchange_rates:
+        has_prices = (folder / DECKS_FOLDER / f"{name}.csv").exists()  # before that `offhook deck import` asks for it
+        if layout is not None and has_prices and layout.currency not in exchange_rates:
             expected = f"its exchange rate in {EXCHANGE_RATES_FILE}"
             file.note(("currency",), found=f"the currency {layout.currency}", expected=expected)
         found.problems += file.in_order()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Struct
 
+from provisioning.dsn import is_dsn
 from switch.calls.passing import OURS
 from switch.calls.trunk_sources import (
     IPV4_BITS,
@@ -265,7 +266,7 @@ def read_secret(value: object) -> Secret:
 def read_dsn(value: object) -> Secret:
     """A PostgreSQL URI, or "" for the embedded one."""
     is_sound = isinstance(value, str) and len(value) <= SECRET_CHARS_MAX
-    if not is_sound or (value and not str(value).startswith(("postgresql://", "postgres://"))):
+    if not is_sound or (value and not is_dsn(str(value))):
         raise Expected(
             '"" or a URI like "postgresql://offhook@db.example.co.uk/offhook"', "a value that is not shown"
         )

@@ -18,6 +18,7 @@ from provisioning.printable import shorten
 from provisioning.settings import WITHHELD
 from provisioning.socket_path import short_socket_path
 from provisioning.storable import storable
+from rating.records import MediaFigures
 from switch.bundle_view import live_bundles
 from switch.buying_metrics import deck_rows, quality_rows
 from switch.calls.call import Call
@@ -26,8 +27,10 @@ from switch.calls.called_for_lines import call_for
 from switch.calls.explain import Question, QuestionError, explain
 from switch.calls.identity import LineCaller
 from switch.calls.parking import ParkedCall
+from switch.calls.privacy import hides_caller
 from switch.calls.tracing import BY_OPERATOR, mark_last_call
 from switch.door.sources import read_ban_address
+from switch.live_records import LiveQuestion, live_media, live_records
 from switch.queue_metrics import queue_rows
 from switch.relay.view import Stream, streams
 from switch.safety_view import account_safety, fraud_bars
@@ -35,7 +38,7 @@ from switch.service_metrics import reminder_rows
 from switch.sip.flow import Flow
 from switch.sip.host import host_port
 from switch.status import status_of
-from switch.trace_view import call_trace, trace_status
+from switch.trace_view import call_trace, refused_invites, trace_status
 from switch.waiting_view import WaitingMessages, waiting_messages
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     address: str = ""
     for_s: int = 0
     question: Question | None = None
+    live: LiveQuestion = LiveQuestion()
 
 
 class ControlRefusedError(Exception):
@@ -165,6 +169,12 @@ class Control:
             ),
             "decks": lambda _request: deck_rows(self._process.exchange),
             "call_trace": lambda request: call_trace(self._process.exchange.tracer, request.call_id),
+            "live_records": lambda request: live_records(
+                self._process.exchange.board, request.live, self._process.now()
+            ),
+            "refused_invites": lambda request: refused_invites(
+                self._process.exchange.tracer, request.call_id
+            ),
             "keep_trace": self._keep_trace,
             "trace_status": lambda _request: trace_status(self._process),
             "queues": lambda _request: queue_rows(self._process.exchange.board, self._process.now()),
@@ -205,11 +215,12 @@ class Control:
                 return {"ok": True, "result": await self._process.reload()}
             if request.command == "relay":
                 return {"ok": True, "result": await self._relay()}
+            if request.command == "live_media":
+                return {"ok": True, "result": await self._live_media(request.call_id)}
             command = self._commands.get(request.command)
             if command is None:
-                raise ControlRefusedError(
-                    f"unknown command {request.command!r}: expected reload, relay, {', '.join(self._commands)}"
-                )
+                known = ", ".join(("reload", "relay", "live_media", *self._commands))
+                raise ControlRefusedError(f"unknown command {request.command!r}: expected {known}")
             return {"ok": True, "result": command(request)}
         except (ControlRefusedError, msgspec.MsgspecError) as problem:
             return {"ok": False, "error": str(problem)}
@@ -222,6 +233,14 @@ class Control:
             raise ControlRefusedError("the relay does not answer; calls go on without it until it is back")
         await self._process.ask_relay()
         return streams(relay)
+
+    async def _live_media(self, call_id: str) -> list[MediaFigures]:
+        """What the relay has counted so far of a call that is up; nothing without a relay."""
+        relay = self._process.exchange.relay
+        if relay is None or not relay.is_here or call_id not in self._process.exchange.board.calls:
+            return []
+        await self._process.ask_relay()
+        return live_media(relay, call_id, self._process.exchange.board.clock.ms(self._process.now()))
 
     def _status(self, request: ControlRequest) -> dict[str, object]:
         return status_of(self._process)
@@ -255,7 +274,7 @@ class Control:
             state=_state_of(call),
             started_at_ms=self._process.exchange.board.clock.ms(leg.setup_at),
             caller=caller.line.user if isinstance(caller, LineCaller) else caller.trunk.name,
-            cli=WITHHELD if caller_id.is_withheld else caller_id.network_number,
+            cli=WITHHELD if hides_caller(call) else caller_id.network_number,
             dialled=call.attempt.dialled[:128],
             destination=call.destination[:128],
             account=account.name if account is not None else "",

@@ -218,8 +218,7 @@ class SwitchProcess:
         for listener in self.udp_listeners:
             listener.start(self._loop)
         await self._control.start(self.paths.control)
-        if self.conf.metrics is not None:
-            serve_metrics(self, self.conf.metrics.host, self.conf.metrics.port)
+        self._serve_metrics()
         self._on_beat()
         self._probe_lag(self.now())
         log.info(
@@ -251,11 +250,24 @@ class SwitchProcess:
             state=state,
         )
 
+    def _serve_metrics(self) -> None:
+        address = self.conf.metrics
+        if address is None:
+            return
+        try:
+            serve_metrics(self, address.host, address.port)
+        except OSError as problem:  # calls go on without them, and Prometheus says that they are missing
+            log.error("metrics_unserved", address=str(address), problem=problem.strerror or str(problem))
+
     def _bind_udp(self) -> None:
         for address in self.conf.listen.udp:
-            listener = UdpListener(
-                address.host, address.port, received=self._received, turn_over=self._finish_batch
-            )
+            try:
+                listener = UdpListener(
+                    address.host, address.port, received=self._received, turn_over=self._finish_batch
+                )
+            except OSError as problem:
+                text = f"[listen] udp {address}: {problem.strerror or problem}"
+                raise OSError(text) from None
             self.udp_listeners.append(listener)
             self._listener_of[(listener.host, listener.port)] = listener
 

@@ -26,7 +26,8 @@ def reminder_rows(exchange: "Exchange") -> list[dict[str, object]]:
     """Each line's, in their order. Nothing is said of whom a line called or was called by."""
     reminders = sorted(exchange.services.reminders, key=lambda reminder: (reminder.at_ms, reminder.user))
     return [
-        {"line": reminder.user, "at_ms": reminder.at_ms, "tries": reminder.tries} for reminder in reminders
+        {"line": reminder.user, "at_ms": reminder.at_ms, "tries": reminder.tries, "every": reminder.every}
+        for reminder in reminders
     ]
 
 

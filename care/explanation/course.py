@@ -134,6 +134,8 @@ def _came_to(leg: LegFacts) -> str:
     if cdr.answered_at_ms is not None:
         return f"which answered after {duration_words((cdr.answered_at_ms - cdr.setup_at_ms) / 1000)}"
     after = f"after {duration_words(leg.waited_s)}"
+    if leg.is_open:
+        return "which is ringing" if leg.has_rung else f"which has given no sign of ringing {after}"
     rang = "which rang and " if leg.has_rung else "which "
     if cdr.outcome == "cancelled":
         return (
@@ -146,8 +148,10 @@ def _came_to(leg: LegFacts) -> str:
 
 def _ended(facts: Facts) -> str:
     cdr = facts.cdr
-    if cdr.outcome == "open":
-        return "It had not ended when this was written."
+    if facts.story.is_live:
+        if facts.is_up:
+            return sentence(f"it is still up, {duration_words(facts.talked_s)} after the answer")
+        return sentence(f"nobody has answered yet, after {duration_words(facts.waited_s)}")
     if not facts.is_up:
         if facts.is_refused:
             return sentence(
@@ -173,4 +177,6 @@ def _cost(facts: Facts) -> str:
         if view.cdr.cost_micros > 0:
             who = f" to account {said(view.payer or view.account)}" if view.payer or view.account else ""
             paid.append(f"{money_words(view.cdr.cost_micros)}{who}")
+    if facts.story.is_live:
+        return sentence(f"charged so far: {joined(paid)}") if paid else "Nothing is charged so far."
     return sentence(f"charged: {joined(paid)}") if paid else "Nothing was charged."

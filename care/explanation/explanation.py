@@ -131,4 +131,6 @@ def _conclusion(facts: Facts, findings: list[Finding], answer: Finding | None) -
         return words
     if answer is not None:
         return [f"No fault: {answer.words}"]
+    if facts.story.is_live:
+        return ["No sign of a fault has been found so far."]
     return ["No sign of a fault was found."] if facts.is_up else []

@@ -19,6 +19,7 @@ from rating.records import Cdr
 from switch.calls import refusal
 from switch.calls.decisions import SEPARATOR
 from switch.calls.divert import NOWHERE
+from switch.calls.open_call import OPEN
 from switch.calls.refusal import Refusal
 from switch.calls.sips import SIPS_NOT_ALLOWED
 from switch.calls.target import VOICEMAIL
@@ -56,6 +57,11 @@ class LegFacts(msgspec.Struct, frozen=True):
         return self.cdr.ringing_at_ms is not None
 
     @property
+    def is_open(self) -> bool:
+        """It rings, or talks, and nobody knows yet what it will come to."""
+        return self.cdr.outcome == OPEN
+
+    @property
     def is_ours(self) -> bool:
         """Whether it failed without an answer of the peer: in silence, or given up by the exchange."""
         return self.cdr.ended_by == "exchange"
@@ -69,7 +75,8 @@ class LegFacts(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """One call. `tried` are the legs that were rung, in order, `answered` the one that the caller talked with.
 
-    `decisive` is the leg whose outcome became the call's: the answered one, or the last that said something.
+    `decisive` is the leg whose outcome became the call's: the answered one, or the last that said something; None while
+    a call that is up has no answer.
     `called_line` is the line that was called, "" where that is none of ours or not known.
     """
 
@@ -92,7 +99,7 @@ class Facts(msgspec.Struct, frozen=True):
     @property
     def is_up(self) -> bool:
         """Whether two ends talked."""
-        return self.caller.is_answered and self.cdr.outcome in ("answered", "unconfirmed", "open")
+        return self.caller.is_answered and self.cdr.outcome in ("answered", "unconfirmed", OPEN)
 
     @property
     def talked_s(self) -> float:
@@ -142,7 +149,7 @@ def facts_of(story: CallStory) -> Facts:
         tried=tuple(tried),
         sound=verdict_of_call([(view.cdr, view.media) for view in story.legs]),
         answered=answered,
-        decisive=answered or _decisive(caller, tried),
+        decisive=answered or (None if story.is_live else _decisive(caller, tried)),
         called_line=called_line,
         decisions=tuple(
             words for leg in (caller, *tried) for words in leg.cdr.decisions.split(SEPARATOR) if words

@@ -73,7 +73,7 @@ def _answer(leg: LegFacts) -> str:
 
 
 def _failed(facts: Facts, kind: Kind) -> list[LegFacts]:
-    return [leg for leg in facts.tried if leg.kind is kind and not leg.is_answered]
+    return [leg for leg in facts.tried if leg.kind is kind and not leg.is_answered and not leg.is_open]
 
 
 def _last_failed(facts: Facts, kind: Kind) -> LegFacts | None:
@@ -87,7 +87,7 @@ def _last_failed(facts: Facts, kind: Kind) -> LegFacts | None:
 def _has_failed(leg: LegFacts) -> bool:
     """Whether a carrier failed to carry the call, and not the one who was called to take it."""
     cdr = leg.cdr
-    if leg.is_answered or cdr.outcome in ("cancelled", ""):
+    if leg.is_answered or leg.is_open or cdr.outcome in ("cancelled", ""):
         return False
     if leg.is_ours:
         return cdr.q850_cause in (RECOVERY_ON_TIMER_EXPIRY, 20, 41)

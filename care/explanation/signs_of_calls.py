@@ -73,7 +73,9 @@ def answered(facts: Facts) -> str | None:
 
 def never_answered(facts: Facts) -> str | None:
     """Nobody answered, whoever that lay with."""
-    return None if facts.is_up else f"nobody had answered after {duration_words(facts.waited_s)}"
+    if facts.is_up or facts.story.is_live:
+        return None
+    return f"nobody had answered after {duration_words(facts.waited_s)}"
 
 
 def refused(facts: Facts) -> str | None:

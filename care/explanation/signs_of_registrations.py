@@ -11,7 +11,7 @@ from rating.records import RegistrationEvent
 from switch.registrar.changes import EXPIRED, LEFT, LOST, REMOVED, SILENT
 from switch.registrar.refused_logins import BANNED, WRONG_PASSWORD
 
-_ENDS: Final = {
+ENDS: Final = {
     LEFT: "it unregistered itself",
     EXPIRED: "its registration ran out and was not renewed",
     LOST: "its connection broke",
@@ -25,7 +25,7 @@ def called_line_gone(facts: Facts) -> str | None:
     known = facts.called_registrations
     if known is None or known.last is None or not known.is_gone:
         return None
-    return f"since {_at(facts, known.last)}, when {_ENDS[known.last.event]}"
+    return f"since {_at(facts, known.last)}, when {ENDS[known.last.event]}"
 
 
 def called_line_left(facts: Facts) -> str | None:
@@ -55,11 +55,11 @@ def _gone_by(facts: Facts, *events: str) -> str | None:
 
 
 def called_line_unknown(facts: Facts) -> str | None:
-    """Nothing about the called line's registrations is on record from the day before."""
+    """Nothing about the called line's registrations is on record: its phone has never been there."""
     known = facts.called_registrations
     if known is None or known.last is not None or known.refused:
         return None
-    return f"no registration of line {said(facts.called_line)} is on record from the day before the call"
+    return f"no registration of line {said(facts.called_line)} from before the call is on record"
 
 
 def line_lost_during_call(facts: Facts) -> str | None:
@@ -67,7 +67,7 @@ def line_lost_during_call(facts: Facts) -> str | None:
     for known in facts.registrations.values():
         if known.during and facts.is_up:
             event = known.during[0]
-            return f"at {_at(facts, event)} the registration of line {said(known.line)} ended: {_ENDS[event.event]}"
+            return f"at {_at(facts, event)} the registration of line {said(known.line)} ended: {ENDS[event.event]}"
     return None
 
 

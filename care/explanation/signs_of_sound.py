@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from care.explanation.facts import Facts, Kind, LegFacts
-from care.explanation.phrases import counted, said
+from care.explanation.phrases import counted, duration_words, said, time_words
 from care.explanation.sound_facts import EndSound
+
+# Ends that stop within some seconds of each other have both hung up.
+FELL_SILENT_S: Final = 10.0
 
 
 def _silent(facts: Facts) -> LegFacts | None:
@@ -123,8 +126,30 @@ def _who(leg: LegFacts) -> str:
     return "our media server" if leg.kind is Kind.VOICE else f"the phone of line {said(leg.cdr.line)}"
 
 
+def fell_silent(facts: Facts) -> str | None:
+    """One end was not heard any more while the other still was: it is the one that vanished."""
+    found = silent_before_the_end(facts)
+    if found is None:
+        return None
+    leg, last_at_ms, seconds = found
+    at = time_words(last_at_ms, beside_ms=facts.cdr.setup_at_ms)
+    return f"nothing came from {_who(leg)} after {at}, while the other end was heard for {duration_words(seconds)} more"
+
+
+def silent_before_the_end(facts: Facts) -> tuple[LegFacts, int, float] | None:
+    """That end, when its last packet came, and how much longer the other was heard, in seconds."""
+    ends = [
+        (sound.last_at_ms, leg) for leg, sound in _sounds(facts) if sound.last_at_ms is not None
+    ]
+    if len(ends) < 2:
+        return None
+    (first_ms, leg), (last_ms, _) = sorted(ends, key=lambda end: end[0])
+    seconds = (last_ms - first_ms) / 1000
+    return (leg, first_ms, seconds) if seconds >= FELL_SILENT_S else None
+
+
 SIGNS: Final[tuple[Callable[[Facts], str | None], ...]] = (
     no_sound_from_phone, no_sound_from_carrier, no_sound_from_us, no_sound_at_all, sound_from_elsewhere,
     loss_from_phone, loss_from_carrier, loss_from_both, jitter_from_phone, jitter_from_carrier,
-    sound_began_late, long_gap,
+    sound_began_late, fell_silent, long_gap,
 )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Final
 
 from care.explanation.facts import Facts, Kind, LegFacts
 from care.explanation.phrases import counted, duration_words, said
+from care.explanation.signs_of_sound import silent_before_the_end
 from care.explanation.trace_facts import Refresh
 
 # A 2xx is repeated after 0.5, 1, 2, 4, 4 ... seconds (RFC 3261 13.3.1.4): so many are no accident of one lost packet.
@@ -143,9 +144,12 @@ def their_refresh_unanswered(facts: Facts) -> str | None:
 
 
 def carrier_vanished(facts: Facts) -> str | None:
-    """It was the carrier that did not answer our refresh."""
+    """It was the carrier that did not answer our refresh; without a trace, that was the first to fall silent."""
     found = _refresh(facts, is_from_peer=False, statuses=(0, TIMED_OUT))
-    return said(found[0].cdr.trunk) if found is not None and found[0].kind is Kind.CARRIER else None
+    if found is not None:
+        return said(found[0].cdr.trunk) if found[0].kind is Kind.CARRIER else None
+    silent = silent_before_the_end(facts)
+    return said(silent[0].cdr.trunk) if silent is not None and silent[0].kind is Kind.CARRIER else None
 
 
 def _refresh(

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from media.course import CourseError, course_of
 from media.latch import STRANGER
 from media.verdict import (
     JITTER_MS_MAX,
@@ -27,6 +28,7 @@ LATE_S_MIN: Final = 4.0
 class EndSound(msgspec.Struct, frozen=True):
     """One end's sound. `late_s` is from the answer to its first packet, None where that is not known.
 
+    `last_at_ms` is when the last one came, UTC; None where that is not known, or the end was on hold after it.
     `has_strangers`: packets came from an address that nobody had announced, and were not taken.
     """
 
@@ -41,6 +43,7 @@ class EndSound(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...]
     has_strangers: bool
     late_s: float | None
+    last_at_ms: int | None = None
 
     @property
     def is_late(self) -> bool:
@@ -67,7 +70,20 @@ def sound_of(view: CdrView) -> EndSound | None:
         gaps=verdict.gaps if verdict.is_bad else (),
         has_strangers=f"{STRANGER}=" in figures.dropped,
         late_s=late_sound_s(figures, cdr.answered_at_ms),
+        last_at_ms=_last_at_ms(figures),
     )
+
+
+def _last_at_ms(figures: MediaFigures) -> int | None:
+    try:
+        course = course_of(figures.course)
+    except CourseError:
+        return None
+    if course.first_ms is None:
+        return None
+    if any(each.is_held and (each.at_s + each.seconds) * 1000 > course.last_ms for each in course.slices):
+        return None
+    return course.opened_at_ms(figures.ended_at_ms) + course.last_ms
 
 
 def _sound(media: Sequence[MediaFigures]) -> MediaFigures:

@@ -108,7 +108,7 @@ async def _problem(connection: asyncpg.Connection, fault_id: int, entry: Entry) 
         case EventKind.STATE:
             return await _state_problem(connection, fault_id, FaultState(entry.value))
         case EventKind.CALL:
-            return await _call_problem(connection, fault_id, entry.value)
+            return await _call_problem(connection, fault_id, entry.value, is_known=bool(entry.words))
         case EventKind.CHECKED:
             return await _check_problem(connection, fault_id, entry.about)
         case _:
@@ -125,9 +125,13 @@ async def _state_problem(connection: asyncpg.Connection, fault_id: int, after: F
     return ""
 
 
-async def _call_problem(connection: asyncpg.Connection, fault_id: int, call_id: str) -> str:
-    if not call_id.isprintable() or not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM cdrs WHERE call_id = $1)", call_id
+async def _call_problem(
+    connection: asyncpg.Connection, fault_id: int, call_id: str, *, is_known: bool
+) -> str:
+    """`is_known`: something is said of it, so it is a call that is up, if it is not on record."""
+    if not call_id.isprintable() or not (
+        is_known
+        or await connection.fetchval("SELECT EXISTS (SELECT FROM cdrs WHERE call_id = $1)", call_id)
     ):
         return f"there is no call {shown(call_id)} on record"
     attached = await connection.fetchval(

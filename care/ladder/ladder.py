@@ -194,6 +194,8 @@ def _field(facts: SipFacts, name: str, title: str) -> str:
 def _event_rungs(story: CallStory, columns: Columns) -> Iterator[Rung]:
     """What the records know beside the messages; without messages, what these would have shown."""
     rows = [view.cdr for view in story.legs if view.cdr.leg < ATTEMPT_LEG]
+    if not rows:
+        return
     for row in rows:
         column = columns.column_of_leg(row.leg)
         if column is None:
@@ -209,6 +211,8 @@ def _event_rungs(story: CallStory, columns: Columns) -> Iterator[Rung]:
     ended = rows[0]
     by = {"exchange": "the exchange"}.get(ended.ended_by, f"the {ended.ended_by}" if ended.ended_by else "")
     words = f"ended by {by}: {ended.reason}" if by else f"ended: {ended.reason}"
+    if story.is_live:
+        words = "still up when this was asked"
     yield _event(ended, ended.ended_at_ms, columns.exchange, words, is_error=_failed(ended))
 
 

@@ -21,7 +21,7 @@ from offhook.output import print_json, print_line
 from offhook.paths import SECRET_FILE_MODE, DataDir
 from offhook.postgres.binaries import program
 from offhook.postgres.embedded import EmbeddedPostgres
-from offhook.supervisor.lock import ExchangeLock
+from offhook.supervisor.lock import take_exchange_lock
 from offhook.supervisor.part import Part
 from offhook.supervisor.plans import PRIVATE_UMASK, postgres_plan
 from provisioning.logs import configure_logs
@@ -39,7 +39,7 @@ def backup(
 ) -> None:
     """Write the books of the running exchange to a file (it must not exist yet)."""
     target = file.expanduser().absolute()
-    if target.exists():
+    if _exists(target):
         raise CommandError(f"{target} exists: it is not overwritten")
     address, password = without_password(find_dsn(data_dir(data), given=dsn))
     part = target.with_name(target.name + ".part")
@@ -68,6 +68,14 @@ def backup(
         print_line(f"The books are in {target} ({size:,} bytes).")
 
 
+def _exists(target: Path) -> bool:
+    try:
+        return target.exists()
+    except OSError as problem:  # a name that is too long, a folder that may not be looked into
+        text = f"{shorten(str(target))} cannot be written: {problem.strerror or problem}"
+        raise CommandError(text, ExitCode.INVALID) from None
+
+
 def restore(file: FileArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Make a fresh data directory from a backup, before `offhook up`."""
     os.umask(PRIVATE_UMASK)
@@ -75,8 +83,7 @@ def restore(file: FileArgument, data: DataOption = None, as_json: JsonOption = F
     source = file.expanduser().absolute()
     _refuse_no_archive(source)
     place = data_dir(data)
-    place.make()
-    lock = ExchangeLock.take(place.lock_file)
+    lock = take_exchange_lock(place)
     try:
         if place.postgres.exists():
             raise CommandError(f"{place.root} holds books already: restore into a fresh --data directory")

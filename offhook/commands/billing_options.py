@@ -10,7 +10,6 @@ import asyncpg
 from offhook.commands.options import conf_dir, problem_text
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.paths import DataDir
-from provisioning.problems import Refused, shown
 from switch.conf_files import ConfProblems
 
 if TYPE_CHECKING:
@@ -24,7 +23,10 @@ def load_billing_or_fail(data: DataDir, conf: Path | None) -> "Loaded":
     """billing.toml, the keys, the providers that are in use. Raises CommandError."""
     from billing.conf import NoBillingFile  # noqa: PLC0415 - a command costs what it imports
     from billing.process import load  # noqa: PLC0415
+    from provisioning.logs import configure_logs  # noqa: PLC0415
 
+    # What billing logs goes to stderr; structlog's own way would be into the middle of our --json.
+    configure_logs(is_for_good=False)
     directory = conf_dir(data, conf)
     try:
         return load(directory)
@@ -47,14 +49,6 @@ def load_conf_of_billing(data: DataDir, conf: Path | None) -> "BillingConf":
     except ConfProblems as found:
         lines = "\n".join(problem_text(directory, problem) for problem in found.problems)
         raise CommandError(f"the configuration of billing is not valid:\n{lines}", ExitCode.INVALID) from None
-
-
-async def account_id_of(db: asyncpg.Pool, name: str) -> int:
-    """Raises Refused."""
-    found: int | None = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
-    if found is None:
-        raise Refused(f"there is no account {shown(name)}")
-    return found
 
 
 def connected(

@@ -1,22 +1,26 @@
 """`offhook call find`: from a time, a CLI and a DDI to the calls."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import asyncpg
 import typer
 
-from care.looks import note_look, note_looks, system_user
+from care.live import SwitchCalls
+from care.looks import TEXT_CHARS_MAX, note_look, note_looks, system_user
 from care.search.find import find_understood, page_after
+from care.search.live import OPEN, find_live
 from care.search.question import LIMIT_DEFAULT, LIMIT_MAX, CallFound, CallKind, CallQuestion, Order
 from care.search.understanding import understand
-from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
+from care.switch_asking import SwitchSilentError
+from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, warn, whole_number
 from offhook.commands.staff_options import StaffOption, WhyOption
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_duration, format_moment, local_now
 from offhook.output import Column, columns, print_json, print_line, print_table
+from provisioning.printable import escape_control
 from provisioning.problems import InvalidValue
 from rating.charge import CALL_S_MAX
 from rating.money import format_pounds
@@ -116,23 +120,55 @@ def find(
         asked = understand(question, datetime.now(UTC))
     except InvalidValue as problem:
         raise CommandError(str(problem), ExitCode.INVALID) from None
-    who = staff or system_user()
+    who, place = staff or system_user(), data_dir(data)
 
     async def work(db: asyncpg.Pool) -> list[CallFound]:
-        await note_look(db, staff=who, what="search", why=why)
+        await note_look(db, staff=who, what="search", why=_asked(why, asked.words))
         calls = await find_understood(db, asked)
         await note_looks(db, staff=who, what="found", call_ids=[call.call_id for call in calls], why=why)
         return calls
 
-    calls = run_on_books(find_dsn(data_dir(data), given=dsn), work)
+    async def work_on_live(db: asyncpg.Pool) -> list[CallFound]:
+        calls = await find_live(db, asked, SwitchCalls(place.control_socket))
+        for call in calls:
+            account_id = await db.fetchval("SELECT id FROM accounts WHERE name = $1", call.account)
+            await note_look(
+                db, staff=who, what="found", account_id=account_id, call_id=call.call_id, why=why
+            )
+        return calls
+
+    dsn_found = find_dsn(place, given=dsn)
+    calls, up, silent = run_on_books(dsn_found, lambda db: _both(work(db), work_on_live(db)))
+    known = {call.call_id for call in calls}
+    up = [call for call in up if call.call_id not in known]
     following = page_after(question, calls)
+    if silent:
+        warn(f"calls that are up are not searched: {silent}")
     if as_json:
-        print_json({"understood": asked.words, "calls": calls, "after": following.after if following else ""})
+        after = following.after if following else ""
+        print_json({"understood": asked.words, "up": up, "calls": calls, "after": after})
         return
     print_line(f"Searched: {asked.words}")
-    print_table(found_heads(), found_rows(calls), empty="No call is like that.")
+    print_table(found_heads(), found_rows([*up, *calls]), empty="No call is like that.")
     if following is not None:
         print_line(f"There may be more: --after {following.after}")
+
+
+def _asked(why: str, words: str) -> str:
+    """What for, and what was asked, as long as a look's reason can be."""
+    text = escape_control(f"{why}: {words}" if why else words)
+    return text if len(text) <= TEXT_CHARS_MAX else f"{text[: TEXT_CHARS_MAX - 3]}..."
+
+
+async def _both(
+    on_record: Awaitable[list[CallFound]], live: Awaitable[list[CallFound]]
+) -> tuple[list[CallFound], list[CallFound], str]:
+    """What is on record, what is up, and why that is not known. A call that ends in between is on record, or up."""
+    try:
+        up, silent = await live, ""
+    except SwitchSilentError as problem:
+        up, silent = [], str(problem)
+    return await on_record, up, silent
 
 
 def found_heads() -> list[Column]:
@@ -146,6 +182,12 @@ def found_rows(calls: Iterable[CallFound]) -> list[list[str]]:
     return [_row(call) for call in calls]
 
 
+def _outcome(call: CallFound) -> str:
+    if call.outcome != OPEN:
+        return call.outcome
+    return "still up" if call.answered_at_ms is not None else "still ringing"
+
+
 def _row(call: CallFound) -> list[str]:
     return [
         format_moment(call.setup_at_ms),
@@ -157,7 +199,7 @@ def _row(call: CallFound) -> list[str]:
         str(call.legs),
         "" if call.answered_at_ms is None else format_duration(call.duration_ms // 1000),
         format_pounds(call.cost_micros) if call.cost_micros else "",
-        call.outcome,
+        _outcome(call),
         call.reason,
         "one way" if call.is_one_way else "bad" if call.has_bad_sound else "",
     ]

@@ -98,8 +98,15 @@ def check(
         print_json(findings)
     else:
         _print(directory, findings, lines)
+        _print_whose(directory, place)
     if problems:
         raise SystemExit(ExitCode.INVALID)
+
+
+def _print_whose(directory: Path, place: DataDir) -> None:
+    """Or somebody would edit what the next `pip install` replaces."""
+    if directory == packaged_conf():
+        print_line(f"It comes with the program: the first `offhook up` copies it to {place.conf}, where it is yours.")
 
 
 def _directory(place: DataDir, named: Path | None) -> Path:
@@ -107,6 +114,9 @@ def _directory(place: DataDir, named: Path | None) -> Path:
     directory = conf_dir(place, named)
     if named is None and not (directory / MAIN_FILE).exists():
         return packaged_conf()
+    if directory.exists() and not directory.is_dir():
+        text = f"{directory} is no directory: --conf is where offhook.toml and the other files are"
+        raise CommandError(text, ExitCode.INVALID)
     return directory
 
 

@@ -6,9 +6,9 @@ import asyncpg
 import typer
 
 from billing.credit_checks import NO_CHECK, CheckResult, CreditCheck, checks_of, record_check, require_check
-from offhook.commands.billing_options import account_id_of, person
+from offhook.commands.billing_options import person
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, pounds
-from offhook.database import find_dsn, run_on_books
+from offhook.database import account_id_of, find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_moment
 from offhook.output import columns, print_json, print_line, print_table

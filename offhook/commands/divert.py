@@ -2,14 +2,25 @@
 mailbox."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
+from offhook.commands.options import (
+    ConfOption,
+    DataOption,
+    DsnOption,
+    JsonOption,
+    conf_dir,
+    data_dir,
+    warn,
+    whole_number,
+)
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
+from offhook.shipped_prompts import shipped_prompts
 from provisioning import service
 from provisioning.books.line_changes import RING_S_DEFAULT
 from provisioning.divert_rules import Destination, Filter
@@ -97,6 +108,7 @@ def set_(
     ddis: DdiOption = None,
     time_set: HoursOption = "",
     data: DataOption = None,
+    conf: ConfOption = None,
     dsn: DsnOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -109,12 +121,17 @@ def set_(
         raise CommandError("--ring-s is for no_reply, which is not named", ExitCode.INVALID)
     seconds = RING_S_DEFAULT if ring_s is None else ring_s
     only = Filter(tuple(sources or ()), tuple(ddis or ()), time_set)
+    has_words = any(destination.kind is DivertKind.ANNOUNCEMENT for destination in destinations)
+    prompts = shipped_prompts() if has_words else None
     view = run_on_books(
         find_dsn(data_dir(data), given=dsn),
         lambda db: service.set_diverts(
-            db, user, wanted, destinations=destinations, ring_s=seconds, only=only
+            db, user, wanted, destinations=destinations, ring_s=seconds, only=only, prompts=prompts
         ),
     )
+    place = conf_dir(data_dir(data), conf)
+    if time_set:
+        _warn_of_unknown(time_set, place)
     _print(view, as_json=as_json)
 
 
@@ -225,6 +242,14 @@ def _destination(text: str, loose: list[str], answer_s: int) -> Destination:
     except typer.BadParameter as problem:
         raise CommandError(f"--to {shorten(text)!r}: {problem}", ExitCode.INVALID) from None
     return Destination(kind, what, own_s)
+
+
+def _warn_of_unknown(time_set: str, place: Path) -> None:
+    from switch.conf_files import open_optional_file  # noqa: PLC0415 - a command costs what it imports
+    from switch.conf_time_sets import TIME_SETS_FILE, read_time_sets  # noqa: PLC0415
+
+    if time_set not in read_time_sets(open_optional_file(place, TIME_SETS_FILE)):
+        warn(f"the time set {time_set} is not in {place / TIME_SETS_FILE}: it is never that time")
 
 
 def _filter(sources: list[str] | None, ddis: list[str] | None, time_set: str) -> Filter | None:

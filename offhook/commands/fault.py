@@ -28,7 +28,7 @@ from offhook.commands.options import (
     whole_number,
 )
 from offhook.commands.staff_options import StaffOption, WhyOption
-from offhook.database import find_dsn, run_on_books
+from offhook.database import account_id_of, find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_facts, print_json, print_line, print_table
 from switch.conf_files import ConfProblems
@@ -117,10 +117,13 @@ def list_(
     """List the faults that are open: needs and urgent ones first, then the oldest."""
     terms = _terms(data, conf)
     states = frozenset(state) if state else frozenset(FaultState) - {FaultState.CLOSED}
-    found = run_on_books(
-        find_dsn(data_dir(data), given=dsn),
-        lambda db: faults.list_faults(db, states=states, account=account, limit=limit),
-    )
+
+    async def find(db: asyncpg.Pool) -> list[FaultDetails]:
+        if account:
+            await account_id_of(db, account)
+        return await faults.list_faults(db, states=states, account=account, limit=limit)
+
+    found = run_on_books(find_dsn(data_dir(data), given=dsn), find)
     shown = [(each, _clock(each, terms)) for each in found]
     if is_late_only:
         shown = [(each, clock) for each, clock in shown if clock.is_late]

@@ -23,6 +23,7 @@ from offhook.commands.options import (
     warn,
     whole_number,
 )
+from offhook.commands.staff_options import StaffOption, WhyOption
 from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_moment
@@ -38,6 +39,23 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What registers: lines of an account.", no_args_is_help=True)
 
 app.command()(registrations)
+
+
+@app.command("explain")
+def explain_(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Its user part, such as 1001.")],
+    *,
+    staff: StaffOption = "",
+    why: WhyOption = "",
+    data: DataOption = None,
+    dsn: DsnOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say why a line does not ring: no phone, a wrong password, a ban, its own settings. Without a call."""
+    from offhook.commands.line_explain import explain  # noqa: PLC0415 - the fault desk, which no other needs
+
+    explain(user, staff=staff, why=why, data=data, dsn=dsn, as_json=as_json)
+
 
 # The longest password allowed is far shorter; more on stdin is a wrong file.
 PASSWORD_BYTES_MAX = 1024

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
+import asyncpg
 import typer
 
-from care.looks import LIMIT_MAX, list_looks
+from care.looks import LIMIT_MAX, Look, list_looks
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
-from offhook.database import find_dsn, run_on_books
+from offhook.database import account_id_of, find_dsn, run_on_books
 from offhook.moments import format_moment
 from offhook.output import columns, print_json, print_table
 
@@ -32,10 +33,13 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List who has looked at what, the latest first."""
-    found = run_on_books(
-        find_dsn(data_dir(data), given=dsn),
-        lambda db: list_looks(db, staff=staff, account=account, call_id=call_id, limit=limit),
-    )
+
+    async def find(db: asyncpg.Pool) -> list[Look]:
+        if account:
+            await account_id_of(db, account)
+        return await list_looks(db, staff=staff, account=account, call_id=call_id, limit=limit)
+
+    found = run_on_books(find_dsn(data_dir(data), given=dsn), find)
     if as_json:
         print_json(found)
         return

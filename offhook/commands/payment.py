@@ -8,8 +8,8 @@ import asyncpg
 import msgspec
 import typer
 
-from billing.payments.payment import DESK, Method, Payment, payment_from_row
-from offhook.commands.billing_options import account_id_of, asking_provider, load_billing_or_fail, person
+from billing.payments.payment import DESK, Method, Payment, PaymentState, payment_from_row
+from offhook.commands.billing_options import asking_provider, load_billing_or_fail, person
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -20,7 +20,7 @@ from offhook.commands.options import (
     whole_number,
 )
 from offhook.commands.payment_statements import import_statement, match, unmatched
-from offhook.database import find_dsn, run_on_books
+from offhook.database import account_id_of, find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_facts, print_json, print_line, print_table
 from provisioning.problems import Refused
@@ -59,8 +59,13 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List payments, the latest first."""
+    states = [each.value for each in PaymentState]
+    if state and state not in states:
+        raise CommandError(f"--state: expected one of {', '.join(states)}", ExitCode.INVALID)
 
     async def find(db: asyncpg.Pool) -> list[PaymentView]:
+        if account:
+            await account_id_of(db, account)
         rows = await db.fetch(
             "SELECT p.*, a.name AS account FROM payments p JOIN accounts a ON a.id = p.account_id"
             " WHERE ($1 = '' OR lower(a.name) = lower($1)) AND ($2 = '' OR p.state = $2)"

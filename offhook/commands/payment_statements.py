@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 import typer
 
-from offhook.commands.billing_options import account_id_of, load_billing_or_fail, person
+from offhook.commands.billing_options import load_billing_or_fail, person
 from offhook.commands.options import (
     ConfOption,
     DataOption,
@@ -18,7 +18,7 @@ from offhook.commands.options import (
     problem_text,
     whole_number,
 )
-from offhook.database import find_dsn, run_on_books
+from offhook.database import account_id_of, find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
 from rating.money import format_pounds

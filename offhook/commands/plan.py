@@ -1,6 +1,8 @@
 """`offhook plan ...`: what happens to calls to a number, as its customer wrote it (docs/plans.md)."""
 
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +22,21 @@ from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_moment
 from offhook.output import columns, print_facts, print_json, print_line, print_table
+from offhook.shipped_prompts import shipped_prompts
 from provisioning import service
-from provisioning.plans.plan import Node, Plan, nexts, prompts_of, time_sets_of
+from provisioning.plans.plan import (
+    ExternalNumber,
+    Group,
+    Line,
+    Menu,
+    Node,
+    Plan,
+    Queue,
+    Split,
+    nexts,
+    prompts_of,
+    time_sets_of,
+)
 from provisioning.plans.plan_text import (
     TEXT_BYTES_MAX,
     PlanProblem,
@@ -153,7 +168,9 @@ def show(
             ("fallback", plan.fallback or "none"),
         ]
     )
-    rows = [[node_name, *_row(node)] for node_name, node in plan.nodes.items()]
+    places = {name: place for place, name in enumerate(tomllib.loads(view.text))}  # the books keep no order
+    nodes = sorted(plan.nodes.items(), key=lambda each: places.get(each[0], len(places)))
+    rows = [[node_name, *_row(node)] for node_name, node in nodes]
     print_table(columns("node", "what", "next"), rows, empty="")
 
 
@@ -238,13 +255,6 @@ def findings(plan: Plan, conf: Path) -> list[str]:
     ]
 
 
-def shipped_prompts() -> set[str]:
-    # Here, so that the other commands do not load FFmpeg.
-    from media.prompts.catalogue import shipped_words  # noqa: PLC0415
-
-    return set(shipped_words())
-
-
 def _unknown_prompts(plan: Plan) -> list[PlanProblem]:
     known = shipped_prompts()
     expected = 'a prompt of the exchange, or "own.NAME"'
@@ -282,8 +292,35 @@ def _located(file: Path, text: str, problems: list[PlanProblem]) -> str:
 
 def _row(node: Node) -> list[str]:
     kind = str(node.__struct_config__.tag)
-    told = ", ".join(f"{key} {name}" for key, name in nexts(node))
-    return [f"{kind} {_about(node)}".strip(), told]
+    told = ", ".join(f"{key} {name}" for key, name in _ways(node))
+    return [f"{kind} {_about(node)}{_how(node)}".strip(), told]
+
+
+def _ways(node: Node) -> Iterator[tuple[str, str]]:
+    """As `nexts`, with the key of the telephone and the part of 100 that lead there."""
+    if isinstance(node, Menu):
+        yield from node.press.items()
+    if isinstance(node, Split):
+        yield from ((f"{share.percent} %", share.then) for share in node.shares)
+        return
+    yield from ((key, name) for key, name in nexts(node) if key != "press")
+
+
+def _how(node: Node) -> str:
+    """For how long, and in what order."""
+    match node:
+        case Line(ring_s=ring_s, follows_diverts=follows_diverts):
+            return f" for {ring_s} s{', with its diverts' if follows_diverts else ''}"
+        case ExternalNumber(ring_s=ring_s):
+            return f" for {ring_s} s"
+        case Group(strategy=strategy, ring_s=ring_s):
+            return f", {strategy.value}, for {ring_s} s"
+        case Queue(strategy=strategy, ring_s=ring_s, waiting_max=waiting_max, wait_s_max=wait_s_max):
+            return f", {strategy.value}, for {ring_s} s; {waiting_max} callers, {wait_s_max} s"
+        case Menu(extension_digits=digits, extension_prefix=prefix) if digits:
+            return f", or the {digits} digits of an extension{f' of {prefix}' if prefix else ''}"
+        case _:
+            return ""
 
 
 def _about(node: Node) -> str:
@@ -291,10 +328,9 @@ def _about(node: Node) -> str:
     for field in ("time_set", "prompt", "user", "e164", "name"):
         if (value := getattr(node, field, None)) is not None:
             return str(value)
-    for field in ("members", "patterns"):
-        if (values := getattr(node, field, None)) is not None:
-            return ", ".join(map(str, values))
-    return ", ".join(f"{share.percent} %" for share in getattr(node, "shares", ()))
+    if isinstance(node, (Group, Queue)):
+        return ", ".join(f"{member} for {member.ring_s} s" if member.ring_s else str(member) for member in node.members)
+    return ", ".join(getattr(node, "patterns", ()))
 
 
 def _numbers(numbers: list[str]) -> str:

@@ -22,7 +22,6 @@ from portal import staff
 from portal.common_passwords import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, password_problem
 from portal.passwords import Passwords
 from portal.roles import Role
-from provisioning.printable import shorten
 from provisioning.problems import InvalidValue
 
 app = typer.Typer(help="Who may log in to the portal, and who is logged in.", no_args_is_help=True)
@@ -215,7 +214,8 @@ def _read(file: Path) -> str:
             )
         with file.open(encoding="utf-8") as opened:
             return opened.readline(PASSWORD_CHARS_MAX + 2).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CommandError(
-            f"{shorten(str(file))} cannot be read: {type(problem).__name__}", ExitCode.INVALID
-        ) from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{file}: expected text in UTF-8", ExitCode.INVALID) from None
+    except OSError as problem:
+        text = f"{file} cannot be read: {problem.strerror or problem}"
+        raise CommandError(text, ExitCode.INVALID) from None

@@ -1,10 +1,12 @@
 """`offhook trace ...`: malicious calls, for the few who may know who really called. Each reading is on record."""
 
+import os
 from typing import Annotated
 
 import msgspec
 import typer
 
+from care.looks import system_user
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
 from offhook.control_client import ask
 from offhook.database import find_dsn, run_on_books
@@ -49,7 +51,7 @@ def list_(
     """List the calls that were traced, the latest first, without the callers."""
     found = run_on_books(
         find_dsn(data_dir(data), given=dsn),
-        lambda db: traced_calls.list_traced(db, reader=reader, reason=why, line=line, limit=limit),
+        lambda db: traced_calls.list_traced(db, reader=signed(reader), reason=why, line=line, limit=limit),
     )
     if as_json:
         print_json(found)
@@ -81,7 +83,7 @@ def show(
     """Show who made a traced call, withheld or not."""
     found = run_on_books(
         find_dsn(data_dir(data), given=dsn),
-        lambda db: traced_calls.show_traced(db, call_id, reader=reader, reason=why),
+        lambda db: traced_calls.show_traced(db, call_id, reader=signed(reader), reason=why),
     )
     if as_json:
         print_json([_fields(record) for record in found])
@@ -124,6 +126,12 @@ def mark(
         print_json({"call_id": call_id})
     else:
         print_line(f"Call {shorten(str(call_id))} is marked.")
+
+
+def signed(reader: str) -> str:
+    """With the login that gives the command: a name alone is what anybody types."""
+    login = os.environ.get("SUDO_USER") or system_user()
+    return f"{reader} (login {login})" if reader.strip() else reader
 
 
 def _facts(record: TracedCall) -> list[tuple[str, str]]:

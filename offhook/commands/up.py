@@ -4,11 +4,9 @@ import asyncio
 import os
 
 from offhook.commands.options import ConfOption, DataOption, DsnOption, data_dir, load_conf_or_fail, warn
-from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import print_line
-from offhook.paths import DataDir
 from offhook.supervisor.conf_home import conf_dir_for
-from offhook.supervisor.lock import ExchangeLock
+from offhook.supervisor.lock import take_exchange_lock
 from offhook.supervisor.plans import PRIVATE_UMASK
 from provisioning.logs import configure_logs
 
@@ -22,7 +20,7 @@ def up(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "") ->
     os.umask(PRIVATE_UMASK)
     configure_logs()
     place = data_dir(data)
-    lock = _take_lock(place)
+    lock = take_exchange_lock(place)
     try:
         conf_dir = conf_dir_for(place, named=conf)
         loaded = load_conf_or_fail(conf_dir)
@@ -32,12 +30,3 @@ def up(data: DataOption = None, conf: ConfOption = None, dsn: DsnOption = "") ->
         asyncio.run(run_exchange(plan, on_ready=lambda: print_line(start_text(plan))))
     finally:
         lock.release()
-
-
-def _take_lock(place: DataDir) -> ExchangeLock:
-    try:
-        place.make()
-        return ExchangeLock.take(place.lock_file)
-    except OSError as problem:
-        text = f"the data directory {place.root} cannot be used: {problem.strerror or problem}"
-        raise CommandError(text, ExitCode.INVALID) from None

@@ -4,8 +4,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from offhook.exit_codes import CommandError
-from offhook.paths import SECRET_FILE_MODE
+from offhook.exit_codes import CommandError, ExitCode
+from offhook.paths import SECRET_FILE_MODE, DataDir
 
 PID_BYTES_MAX = 32
 
@@ -37,3 +37,13 @@ class ExchangeLock:
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def take_exchange_lock(place: DataDir) -> ExchangeLock:
+    """Makes the data directory where there is none. Raises CommandError when it cannot be used, or is in use."""
+    try:
+        place.make()
+        return ExchangeLock.take(place.lock_file)
+    except OSError as problem:
+        text = f"the data directory {place.root} cannot be used: {problem.strerror or problem}"
+        raise CommandError(text, ExitCode.INVALID) from None

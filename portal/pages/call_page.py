@@ -38,20 +38,16 @@ def add_call_pages(app: FastAPI, desk: Desk) -> None:
 
 
 async def story_for(visit: Visit, call_id: str, what: str) -> CallStory:
-    """The look is on record first. Raises NotFound."""
+    """The look is on record before anything is shown. Raises NotFound."""
     if len(call_id) > CALL_ID_CHARS_MAX or not call_id.isprintable():
         raise NotFound("There is no such call.")
-    account_id = await visit.db.fetchval(
-        "SELECT coalesce(account_id, payer_account_id) FROM cdrs WHERE call_id = $1 ORDER BY leg LIMIT 1",
-        call_id,
-    )
-    await visit.look(what, account_id=account_id, call_id=call_id)
     try:
         story = await visit.desk.care.story(visit.db, call_id)
     except InvalidValue:
         story = None
+    await visit.look(what, account_id=None if story is None else story.account_id, call_id=call_id)
     if story is None:
-        raise NotFound("There is no record of such a call. A call has its record when it has ended.")
+        raise NotFound("There is no such call, neither up nor on record.")
     return story
 
 

@@ -6,13 +6,14 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from markupsafe import Markup
 
+from care.lines import explain_line
 from care.search import CallQuestion, understand
 from portal.desk import Desk, NotFound, Visit
 from portal.registration_bars import bars
 from portal.rendering import london
 from portal.requests import read_query
 from portal.roles import Right
-from provisioning.registration_search import DAY_MS, LineHistory, line_history
+from provisioning.registration_search import DAY_MS, line_history
 from provisioning.utc import ms_from_time
 
 DAYS: Final = (3, 7, 14, 30)
@@ -60,11 +61,15 @@ async def _page(visit: Visit, line: _Line, days: int) -> Response:
     midnight = london(now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
     since_ms = round(midnight.timestamp() * 1000) - (days - 1) * DAY_MS
     history = await line_history(visit.db, line.name, since_ms=since_ms, until_ms=now_ms)
-    calls = await visit.desk.care.find(
-        visit.db, understand(CallQuestion(line=line.name, limit=CALLS_SHOWN), visit.now)
-    )
+    asked = understand(CallQuestion(line=line.name, limit=CALLS_SHOWN), visit.now)
+    up, _silent = await visit.desk.care.find_live(visit.db, asked)
+    calls = await visit.desk.care.find(visit.db, asked)
+    known = {call.call_id for call in calls}
+    story = await visit.desk.care.line_story(visit.db, line.name, now_ms)
     return visit.page(
         "line.html",
+        explained=explain_line(story),
+        is_silent=bool(story.silent),
         here="search",
         line=line,
         days=days,
@@ -73,17 +78,8 @@ async def _page(visit: Visit, line: _Line, days: int) -> Response:
         # Ours, and escaped where they are drawn.
         wide=Markup(bars(history, is_narrow=False)),  # noqa: S704
         narrow=Markup(bars(history, is_narrow=True)),  # noqa: S704
-        now_words=_now_words(history),
         events=history.events[: -EVENTS_SHOWN - 1 : -1],
         more_events=max(0, len(history.events) - EVENTS_SHOWN),
         alg=visit.desk.care.alg_words(history.events),
-        calls=calls,
+        calls=[*(call for call in up if call.call_id not in known), *calls],
     )
-
-
-def _now_words(history: LineHistory) -> str:
-    live = [span for span in history.spans if span.until_ms is None]
-    if not live:
-        return "No phone is registered now, as far as the books know."
-    phones = [span.user_agent or "a phone" for span in live]
-    return f"{len(live)} registered now: {', '.join(phones[:5])}."

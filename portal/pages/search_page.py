@@ -1,6 +1,7 @@
 """/: from a time, a CLI and a DDI to the calls. One line for what is always asked, the rest folded away."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -48,11 +49,16 @@ async def _answer(visit: Visit, query: dict[str, str]) -> Response:
     """Raises InvalidValue and Refused."""
     asked = understand(question_of(query), visit.now)
     await visit.look("search", why=asked.words)
+    up, silent = await visit.desk.care.find_live(visit.db, asked)
     calls = await visit.desk.care.find(visit.db, asked)
+    known = {call.call_id for call in calls}
+    up = [call for call in up if call.call_id not in known]
     following = page_after(asked.question, calls)
     after = "" if following is None else _address({**query, "after": following.after})
     first = _address({**query, "after": ""}) if query["after"] else ""
-    return _page(visit, query, words=asked.words, calls=calls, after=after, first=first)
+    return _page(
+        visit, query, words=asked.words, calls=calls, up=up, silent=silent, after=after, first=first
+    )
 
 
 def question_of(query: dict[str, str]) -> CallQuestion:
@@ -97,6 +103,8 @@ def _page(
     problem: str = "",
     words: str = "",
     calls: list[CallFound] | None = None,
+    up: Sequence[CallFound] = (),
+    silent: str = "",
     after: str = "",
     first: str = "",
     status: int = 200,
@@ -111,6 +119,8 @@ def _page(
         problem=problem,
         words=words,
         calls=calls,
+        up=up,
+        silent=silent,
         after=after,
         first=first,
         status=status,

@@ -67,7 +67,7 @@ async def list_plans(db: asyncpg.Pool, account_name: str | None = None) -> list[
 
 
 async def delete_plan(db: asyncpg.Pool, account_name: str, name: str) -> PlanView:
-    """What it was. Refused while numbers or other plans lead to it."""
+    """What it was. Refused while numbers, other plans or diverts lead to it."""
     async with db.acquire() as connection, connection.transaction():
         account = await _lock_account(connection, account_name)
         view = await _view(connection, account, name)
@@ -83,6 +83,9 @@ async def delete_plan(db: asyncpg.Pool, account_name: str, name: str) -> PlanVie
             )
         plan_id = await plan_rows.plan_id_of(connection, account.id, name)
         assert plan_id is not None, "the account is locked"
+        diverting = await plan_rows.lines_diverting_to(connection, account.id, name)
+        if diverting:
+            raise Refused(f"line {shown(diverting[0])} diverts calls to plan {shown(name)}: `offhook divert list`")
         await plan_rows.delete_plan(connection, plan_id)
         return view
 

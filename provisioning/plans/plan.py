@@ -168,6 +168,12 @@ class Plan(msgspec.Struct, frozen=True):
     about: str = ""
 
 
+def filed_prompt(name: str, account_id: int) -> str:
+    """As the media server knows it: a recording of the account's own is filed under the account."""
+    own = name.removeprefix(OWN_PROMPT)
+    return name if own == name else f"{OWN_PROMPT}{account_id}.{own}"
+
+
 def nexts(node: Node) -> Iterator[tuple[str, str]]:
     """The key, as it is written, and the name of each node that this one may lead to."""
     if isinstance(node, Split):

@@ -47,6 +47,17 @@ async def plan_id_of(db: asyncpg.Connection, account_id: int, name: str) -> int 
     return plan_id
 
 
+async def lines_diverting_to(db: asyncpg.Connection, account_id: int, name: str) -> list[str]:
+    """The lines of the account that have a divert to this plan."""
+    rows = await db.fetch(
+        "SELECT DISTINCT d.line FROM diverts d JOIN lines l ON l.user_part = d.line"
+        " WHERE l.account_id = $1 AND d.kind = 'plan' AND d.destination = $2 ORDER BY d.line",
+        account_id,
+        name,
+    )
+    return [row["line"] for row in rows]
+
+
 async def write_plan(db: asyncpg.Connection, account_id: int, name: str, text: str, plan: Plan) -> None:
     """A new plan, or a new version of one. The same text again changes nothing."""
     await db.execute(

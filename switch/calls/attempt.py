@@ -7,7 +7,7 @@ import msgspec
 
 from provisioning.model import Line
 from switch.calls.cli_policy import screen_claim
-from switch.calls.diversions import DIVERSION
+from switch.calls.diversions import times_diverted
 from switch.calls.identity import (
     NOTHING_DECIDED,
     Caller,
@@ -66,8 +66,8 @@ def read_attempt(request: Request, caller: Caller, board: Switchboard, now: floa
     attempt = _read(request, caller, board, now)
     attempt.wants_sips = is_sips(request.uri)
     attempt.call_id = request.call_id
-    if isinstance(caller, TrunkCaller) and DIVERSION in request.headers:
-        attempt.diversions = len(request.headers.values(DIVERSION))
+    if isinstance(caller, TrunkCaller):
+        attempt.diversions = times_diverted(request)
     return attempt
 
 
@@ -129,8 +129,16 @@ def _of_carrier(
 
 
 def attempt_of(text: str, caller: LineCaller, caller_id: CallerId, board: Switchboard) -> Attempt:
-    """A line asks for a number or another line's name, for a call that is there already."""
-    plan_result = read_dialled(text, board.conf.routing.plan)
+    """A line asks for a number, a stored one or another line's name, for a call that is there already. `caller_id` is
+    whom the one there is told: 141 withholds it, whoever it is, and nobody else can release it."""
+    plan = board.conf.routing.plan
+    plan_result = read_dialled(text, plan)
+    if type(plan_result.destination) is ServiceCode:
+        meant = meant_by(plan_result.destination, caller.line, board.conf.services, board.services.last_dialled)
+        if meant:
+            text, plan_result = meant, read_meant(meant, plan_result, plan)
+    if plan_result.privacy is PrivacyChoice.WITHHOLD and not caller_id.is_withheld:
+        caller_id = msgspec.structs.replace(caller_id, is_withheld=True)
     return Attempt(caller, caller_id, text, plan_result, board.books.lines.get(text))
 
 

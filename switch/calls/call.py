@@ -18,7 +18,7 @@ from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.carried_media import carry
 from switch.calls.cdr import Ending, callee_row, caller_row, facts_of, outcome_label, set_price
-from switch.calls.concurrent_calls import count_in, count_onward, count_out
+from switch.calls.concurrent_calls import count_in, count_leg_in, count_out
 from switch.calls.conversation import separate
 from switch.calls.end_record import closing_puts, end_records
 from switch.calls.endings import (
@@ -190,8 +190,6 @@ class Call:
         if not self.open(admission, now):
             return
         route = admission.route
-        if route.journey is not None and route.journey.plan is not None:
-            self.on_pressed = PlanCourse(self, route.journey)
         self.hunting = Hunting(self, self.caller_leg, route.journey)
         search = None if route.journey is None else route.journey.search
         self.hunting.begin(route.stages, now, lines=route.lines, search=search)
@@ -223,7 +221,7 @@ class Call:
             board.tracer.add_leg(self.id, leg.sip_call_id, leg.index)
         if target.onward is not None:
             set_price(row, target.onward)
-            count_onward(self, target.onward)
+        count_leg_in(leg, now)
         if leg.trunk is not None:
             begin_leg(leg, row, now)
             count_seizure(leg, leg.trunk.name)
@@ -267,6 +265,9 @@ class Call:
         if not body and leg.has_offer and not self.caller_leg.is_session_set:
             body = leg.early_body
         answer = carry(leg, self.caller_leg, body)
+        journey = None if self.hunting is None else self.hunting.journey
+        if journey is not None and journey.plan is not None:  # the number's, or that a divert has led to
+            self.on_pressed = PlanCourse(self, journey)
         self.end_search(leg, now)
         meter = callers_meter(self)
         if meter is not None:
@@ -288,7 +289,6 @@ class Call:
         self.stop_hunting()
 
     def on_refused(self, leg: CalleeLeg, outcome: LegOutcome, now: float) -> None:
-        release_onward(self, leg, now)
         if leg.bought is not None:
             count_try(leg, now)
         count_failure(leg, outcome.q850_cause)
@@ -452,7 +452,8 @@ class Call:
         self.caller_leg.answer(answer, fields, now)
         self._watch_sound()
         board.counts.answer_delay.observe(now - self.caller_leg.setup_at)
-        self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
+        if not self.is_emergency:
+            self._limit_timer = board.timers.start(now, board.conf.calls.call_duration_max_s, self._on_too_long)
         for meter in self.meters:
             meter.start(now)
         if self.joined is not None:

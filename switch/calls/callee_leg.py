@@ -87,7 +87,9 @@ class CalleeLeg(Leg):
         "_takes_reliable",
         "_transaction",
         "bought",
+        "counted_for",
         "endings",
+        "holds_trunk",
         "is_cancelled",
         "is_ringing",
         "peer_tag",
@@ -116,6 +118,8 @@ class CalleeLeg(Leg):
         self._longer_tries = 0
         self.prack: Prack | None = None
         self.bought: Bought | None = None
+        self.counted_for: int | None = None  # the account that has one call more because of it
+        self.holds_trunk = False  # which has one call more because of it
         self.endings: TrunkEndings | None = None  # until its end is counted there
         self._transaction: ClientTransaction | None = None
         self._credentials: Fields | None = None

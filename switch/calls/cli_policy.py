@@ -145,7 +145,7 @@ def _passed(
     network: str, presentation: str, rules: CliRules, *, is_withheld: bool, is_emergency_callback: bool
 ) -> CallerId:
     """With a stand-in for a network number that is missing. A stand-in is never shown."""
-    if presentation.startswith(rules.inserted_ranges) or presentation == rules.inserted_number:
+    if rules.is_stand_in(presentation):
         presentation = ""
     return CallerId(
         network or rules.inserted_number,

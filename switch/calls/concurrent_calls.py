@@ -1,10 +1,12 @@
 """How many calls a line, an account and a trunk have at once: the counts that admission holds against their limits.
 
-A call counts from its admission to its end for both lines, for the paying account and for the trunk it came in by, and
-for a trunk that it tries from the try to the end. A line that diverts it is free again. The words of a refusal are no
-call of anybody's: they have limits of their own.
+A call counts from its admission to its end for both lines, for the paying account and for the trunk it came in by. A
+leg counts for the trunk that it tries, and for the account that sent the call there, from the try until nobody rings or
+talks there any more: a caller for whom three mobiles are rung in turn is at one of them. A line that diverts the call
+is free again. The words of a refusal are no call of anybody's: they have limits of their own.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from switch.calls.identity import LineCaller, caller_name
@@ -12,6 +14,8 @@ from switch.calls.identity import LineCaller, caller_name
 if TYPE_CHECKING:
     from provisioning.model import Line
     from switch.calls.call import Call
+    from switch.calls.callee_leg import CalleeLeg
+    from switch.calls.switchboard import Switchboard
     from switch.calls.terms import Admission
 
 
@@ -25,7 +29,7 @@ def count_in(call: "Call", admission: "Admission") -> None:
 
 
 def count_out(call: "Call", admission: "Admission", now: float) -> None:
-    """The call has ended, and with it every trunk it tried is free."""
+    """The call has ended."""
     if admission.route.is_announcement:
         call.board.voicemail.announcement_ended(caller_name(call.caller))
         return
@@ -36,24 +40,53 @@ def count_out(call: "Call", admission: "Admission", now: float) -> None:
     if admission.route.line is None:
         board.safety.call_over(call, admission)
     for leg in call.callee_legs:
-        if leg.trunk is not None:
-            board.of_trunk[leg.trunk.name] -= 1
-        onward = leg.target.onward
-        if onward is not None and onward.price.account_id is not None:
-            board.of_account[onward.price.account_id] -= 1
-            board.safety.leg_over(leg_key(call, leg.index))
+        count_leg_out(leg)
+        if leg.target.onward is not None:
+            board.safety.onward_over(call.rows[leg.index], leg.target.onward)
 
 
-def count_onward(call: "Call", onward: "Admission") -> None:
-    """A leg that somebody sends the call on to is a call of the account that pays for it, until the call ends."""
-    if onward.price.account_id is not None:
-        call.board.of_account[onward.price.account_id] += 1
-        call.board.safety.onward_begins(leg_key(call, len(call.callee_legs)), onward, call.caller_leg.setup_at)
+def count_leg_in(leg: "CalleeLeg", now: float) -> None:
+    """A target is about to be tried. A leg that somebody sends the call on to is a call of the account that pays it."""
+    board, onward = leg.board, leg.target.onward
+    if leg.trunk is not None:
+        leg.holds_trunk = True
+        board.of_trunk[leg.trunk.name] += 1
+    account_id = None if onward is None else onward.price.account_id
+    if onward is not None and account_id is not None and onward.is_counted:
+        leg.counted_for = account_id
+        board.of_account[account_id] += 1
+        is_again = any(other.target.onward is onward for other in leg.call.callee_legs if other is not leg)
+        board.safety.onward_begins(leg_key(leg), onward, now, is_again=is_again)
 
 
-def leg_key(call: "Call", index: int) -> str:
+def count_leg_out(leg: "CalleeLeg") -> None:
+    """Nobody rings or talks there any more: its trunk and who sent the call there have room for another."""
+    board = leg.board
+    if leg.holds_trunk and leg.trunk is not None:
+        leg.holds_trunk = False
+        board.of_trunk[leg.trunk.name] -= 1
+    account_id = leg.counted_for
+    if account_id is not None:
+        leg.counted_for = None
+        board.of_account[account_id] -= 1
+        board.safety.leg_over(leg_key(leg))
+
+
+def lend_limits(legs: "Iterable[CalleeLeg]", lines: "Iterable[Line]", board: "Switchboard", step: int) -> None:
+    """Who is asked for instead of these legs and lines may have their places, and may be one of them: -1 lends them, 1
+    takes them back."""
+    for line in lines:
+        board.of_line[line.user] += step
+    for leg in legs:
+        if leg.holds_trunk and leg.trunk is not None:
+            board.of_trunk[leg.trunk.name] += step
+        if leg.counted_for is not None:
+            board.of_account[leg.counted_for] += step
+
+
+def leg_key(leg: "CalleeLeg") -> str:
     """As its meter's."""
-    return f"{call.id}/{index}"
+    return f"{leg.call.id}/{leg.index}"
 
 
 def hold_line(call: "Call", line: "Line") -> None:

@@ -12,7 +12,7 @@ from rating.records import OutboxRecord
 from switch.calls.call_records import answered_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.cdr import Ending, complete
-from switch.calls.concurrent_calls import leave_line
+from switch.calls.concurrent_calls import count_leg_out, leave_line
 from switch.calls.end_record import charge_records
 from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
 from switch.calls.meter import JOINED
@@ -74,6 +74,8 @@ def depart(leg: "Leg", words: str, now: float) -> None:
     line = line_of(leg) if leg.index else _calling_line(call)
     if line is not None:
         leave_line(call, line, now)
+    if isinstance(leg, CalleeLeg):
+        count_leg_out(leg)
     leg.hang_up(now, cause=NORMAL_CLEARING, words=words)
     leg.close_media()
     ending = Ending("answered", 200, NORMAL_CLEARING, words, "exchange")
@@ -91,11 +93,14 @@ def leave(leg: "Leg", words: str, now: float) -> None:
 
 
 def settle_departed(call: "Call", now: float) -> None:
-    """What nobody who talks is the reason for is charged now; the open record says who talks."""
+    """What nobody who talks is the reason for is charged now; the open record says who talks. Money that is held for a
+    phone which still rings stays held: without that, who transfers a call and hangs up would pay for nothing."""
     ends = {end.index for end in call.talkers}
     if call.joined is not None:
         ends.add(JOINED)
-    over = [meter for meter in call.meters if ends.isdisjoint(meter.legs)]
+    over = [
+        meter for meter in call.meters if meter.started_at is not None and ends.isdisjoint(meter.legs)
+    ]
     call.meters = [meter for meter in call.meters if meter not in over]
     records: list[OutboxRecord] = charge_records(call, [(meter, meter.close(now)) for meter in over], now)
     call.board.record([answered_state(call, now)], records, is_urgent=bool(records))

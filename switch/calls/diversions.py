@@ -6,6 +6,7 @@ diverted and wants to be private is left out (RFC 5806 10.1, RFC 7044 10.1.2). N
 the other.
 """
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.passing import Fields
@@ -26,8 +27,35 @@ VALUE_CHARS_MAX: Final = 512
 
 DIVERSION: Final = "diversion"
 HISTORY_INFO: Final = "history-info"
+# How an entry of a history tells that the call was sent on: to there, and why (RFC 4458), or away from there (RFC 7044
+# 10.2, as of old). What proxies only route has neither.
+_CAUSE: Final = ";cause="
+_REASON: Final = "reason="
+_INDEX: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,40}")
+COUNTER_DIGITS_MAX: Final = 2  # RFC 5806 4
 _PRIVATE: Final = frozenset({"history", "header", "session"})
 _NAME_OF: Final = {DiversionHeader.DIVERSION: DIVERSION, DiversionHeader.HISTORY_INFO: HISTORY_INFO}
+
+
+def times_diverted(request: Request) -> int:
+    """How often the call has been sent on before it came here. Each of the two headers tells all of it, so that the one
+    that says more counts; a Diversion may stand for several (counter). Private ones count, too."""
+    headers = request.headers
+    told = sum(map(_counter, headers.values(DIVERSION))) if DIVERSION in headers else 0
+    if HISTORY_INFO in headers:
+        entries = [value.lower() for value in headers.values(HISTORY_INFO)]
+        away = sum(_REASON in entry.partition("?")[2] for entry in entries)
+        told = max(told, away, sum(_CAUSE in entry for entry in entries))
+    return told
+
+
+def _counter(value: str) -> int:
+    try:
+        digits = (parse_name_addr(value).params.get("counter") or "").strip('"')
+    except SipParseError:
+        return 1
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= COUNTER_DIGITS_MAX
+    return max(int(digits), 1) if is_number else 1
 
 
 def diversions_to_line(request: Request) -> Fields:
@@ -41,6 +69,15 @@ def diversions_to_trunk(request: Request, trunk: "Trunk") -> Fields:
     if name is None:
         return []
     return _diversion(request) if name == DIVERSION else _history(request)
+
+
+def last_index(value: str) -> str:
+    """Where a history has come to: the index of this entry, "" for one that has none."""
+    try:
+        index = parse_name_addr(value).params.get("index") or ""
+    except SipParseError:
+        return ""
+    return index if _INDEX.fullmatch(index) else ""
 
 
 def _diversion(request: Request) -> Fields:

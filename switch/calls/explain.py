@@ -107,6 +107,9 @@ def explanation(
 ) -> "Explanation":
     """The same, to be looked into."""
     check_came(question.came)
+    question = msgspec.structs.replace(
+        question, came={_thing(what, board): value for what, value in question.came.items()}
+    )
     told = Explanation(question, board, now, react)
     try:
         with asking(board, question.at_ms, now):
@@ -125,6 +128,18 @@ def check_came(came: Mapping[str, str]) -> None:
         if value not in known and not is_digits:
             expected = f"one of {', '.join(sorted(known))}, or the keys pressed in a menu"
             raise QuestionError(f"{what}={value[:40]}: expected {expected}")
+
+
+def _thing(what: str, board: Switchboard) -> str:
+    """What a condition is for, as it is looked up: a number may be written as it is dialled. Raises QuestionError."""
+    known = what in KINDS or what in board.books.lines or what in board.conf.trunks
+    if known or what.startswith("voicemail ") or "/" in what:  # a mailbox, or a queue as `offhook queues` names it
+        return what
+    found = read_dialled(what[:DIALLED_CHARS_MAX], board.conf.routing.plan).destination
+    if not isinstance(found, E164):
+        raise QuestionError(f"{what[:40]!r}: expected {', '.join(KINDS)}, or a line, number or trunk by its name")
+    assigned = board.books.numbers.get(found.number)
+    return found.number if assigned is None else assigned.line
 
 
 class Explanation:
@@ -146,7 +161,7 @@ class Explanation:
 
     def tell(self) -> None:
         board, question = self._board, self._question
-        self._say("time", f"{board.conf.time_sets.wall_clock(question.at_ms):%a %d %b %Y %H:%M} in London")
+        self._say("time", f"{board.conf.time_sets.wall_clock(question.at_ms):%a %d %b %Y %H:%M %Z} in London")
         if len(question.to) > DIALLED_CHARS_MAX:
             raise QuestionError(
                 f"{len(question.to)} characters to dial: expected {DIALLED_CHARS_MAX} at most"
@@ -449,7 +464,8 @@ class Explanation:
             said = self._said(iter((move.name, "queue")))
             usual = Came.WAITED_TOO_LONG
         else:
-            said, usual = self._said(iter(("menu",))), Came.NOTHING_PRESSED
+            asks = bool(move.choices or move.extension_digits)  # else they are words after which the call goes on
+            said, usual = self._said(iter(("menu" if asks else "announce",))), Came.NOTHING_PRESSED
         if said == ANSWERED:
             return None
         known = next((came for came in Came if came.value == said), None)

@@ -39,7 +39,7 @@ def search_text(search: Search, number: str, ring_s: int) -> str:
     target = search.stages[0][0]
     if isinstance(target, VoicemailTarget):
         if search.ends_with:
-            return f"play '{target.reason.removeprefix('words ')}', then {search.ends_with}"
+            return f"play '{target.reason.rpartition('words ')[2]}', then {search.ends_with}"
         return f"take a message for line {target.line.user}" if target.line is not None else f"ask for {target.uri}"
     names = dict.fromkeys(name for stage in search.stages for each in stage for name in [place_of(each, number)])
     return f"ring {' and '.join(names)} for {search.ring_s or ring_s} s"

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from switch.calls.callee_leg import LegOutcome
-from switch.calls.line_targets import FLOW_FAILED
+from switch.calls.line_targets import FLOW_FAILED, backup_of
 from switch.calls.passing import BETWEEN_US, CHALLENGES
 from switch.calls.q850 import cause_of_status, status_of_cause
-from switch.calls.target import Target, TrunkTarget
+from switch.calls.target import LineTarget, Target, TrunkTarget
 from switch.config import Trunk
 
 GLOBAL_FAILURE: Final = 600
 NO_CODEC: Final = LegOutcome(488, 88, "no codec of the caller's that the carrier takes", is_ours=True)
 UNREACHABLE: Final = LegOutcome(480, 20, "no phone of the line could be reached", is_ours=True)
+NO_EMERGENCY_TRUNK: Final = LegOutcome(500, 38, "no trunk for emergency calls is there", is_ours=True)
 _PREFERENCE: Final[tuple[int, ...]] = (486, 480, 603)  # within 4xx: busy tells a caller more than unreachable does
 
 
@@ -47,6 +48,15 @@ class Hunt:
     def is_serial(self) -> bool:
         """Whether the present stage has one target, so that its early media may be passed on."""
         return len(self._stages[self._next - 1]) == 1
+
+
+def backup_for(target: Target, outcome: LegOutcome, *, has_rung: bool) -> LineTarget | TrunkTarget | None:
+    """The next way to whom this target was for, tried in its place beside what else rings."""
+    if isinstance(target, LineTarget):
+        return backup_of(target, outcome.status, is_ours=outcome.is_ours, has_rung=has_rung)
+    if not isinstance(target, TrunkTarget) or not may_fail_over(target, outcome, has_rung=has_rung):
+        return None
+    return target.backup
 
 
 def may_fail_over(target: Target, outcome: LegOutcome, *, has_rung: bool) -> bool:

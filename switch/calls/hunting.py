@@ -6,22 +6,24 @@ left, is the call's business (`on_found`, `on_nobody`).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switch.calls.call_waiting import announce_waiting
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.carried_media import carry, takes
-from switch.calls.concurrent_calls import hold_line, leave_line
+from switch.calls.concurrent_calls import hold_line, leave_line, lend_limits
+from switch.calls.conversation import caller_id_of
 from switch.calls.expires import expires_of
-from switch.calls.hunt import NO_CODEC, Hunt, best_outcome, may_fail_over
+from switch.calls.hunt import NO_CODEC, NO_EMERGENCY_TRUNK, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
 from switch.calls.journey import redirected_journey
-from switch.calls.line_targets import FLOW_FAILED, backup_of
+from switch.calls.line_targets import FLOW_FAILED
 from switch.calls.passing import NO_BODY, Body, Fields
 from switch.calls.payers import hold_onward, release_onward
 from switch.calls.q850 import NO_ANSWER, RECOVERY_ON_TIMER_EXPIRY
 from switch.calls.redirection import is_redirection
 from switch.calls.target import LineTarget, Target, TrunkTarget, VoicemailTarget
+from switch.calls.tracing import note_rung
 from switch.calls.voicemail import REACTION_S
 from switch.sip.timers import Timer
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from switch.calls.refusal import Refusal
     from switch.calls.search import Search
 
+# How long an emergency service may let a call ring, whatever is set for others: in a storm its calls queue.
+EMERGENCY_RINGS_S: Final = 600.0
 NOBODY_ANSWERED = LegOutcome(480, NO_ANSWER, "nobody answered", is_ours=True)
 EXPIRED = LegOutcome(487, NO_ANSWER, "nobody answered in the time that the caller gave", is_ours=True)
 NO_SIGN_OF_RINGING = LegOutcome(
@@ -82,6 +86,11 @@ class Hunting:
         """Whether one target rings, so that its early media may be passed on."""
         return self._hunt.is_serial
 
+    @property
+    def journey(self) -> "Journey | None":
+        """Who decides whom to ring next; None: nobody does."""
+        return self._journey
+
     # Going on
 
     def begin(
@@ -97,10 +106,9 @@ class Hunting:
         the call. `within_s` is for what is no ordinary call; Expires (RFC 3261 13.3.1) can only shorten the ordinary
         time, and never an emergency call's."""
         call = self._call
-        self._lines = lines
-        for line in lines:
-            hold_line(call, line)
-        timers, timeout_s = call.board.timers, call.board.conf.calls.no_answer_timeout_s
+        self._ring_lines(lines, now)
+        timers = call.board.timers
+        timeout_s = EMERGENCY_RINGS_S if call.is_emergency else call.board.conf.calls.no_answer_timeout_s
         is_free = call.is_emergency or self._origin.is_up
         expires_s = None if is_free else expires_of(call.caller_leg.request)
         self._is_limited = True
@@ -136,19 +144,31 @@ class Hunting:
             release_onward(self._call, leg, now)
         self.active = []
 
+    def _ring_lines(self, lines: "tuple[Line, ...]", now: float) -> None:
+        """They have one call more, and were called: the one that was dialled is told of that by who dialled it."""
+        call = self._call
+        dialled = None if self._origin.is_up or call.admission is None else call.admission.route.line
+        self._lines = lines
+        for line in lines:
+            hold_line(call, line)
+            if line is not dialled:
+                journey = self._journey
+                shown = caller_id_of(self._origin) if journey is None else journey.attempt.caller_id
+                note_rung(self._origin, shown, line, now)
+
     def _try_next_stage(self, now: float) -> None:
         call, board = self._call, self._call.board
         stage = self._next_stage()
         if stage is None:
-            self._exhausted(best_outcome(self._outcomes), now)
+            is_without = call.is_emergency and not call.callee_legs
+            self._exhausted(NO_EMERGENCY_TRUNK if is_without else best_outcome(self._outcomes), now)
             return
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]
         self.active = fresh.copy()
-        for target in stage:
-            if isinstance(target, TrunkTarget):
-                board.of_trunk[target.trunk.name] += 1
-                board.trunks.try_begins(target, now)
+        for leg in fresh:
+            if isinstance(leg.target, TrunkTarget):
+                board.trunks.try_begins(leg.target, now)
         first = stage[0]
         if isinstance(first, TrunkTarget) and len(stage) == 1:
             self._stage_timer = board.timers.start(now, first.trunk.answer_timeout_s, self._on_stage_timeout)
@@ -173,15 +193,24 @@ class Hunting:
     def _exhausted(self, outcome: LegOutcome, now: float) -> None:
         """Nobody of the present search took the call."""
         if self._journey is None and is_redirection(outcome):
-            self._journey = redirected_journey(self._call)
+            self._journey = self.redirected()
         journey = self._journey
         if journey is not None:
-            search = journey.after(outcome, now, has_rung=self._has_rung)
+            search = self._after(journey, outcome, now)
             if search is not None:
                 self._follow(search, outcome, now)
                 return
         self.cancel(now, outcome)  # what still rings when the time is over
         self.nobody(outcome if journey is None else journey.outcome_for_caller(outcome), now)
+
+    def _after(self, journey: "Journey", outcome: LegOutcome, now: float) -> "Search | None":
+        """Whom to ring instead. Those who still ring are given up where there is somebody: he may have their place
+        where a line, an account or a trunk has no other, and a phone that has rung alone may ring on with others."""
+        board = self._call.board
+        lend_limits(self.active, self._lines, board, -1)
+        search = journey.after(outcome, now, has_rung=self._has_rung)
+        lend_limits(self.active, self._lines, board, 1)
+        return search
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
         """The call goes on to somebody else; what still rings is given up with this outcome."""
@@ -197,9 +226,7 @@ class Hunting:
         self._first_leg = len(call.callee_legs)
         self._hunt = Hunt(search.stages)
         self.leave_lines(now)
-        self._lines = search.lines
-        for line in self._lines:
-            hold_line(call, line)
+        self._ring_lines(search.lines, now)
         self._start_line_timers(search, now)
         self._try_next_stage(now)
 
@@ -212,6 +239,7 @@ class Hunting:
         short = None if target.onward is None else hold_onward(call, leg, target.onward)
         if short is not None:
             leg.give_up(short, now)
+            release_onward(call, leg, now)
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
@@ -224,13 +252,19 @@ class Hunting:
         elif isinstance(target, LineTarget) and target.backup is not None:
             timeout_s = board.conf.calls.reaction_timeout_s
             board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
+        elif isinstance(target, TrunkTarget) and target.backup is not None:
+            timeout_s = target.trunk.answer_timeout_s
+            board.timers.start(now, timeout_s, lambda later: self._on_silence(leg, later))
 
-    def _try_backup(self, backup: LineTarget, now: float) -> None:
+    def _try_backup(self, backup: LineTarget | TrunkTarget, now: float) -> None:
         """In place of a target that could not be reached; it rings beside what else rings in this stage."""
         call = self._call
-        call.board.counts.flow_failovers += 1
         leg = call.add_leg(backup, now)
         self.active.append(leg)
+        if isinstance(backup, LineTarget):
+            call.board.counts.flow_failovers += 1
+        else:
+            call.board.trunks.try_begins(backup, now)
         self._offer(leg, now)
         call.record_opened()
 
@@ -239,6 +273,10 @@ class Hunting:
         call = self._call
         request, body = call.caller_leg.request, call.caller_leg.own_body
         return invitation_for(leg.terms, request, body, leg.target, call.caller, call.board)
+
+    def redirected(self) -> "Journey | None":
+        """Where a phone that answers 3xx sends the call, whose line nobody else decides about."""
+        return redirected_journey(self._call)
 
     def nobody(self, outcome: "LegOutcome | Refusal", now: float) -> None:
         """Nobody has taken the call."""
@@ -277,6 +315,7 @@ class Hunting:
         if leg not in self.active:
             return
         self.active.remove(leg)
+        release_onward(self._call, leg, now)
         self._outcomes.append(outcome)
         target, board = leg.target, self._call.board
         if isinstance(target, LineTarget):
@@ -284,11 +323,10 @@ class Hunting:
                 board.binding_failed(target.binding, now)
             elif outcome.status == FLOW_FAILED and target.binding is not None:
                 board.bindings.flow_failed(target.binding)
-            status, has_rung = outcome.status, leg.is_ringing
-            backup = backup_of(target, status, is_ours=outcome.is_ours, has_rung=has_rung)
-            if backup is not None:
-                self._try_backup(backup, now)
-                return
+        backup = backup_for(target, outcome, has_rung=leg.is_ringing)
+        if backup is not None:
+            self._try_backup(backup, now)
+            return
         if outcome.status >= 600:
             self.cancel(now, LegOutcome(487, outcome.q850_cause, "declined on another phone", is_ours=True))
         if self.active:
@@ -302,6 +340,7 @@ class Hunting:
     def on_unreachable(self, leg: CalleeLeg, now: float) -> None:
         """A target that rings or was to ring is given up: nobody is there."""
         leg.cancel(now, "", SILENT)
+        release_onward(self._call, leg, now)
         self.on_refused(leg, SILENT, now)
 
     # Timers
@@ -335,6 +374,8 @@ class Hunting:
         if leg in self.active and leg.is_silent:
             if isinstance(leg.target, VoicemailTarget):
                 self._call.board.voicemail.missed_call(now)
+            elif isinstance(leg.target, TrunkTarget):
+                leg.note_silence(now)
             self.on_unreachable(leg, now)
 
     def _start_line_timers(self, search: "Search", now: float) -> None:
@@ -373,7 +414,7 @@ class Hunting:
     def _go_on(self, outcome: LegOutcome, now: float) -> bool:
         """Whether somebody else is asked now, although the phones may still ring."""
         assert self._journey is not None
-        search = self._journey.after(outcome, now, has_rung=self._has_rung)
+        search = self._after(self._journey, outcome, now)
         if search is not None:
             self._follow(search, outcome, now)
         elif self._journey.is_over:

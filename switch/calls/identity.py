@@ -28,6 +28,8 @@ from switch.sip.message import Request
 from switch.sip.uri import NameAddr, SipUri, TelUri, parse_name_addr
 
 ANONYMOUS: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+# Where a line may say whom to show, when From does not; in this order.
+_PREFERRED: Final = ("p-preferred-identity", "p-asserted-identity", "remote-party-id")
 WITHHOLDING: Final = frozenset({"id", "user", "header", "full"})
 
 
@@ -92,10 +94,17 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 def line_claim(request: Request, line: Line, plan: NumberPlan) -> Claim:
-    """What a phone says in From. Nothing that it says is the network number; its own name is no number."""
+    """What a phone says in From, or beside it where that names nobody: a PBX that logs in as the line, or withholds,
+    has the number in P-Preferred-Identity (RFC 3325 9.2), and many in the fields of trunks. Nothing that it says is
+    the network number; its own name is no number."""
     sender = request.from_
     user = _user_of(sender)
     claimed = _number_in(user, plan) if user != line.user else ""
+    if not claimed:
+        headers = request.headers
+        for name in _PREFERRED:
+            if name in headers and (claimed := _number_in(_user_in(headers.first_value(name) or ""), plan)):
+                break
     return Claim("", claimed, _asks_privacy(request) or _is_anonymous(user, sender))
 
 
@@ -113,10 +122,11 @@ def trunk_claim(request: Request, trunk: Trunk, plan: NumberPlan) -> Claim:
         if not network:
             network, is_broken = _claimed(_user_in(asserted), number_format, plan)
             is_unreadable = is_unreadable or is_broken
-    if not network and (party := headers.first_value("remote-party-id")) is not None:
-        network, is_broken = _claimed(_user_in(party), number_format, plan)
-        is_unreadable = is_unreadable or is_broken
-        withhold = withhold or "privacy=full" in party.lower()
+    if (party := headers.first_value("remote-party-id")) is not None:
+        withhold = withhold or _is_private(party)
+        if not network:
+            network, is_broken = _claimed(_user_in(party), number_format, plan)
+            is_unreadable = is_unreadable or is_broken
     presentation, is_broken = _claimed(user, number_format, plan)
     if not network and not is_unreadable:
         return Claim(presentation, presentation, withhold, is_broken, is_broken)
@@ -157,16 +167,30 @@ def identity_towards_trunk(caller_id: CallerId, trunk: Trunk, domain: str) -> tu
 
 
 def emergency_identity(number: str, trunk: Trunk, domain: str) -> tuple[str, Fields]:
-    """The full network number and no Privacy, whatever was asked for (PECR 2003 reg. 16)."""
+    """The full network number and no Privacy, whatever was asked for (PECR 2003 reg. 16), and asserted to a trunk that
+    is told no other."""
     shown = CallerId(number, number, is_withheld=False)
+    if trunk.identity is IdentityHeader.NONE:
+        trunk = msgspec.structs.replace(trunk, identity=IdentityHeader.PAI)
     return identity_towards_trunk(shown, trunk, domain)
 
 
 def _asks_privacy(request: Request) -> bool:
-    value = request.headers.get("privacy")
-    return value is not None and not WITHHOLDING.isdisjoint(
-        value.lower().replace(",", ";").replace(" ", "").split(";")
-    )
+    headers = request.headers
+    if "privacy" not in headers:
+        return False
+    # A proxy on the way may have put its own beside the caller's.
+    values = ";".join(headers.get_all("privacy"))
+    return not WITHHOLDING.isdisjoint(values.lower().replace(",", ";").replace(" ", "").split(";"))
+
+
+def _is_private(party: str) -> bool:
+    """The parameter of a Remote-Party-ID (draft-ietf-sip-privacy-04 5.1): all of it, or its URI, is not to be shown."""
+    try:
+        privacy = parse_name_addr(party).params.get("privacy") or ""
+    except SipParseError:
+        return "privacy=full" in party.lower()
+    return privacy.strip('"').lower() in ("full", "uri")
 
 
 def _is_anonymous(user: str, sender: NameAddr) -> bool:

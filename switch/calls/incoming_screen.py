@@ -65,7 +65,9 @@ def _refusal(
 
 def _is_hidden(number: str, settings: LineSettings, board: "Switchboard") -> bool:
     hidden = settings.hidden_callers
-    return bool(hidden and number) and hidden_caller(board.sign, number) in hidden
+    if not hidden or not number or board.conf.cli.is_stand_in(number):
+        return False
+    return hidden_caller(board.sign, number) in hidden
 
 
 def outgoing_block(line: Line, account: Account | None, number: str) -> Refusal | None:

@@ -65,14 +65,13 @@ def invitation_for(
         fields = [*target.fields, *(_diversions(request, admission, caller) if isinstance(caller, TrunkCaller) else ())]
         return _to_voicemail(admission, target, caller, fields, body, max(max_forwards, 0), board)
     invitation = _to_trunk(admission, target, caller, passed, body, max(max_forwards, 0), board)
+    before = diversions_to_trunk(request, target.trunk) if isinstance(caller, TrunkCaller) else []
+    if before and is_hidden:
+        before = without_caller(before, admission.caller_id, caller)
     if admission.hops:
         domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
-        invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
-    if isinstance(caller, TrunkCaller):
-        diversions = diversions_to_trunk(request, target.trunk)
-        invitation.fields += (
-            without_caller(diversions, admission.caller_id, caller) if is_hidden else diversions
-        )
+        before = hops_to_trunk(admission, target.trunk, domain, board, before)
+    invitation.fields += before
     return invitation
 
 
@@ -88,7 +87,7 @@ def onward_invitation(
         return _to_voicemail(admission, target, caller, fields, body, MAX_FORWARDS, board)
     invitation = _to_trunk(admission, target, caller, fields, body, MAX_FORWARDS, board)
     domain = uri_host(target.trunk.from_domain) if target.trunk.from_domain else board.domain
-    invitation.fields += hops_to_trunk(admission, target.trunk, domain, board)
+    invitation.fields += hops_to_trunk(admission, target.trunk, domain, board, [])
     return invitation
 
 

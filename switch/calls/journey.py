@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from provisioning.model import Divert, DivertCondition, DivertKind, Line, Number
+from provisioning.plans.plan import filed_prompt
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.divert import NOWHERE, rules_for
 from switch.calls.incoming_screen import incoming_refusal
 from switch.calls.line_stop import LineStop
 from switch.calls.line_targets import line_refusal, line_targets
-from switch.calls.number_plan import E164
+from switch.calls.number_plan import E164, Short
 from switch.calls.onward import HOPS_MAX, terms_outside, terms_to_line
 from switch.calls.plan_stop import PlanStop
 from switch.calls.q850 import NO_ANSWER
@@ -103,7 +104,7 @@ class Journey:
         unwanted = incoming_refusal(line, self.board.books.account_of(line), self.attempt.caller_id, self.board, now)
         if unwanted is not None and unwanted is not DO_NOT_DISTURB:
             return unwanted
-        found = self.to_plan(number.plan, number.e164, line, now)
+        found = self.to_plan(number.plan, number.e164, line, None, now)
         if found is None:
             return self.refused
         self._stops, self.search = found.stops, found.search
@@ -115,7 +116,7 @@ class Journey:
         attempt = self.attempt
         if attempt.called_line is not None:
             found = self.to_line(attempt.called_line.user, "", sender, 0, now)
-        elif isinstance(attempt.plan_result.destination, E164):
+        elif isinstance(attempt.plan_result.destination, E164 | Short):
             found = self.to_number(attempt.plan_result.destination.number, sender, 0, now)
         else:
             self.pass_over(attempt.dialled, UNRECOGNISED)
@@ -225,10 +226,15 @@ class Journey:
         if divert.kind is DivertKind.LINE:
             return self.to_line(divert.destination, "", sender, divert.answer_s, now)
         if divert.kind is DivertKind.PLAN:
-            return self.to_plan(divert.destination, stop.number or f"line {stop.line.user}", stop.line, now)
+            led_by = f"line {stop.line.user} to plan {divert.destination}"
+            return self.to_plan(divert.destination, stop.number, stop.line, sender, now, led_by)
         if divert.kind is DivertKind.ANNOUNCEMENT:
-            words = board.voicemail.words(divert.destination, DIVERTED_TO_WORDS)
-            found = None if words is None else self.found([[words]])
+            prompt = filed_prompt(divert.destination, stop.line.account_id)
+            words = board.voicemail.words(prompt, DIVERTED_TO_WORDS)
+            if words is None:
+                self.pass_over(f"announcement {divert.destination}", VOICEMAIL_AWAY)
+                return None
+            found = self.found([[msgspec.structs.replace(words, reason=f"{sender.reason}: {words.reason}")]])
             if found is not None:
                 found.search.ends_with = DIVERTED_TO_WORDS.status
             return found
@@ -244,7 +250,9 @@ class Journey:
         if line is None:
             self.pass_over(f"line {user}", NOT_ASSIGNED)
             return None
-        if any(hop.line.user == user for hop in sender.hops):
+        # A plan's own number has an owner, who has sent nothing on, and whose phones it may ring.
+        before = sender.hops[:-1] if sender.is_plan else sender.hops
+        if any(hop.line.user == user for hop in before):
             self.pass_over(f"line {user}", DIVERT_LOOP)
             return None
         if sender.hops and line.settings.refuses_diverts:
@@ -266,7 +274,7 @@ class Journey:
         assigned = self.board.books.numbers.get(number)
         owner = None if assigned is None else self.board.books.lines.get(assigned.line)
         if assigned is not None and owner is not None and assigned.plan:
-            return self.to_plan(assigned.plan, number, owner, now)
+            return self.to_plan(assigned.plan, number, owner, sender, now)
         if assigned is not None:
             return self.to_line(assigned.line, number, sender, answer_s, now)
         terms = terms_outside(number, sender, self.attempt.caller_id, self.board, now)
@@ -275,13 +283,16 @@ class Journey:
             return None
         return self.found([self.on_terms(stage, terms) for stage in terms.route.stages], ring_s=answer_s)
 
-    def to_plan(self, name: str, number: str, line: Line, now: float) -> "Found | None":
-        """A plan of the line's account. A call comes to each plan's number once."""
-        if number in self._planned:
-            self.pass_over(f"number {number}", DIVERT_LOOP)
+    def to_plan(
+        self, name: str, number: str, line: Line, sender: Sender | None, now: float, led_by: str = ""
+    ) -> "Found | None":
+        """A plan of the line's account. A call comes there once by each number, or by what else leads there."""
+        led_by = led_by or f"number {number}"
+        if led_by in self._planned:
+            self.pass_over(led_by, DIVERT_LOOP)
             return None
-        self._planned.add(number)
-        stop = PlanStop(self, name, number, line, now)
+        self._planned.add(led_by)
+        stop = PlanStop(self, name, number, line, sender, now)
         found = stop.enter(self, now)
         if found is not None:
             found.stops.insert(0, stop)

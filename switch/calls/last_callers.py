@@ -3,7 +3,7 @@
 Fed once for each call to a line, also for one that was refused there (busy, not registered, do not disturb) and for one
 that was let in beside another. A withheld number is never kept: only that somebody withheld it, and a keyed hash by
 which 14258 can refuse the same caller again (PECR 2003 reg. 10 to 15). The journal is told once a second, of so many
-lines; a crash forgets the last second.
+lines; a crash forgets the last second. What is spoken is the number that was shown, never the network's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,17 +37,16 @@ class LastCallers:
     def __len__(self) -> int:
         return len(self._of)
 
-    def note(self, user: str, caller_id: CallerId, at_ms: int, name: str = "") -> None:
-        """`name` is the line that called, which a line without a number is called back by if it has digits."""
-        number = caller_id.presentation_number or caller_id.network_number
+    def note(self, user: str, caller_id: CallerId, at_ms: int, name: str = "", *, is_known: bool = True) -> None:
+        """`name` is the line that called, which a line without a number is called back by if it has digits. `is_known`
+        is False where the network number only stands for one that is missing."""
+        number, network = caller_id.presentation_number, caller_id.network_number if is_known else ""
         if not number and name.isascii() and name.isdigit():
             number = name
-        if caller_id.is_withheld:
-            known = caller_id.network_number or number
-            hidden = hidden_caller(self._sign, known) if known else ""
-            self._of[user] = LastCaller(at_ms, "", True, hidden)
-        else:
-            self._of[user] = LastCaller(at_ms, number)
+        # Who shows another number than the network's would be met by the latter alone once he withholds it.
+        known = network or number if caller_id.is_withheld else network if number and network != number else ""
+        hidden = hidden_caller(self._sign, known) if known else ""
+        self._of[user] = LastCaller(at_ms, "" if caller_id.is_withheld else number, caller_id.is_withheld, hidden)
         self._unwritten[user] = None
 
     def of(self, user: str, now_ms: int) -> LastCaller | None:
@@ -58,7 +57,7 @@ class LastCallers:
         """What 14258 changes on the line: the number that was shown, and what meets the same caller where that is
         withheld. Empty: there is nothing to know the caller by."""
         if last.number:
-            hidden = hidden_caller(self._sign, last.number)
+            hidden = last.hidden or hidden_caller(self._sign, last.number)
             return f"blocked_callers+={last.number}", f"hidden_callers+={hidden}"
         return (f"hidden_callers+={last.hidden}",) if last.hidden else ()
 

@@ -7,6 +7,8 @@ host and parameters stay as they are, or at its address. Left out: registering f
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from provisioning.model import Line, LineKind
 from switch.calls.identity import CallerId
 from switch.calls.incoming_screen import incoming_refusal
@@ -65,11 +67,14 @@ def request_uri(target: LineTarget, number: str) -> str:
 
 
 def backup_of(target: LineTarget, status: int, *, is_ours: bool, has_rung: bool) -> LineTarget | None:
-    """The next way to the same peer, if this one failed and not the peer."""
+    """The next way to the same peer, on the terms of this one, if this one failed and not the peer."""
     if target.backup is None or has_rung:
         return None
     failed = is_ours or status == FLOW_FAILED or (target.binding is None and status in FAILOVER_CODES)
-    return target.backup if failed else None
+    if not failed:
+        return None
+    onward = target.onward
+    return target.backup if onward is None else msgspec.structs.replace(target.backup, onward=onward)
 
 
 def _by_instance(line: Line, bindings: list[Binding]) -> list[LineTarget]:

@@ -1,8 +1,9 @@
 """Sending a call on: on whose account, and whether that is allowed.
 
 A line that diverts or transfers a call sends it on as if it had called the new number itself: by its own tariff, its
-own account's limits. What the caller pays for what he called does not change. The caller's identity goes along; the
-lines that diverted the call are named beside it (Diversion, History-Info).
+own account's limits. A line that a plan of its own account rings has a call that comes in: limits and bars of those
+that go out are not asked, whatever the leg costs. What the caller pays for what he called does not change. The caller's
+identity goes along; the lines that diverted the call are named beside it (Diversion, History-Info).
 """
 
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.identity import CallerId, LineCaller
 from switch.calls.incoming_screen import outgoing_block
-from switch.calls.number_plan import E164, NumberClass, read_dialled
+from switch.calls.number_plan import E164, NumberClass, Short, read_dialled
 from switch.calls.outbound import account_refusal, price_of, route_outside
 from switch.calls.refusal import Refusal
 from switch.calls.restrictions import restricted, restricted_onward
@@ -33,8 +34,10 @@ def terms_outside(
     """The call is sent to a number outside. Nothing is reserved yet."""
     dialled = read_dialled(number, board.conf.routing.plan)
     destination = dialled.destination
-    if not isinstance(destination, E164) or destination.number_class in NEVER_ONWARD:
+    if not isinstance(destination, E164 | Short) or destination.number_class in NEVER_ONWARD:
         return refusal.NOT_ONWARD
+    if isinstance(destination, Short) and sender.hops:
+        return refusal.NOT_ONWARD  # a transfer has somebody who knows why; a divert would send everybody there
     caller = _payer(sender, board)
     refused = account_refusal(caller, board) or board.safety.refusal_for(
         caller.line, caller.account, destination, now
@@ -52,6 +55,8 @@ def terms_to_line(
 ) -> Admission | Refusal:
     """The call is sent to another line. `number` is "" where that is named by its user."""
     caller = _payer(sender, board)
+    if sender.is_plan and line.account_id == sender.line.account_id:
+        return _terms(caller, Route(number, number, line, ()), sender, caller_id, board, now, is_counted=False)
     refused = account_refusal(caller, board) or board.safety.onward_refusal(
         caller.line, caller.account, number, now
     )
@@ -72,8 +77,10 @@ def _terms(
     caller_id: CallerId,
     board: "Switchboard",
     now: float,
+    *,
+    is_counted: bool = True,
 ) -> Admission | Refusal:
     price = price_of(caller, route, board, now)
     if isinstance(price, Refusal):
         return price
-    return Admission(caller_id, route.number, route, price, sender)
+    return Admission(caller_id, route.number, route, price, sender, is_counted)

@@ -8,7 +8,7 @@ carrier, which has to know whom to ask.
 from typing import TYPE_CHECKING, Final
 
 from provisioning.model import DivertCondition
-from switch.calls.diversions import DIVERSION, HISTORY_INFO
+from switch.calls.diversions import DIVERSION, HISTORY_INFO, last_index
 from switch.calls.number_plan import NumberFormat, format_number
 from switch.calls.passing import Fields
 from switch.conf_trunks import DiversionHeader
@@ -46,16 +46,23 @@ def hops_to_line(terms: "Admission", board: "Switchboard") -> Fields:
     ]
 
 
-def hops_to_trunk(terms: "Admission", trunk: "Trunk", domain: str, board: "Switchboard") -> Fields:
-    """What a carrier is told, in the form that it takes."""
+def hops_to_trunk(
+    terms: "Admission", trunk: "Trunk", domain: str, board: "Switchboard", before: Fields
+) -> Fields:
+    """What a carrier is told, in the form that it takes. `before` is what another carrier told of its call in that
+    form: the latest diversion comes first, a history goes on from its last entry (RFC 7044 10.3)."""
     if trunk.diversion is DiversionHeader.DIVERSION:
         return [
-            (DIVERSION, _diversion(hop, trunk.number_format, board, domain)) for hop in reversed(terms.hops)
+            *((DIVERSION, _diversion(hop, trunk.number_format, board, domain)) for hop in reversed(terms.hops)),
+            *before,
         ]
     if trunk.diversion is not DiversionHeader.HISTORY_INFO:
         return []
-    fields: Fields = []
-    index, cause = "1", ""
+    if not terms.hops:
+        return before
+    last = last_index(before[-1][1]) if before else ""
+    fields: Fields = before.copy() if last else []
+    index, cause = f"{last}.1" if last else "1", ""
     for hop in terms.hops:
         private = "?Privacy=history" if hop.line.withholds_cli else ""
         uri = _uri(hop, trunk.number_format, board, domain)

@@ -7,16 +7,13 @@ parked it, and again after that time, until the caller hangs up. Parking costs n
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
-from switch.calls.conversation import caller_id_of, depart, leave, separate, settle_departed
+from switch.calls.conversation import depart, leave, separate, settle_departed
 from switch.calls.hold_music import HOLD_MUSIC
-from switch.calls.line_targets import line_refusal, line_targets
+from switch.calls.recall import search_for_return
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
 from switch.calls.search import Search
-from switch.calls.terms import Admission, Price, Route, Sender
 
 if TYPE_CHECKING:
     from provisioning.model import Line
@@ -118,7 +115,7 @@ class ParkedCall(Retarget):
 
     def on_gone(self, leg: "Leg", now: float) -> bool:
         """The music is gone; the relay plays on."""
-        if leg is not self.leaving or self._found is not None or self.staying.call is not self.call:
+        if leg is not self.leaving or self.staying.call is not self.call:
             return False
         self.leaving = None
         depart(leg, "the music ended", now)
@@ -165,17 +162,14 @@ class ParkedCall(Retarget):
         if call.retarget is not self or line is None:
             self._wait(now)  # somebody is just taking it
             return
-        caller_id = caller_id_of(self.staying)
-        targets = line_targets(line, board, now)
-        if line_refusal(line, targets, caller_id, board, now) is not None:
+        words = f"returns from slot {self.slot} to line {line.user}"
+        search = search_for_return(line, self.staying, words, now)
+        if search is None:
             self._wait(now)
             return
         board.parked.counts["returns"] += 1
         self.is_returning = True
-        sender = Sender(self.line, f"returns from slot {self.slot} to line {line.user}")
-        terms = Admission(caller_id, "", Route("", "", line, ()), Price(), sender)
-        stage = [msgspec.structs.replace(target, onward=terms) for target in targets]
-        self.search(Search([stage], (line,)), None, now)
+        self.search(search, None, now)
 
     def _give_up_return(self, now: float) -> None:
         hunting = self.call.hunting

@@ -9,6 +9,7 @@ from switch.calls import refusal
 from switch.calls.attempt_fee import charge_attempt
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.cdr import set_price
+from switch.calls.concurrent_calls import count_leg_out
 from switch.calls.incoming_charge import on_short_owner
 from switch.calls.meter import CALLERS_ROW, Meter, open_meter
 
@@ -48,7 +49,8 @@ def hold_onward(call: "Call", leg: CalleeLeg, onward: "Admission") -> LegOutcome
 
 
 def release_onward(call: "Call", leg: CalleeLeg, now: float) -> None:
-    """The leg did not come about."""
+    """The leg did not come about: it holds no money, and no room, any more."""
+    count_leg_out(leg)
     meter = meter_of(call, leg)
     if meter is not None:
         meter.close(now)

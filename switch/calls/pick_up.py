@@ -2,7 +2,8 @@
 
 Each has made an offer, and each is answered with the other's (switch/sdp/joining.py). The call that rings is answered
 as if the phone had been: its journal gate, its payers and its records are those of any answer. The new call costs
-nothing; the two are joined, and end together.
+nothing; the two are joined, and end together. Where the phone rings for a call that is up already (SentOn), its caller
+has had his answer and is asked for another, as in any taking over.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ import msgspec
 
 from switch.calls import refusal
 from switch.calls.answer_gate import await_journal, await_partner, partner_answered
+from switch.calls.call_records import answered_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
 from switch.calls.carried_media import carry
@@ -20,8 +22,11 @@ from switch.calls.conversation import join
 from switch.calls.identity import Caller, LineCaller
 from switch.calls.meter import CALLERS_ROW, JOINED
 from switch.calls.passing import NO_BODY, Body
+from switch.calls.payers import meter_of, release_onward
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.calls.renegotiation import Renegotiation
+from switch.calls.retarget import Retarget
+from switch.calls.take_over import TakeOver
 from switch.calls.target import LineTarget
 from switch.sdp.description import SdpError, parse_sdp
 from switch.sdp.joining import answer as answer_from
@@ -32,8 +37,10 @@ if TYPE_CHECKING:
     from switch.calls.leg import Leg
     from switch.calls.refusal import Refusal
     from switch.calls.switchboard import Switchboard
+    from switch.sip.timers import Timer
 
 ELSEWHERE: Final = 26  # Q.850: non-selected user clearing
+NOT_TAKEN: Final = LegOutcome(480, ELSEWHERE, "who picked the phone up did not get the call", is_ours=True)
 
 
 def may_pick_up(leg: "Leg", caller: Caller) -> bool:
@@ -41,8 +48,10 @@ def may_pick_up(leg: "Leg", caller: Caller) -> bool:
     if not isinstance(leg, CalleeLeg) or not isinstance(leg.target, LineTarget) or leg.is_over:
         return False
     call = leg.call
-    hunting = call.hunting
-    if hunting is None or leg not in hunting.active or call.is_emergency or call.talkers:
+    hunting, under_way = call.hunting, call.retarget
+    if hunting is None or leg not in hunting.active or call.is_emergency:
+        return False
+    if call.talkers and not (isinstance(under_way, Retarget) and under_way.can_be_taken):
         return False
     return isinstance(caller, LineCaller) and caller.line.account_id == leg.target.line.account_id
 
@@ -66,6 +75,13 @@ def _ringing_of(user: str, caller: "Line", board: "Switchboard") -> list[CalleeL
 
 def pick_up(call: "Call", ringing: CalleeLeg, now: float) -> None:
     """`call` is opened; its caller gets the call that rings there."""
+    under_way = ringing.call.retarget
+    if isinstance(under_way, Retarget):
+        if call.caller_leg.own_body:
+            SentOn(call, ringing, under_way).begin(now)
+        else:
+            call.on_nobody(refusal.LATE_OFFER, now)
+        return
     answers = _answers(ringing.call.caller_leg, call.caller_leg)
     if isinstance(answers, tuple):
         _answer(call, ringing, answers, now)
@@ -79,13 +95,9 @@ def _answer(call: "Call", ringing: CalleeLeg, answers: tuple[Body, Body], now: f
     target = ringing.target
     assert isinstance(target, LineTarget)
     call.board.counts.transfers["picked_up"] += 1
-    words = f"picked up by line {own.line_user}"
     call.rows[0].leg_reason = f"picks up the call to line {target.line.user}"
     rung.end_search(ringing, now)
-    ringing.cancel(now, COMPLETED_ELSEWHERE, LegOutcome(487, ELSEWHERE, words, is_ours=True))
-    ending = Ending("cancelled", 487, ELSEWHERE, words, "exchange")
-    complete(rung.rows[ringing.index], ringing, ending, call.board.clock, now)
-    leave_line(rung, target.line, now)
+    _give_up(ringing, own.line_user, now)
     call.rows[0].other_sip_call_id = rung.rows[0].sip_call_id
     rung.talkers = [rung.caller_leg]
     for meter in rung.meters:
@@ -95,6 +107,96 @@ def _answer(call: "Call", ringing: CalleeLeg, answers: tuple[Body, Body], now: f
     await_partner(call, to_own)
     call.record_opened()
     await_journal(rung, _answer_to(rung.caller_leg, to_caller), [], now)
+
+
+class SentOn(TakeOver):
+    """A phone rings for a call that is up: somebody sent it there, by a transfer, a menu, a queue, or it returns from
+    where it was parked. Who picks it up is offered to the end that stays, as the answer of that phone would have been.
+    Where that comes to nothing it is as if nobody had answered."""
+
+    __slots__ = ("_gate_timer", "_ringing", "_under_way")
+
+    def __init__(self, call: "Call", ringing: CalleeLeg, under_way: Retarget) -> None:
+        leaving = under_way.leaving
+        is_there = leaving is not None and leaving in ringing.call.talkers
+        super().__init__(
+            call,
+            under_way.staying,
+            leaving if is_there else None,
+            under_way.words,
+            self._on_joined,
+            counted="picked_up",
+        )
+        self._ringing = ringing
+        self._under_way = under_way
+        self._gate_timer: Timer | None = None
+
+    def begin(self, now: float) -> None:
+        """The phone stops ringing; what its answer would have cost is on record before anybody hears one."""
+        call, ringing = self.call, self._ringing
+        rung, target, board = ringing.call, ringing.target, call.board
+        assert isinstance(target, LineTarget)
+        call.rows[0].leg_reason = f"picks up the call to line {target.line.user}"
+        call.rows[0].other_sip_call_id = rung.rows[0].sip_call_id
+        rung.end_search(ringing, now)
+        self._under_way.hush()
+        _give_up(ringing, call.caller_leg.line_user, now)
+        self._hold()
+        meter = meter_of(rung, ringing)
+        if meter is None:
+            self._proposal.start(now)
+            return
+        meter.legs = (self.staying.index,)
+        board.await_durable(board.record([answered_state(rung, now)], is_urgent=True), rung)
+        self._gate_timer = board.timers.start(now, board.conf.calls.answer_gate_ms / 1000, self._on_gate_closed)
+
+    def on_durable(self, now: float) -> None:
+        if self._gate_timer is not None:
+            self._stop_gate()
+            self._proposal.start(now)
+
+    def stop(self, now: float) -> None:
+        self._stop_gate()
+        super().stop(now)
+
+    def _on_joined(self, now: float) -> None:
+        rung = self._ringing.call
+        meter = meter_of(rung, self._ringing)
+        if meter is not None:
+            meter.legs = (self.staying.index, JOINED)
+            meter.start(now)
+            rung.board.record([answered_state(rung, now)])
+        self._under_way.picked_up(self._ringing, now)
+
+    def _on_gate_closed(self, now: float) -> None:
+        self._gate_timer = None
+        board = self.call.board
+        board.counts.gate_closed += 1
+        board.journal.answer_lost()
+        self._fail(refusal.JOURNAL_FAILED, now)
+
+    def _fail(self, refused: "Refusal", now: float) -> None:
+        self._stop_gate()
+        super()._fail(refused, now)
+        if self.staying.is_up:
+            release_onward(self._ringing.call, self._ringing, now)
+            self._under_way.nobody(NOT_TAKEN, now)
+
+    def _stop_gate(self) -> None:
+        if self._gate_timer is not None:
+            self._gate_timer.cancel()
+            self._gate_timer = None
+
+
+def _give_up(ringing: CalleeLeg, by: str, now: float) -> None:
+    """It has been picked up by that line's phone."""
+    rung, target = ringing.call, ringing.target
+    assert isinstance(target, LineTarget)
+    words = f"picked up by line {by}"
+    ringing.cancel(now, COMPLETED_ELSEWHERE, LegOutcome(487, ELSEWHERE, words, is_ours=True))
+    ending = Ending("cancelled", 487, ELSEWHERE, words, "exchange")
+    complete(rung.rows[ringing.index], ringing, ending, rung.board.clock, now)
+    leave_line(rung, target.line, now)
 
 
 def on_picked_up(call: "Call", own: "Leg", body: Body, now: float) -> None:

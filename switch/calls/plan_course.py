@@ -86,3 +86,13 @@ class PlanMove(Retarget):
 def course_of(call: "Call") -> PlanCourse | None:
     """That of a call which a plan has."""
     return call.on_pressed if isinstance(call.on_pressed, PlanCourse) else None
+
+
+def follow(call: "Call", journey: "Journey | None", found: CalleeLeg, now: float) -> None:
+    """Somebody sent the call on, and this leg has answered: where that led to a plan, the plan has the call from now
+    on, and else nobody has it any more who had it before."""
+    call.on_pressed = None
+    if journey is not None and journey.plan is not None:
+        course = PlanCourse(call, journey)
+        call.on_pressed = course
+        course.voice_answered(found, now)

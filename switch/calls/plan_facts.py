@@ -19,6 +19,7 @@ class CallFacts:
         "account_id",
         "called",
         "caller",
+        "is_withheld",
         "time_sets",
         "utc_ms",
     )
@@ -41,6 +42,7 @@ class CallFacts:
         self.caller: str = (
             "" if caller_id.is_withheld else caller_id.presentation_number or caller_id.network_number
         )
+        self.is_withheld: bool = caller_id.is_withheld
         self.called: str = called
         self.time_sets: TimeSets = board.conf.time_sets
         self.utc_ms: int = board.clock.ms(now)

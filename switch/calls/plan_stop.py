@@ -1,7 +1,8 @@
 """A plan that a call was sent to: its walk (switch/journey/plan_walk.py), move by move, as searches of the call.
 
 Who owns the number that leads to the plan pays for every leg that leaves by it, and for calls to other lines as if it
-had called them. Lines that a plan rings are rung for the plan: their diverts apply where the plan says so. What only a
+had called them. Lines that a plan rings are rung for the plan, as the number that was called: their diverts apply where
+the plan says so, and those for that number, too. What only a
 call that is answered can do (a menu, a queue) is a search for a voice of the exchange; what the caller presses there,
 and that somebody is free, comes back by `pressed` and `came`.
 """
@@ -15,10 +16,19 @@ from switch.calls.divert import condition_of
 from switch.calls.line_targets import line_refusal, line_targets
 from switch.calls.onward import terms_outside, terms_to_line
 from switch.calls.plan_facts import CallFacts
-from switch.calls.refusal import CALLEE_FULL, DO_NOT_DISTURB, PLAN_ENDED, QUEUE_FULL, VOICEMAIL_AWAY, Refusal
+from switch.calls.refusal import (
+    CALLEE_FULL,
+    DO_NOT_DISTURB,
+    PLAN_ENDED,
+    QUEUE_FULL,
+    REFUSES_DIVERTS,
+    VOICEMAIL_AWAY,
+    Refusal,
+)
 from switch.calls.search import Found, Search
-from switch.calls.target import LineTarget, Target
-from switch.calls.terms import Hop, Sender
+from switch.calls.sips_promise import keeps_promise
+from switch.calls.target import VOICEMAIL, LineTarget, Target, TrunkTarget
+from switch.calls.terms import Admission, Hop, Sender
 from switch.journey.moves import (
     Announce,
     Came,
@@ -47,15 +57,22 @@ CAME = {
 
 
 class PlanStop:
-    """One plan of one call. `move` is what is being done."""
+    """One plan of one call. `number` led to it, "" for none; `sender` is who sent the call there, None where it was
+    dialled. `move` is what is being done."""
 
-    __slots__ = ("_line", "_name", "_number", "_walk", "move", "own")
+    __slots__ = ("_hops", "_line", "_name", "_number", "_reason", "_walk", "move", "own")
 
-    def __init__(self, journey: "Journey", name: str, number: str, line: Line, now: float) -> None:
+    def __init__(
+        self, journey: "Journey", name: str, number: str, line: Line, sender: Sender | None, now: float
+    ) -> None:
         board, attempt = journey.board, journey.attempt
         self._name = name
         self._number = number
         self._line = line
+        self._reason = f"plan {name}" if sender is None else f"{sender.reason}, plan {name}"
+        self._hops = () if sender is None else sender.hops
+        if not self._hops or self._hops[-1].line.user != line.user or self._hops[-1].number != number:
+            self._hops = (*self._hops, Hop(line, number, DivertCondition.ALL))
         account_id = line.account_id
         facts = CallFacts(board, account_id, attempt.caller_id, number, now, attempt.call_id)
         self._walk = PlanWalk(board.books.plans.get(account_id, {}), name, facts, journey.notes)
@@ -107,7 +124,7 @@ class PlanStop:
     def _ring(self, journey: "Journey", move: Ring, now: float) -> Found | Came:
         if move.follows_diverts and len(move.places) == 1:
             place = move.places[0]
-            found = journey.to_line(place.value, "", self._sender(), move.ring_s, now)
+            found = journey.to_line(place.value, self._number, self._sender(), move.ring_s, now)
             return found if found is not None else Came.UNREACHABLE
         if len(move.places) == 1 and move.places[0].kind is PlaceKind.NUMBER:
             found = journey.to_number(move.places[0].value, self._sender_outside(), move.ring_s, now)
@@ -134,9 +151,7 @@ class PlanStop:
                 is_busy = is_busy or ringing in (CALLEE_FULL, DO_NOT_DISTURB)
                 continue
             targets += ringing
-            first = ringing[0]
-            if isinstance(first, LineTarget):
-                lines.append(first.line)
+            lines += [target.line for target in ringing[:1] if isinstance(target, LineTarget)]
         found = journey.found([targets] if targets else [], ring_s=ring_s)
         if found is None:
             return Came.BUSY if is_busy else Came.UNREACHABLE
@@ -144,21 +159,23 @@ class PlanStop:
         return found
 
     def _targets(self, journey: "Journey", place: Place, now: float) -> "list[Target] | Refusal":
-        """What rings for one place of several that ring together: a number has its first way alone."""
+        """What rings for one place of several that ring together."""
         board, caller_id = journey.board, journey.attempt.caller_id
-        user, number = place.value, self._number_told
+        user, number = place.value, self._number
         if place.kind is PlaceKind.NUMBER and (assigned := board.books.numbers.get(place.value)) is not None:
             user, number = assigned.line, place.value  # it is one of ours, and no carrier's business
         elif place.kind is PlaceKind.NUMBER:
             outside = terms_outside(place.value, self._sender_outside(), caller_id, board, now)
             if isinstance(outside, Refusal):
                 return outside
-            return list(journey.on_terms(outside.route.stages[0], outside))
+            return _ways_outside(journey, outside)
         line = board.books.lines.get(user)
         if line is None:
             return PLAN_ENDED
         targets = line_targets(line, board, now)
         refused = line_refusal(line, targets, caller_id, board, now)
+        if refused is None and place.kind is PlaceKind.NUMBER and line.settings.refuses_diverts:
+            refused = REFUSES_DIVERTS
         if refused is not None:
             return refused
         terms = terms_to_line(line, number, self._sender(), caller_id, board, now)
@@ -168,7 +185,9 @@ class PlanStop:
         board = journey.board
         owner = board.books.lines.get(user)
         target = None if owner is None else board.voicemail.deposit(owner, DivertCondition.ALL)
-        found = None if target is None else journey.found([[target]])
+        if target is None:
+            return Came.FAILED
+        found = journey.found([[msgspec.structs.replace(target, reason=f"{self._reason}: {VOICEMAIL}")]])
         return Came.FAILED if found is None else found
 
     def _announce(self, journey: "Journey", move: Announce) -> Found | Came:
@@ -191,15 +210,19 @@ class PlanStop:
     def account_id(self) -> int:
         return self._line.account_id
 
-    @property
-    def _number_told(self) -> str:
-        """What phones of the plan are told was called."""
-        return self._number if self._number.startswith("+") else ""
-
     def _sender(self) -> Sender:
-        return Sender(self._line, f"plan {self._name}")
+        return Sender(self._line, self._reason, is_plan=True)
 
     def _sender_outside(self) -> Sender:
         """A carrier wants to know by whose number the call came."""
-        hop = Hop(self._line, self._number_told, DivertCondition.ALL)
-        return Sender(self._line, f"plan {self._name}", (hop,))
+        return Sender(self._line, self._reason, self._hops, is_plan=True)
+
+
+def _ways_outside(journey: "Journey", outside: Admission) -> list[Target]:
+    """To a number that rings beside others: its first trunk, and behind that the others."""
+    way: TrunkTarget | None = None
+    for stage in reversed(outside.route.stages):
+        for target in stage:
+            if isinstance(target, TrunkTarget) and (keeps_promise(target) or not journey.wants_sips):
+                way = msgspec.structs.replace(target, backup=way, onward=outside)
+    return [] if way is None else [way]

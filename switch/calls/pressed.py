@@ -7,13 +7,16 @@ nothing is pressed here. Stars and hashes are written s and h, and nothing press
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
+
 from switch.calls.attempt import attempt_of
 from switch.calls.callee_leg import CalleeLeg
 from switch.calls.conversation import caller_id_of, line_of
 from switch.calls.hunt import status_for_caller
 from switch.calls.identity import LineCaller
 from switch.calls.journey import Journey
-from switch.calls.number_plan import Emergency
+from switch.calls.number_plan import Emergency, PrivacyChoice
+from switch.calls.plan_course import follow
 from switch.calls.refusal import Refusal
 from switch.calls.retarget import Retarget
 from switch.calls.terms import Sender
@@ -47,21 +50,25 @@ class Pressed:
         """The keys mean nothing: the voice goes on, or hangs up."""
         self.referral.refuse(403, "Nothing Is Chosen By That", now)
 
-    def dial(self, dialled: str, now: float) -> None:
-        """The caller is connected to what he might have dialled, by his own account's tariff and limits."""
+    def dial(self, dialled: str, now: float, *, is_withheld: bool = False) -> None:
+        """The caller is connected to what he might have dialled, by his own account's tariff and limits. His number is
+        shown as 141 or 1470 before it say, and else as the line's setting does, unless `is_withheld`."""
         board, line = self.call.board, line_of(self.staying)
         if line is None:
             self.referral.refuse(403, "Nobody Here Would Pay", now)
             return
         caller = LineCaller(line, board.books.account_of(line))
         attempt = attempt_of(dialled, caller, caller_id_of(self.staying), board)
+        own, choice = attempt.caller_id, attempt.plan_result.privacy
+        is_withheld = own.is_withheld or is_withheld if choice is None else choice is PrivacyChoice.WITHHOLD
+        attempt.caller_id = msgspec.structs.replace(own, is_withheld=is_withheld)
         if isinstance(attempt.plan_result.destination, Emergency):
             self.referral.refuse(403, "Emergency Services Are Dialled", now)
             return
         self.referral.accept(now)
         journey = Journey(board, attempt)
         search = journey.send_on(Sender(line, f"chosen by line {line.user}"), now)
-        continuation = Continuation(self)
+        continuation = Continuation(self, journey)
         if search is None:
             continuation.nobody(journey.refused, now)
         else:
@@ -100,10 +107,11 @@ def _keys(referral: "Referral") -> str | None:
 class Continuation(Retarget):
     """The search for whom the caller has chosen; the voice is there until somebody answers."""
 
-    __slots__ = ("_referral",)
+    __slots__ = ("_journey", "_referral")
 
-    def __init__(self, pressed: Pressed) -> None:
+    def __init__(self, pressed: Pressed, journey: Journey) -> None:
         super().__init__(pressed.call, pressed.voice, pressed.staying)
+        self._journey = journey
         self._referral = pressed.referral
 
     def rings(self, now: float) -> None:
@@ -111,6 +119,7 @@ class Continuation(Retarget):
 
     def found(self, leg: CalleeLeg, now: float) -> None:
         self._referral.report(200, "", now)
+        follow(self.call, self._journey, leg, now)
 
     def failed(self, outcome: "LegOutcome | Refusal", now: float) -> None:
         status = outcome.status if isinstance(outcome, Refusal) else status_for_caller(outcome)

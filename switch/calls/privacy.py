@@ -39,11 +39,16 @@ def hides_caller(call: "Call") -> bool:
 
 
 def crossing(fields: Fields, target: "Leg") -> Fields:
-    """Fields of a message within a call on their way to `target`."""
-    call = target.call
-    if fields and target is not call.caller_leg and hides_caller(call):
-        return without_caller(fields, call.attempt.caller_id, call.caller)
-    return fields
+    """Fields of a message within a call on their way to `target`, from whoever talks with it: after a transfer that may
+    be who began another call."""
+    if not fields:
+        return fields
+    speaker = target.other
+    if speaker is None and target is not target.call.caller_leg:
+        speaker = target.call.caller_leg
+    if speaker is None or speaker is not speaker.call.caller_leg or not hides_caller(speaker.call):
+        return fields
+    return without_caller(fields, speaker.call.attempt.caller_id, speaker.call.caller)
 
 
 def without_people(content: bytes) -> bytes:

@@ -16,15 +16,14 @@ from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.cdr import facts_of
-from switch.calls.hunt import GLOBAL_FAILURE, Hunt, best_outcome, may_fail_over
+from switch.calls.hunt import GLOBAL_FAILURE, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.hunting import NOBODY_ANSWERED, NOT_ANSWERED
 from switch.calls.identity import LineCaller
 from switch.calls.incoming_charge import refusal_of_short_owner
-from switch.calls.line_targets import backup_of
 from switch.calls.refusal import Refusal
 from switch.calls.search import Search
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import LineTarget, Target, TrunkTarget
+from switch.calls.target import Target, TrunkTarget
 from switch.calls.terms import Admission, Price
 from switch.journey.moves import Menu, Queue, Result
 
@@ -196,7 +195,12 @@ class Rehearsal:
         return self._gone_on(ended, self._after(ended))
 
     def _after(self, outcome: LegOutcome) -> Search | None:
-        return None if self._journey is None else self._journey.after(outcome, self.now, has_rung=self._has_rung)
+        if self._journey is None:
+            return None
+        self._lend(-1)
+        search = self._journey.after(outcome, self.now, has_rung=self._has_rung)
+        self._lend(1)
+        return search
 
     def _gone_on(self, outcome: LegOutcome, search: Search | None) -> tuple[LegOutcome, Search | None]:
         self._give_up(outcome)
@@ -225,13 +229,9 @@ class Rehearsal:
         return ended
 
     def _try(self, target: Target) -> RehearsedLeg:
-        board, onward = self._board, target.onward
         leg = RehearsedLeg(target, len(self.legs) + 1, self.now)
         self.legs.append(leg)
-        if onward is not None and onward.price.account_id is not None:
-            board.of_account[onward.price.account_id] += 1
-        if isinstance(target, TrunkTarget):
-            board.of_trunk[target.trunk.name] += 1
+        self._count(leg, 1)
         return leg
 
     def _offer(self, leg: RehearsedLeg) -> LegOutcome | None:
@@ -250,12 +250,11 @@ class Rehearsal:
         self._end(leg, outcome)
         self._outcomes.append(outcome)
         target = leg.target
-        if isinstance(target, LineTarget):
-            backup = backup_of(target, outcome.status, is_ours=outcome.is_ours, has_rung=leg.is_ringing)
-            if backup is not None:
-                again = self._try(backup)
-                self._active.append(again)
-                return self._offer(again)
+        backup = backup_for(target, outcome, has_rung=leg.is_ringing)
+        if backup is not None:
+            again = self._try(backup)
+            self._active.append(again)
+            return self._offer(again)
         if outcome.status >= GLOBAL_FAILURE:
             self._give_up(DECLINED_ELSEWHERE)
         if self._active:
@@ -273,12 +272,27 @@ class Rehearsal:
         leg.ended_at, leg.outcome = self.now, outcome
         if outcome is not None:
             self._purse.release(str(leg.index))
+            self._count(leg, -1)
 
     @property
     def _has_rung(self) -> bool:
         return any(leg.is_ringing for leg in self.legs[self._first_leg :])
 
     # What a call counts
+
+    def _lend(self, step: int) -> None:
+        for line in self._held:
+            self._board.of_line[line.user] += step
+        for leg in self._active:
+            self._count(leg, step)
+
+    def _count(self, leg: RehearsedLeg, step: int) -> None:
+        """As concurrent_calls.py."""
+        if isinstance(leg.target, TrunkTarget):
+            self._board.of_trunk[leg.target.trunk.name] += step
+        onward = leg.target.onward
+        if onward is not None and onward.is_counted and onward.price.account_id is not None:
+            self._board.of_account[onward.price.account_id] += step
 
     def _count_caller(self) -> None:
         board, caller = self._board, self._attempt.caller

@@ -1,4 +1,5 @@
-"""*55*0730#: a call at half past seven, the next time that the clock in London says so. Pure.
+"""*55*0730#: a call at half past seven, the next time that the clock in London says so; *56*0730*8#: each Monday to
+Friday. Pure.
 
 They are in the journal, so a restart keeps them; one that came due meanwhile is still made for LATE_MS. A time that the
 change to summer time leaves out is an hour later, one that the change back repeats is the first of the two. What is
@@ -24,7 +25,16 @@ LATE_MS: Final = 10 * 60_000
 AGAIN_MS: Final = 60_000
 TRIES_MAX: Final = 3
 
+EVERY_DAY: Final = "1234567"  # Monday is the first
+# BT's: a day, the working week, and the whole of it.
+_DAYS: Final = {**{day: day for day in EVERY_DAY}, "8": "12345", "9": EVERY_DAY}
+
 Put = tuple[str, bytes | None]
+
+
+def read_days(text: str) -> str:
+    """1 to 7 for a day from Monday, 8 for Monday to Friday, 9 for all; "" for anything else."""
+    return _DAYS.get(text, "")
 
 
 def read_time(text: str) -> tuple[int, int] | None:
@@ -35,14 +45,14 @@ def read_time(text: str) -> tuple[int, int] | None:
     return (hour, minute) if hour < 24 and minute < 60 else None
 
 
-def next_time_ms(hour: int, minute: int, now_ms: int) -> int:
-    """UTC milliseconds of the next such moment in London."""
+def next_time_ms(hour: int, minute: int, now_ms: int, days: str = EVERY_DAY) -> int:
+    """UTC milliseconds of the next such moment in London, on one of these days of the week; there is at least one."""
     now = datetime.fromtimestamp(now_ms // 1000, UTC)
     day = now.astimezone(LONDON).date()
     while True:
         local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=LONDON)
         at = local.astimezone(UTC)  # one that does not exist comes out an hour later
-        if at > now:
+        if at > now and str(day.isoweekday()) in days:
             return int(at.timestamp()) * 1000
         day += timedelta(days=1)
 
@@ -59,20 +69,31 @@ class Reminders:
         self.rung = 0
         self.missed = 0
 
-    def set(self, user: str, at_ms: int) -> list[Put] | None:
-        """None: there is no room. The same time twice is one call."""
+    def set(self, user: str, at_ms: int, every: str = "") -> list[Put] | None:
+        """None: there is no room. The same time twice is one call, and one that comes again stays one."""
         have = self._of.get(user, {})
-        if at_ms in have:
+        present = have.get(at_ms)
+        if present is not None and (not every or present.every == every):
             return []
-        if len(have) >= OF_ONE_LINE_MAX or self.count >= REMINDERS_MAX:
+        if present is not None:
+            self._remove(present)
+        elif len(have) >= OF_ONE_LINE_MAX or self.count >= REMINDERS_MAX:
             return None
-        return self._add(Reminder(user, at_ms))
+        return self._add(Reminder(user, at_ms, every=every))
 
-    def cancel(self, user: str) -> list[Put]:
-        """All of a line's; nothing to tell: it had none."""
-        gone = self._of.pop(user, {})
-        self.count -= len(gone)
-        return [(_key(reminder), None) for reminder in gone.values()]
+    def cancel(
+        self, user: str, *, is_regular: bool | None = None, time: tuple[int, int] | None = None
+    ) -> list[Put]:
+        """A line's: those that come once, or again, or all; of one time of day, or of any. Nothing to tell: there was
+        none."""
+        gone = [
+            reminder
+            for reminder in self.of(user)
+            if is_regular in (None, bool(reminder.every)) and time in (None, _time_of(reminder))
+        ]
+        for reminder in gone:
+            self._remove(reminder)
+        return [(_key(reminder), None) for reminder in gone]
 
     def of(self, user: str) -> list[Reminder]:
         """In their order."""
@@ -92,6 +113,8 @@ class Reminders:
                 continue
             self._remove(reminder)
             puts.append((_key(reminder), None))
+            if reminder.every:
+                puts += self._come_again(reminder, now_ms)
             if now_ms - at_ms > LATE_MS:
                 self.missed += 1
             else:
@@ -114,6 +137,17 @@ class Reminders:
             if key.startswith(REMINDER_KEY) and (found := decode_reminder(value)) is not None:
                 self._add(found)
 
+    def _come_again(self, reminder: Reminder, now_ms: int) -> list[Put]:
+        """The next time of a regular one, which is that of the clock also where this time was shifted by its change."""
+        text, _, days = reminder.every.partition(":")
+        time = read_time(text)
+        if time is None or not set(days) & set(EVERY_DAY):
+            return []  # nobody has written that but a hand in the journal
+        at_ms = next_time_ms(*time, now_ms, days)
+        if at_ms in self._of.get(reminder.user, {}):
+            return []
+        return self._add(Reminder(reminder.user, at_ms, every=reminder.every))
+
     def _add(self, reminder: Reminder) -> list[Put]:
         self._of.setdefault(reminder.user, {})[reminder.at_ms] = reminder
         heapq.heappush(self._due, (reminder.at_ms, reminder.user))
@@ -130,3 +164,12 @@ class Reminders:
 
 def _key(reminder: Reminder) -> str:
     return f"{REMINDER_KEY}{reminder.user}/{reminder.at_ms}"
+
+
+def _time_of(reminder: Reminder) -> tuple[int, int]:
+    """As it was dialled, where that is known; else what the clock says then."""
+    kept = read_time(reminder.every.partition(":")[0])
+    if kept is not None:
+        return kept
+    local = datetime.fromtimestamp(reminder.at_ms // 1000, LONDON)
+    return local.hour, local.minute

@@ -101,8 +101,8 @@ class Retarget:
             self._change(now)
 
     def on_gone(self, leg: "Leg", now: float) -> bool:
-        """An end has hung up; True where the search goes on all the same."""
-        if leg is not self.leaving or self._found is not None:
+        """An end has hung up; True where the search goes on all the same, or the answer that was found."""
+        if leg is not self.leaving:
             return False
         depart(leg, self.words, now)
         settle_departed(self.call, now)
@@ -117,6 +117,21 @@ class Retarget:
         if self.leaving not in self.call.talkers:
             words = outcome.words if isinstance(outcome, LegOutcome | Refusal) else ""
             self.staying.call.hang_up(now, words=words, ended_by="exchange")
+
+    @property
+    def can_be_taken(self) -> bool:
+        """Whether a phone that rings for this may be picked up elsewhere: nobody has answered, and who stays is an
+        end of this very call, so that what is paid for it runs on."""
+        return self._found is None and self.staying.call is self.call and self.staying.is_up
+
+    def picked_up(self, ringing: CalleeLeg, now: float) -> None:
+        """Who picked the phone up talks with the end that stays."""
+        self.call.retarget = None
+        self.found(ringing, now)
+
+    def hush(self) -> None:
+        """The end that stays hears no ringing any more."""
+        self._stop_ringing()
 
     def stop(self, now: float) -> None:
         """The call is over."""
@@ -142,6 +157,8 @@ class Retarget:
         """From here on the two talk."""
         call, leg, staying = self.call, self._found, self.staying
         assert leg is not None
+        if staying.media is not None:
+            staying.media.stop_music()  # whoever had put it on hold is not its partner any more
         self._stop_ringing()
         leg.acknowledge(NO_BODY)
         meter = meter_of(call, leg)
@@ -199,6 +216,10 @@ class _Rehunting(Hunting):
 
     def on_answered(self, leg: CalleeLeg, body: Body, fields: Fields, now: float) -> None:
         self._retarget.on_answered(leg, body, now)
+
+    def redirected(self) -> "Journey | None":
+        """None: the line that rings here, a queue's or a parked call's, is not the one that was called."""
+        return None
 
     def nobody(self, outcome: LegOutcome | Refusal, now: float) -> None:
         self.cancel(now, NOBODY_ANSWERED)  # what still rings when the time is over

@@ -19,12 +19,14 @@ WAITING_MAX: Final = 10_000  # of the exchange: what they all together can cost 
 
 
 class RingBack(msgspec.Struct, frozen=True):
-    """`asker` is to be rung, then the line `wanted` by what was dialled, `dialled`."""
+    """`asker` is to be rung, then the line `wanted` by what was dialled, `dialled`: without the number, if it was
+    without it that he called in vain."""
 
     asker: str
     wanted: str
     dialled: str
     until: float
+    is_withheld: bool = False
 
 
 class RingBacks:
@@ -39,7 +41,9 @@ class RingBacks:
         self.rung = 0
         self.lapsed = 0
 
-    def ask(self, asker: str, wanted: str, dialled: str, now: float) -> bool:
+    def ask(
+        self, asker: str, wanted: str, dialled: str, now: float, *, is_withheld: bool = False
+    ) -> bool:
         """False: there is no room, or it is one's own line. Asking twice is asking once, for another 45 minutes."""
         queue = self._for.get(wanted, [])
         others = [request for request in queue if request.asker != asker]
@@ -47,7 +51,7 @@ class RingBacks:
         is_new = len(others) == len(queue)
         if asker == wanted or (is_new and self._is_full(of_asker, len(queue))):
             return False
-        self._for[wanted] = [*others, RingBack(asker, wanted, dialled, now + KEPT_S)]
+        self._for[wanted] = [*others, RingBack(asker, wanted, dialled, now + KEPT_S, is_withheld)]
         self.waiting += is_new
         self.asked += 1
         return True

@@ -7,9 +7,11 @@ for the call as if he had dialled again. While his own line is busy he keeps his
 
 from typing import TYPE_CHECKING, Final
 
-from switch.calls.line_targets import line_targets
+from provisioning.model import LineKind
+from switch.calls.line_targets import is_full, line_targets
 
 if TYPE_CHECKING:
+    from provisioning.model import Line
     from switch.calls.out_calls import OutCalls
     from switch.calls.pressed import Pressed
     from switch.calls.ring_back import RingBack, RingBacks
@@ -29,17 +31,17 @@ class RingBackCall:
         self._ring_back = ring_back
 
     def on_pressed(self, pressed: "Pressed", now: float) -> None:
-        pressed.dial(self._ring_back.dialled, now)
+        pressed.dial(self._ring_back.dialled, now, is_withheld=self._ring_back.is_withheld)
 
 
 def ring_back_free(ring_backs: "RingBacks", out_calls: "OutCalls", board: "Switchboard", now: float) -> None:
     """Those whose line has become free are rung, where their own is."""
     rung = 0
     for wanted, asker in ring_backs.first_in_line():
-        if board.of_line[wanted] or board.of_line[asker] or rung >= RUNG_AT_ONCE_MAX:
+        if board.of_line[asker] or rung >= RUNG_AT_ONCE_MAX:
             continue
         line = board.books.lines.get(wanted)
-        if line is None or not line_targets(line, board, now):
+        if line is None or _is_engaged(line, board) or not line_targets(line, board, now):
             continue
         ring_back = ring_backs.became_free(wanted, now)
         if ring_back is not None:
@@ -52,6 +54,11 @@ def ring_back_free(ring_backs: "RingBacks", out_calls: "OutCalls", board: "Switc
                 then="refer",
                 on_pressed=RingBackCall(ring_back),
             )
+
+
+def _is_engaged(line: "Line", board: "Switchboard") -> bool:
+    """A telephone while it has a call; a PBX, which always has some, while it has all that it may have."""
+    return is_full(line, board) if line.kind is LineKind.TRUNK else bool(board.of_line[line.user])
 
 
 def _not_rung(now: float) -> None:

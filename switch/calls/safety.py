@@ -33,10 +33,11 @@ from switch.conf_safety import FraudRule
 if TYPE_CHECKING:
     from provisioning.model import Account, Line
     from rating.rate import Rate
+    from rating.records import Cdr
     from switch.calls.call import Call
     from switch.calls.refusal import Refusal
     from switch.calls.switchboard import Put, Switchboard
-    from switch.calls.terms import Admission
+    from switch.calls.terms import Admission, Price
 
 HOUR_MS: Final = 3_600_000
 CLEARED: Final = "cleared"
@@ -123,16 +124,23 @@ class Safety:
         if price.account_id is not None and isinstance(destination, (E164, Short)):
             self.leg_begins(call.id, price.account_id, destination, price.rate, call.caller_leg.setup_at)
 
-    def onward_begins(self, key: str, onward: "Admission", now: float) -> None:
-        """A leg that an account sends a call on to."""
+    def onward_begins(self, key: str, onward: "Admission", now: float, *, is_again: bool) -> None:
+        """A leg that an account sends a call on to; `is_again`: by the next carrier, after another did not take it."""
         price = onward.price
         if onward.route.line is None and price.account_id is not None:
             destination = self._destination(onward.route.number)
             if destination is not None:
-                self.leg_begins(key, price.account_id, destination, price.rate, now)
+                self.leg_begins(key, price.account_id, destination, price.rate, now, is_again=is_again)
 
     def leg_begins(
-        self, key: str, account_id: int, destination: E164 | Short, rate: "Rate | None", now: float
+        self,
+        key: str,
+        account_id: int,
+        destination: E164 | Short,
+        rate: "Rate | None",
+        now: float,
+        *,
+        is_again: bool = False,
     ) -> None:
         """`key` is the leg's own: `leg_over` repeats it. Legs to ordinary destinations are not kept."""
         entry = self._board.conf.safety.high_cost.find(destination)
@@ -145,7 +153,8 @@ class Safety:
         self._legs[key] = _Leg(account_id, country, is_high_cost=bool(entry))
         if entry:
             self.of_high_cost[account_id] += 1
-        if entry or (rate is not None and rate.dearest_per_minute_micros >= limits.dear_per_minute):
+        is_dear = entry or (rate is not None and rate.dearest_per_minute_micros >= limits.dear_per_minute)
+        if is_dear and not is_again:
             prefix = rate.prefix if rate is not None else country
             self._broken(account_id, self.velocity.dear_call(account_id, prefix, at_ms, limits), at_ms)
         if is_abroad:
@@ -167,7 +176,14 @@ class Safety:
         """Its first record is complete: what it lasted is known."""
         if self._legs:
             self.leg_over(call.id)
-        row, price = call.rows[0], admission.price
+        self._note_short(call.rows[0], admission.price)
+
+    def onward_over(self, row: "Cdr", onward: "Admission") -> None:
+        """The same for a leg that an account sent a call on to."""
+        if onward.route.line is None:
+            self._note_short(row, onward.price)
+
+    def _note_short(self, row: "Cdr", price: "Price") -> None:
         limits = self._board.conf.safety.fraud
         if row.answered_at_ms is None or row.duration_ms >= limits.short_call_s * 1000:
             return

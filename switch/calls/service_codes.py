@@ -63,12 +63,13 @@ class CodeRule(Struct, frozen=True):
 DIVERT_CONDITIONS: Final[dict[str, tuple[DivertCondition, ...]]] = {
     **{condition.value: (condition,) for condition in DivertCondition},
     "not_taken": (DivertCondition.BUSY, DivertCondition.NO_REPLY, DivertCondition.UNREACHABLE),
+    "busy_or_no_reply": (DivertCondition.BUSY, DivertCondition.NO_REPLY),
     "every": tuple(DivertCondition),
 }
 ACTIONS: Final[dict[Feature, tuple[str, ...]]] = {
     Feature.DIVERT: ("set", "check", "cancel", "erase"),
     Feature.SPEED_CALL: ("set", "check", "cancel", "call"),
-    Feature.REMINDER: ("set", "check", "cancel"),
+    Feature.REMINDER: ("set", "check", "cancel", "set_regular", "check_regular", "cancel_regular"),
     Feature.LAST_CALLER: ("say", "erase", "block", "trace"),
     Feature.RING_BACK: ("ask", "cancel"),
     Feature.REDIAL: ("",),
@@ -89,7 +90,8 @@ DIRECTED: Final = "**"
 NOT_BY_CODE: Final = frozenset({"operator_bars", "presents", "hidden_callers", "speed_dials", "pickup_group"})
 EXPECTED: Final = (
     '"divert CONDITION set|check|cancel|erase", "line SETTING=VALUE", "line SETTING?", "speed_call set|check|cancel",'
-    ' "reminder set|check|cancel", "last_caller say|erase|block|trace", "ring_back ask|cancel", "redial",'
+    ' "reminder set|check|cancel|set_regular|check_regular|cancel_regular",'
+    ' "last_caller say|erase|block|trace", "ring_back ask|cancel", "redial",'
     ' "services check", "pick_up", "park", "retrieve", "conference",'
     ' or "" for none'
 )
@@ -125,9 +127,12 @@ UK_TABLE: Final[dict[str, str]] = {
     **_diverts("61", "no_reply"),
     **_diverts("67", "busy"),
     **_diverts("62", "unreachable"),
+    **_diverts("66", "busy_or_no_reply"),  # of System X
     "##002": "divert every erase",
     "#002": "divert every cancel",
+    "*#002": "divert every check",
     "##004": "divert not_taken erase",
+    "*#004": "divert not_taken check",
     "#004": "divert not_taken cancel",
     "**004": "divert not_taken set",
     "*004": "divert not_taken set",
@@ -151,6 +156,9 @@ UK_TABLE: Final[dict[str, str]] = {
     "*55": "reminder set",
     "*#55": "reminder check",
     "#55": "reminder cancel",
+    "*56": "reminder set_regular",
+    "*#56": "reminder check_regular",
+    "#56": "reminder cancel_regular",
     "1471": "last_caller say",
     "1475": "last_caller erase",
     "14258": "last_caller block",

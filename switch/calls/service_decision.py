@@ -3,6 +3,7 @@
 The words are the media server's (`sip:say@...;words=`): names of prompts, `number-<digits>` and `at-<utc ms>`.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
@@ -19,8 +20,9 @@ from provisioning.model import Divert, DivertCondition, DivertKind, Line
 from provisioning.rules import RING_S_MAX, RING_S_MIN
 from provisioning.settings import LineSettings
 from switch.calls.number_plan import COUNTRY, E164, NumberClass, ServiceCode, Unrecognised, read_dialled
-from switch.calls.reminders import next_time_ms, read_time
+from switch.calls.reminders import next_time_ms, read_days, read_time
 from switch.calls.service_codes import DIVERT_CONDITIONS, CodeRule, Feature
+from switch.calls.service_records import Reminder
 
 if TYPE_CHECKING:
     from switch.books import Books
@@ -42,6 +44,16 @@ _OF_SETTING: Final = {
     "bars_incoming": ("incoming-bar-on", "incoming-bar-off"),
     "does_not_disturb": ("do-not-disturb-on", "do-not-disturb-off"),
     "bars": ("outgoing-bar-on", "outgoing-bar-off"),
+}
+# By their numbers in a reminder that comes again.
+_WEEKDAYS: Final = {
+    "1": "monday",
+    "2": "tuesday",
+    "3": "wednesday",
+    "4": "thursday",
+    "5": "friday",
+    "6": "saturday",
+    "7": "sunday",
 }
 _OTHER_SETTING: Final = ("service-on", "service-off")
 
@@ -196,7 +208,7 @@ def _divert_words(
     for condition in conditions:
         name = _OF_CONDITION.get(condition)
         divert = _first(line, condition, is_asked_for=is_asked_for)
-        if name is None or (divert is None and len(conditions) > 1):
+        if name is None or (divert is None and len(conditions) == len(DivertCondition)):
             continue
         words += _condition_words(name, divert)
     return tuple(words) or ("diverts-off",)
@@ -298,12 +310,29 @@ def _speed_call(rule: CodeRule, code: ServiceCode, asker: Asker) -> Decision:
 
 
 def _reminder(rule: CodeRule, code: ServiceCode, asker: Asker) -> Decision:
-    if rule.action != "set":
-        return Local(f"reminder {rule.action}")
-    time = read_time(code.args[0]) if code.args else None
-    if time is None:
+    """*55*hhmm#, *56*hhmm*day#, #55#, and #55*hhmm# for one of several."""
+    is_set = rule.action in ("set", "set_regular")
+    text = code.args[0] if code.args else ""
+    time = read_time(text)
+    if time is None and (is_set or text):
         return NUMBER_NOT_VALID
-    return Local("reminder set", at_ms=next_time_ms(*time, asker.now_ms))
+    if not is_set or time is None:
+        return Local(f"reminder {rule.action}", text)
+    if rule.action == "set":
+        return Local("reminder set", at_ms=next_time_ms(*time, asker.now_ms))
+    days = read_days(code.args[1]) if len(code.args) > 1 else ""
+    if not days:
+        return NUMBER_NOT_VALID
+    return Local("reminder set", f"{text}:{days}", next_time_ms(*time, asker.now_ms, days))
+
+
+def reminder_words(reminders: Sequence[Reminder]) -> tuple[str, ...]:
+    """When they ring next, and on which days those that come again."""
+    words = ["reminder-set-for"]
+    for reminder in reminders:
+        words.append(f"at-{reminder.at_ms}")
+        words += [_WEEKDAYS[day] for day in reminder.every.partition(":")[2] if day in _WEEKDAYS]
+    return tuple(words)
 
 
 # The last caller

@@ -21,10 +21,10 @@ from switch.calls.call_state import CallState
 from switch.calls.identity import LineCaller
 from switch.calls.in_call_services import IN_CALL, begin_code
 from switch.calls.last_callers import LastCallers
-from switch.calls.number_plan import E164, Emergency, ServiceCode, read_dialled
+from switch.calls.number_plan import E164, Emergency, ServiceCode, Short, read_dialled
 from switch.calls.out_calls import OutCalls
 from switch.calls.refusal import Refusal
-from switch.calls.reminders import Reminders
+from switch.calls.reminders import Reminders, read_time
 from switch.calls.ring_back import RingBacks
 from switch.calls.ring_back_calls import ring_back_free
 from switch.calls.service_decision import (
@@ -35,6 +35,7 @@ from switch.calls.service_decision import (
     Local,
     Say,
     decide,
+    reminder_words,
 )
 from switch.calls.service_records import Reminder
 from switch.calls.short_dialling import LastDialled
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from provisioning.model import Line
     from switch.calls.attempt import Attempt
+    from switch.calls.identity import Caller, CallerId
     from switch.calls.pressed import Pressed
     from switch.calls.service_codes import CodeRule
     from switch.calls.switchboard import Put, Switchboard
@@ -239,13 +241,15 @@ class ServiceDesk:
                 marked = mark_last_call(line, self._board, now)
                 return Say(("call-traced" if marked is not None else "no-last-caller",))
             case "reminder set":
-                puts = self.reminders.set(user, local.at_ms)
-                return self._kept(puts, Say(("reminder-set-for", f"at-{local.at_ms}")))
-            case "reminder check":
-                times = [f"at-{reminder.at_ms}" for reminder in self.reminders.of(user)]
-                return Say(("reminder-set-for", *times)) if times else Say(("reminder-is-not-set",))
-            case "reminder cancel":
-                puts = self.reminders.cancel(user)
+                puts = self.reminders.set(user, local.at_ms, local.text)
+                return self._kept(puts, Say(reminder_words([Reminder(user, local.at_ms, every=local.text)])))
+            case "reminder check" | "reminder check_regular":
+                is_regular = local.action.endswith("regular")
+                found = [each for each in self.reminders.of(user) if bool(each.every) is is_regular]
+                return Say(reminder_words(found) if found else ("reminder-is-not-set",))
+            case "reminder cancel" | "reminder cancel_regular":
+                is_regular = local.action.endswith("regular")
+                puts = self.reminders.cancel(user, is_regular=is_regular, time=read_time(local.text))
                 return self._kept(puts, Say(("reminder-cancelled" if puts else "reminder-is-not-set",)))
             case "ring_back ask":
                 return self._ask_ring_back(line, now)
@@ -267,7 +271,8 @@ class ServiceDesk:
         wanted = self._line_of_number(dialled)
         if wanted is None:
             return NOT_AVAILABLE
-        is_set = self.ring_backs.ask(line.user, wanted.user, dialled, now)
+        is_withheld = self.last_dialled.was_withheld(line.user)
+        is_set = self.ring_backs.ask(line.user, wanted.user, dialled, now, is_withheld=is_withheld)
         return Say(("ring-back-set",)) if is_set else NOT_CHANGED
 
     def _line_of_number(self, dialled: str) -> "Line | None":
@@ -282,21 +287,30 @@ class ServiceDesk:
     # What every call tells
 
     def note(self, attempt: "Attempt", admission: "Admission | Refusal", now: float) -> None:
-        """A call: to a line who called it last, of a line what it called last."""
-        caller = attempt.caller
-        if isinstance(admission, Refusal):
-            if admission.label not in AT_THE_LINE:
-                return
-            called = attempt.called_line or self._line_called(attempt)
-        elif admission.route.is_service or admission.route.is_emergency:
+        """A call: to a line who called it last, of a line what it called last, whether or not it came about."""
+        caller, destination = attempt.caller, attempt.plan_result.destination
+        is_service = not isinstance(admission, Refusal) and admission.route.is_service
+        if attempt.is_ours or is_service or isinstance(destination, Emergency):
             return
-        else:
+        is_number = attempt.called_line is not None or isinstance(destination, E164 | Short)
+        if isinstance(caller, LineCaller) and is_number:
+            is_withheld = attempt.caller_id.is_withheld
+            self.last_dialled.note(caller.line.user, attempt.dialled, is_withheld=is_withheld)
+        if not isinstance(admission, Refusal):
             called = admission.route.line
-        if isinstance(caller, LineCaller) and not isinstance(attempt.plan_result.destination, Emergency):
-            self.last_dialled.note(caller.line.user, attempt.dialled)
+        elif admission.label in AT_THE_LINE:
+            called = attempt.called_line or self._line_called(attempt)
+        else:
+            return
         if called is not None:
-            name = caller.line.user if isinstance(caller, LineCaller) else ""
-            self.last_callers.note(called.user, attempt.caller_id, self._board.clock.ms(now), name)
+            self.note_caller(called.user, caller, attempt.caller_id, now)
+
+    def note_caller(self, user: str, caller: "Caller", caller_id: "CallerId", now: float) -> None:
+        """Who called this line."""
+        board = self._board
+        name = caller.line.user if isinstance(caller, LineCaller) else ""
+        is_known = not board.conf.cli.is_stand_in(caller_id.network_number)
+        self.last_callers.note(user, caller_id, board.clock.ms(now), name, is_known=is_known)
 
     def _line_called(self, attempt: "Attempt") -> "Line | None":
         found = attempt.plan_result.destination

@@ -12,7 +12,8 @@ REMINDER_KEY: Final = "w/"
 
 
 class LastCaller(msgspec.Struct, array_like=True, frozen=True):
-    """`number` is E.164, "" where it was withheld or there was none. `hidden` is the keyed hash of a withheld one."""
+    """`number` is E.164, "" where it was withheld or there was none. `hidden` is the keyed hash of a withheld one, or
+    of a network number that is not the one that was shown."""
 
     at_ms: int
     number: str
@@ -21,11 +22,13 @@ class LastCaller(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Reminder(msgspec.Struct, array_like=True, frozen=True):
-    """A call that a line has asked for. `tries` are those that did not reach it."""
+    """A call that a line has asked for. `tries` are those that did not reach it. `every` is of one that comes again:
+    the time and the days of the week, Monday the first, "0730:12345"."""
 
     user: str
     at_ms: int
     tries: int = 0
+    every: str = ""
 
 
 encode: Final = msgspec.msgpack.Encoder().encode

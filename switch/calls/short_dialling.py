@@ -19,18 +19,21 @@ NOTHING: Final = ""
 
 
 class LastDialled:
-    """Of each line, what it called last; at most as many as lines."""
+    """Of each line, what it called last, and whether its number was withheld then; at most as many as lines."""
 
     __slots__ = ("_of",)
 
     def __init__(self) -> None:
-        self._of: dict[str, str] = {}
+        self._of: dict[str, tuple[str, bool]] = {}
 
-    def note(self, user: str, dialled: str) -> None:
-        self._of[user] = dialled
+    def note(self, user: str, dialled: str, *, is_withheld: bool) -> None:
+        self._of[user] = (dialled, is_withheld)
 
     def of(self, user: str) -> str:
-        return self._of.get(user, NOTHING)
+        return self._of.get(user, (NOTHING, False))[0]
+
+    def was_withheld(self, user: str) -> bool:
+        return self._of.get(user, (NOTHING, False))[1]
 
     def forget(self, user: str) -> None:
         self._of.pop(user, None)

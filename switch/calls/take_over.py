@@ -29,12 +29,30 @@ class TakeOver:
     """`call` is the new one, opened and not answered; `staying` gets its caller to talk with. `leaving` is who talks
     with that one now, None where nobody does; `words` say on its record why it has left."""
 
-    __slots__ = ("_before", "_is_done", "_on_taken", "_proposal", "call", "leaving", "staying", "words")
+    __slots__ = (
+        "_before",
+        "_counted",
+        "_is_done",
+        "_on_taken",
+        "_proposal",
+        "call",
+        "leaving",
+        "staying",
+        "words",
+    )
 
     def __init__(
-        self, call: "Call", staying: Leg, leaving: Leg | None, words: str, on_taken: Taken | None = None
+        self,
+        call: "Call",
+        staying: Leg,
+        leaving: Leg | None,
+        words: str,
+        on_taken: Taken | None = None,
+        *,
+        counted: str = "taken_over",
     ) -> None:
         self.call = call
+        self._counted = counted
         self.staying = staying
         self.leaving = leaving
         self.words = words
@@ -44,6 +62,11 @@ class TakeOver:
         self._proposal = Proposal(staying, call.caller_leg, self._on_proposed)
 
     def begin(self, now: float) -> None:
+        self._hold()
+        self._proposal.start(now)
+
+    def _hold(self) -> None:
+        """Nothing else begins in these calls meanwhile."""
         calls = [self.call, self.staying.call]
         if self.leaving is not None and self.leaving.call is not self.staying.call:
             calls.append(self.leaving.call)
@@ -51,7 +74,6 @@ class TakeOver:
         for call in calls:
             call.retarget = self
         self.call.record_opened()
-        self._proposal.start(now)
 
     # As what may be under way in a call (Retarget has the same)
 
@@ -90,7 +112,7 @@ class TakeOver:
         for each, _ in self._before:
             each.retarget = None
         call, staying, leaving, own = self.call, self.staying, self.leaving, self.call.caller_leg
-        call.board.counts.transfers["taken_over"] += 1
+        call.board.counts.transfers[self._counted] += 1
         separate(staying.call)
         if leaving is not None:
             leave(leaving, self.words, now)

@@ -43,7 +43,8 @@ class TrunkTarget(msgspec.Struct, frozen=True):
     """One address of a trunk.
 
     `host` is the host[:port] of the Request-URI where that is a name, `routes` the Service-Route of the registration
-    (RFC 3608), `breaker` what is known of this address's health.
+    (RFC 3608), `breaker` what is known of this address's health. `backup` is the next way of a number that rings
+    together with others; where it rings alone, the next stage is.
     """
 
     trunk: Trunk
@@ -51,6 +52,7 @@ class TrunkTarget(msgspec.Struct, frozen=True):
     host: str = ""
     routes: tuple[str, ...] = ()
     breaker: Breaker | None = None
+    backup: "TrunkTarget | None" = None
     onward: "Admission | None" = None
 
     @property

@@ -30,11 +30,13 @@ class Hop(msgspec.Struct, frozen=True):
 
 class Sender(msgspec.Struct, frozen=True):
     """Who sends a call on, and pays for where it goes then. `reason` is for the record; `hops` are the lines that have
-    diverted the call by now."""
+    diverted the call by now. `is_plan`: a plan of the line's account does, and the last of the hops, where there is
+    one, is the number that leads to it."""
 
     line: Line
     reason: str
     hops: tuple[Hop, ...] = ()
+    is_plan: bool = False
 
 
 class Route(msgspec.Struct):
@@ -83,13 +85,15 @@ class Price(msgspec.Struct):
 
 
 class Admission(msgspec.Struct):
-    """Everything that a call needs to begin, or a leg that a `sender` sends it on to."""
+    """Everything that a call needs to begin, or a leg that a `sender` sends it on to. `is_counted`: such a leg is one
+    of the calls that the account which pays for it may have at once."""
 
     caller_id: CallerId
     dialled: str
     route: Route
     price: Price
     sender: Sender | None = None
+    is_counted: bool = True
 
     @property
     def hops(self) -> tuple[Hop, ...]:

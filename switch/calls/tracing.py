@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from provisioning.model import Line
 from rating.calendar import day_in_london
 from rating.records import TracedCall
-from switch.calls.identity import LineCaller, TrunkCaller
+from switch.calls.caller_leg import CallerLeg
+from switch.calls.conversation import speaker_at
+from switch.calls.identity import Caller, CallerId, LineCaller, TrunkCaller
 from switch.calls.last_calls import LastCall, identity_fields, shown_fields
 from switch.sip.host import host_port
 from switch.tracing.reasons import WATCHED
@@ -18,6 +20,7 @@ from switch.tracing.reasons import WATCHED
 if TYPE_CHECKING:
     from switch.calls.attempt import Attempt
     from switch.calls.call import Call
+    from switch.calls.leg import Leg
     from switch.calls.switchboard import Switchboard
     from switch.calls.terms import Admission
 
@@ -38,28 +41,43 @@ def note_attempt(attempt: "Attempt", board: "Switchboard") -> None:
 def note_begun(call: "Call", admission: "Admission", now: float) -> None:
     """What is to be remembered of a call for the line that it is for, or that made it.
 
-    A call that never reaches the line, for want of credit for instance, does not push out the one before.
+    A call that never reaches the line, for want of credit for instance, does not push out the one before; nor does one
+    that the exchange makes by itself, a reminder.
     """
     route, caller = admission.route, call.caller
+    if call.attempt.is_ours:
+        return
     if route.line is not None:
         if call.admission is admission and call.id in call.board.calls:
-            note_called_line(call, route.line, now)
+            _note(call.caller_leg, call.attempt.caller_id, caller, route.line, now)
     elif route.is_emergency and isinstance(caller, LineCaller):
         call.board.callbacks.note(caller.line.user, now)
 
 
-def note_called_line(call: "Call", line: Line, now: float) -> None:
+def note_rung(origin: "Leg", caller_id: CallerId, line: Line, now: float) -> None:
+    """The line's phones ring for this end because somebody sent it there: a divert, a plan, a transfer. It has been
+    called as much as the line that was dialled: 1471, 14258 and the trace are about this call from now on."""
+    caller = speaker_at(origin)
+    if caller is None:
+        return
+    origin.board.services.note_caller(line.user, caller, caller_id, now)
+    _note(origin, caller_id, caller, line, now)
+
+
+def _note(origin: "Leg", caller_id: CallerId, caller: Caller, line: Line, now: float) -> None:
     """The call is offered to this line: its last call from now on, and a trace where the line is watched."""
-    board, caller, leg = call.board, call.caller, call.caller_leg
-    is_carrier = isinstance(caller, TrunkCaller)
+    board = origin.board
+    fields: list[tuple[str, str]] = []
+    if isinstance(caller, TrunkCaller) and isinstance(origin, CallerLeg):
+        fields = identity_fields(origin.request)
     last = LastCall(
-        call_id=call.id,
+        call_id=origin.call.id,
         at=now,
-        caller_id=call.attempt.caller_id,
-        caller_line="" if isinstance(caller, TrunkCaller) else caller.line.user,
+        caller_id=caller_id,
+        caller_line=caller.line.user if isinstance(caller, LineCaller) else "",
         trunk=caller.trunk.name if isinstance(caller, TrunkCaller) else "",
-        flow=leg.flow,
-        fields=identity_fields(leg.request) if is_carrier else [],
+        flow=origin.flow,
+        fields=fields,
     )
     board.last_calls.note(line.user, last)
     until = line.settings.traces_until

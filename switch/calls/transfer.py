@@ -1,8 +1,9 @@
 """REFER: an end of a call sends the other to somebody else (RFC 5589), and the switch does the work for both.
 
 The far side need not know REFER, nor hear of it: it gets a new session description, and that is all. The conversation
-there is stays until somebody new has answered; when nobody does, it goes on. Who transfers pays for where he sends the
-call, by his own tariff and limits, and for what he paid for before as long as anybody talks because of it.
+there is stays until somebody new has answered; when nobody does, it goes on, or the call returns to the line of who has
+left (recall.py). Who transfers pays for where he sends the call, by his own tariff and limits, and for what he paid for
+before as long as anybody talks because of it.
 
 - With Replaces (attended): the two ends that talk with the transferring phone in its two calls are joined. Where the
   second call is still ringing it is given up, and its number rung for the first (the phone could not wait).
@@ -30,7 +31,9 @@ from switch.calls.journey import Journey
 from switch.calls.leg import Leg, LegState
 from switch.calls.number_plan import Emergency, ServiceCode
 from switch.calls.parking import Parking
+from switch.calls.plan_course import follow
 from switch.calls.pressed import take_pressed
+from switch.calls.recall import Recall
 from switch.calls.referral import Referral
 from switch.calls.refusal import Refusal
 from switch.calls.renegotiation import Renegotiation
@@ -42,6 +45,7 @@ from switch.calls.terms import Sender
 from switch.sip.uri import SipUri
 
 if TYPE_CHECKING:
+    from provisioning.model import Line
     from switch.calls.call import Call
     from switch.calls.callee_leg import LegOutcome
     from switch.sip.refer_fields import Replaces
@@ -51,7 +55,7 @@ TRANSFERRED: Final = "transferred the call"
 
 def take_transfer(call: "Call", leg: Leg, referral: Referral, now: float) -> None:
     """An end asks for it, and no other is under way."""
-    line, staying = line_of(leg), leg.other
+    line, staying = _asking_line(leg), leg.other
     if staying is None or call.is_emergency or staying.call.is_emergency:
         referral.refuse(403, "This Call Stays Where It Is", now)
     elif is_service(leg):
@@ -61,14 +65,30 @@ def take_transfer(call: "Call", leg: Leg, referral: Referral, now: float) -> Non
     elif call.retarget is not None or staying.call.retarget is not None:
         referral.refuse(491, "A Transfer Is Under Way", now)
     elif referral.refer.replaces is not None:
-        _take_attended(leg, staying, referral.refer.replaces, referral, now)
+        _take_attended(leg, line, staying, referral.refer.replaces, referral, now)
     else:
-        _take_blind(leg, staying, _dialled(referral), referral, now)
+        _take_blind(leg, line, staying, _dialled(referral), referral, now)
 
 
-def _take_blind(leg: Leg, staying: Leg, dialled: str | None, referral: Referral, now: float) -> None:
-    line, board = line_of(leg), leg.board
-    assert line is not None
+def _asking_line(leg: Leg) -> "Line | None":
+    """The line at this end as it is set now: since the call began it may have been barred, or its settings changed."""
+    line = line_of(leg)
+    if line is None:
+        return None
+    as_now = leg.board.books.lines.get(line.user)
+    return as_now if as_now is not None and as_now.account_id == line.account_id else None
+
+
+def _is_of(leg: Leg, line: "Line") -> bool:
+    """Whether a phone of that line is at this end."""
+    found = line_of(leg)
+    return found is not None and (found.user, found.account_id) == (line.user, line.account_id)
+
+
+def _take_blind(
+    leg: Leg, line: "Line", staying: Leg, dialled: str | None, referral: Referral, now: float
+) -> None:
+    board = leg.board
     if dialled is None:
         referral.refuse(404, "The Target Is Not Here", now)
         return
@@ -77,21 +97,20 @@ def _take_blind(leg: Leg, staying: Leg, dialled: str | None, referral: Referral,
     if isinstance(attempt.plan_result.destination, Emergency):
         referral.refuse(403, "Emergency Services Are Called, Not Transferred To", now)
     elif isinstance(attempt.plan_result.destination, ServiceCode):
-        _take_code(leg, staying, attempt, attempt.plan_result.destination, referral, now)
+        _take_code(leg, line, staying, attempt, attempt.plan_result.destination, referral, now)
     else:
         referral.accept(now)
-        Transfer(leg, staying, attempt, referral).begin(now)
+        Transfer(leg, line, staying, attempt, referral).begin(now)
 
 
 def _take_code(
-    leg: Leg, staying: Leg, attempt: Attempt, code: ServiceCode, referral: Referral, now: float
+    leg: Leg, line: "Line", staying: Leg, attempt: Attempt, code: ServiceCode, referral: Referral, now: float
 ) -> None:
     """The other end is parked, or sent to a conference; no other code is anything for somebody else."""
-    line, board = line_of(leg), leg.board
-    assert line is not None
+    board = leg.board
     rule = board.conf.services.find(code)
     if rule is not None and rule.feature is Feature.PARK:
-        _park(leg, staying, slot_of(argument_of(code, rule)), referral, now)
+        _park(leg, line, staying, slot_of(argument_of(code, rule)), referral, now)
         return
     target = None
     if rule is not None and rule.feature is Feature.CONFERENCE:
@@ -100,12 +119,13 @@ def _take_code(
         referral.refuse(480, "There Is Nothing To Transfer To", now)
         return
     referral.accept(now)
-    Transfer(leg, staying, attempt, referral).begin(now, Search([[target]]))
+    Transfer(leg, line, staying, attempt, referral).begin(now, Search([[target]]))
 
 
-def _park(leg: Leg, staying: Leg, wanted: int | None, referral: Referral, now: float) -> None:
-    line, parked = line_of(leg), leg.board.parked
-    assert line is not None
+def _park(
+    leg: Leg, line: "Line", staying: Leg, wanted: int | None, referral: Referral, now: float
+) -> None:
+    parked = leg.board.parked
     slot = 0 if wanted is None else parked.free_slot(line.account_id, wanted)
     if not slot:
         parked.counts["full"] += 1
@@ -115,13 +135,15 @@ def _park(leg: Leg, staying: Leg, wanted: int | None, referral: Referral, now: f
     Parking(leg, staying, line, slot, referral).begin(now)
 
 
-def _take_attended(leg: Leg, staying: Leg, replaces: "Replaces", referral: Referral, now: float) -> None:
-    board, line = leg.board, line_of(leg)
+def _take_attended(
+    leg: Leg, line: "Line", staying: Leg, replaces: "Replaces", referral: Referral, now: float
+) -> None:
+    board = leg.board
     consulted = board.legs.get((replaces.call_id, replaces.to_tag))
     dialog = None if consulted is None else consulted.dialog
     if consulted is None or dialog is None or (dialog.remote_tag or WITHOUT_TAG) != replaces.from_tag:
         referral.refuse(481, "No Such Call To Transfer To", now)
-    elif consulted.call is leg.call or line_of(consulted) is not line:
+    elif consulted.call is leg.call or not _is_of(consulted, line):
         # Whoever has heard a Call-ID and two tags must not take over what is somebody else's.
         referral.refuse(403, "Not A Call Of Yours", now)
     elif consulted.call.is_emergency:
@@ -131,13 +153,13 @@ def _take_attended(leg: Leg, staying: Leg, replaces: "Replaces", referral: Refer
         consulted.call.hang_up(
             now, words="the call was transferred before it was answered", ended_by="caller"
         )
-        _take_blind(leg, staying, dialled, referral, now)
+        _take_blind(leg, line, staying, dialled, referral, now)
     elif consulted.call.admission is not None and consulted.call.admission.route.slot:
         slot = consulted.call.admission.route.slot
         consulted.call.hang_up(now, words="a call was parked by it", ended_by="caller")
         parked = leg.board.parked
-        is_free = line is not None and parked.free_slot(line.account_id, slot)
-        _park(leg, staying, slot if is_free else 0, referral, now)
+        is_free = parked.free_slot(line.account_id, slot)
+        _park(leg, line, staying, slot if is_free else 0, referral, now)
     elif consulted.other is None or not consulted.other.is_up:
         referral.refuse(481, "No Such Call To Transfer To", now)
     else:
@@ -175,18 +197,20 @@ def _dialled(referral: Referral) -> str | None:
 class Transfer(Retarget):
     """A blind transfer: `leaving` stays until somebody new has answered."""
 
-    __slots__ = ("_attempt", "_referral")
+    __slots__ = ("_attempt", "_journey", "_line", "_referral")
 
-    def __init__(self, leaving: Leg, staying: Leg, attempt: Attempt, referral: Referral) -> None:
+    def __init__(
+        self, leaving: Leg, line: "Line", staying: Leg, attempt: Attempt, referral: Referral
+    ) -> None:
         super().__init__(leaving.call, leaving, staying)
+        self._line = line
         self._attempt = attempt
+        self._journey: Journey | None = None
         self._referral = referral
 
     def begin(self, now: float, search: Search | None = None) -> None:
         """To that, or to what the attempt says."""
-        assert self.leaving is not None
-        line = line_of(self.leaving)
-        assert line is not None
+        line = self._line
         journey = Journey(self.call.board, self._attempt)
         if search is None:
             search = journey.send_on(Sender(line, f"transfer by line {line.user}"), now)
@@ -194,13 +218,27 @@ class Transfer(Retarget):
         if search is None:
             self.nobody(journey.refused, now)
         else:
+            self._journey = journey
             self.search(search, journey, now)
+
+    def nobody(self, outcome: "LegOutcome | Refusal", now: float) -> None:
+        """It comes to nothing: the two talk on, or the call returns to the line of who has hung up meanwhile."""
+        recall = None if self.leaving in self.call.talkers else Recall(self.call, self.staying, self._line)
+        if recall is None:
+            super().nobody(outcome, now)
+            return
+        self._stop_ringing()
+        self._hear_again()
+        self.failed(outcome, now)
+        if not recall.begin(now):
+            recall.nobody(outcome, now)
 
     def rings(self, now: float) -> None:
         self._referral.report(180, "", now)
 
     def found(self, leg: CalleeLeg, now: float) -> None:
         self._referral.report(200, "", now)
+        follow(self.call, self._journey, leg, now)
 
     def failed(self, outcome: "LegOutcome | Refusal", now: float) -> None:
         status = outcome.status if isinstance(outcome, Refusal) else status_for_caller(outcome)

@@ -28,7 +28,7 @@ SETTLE_S: Final = 2.0
 
 
 class Lamps:
-    """Owner of what is known of each phone's lamp: one for each binding of the lines whose mailbox is known."""
+    """Owner of what is known of each phone's lamp: one for each binding of the lines that have something to say."""
 
     __slots__ = ("_of_line", "_package", "board", "counts", "notifier")
 
@@ -44,7 +44,7 @@ class Lamps:
     def __len__(self) -> int:
         return sum(map(len, list(self._of_line.values())))
 
-    def mailbox_changed(self, user: str, now: float) -> None:
+    def changed(self, user: str, now: float) -> None:
         """Tell every phone of the line."""
         self._take_stock(user, now)
         for lamp in self._of_line.get(user, {}).values():
@@ -60,15 +60,16 @@ class Lamps:
             lamp.stop()
 
     def document(self, user: str, now: float) -> bytes | None:
-        """What there is to say; None when the line has no mailbox any more."""
+        """What there is to say; None when the line has no lamp any more."""
         line = self.board.books.lines.get(user)
-        if line is None or self._package.count(user) is None:
+        if line is None or not self._package.has_lamp(line):
             return None
         return self._package.document(line, 0, now).content
 
     def _take_stock(self, user: str, now: float) -> list["Lamp"]:
         """The lamps of the line's bindings as they are now; those that are new."""
-        if self._package.count(user) is None:
+        line = self.board.books.lines.get(user)
+        if line is None or not self._package.has_lamp(line):
             self.line_removed(user)
             return []
         live = self.board.bindings.of(user, now)

@@ -4,15 +4,20 @@ Phones subscribe to it as soon as they are registered, each to its own line's. A
 the same, "Messages-Waiting: no": that is true, since no message waits for it. 404 or 489 would make phones complain on
 their display or ask again for ever, and would leave the lamp dark for up to an hour after the line was given a mailbox,
 where the next NOTIFY lights it. Left out: context classes but voice, and the headers of single messages.
+
+A line that wants it (`divert_hint`) has its lamp lit while its calls are diverted: what an adaptor makes of it for a
+telephone without lamps is the interrupted dial tone that UK exchanges give such a line. The counts stay true.
 """
 
 from typing import Final, NamedTuple, Protocol
 
-from provisioning.model import Line
+from provisioning.model import DivertCondition, Line
+from switch.events.features import reminded_of
 from switch.events.package import Document
 from switch.sip.uri import escape_user
 
 CONTENT_TYPE: Final = "application/simple-message-summary"
+NO_MESSAGES: Final = b"Messages-Waiting: no\r\n"
 
 
 class MessageCount(NamedTuple):
@@ -43,19 +48,26 @@ class MessageSummary:
         self._mailboxes = mailboxes
         self._domain = domain
 
-    def count(self, user: str) -> MessageCount | None:
-        return self._mailboxes.count(user)
+    def has_lamp(self, line: Line) -> bool:
+        """Whether there may be something to say of this line."""
+        return line.settings.divert_hint or self._mailboxes.count(line.user) is not None
 
     def may_watch(self, watcher: Line, resource: Line) -> bool:
         return watcher.user == resource.user
 
     def document(self, resource: Line, version: int, now: float) -> Document:
         count = self._mailboxes.count(resource.user)
+        is_diverted = resource.settings.divert_hint and is_reminded(resource)
         if count is None:
-            return Document(CONTENT_TYPE, b"Messages-Waiting: no\r\n")
+            return Document(CONTENT_TYPE, b"Messages-Waiting: yes\r\n" if is_diverted else NO_MESSAGES)
         text = (
-            f"Messages-Waiting: {'yes' if count.new else 'no'}\r\n"
+            f"Messages-Waiting: {'yes' if count.new or is_diverted else 'no'}\r\n"
             f"Message-Account: sip:{escape_user(resource.user)}@{self._domain}\r\n"
             f"Voice-Message: {count.new}/{count.old} ({count.new_urgent}/{count.old_urgent})\r\n"
         )
         return Document(CONTENT_TYPE, text.encode())
+
+
+def is_reminded(line: Line) -> bool:
+    """Whether calls of any kind are led away from the line, but for those that its own mailbox answers."""
+    return any(reminded_of(line, condition) is not None for condition in DivertCondition)

@@ -37,6 +37,7 @@ class Events:
         self.mailboxes = PublishedMailboxes(board, self.counts)
         summary = MessageSummary(self.mailboxes, board.domain)
         self.publications = Publications(board, self.counts, self._presence_changed)
+        self._board = board
         self._login = login
         packages = (
             Presence(self.publications, board.bindings, board.line_calls, board.domain),
@@ -96,6 +97,9 @@ class Events:
     def line_changed(self, user: str, now: float) -> None:
         """The books have it otherwise."""
         self.notifier.changed(FEATURES, user, now)
+        line = self._board.books.lines.get(user)
+        if line is not None and line.settings.divert_hint:
+            self._mailbox_changed(user, now)
 
     def line_removed(self, user: str, now: float) -> None:
         self.publications.line_removed(user)
@@ -115,7 +119,7 @@ class Events:
 
     def _mailbox_changed(self, user: str, now: float) -> None:
         self.notifier.changed(PACKAGE, user, now)
-        self.lamps.mailbox_changed(user, now)
+        self.lamps.changed(user, now)
 
     def _presence_changed(self, user: str, now: float) -> None:
         self.notifier.changed(PRESENCE, user, now)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from provisioning.plans.plan import (
-    OWN_PROMPT,
     WITHHELD,
     Announce,
     Callers,
@@ -28,6 +27,7 @@ from provisioning.plans.plan import (
     Split,
     Strategy,
     Voicemail,
+    filed_prompt,
 )
 from switch.journey import moves
 from switch.journey.moves import (
@@ -67,10 +67,12 @@ TOO_LONG: Final = "the plan leads on and on"
 
 
 class Facts(Protocol):
-    """What a walk may ask about the call and the exchange. Numbers are E.164; `caller` is "" where it is withheld."""
+    """What a walk may ask about the call and the exchange. Numbers are E.164; `caller` is "" where it is withheld, and
+    where there is none."""
 
     account_id: int
     caller: str
+    is_withheld: bool
     called: str
     utc_ms: int
     time_sets: TimeSets
@@ -272,9 +274,10 @@ class PlanWalk:
         return self._decided(name, f"hours: {said}", node.then if is_in else self._after(node.otherwise))
 
     def _callers(self, name: str, node: Callers) -> str:
-        caller = self._facts.caller
-        found = next((pattern for pattern in node.patterns if _matches(pattern, caller)), "")
-        who = f"caller {caller}" if caller else "a caller without a number"
+        caller, is_withheld = self._facts.caller, self._facts.is_withheld
+        found = next((pattern for pattern in node.patterns if _matches(pattern, caller, is_withheld=is_withheld)), "")
+        nobody = "a caller who withholds the number" if is_withheld else "a caller without a number"
+        who = f"caller {caller}" if caller else nobody
         said = f"{who} is in the list as {found}" if found else f"{who} is not in the list"
         return self._decided(name, f"callers: {said}", node.then if found else self._after(node.otherwise))
 
@@ -393,17 +396,16 @@ class PlanWalk:
         return self._move(name if self._wrong[place] < node.tries else self._after(node.otherwise))
 
     def _prompt(self, name: str) -> str:
-        """As the media server knows it: a recording of the account's own is filed under the account."""
-        own = name.removeprefix(OWN_PROMPT)
-        return name if own == name else f"{OWN_PROMPT}{self._facts.account_id}.{own}"
+        return filed_prompt(name, self._facts.account_id)
 
     def _note(self, node: str, said: str) -> None:
         self.notes.append(f"[{node}] {said}")
 
 
-def _matches(pattern: str, caller: str) -> bool:
+def _matches(pattern: str, caller: str, *, is_withheld: bool) -> bool:
+    """Who has no number to show (a line without one, calls from abroad) withholds none, as for diverts."""
     if pattern == WITHHELD:
-        return not caller
+        return is_withheld
     if pattern.endswith("*"):
         return bool(caller) and caller.startswith(pattern[:-1])
     return caller == pattern

@@ -30,12 +30,15 @@ from switch.sip.message import Request, Response, make_response
 # "Is typing" is good for a moment: it is not kept, not charged and not on record, and it goes to lines alone (RFC
 # 3994).
 IS_COMPOSING: Final = "application/im-iscomposing+xml"
+# An envelope with a From of its own, which nobody here opens (RFC 3862).
+CPIM: Final = "message/cpim"
 
 TOO_LARGE: Final = Refusal("message_too_large", 413, 127, "Message Too Large")
 EMERGENCY: Final = Refusal("message_to_emergency", 403, 21, "Emergency Services Take Calls")
 NO_TRUNK: Final = Refusal("message_no_trunk", 403, 21, "No Carrier Takes Messages For This Number")
 TOO_FAST: Final = Refusal("message_too_fast", 480, 42, "Too Many Messages", 10)
 NO_ROOM: Final = Refusal("message_no_room", 480, 42, "Too Many Messages Wait", 600)
+CPIM_WITHHELD: Final = Refusal("message_names_sender", 415, 127, "Its Envelope Names Who Withholds The Number")
 TYPING_TO_TRUNK: Final = Refusal("message_typing", 415, 127, "Not To A Carrier")
 
 
@@ -72,12 +75,13 @@ def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: f
     if request.max_forwards == 0:
         return refusal.TOO_MANY_HOPS
     of_cli = None if attempt.cli is None else attempt.cli.refused
-    refused = of_cli or _sender_refusal(attempt)
+    kind = content_type(request)
+    refused = of_cli or _sender_refusal(attempt, kind)
     if refused is not None:
         return refused
     if len(request.body) > MESSAGE_BYTES_MAX:
         return TOO_LARGE
-    is_fleeting = content_type(request) == IS_COMPOSING
+    is_fleeting = kind == IS_COMPOSING
     line, number = attempt.called_line, ""
     if line is None:
         if not isinstance(destination, E164 | Short):
@@ -99,8 +103,10 @@ def admit_message(request: Request, attempt: Attempt, board: Switchboard, now: f
     return Admitted(Admission(attempt.caller_id, attempt.dialled, route, price), line, is_fleeting)
 
 
-def _sender_refusal(attempt: Attempt) -> Refusal | None:
+def _sender_refusal(attempt: Attempt, kind: str) -> Refusal | None:
     caller = attempt.caller
+    if kind == CPIM and attempt.caller_id.is_withheld:
+        return CPIM_WITHHELD
     if isinstance(caller, TrunkCaller):
         return None
     if caller.account is None:

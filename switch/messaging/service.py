@@ -19,6 +19,7 @@ from switch.calls.passing import NO_BODY, Fields, body_of
 from switch.calls.refusal import Refusal
 from switch.calls.switchboard import Switchboard
 from switch.calls.target import LineTarget
+from switch.calls.tracing import note_attempt
 from switch.messaging import limits
 from switch.messaging.admission import EMERGENCY, TOO_FAST, Admitted, admit_message, refusal_response
 from switch.messaging.submission import Submission
@@ -51,6 +52,7 @@ class Messaging:
     def deliver(self, transaction: "ServerTransaction", request: Request, caller: Caller, now: float) -> None:
         """A MESSAGE outside a dialog. Raises SipParseError."""
         attempt = read_attempt(request, caller, self.board, now)
+        note_attempt(attempt, self.board)
         admitted = admit_message(request, attempt, self.board, now)
         # What is refused counts, too: names and numbers are not to be tried out at any pace.
         if admitted is not EMERGENCY and not self._may_send(caller, now):

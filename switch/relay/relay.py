@@ -147,8 +147,11 @@ class Endpoint:
         self.stop_playing()
 
     def stop_playing(self) -> None:
-        """The other end is heard again."""
-        self.relay.tell(Stop(self.number))
+        """The other end is heard again, or the music that the sound took the place of."""
+        if self.music:
+            self.play(self.music, self.music_token, repeats=UNTIL_STOPPED)
+        else:
+            self.relay.tell(Stop(self.number))
 
     def close(self) -> None:
         self.relay.close(self)

@@ -173,6 +173,15 @@ def vanished(words: str = WORDS, **changed: Any) -> CallStory:
     )
 
 
+def falls_silent(index: int, *, after_ms: int, is_held: bool = False) -> Any:
+    """A quarter of an hour, of which this end was heard so long."""
+    packed = pack_course(
+        [(90_000, 3000, 0, 800, is_held)],
+        length_ms=900_000, first_ms=20, last_ms=after_ms, gap_ms=30, gap_at_ms=100,
+    )  # fmt: skip
+    return sound(index, ended_at_ms=T0 + 906_000, course=packed)
+
+
 def timed_out() -> CallStory:
     talk = good_dialog(1).request(
         "BYE", 906, sent=False, in_dialog=True, fields='Reason: SIP;cause=408;text="timer"\r\n'

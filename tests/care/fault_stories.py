@@ -39,6 +39,7 @@ from tests.care.fault_shapes import (
     carrier,
     cut_by_callee,
     diverted,
+    falls_silent,
     from_us,
     late,
     refreshed,
@@ -353,6 +354,25 @@ MORE: Final[list[tuple[str, str, CallStory]]] = [
         "phone-vanished",
         "the registration of line bob ended",
         replace(vanished(target=phone()), registrations=[REGISTERED, registration("expired", at_s=30)]),
+    ),
+    (
+        "carrier-vanished",
+        "Nothing came from carrier acme after 10:25:06, while the other end was heard for 4 minutes 59 seconds more",
+        vanished(media={0: falls_silent(0, after_ms=899_900), 1: falls_silent(1, after_ms=600_000)}),
+    ),
+    (
+        "phone-vanished",
+        "Nothing came from the phone of line anna after 10:25:06",
+        vanished(media={0: falls_silent(0, after_ms=600_000), 1: falls_silent(1, after_ms=899_900)}),
+    ),
+    (
+        "phone-vanished",
+        "did not answer our",
+        traced(
+            vanished(media={0: falls_silent(0, after_ms=899_900), 1: falls_silent(1, after_ms=600_000)}),
+            refreshed(good_dialog(0), 0, sent=True),
+            good_dialog(1),
+        ),
     ),
     (
         "carrier-silent",

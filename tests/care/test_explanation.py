@@ -14,8 +14,8 @@ from care.explanation.signs import FAMILIES, SIGNS, speaks
 from care.story import CallStory
 from provisioning.settings import WITHHELD
 from rating.records import Cdr
-from tests.care.call_stories import call, leg, registration, sound, story
-from tests.care.fault_shapes import by
+from tests.care.call_stories import call, leg, phone, registration, sound, story
+from tests.care.fault_shapes import by, falls_silent, vanished
 from tests.care.fault_stories import ANSWERS, FAULTS, MORE
 from traces.call_trace import CallTrace, TraceFlow, TraceMessage
 
@@ -197,3 +197,32 @@ def test_where_a_fault_lies_follows_who_was_rung() -> None:
         "journal-gate": Where.OUR_NETWORK,
         "busy": Where.NONE,
     }
+
+
+OPEN: dict[str, object] = {
+    "outcome": "open", "reason": "", "ended_by": "", "sip_status": 0, "q850_cause": 0,
+}  # fmt: skip
+RINGS: dict[str, object] = {**OPEN, "answered_at_ms": None, "duration_ms": 0}
+
+
+def test_a_call_that_is_up_is_told_as_it_stands() -> None:
+    talks = story(replace(call().legs[0].cdr, **OPEN), leg(**OPEN), media={0: sound(0), 1: sound(1)})
+    explained = explain(talks, PATTERNS)
+    assert (explained.findings, explained.answer) == ([], None)
+    assert "It is still up, 1 minute after the answer. Nothing is charged so far." in explained.paragraph
+    rings = explain(story(replace(call().legs[0].cdr, **RINGS), leg(**RINGS)), PATTERNS)
+    assert (rings.findings, rings.answer) == ([], None), rings.paragraph
+    assert explain(story(replace(call().legs[0].cdr, **RINGS), phone(**RINGS)), PATTERNS).findings == []
+    assert "which is ringing. Nobody has answered yet, after 1 minute 6 seconds." in rings.paragraph
+
+
+def test_sound_that_goes_one_way_is_named_while_the_call_is_up() -> None:
+    deaf = {0: sound(0, packets=0, mos=0), 1: sound(1)}
+    found = explain(story(replace(call().legs[0].cdr, **OPEN), leg(**OPEN), media=deaf), PATTERNS)
+    assert found.findings[0].name == "one-way-audio-from-phone", found.paragraph
+
+
+def test_an_end_on_hold_is_not_said_to_have_fallen_silent() -> None:
+    for is_held, name in ((True, "phone-vanished"), (False, "carrier-vanished")):
+        media = {0: falls_silent(0, after_ms=899_900), 1: falls_silent(1, after_ms=600_000, is_held=is_held)}
+        assert explain(vanished(media=media), PATTERNS).findings[0].name == name

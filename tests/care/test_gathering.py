@@ -6,12 +6,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from care.explanation import explain, load_patterns
 from care.gathering import NOT_KEPT, StoredTraces, gather
+from care.switch_asking import SwitchSilentError
+from offhook.supervisor.conf_home import packaged_conf
 from provisioning.cdr_row import CDR_COLUMNS, row_from_cdr
 from provisioning.registration_row import REGISTRATION_COLUMNS, row_from_registration
 from provisioning.settings import WITHHELD
 from provisioning.utc import time_from_ms
-from rating.records import Cdr, RegistrationEvent
+from rating.records import Cdr, MediaFigures, RegistrationEvent
+from tests.care.search.test_find import media
 from tests.provisioning.databases import add_prepaid, in_database
 from tests.provisioning.records import AT_MS, cdr
 from tests.traces.made import message, trace
@@ -85,6 +89,7 @@ async def test_a_story_has_all_legs_their_trace_registrations_and_alarms(db: asy
     assert story.trace == trace("c1")
     assert traces.asked == ["c1"]
     assert [(each.line, (each.at_ms - AT_MS) // HOUR_MS) for each in story.registrations] == [
+        ("alice", -25),
         ("alice", -2),
         ("bob", -1),
         ("bob", 1),
@@ -156,3 +161,57 @@ def test_stored_traces_are_found_and_a_damaged_file_is_named(tmp_path: Path) -> 
     found, words = asyncio.run(_find(source, "c1"))
     assert found is None
     assert "2026-01-01.sqlite" in words
+
+
+@pytest.mark.wire
+@in_database
+async def test_a_phone_that_left_days_ago_is_known_to_be_gone_since_then(db: asyncpg.Pool) -> None:
+    await insert(db, cdr("c1", destination="bob", outcome="not_registered", sip_status=480))
+    await register(db, "bob", AT_MS - 100 * HOUR_MS)
+    await register(db, "bob", AT_MS - 80 * HOUR_MS, "left")
+    await register(db, "bob", AT_MS - 60 * HOUR_MS, "refused")
+    story = await gather(db, "c1", traces=Traces())
+    assert story is not None
+    assert [each.event for each in story.registrations] == ["left"]
+    explained = explain(story, load_patterns(packaged_conf()))
+    assert explained.findings[0].name == "phone-switched-off"
+    assert "unregistered itself" in explained.paragraph
+
+
+class Live:
+    """One call that is up, with its sound so far."""
+
+    def __init__(self, *rows: Cdr, is_silent: bool = False) -> None:
+        self.rows = list(rows)
+        self.is_silent = is_silent
+
+    async def records(self, *, call_id: str = "", **_rest: object) -> list[list[Cdr]]:
+        if self.is_silent:
+            raise SwitchSilentError("the switch is away")
+        return [self.rows] if self.rows and self.rows[0].call_id == call_id else []
+
+    async def media(self, call_id: str) -> list[MediaFigures]:
+        return [media(call_id, 1)]
+
+
+@pytest.mark.wire
+@in_database
+async def test_a_call_that_is_up_has_a_story_too(db: asyncpg.Pool) -> None:
+    account = (await add_prepaid(db)).account.id
+    facts = {"outcome": "open", "privacy": "id", "account_id": account, "payer_account_id": account}
+    live = Live(cdr("c1", **facts), cdr("c1", 1, **facts))
+    await register(db, "alice", AT_MS - HOUR_MS)
+    kept = trace("c1")
+    kept.messages = [message(0, data=b"INVITE sip:b@h SIP/2.0\r\nFrom: <sip:01632960001@h>\r\n\r\n")]
+    story = await gather(db, "c1", traces=Traces(kept), live=live)
+    assert story is not None and story.trace is not None
+    assert story.is_live and story.account_id == account
+    assert [(view.cdr.network_number, view.account) for view in story.legs] == [(WITHHELD, "Shop")] * 2
+    assert [len(view.media) for view in story.legs] == [0, 1]
+    assert b"960001" not in story.trace.messages[0].data
+    assert [each.event for each in story.registrations] == ["registered"]
+    assert await gather(db, "c2", traces=Traces(), live=live) is None
+    assert await gather(db, "c1", traces=Traces(), live=Live(is_silent=True)) is None
+    await insert(db, cdr("c1"))
+    story = await gather(db, "c1", traces=Traces(), live=live)
+    assert story is not None and not story.is_live

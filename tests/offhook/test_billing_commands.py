@@ -150,3 +150,20 @@ def test_check_reads_billing_toml_too(offhook: Offhook, conf: Path) -> None:
         file.write('[invoices]\nprefix = "X"\n')
     ran = offhook("check", "--conf", conf)
     assert ran.code == 2 and "billing.toml" in ran.out + ran.err and "perhaps invoice" in ran.out + ran.err
+
+
+def test_what_billing_logs_stays_out_of_the_json_of_a_command(
+    offhook: Offhook, books: str, conf: Path, tmp_path: Path
+) -> None:
+    at = ["--conf", conf, "--data", tmp_path, "--dsn", books, "--json"]  # with nobody in [seller] yet
+    ran = offhook("payment", "record", "Shop", "12.00", "--method", "cheque", "--reference", "100023", *at)
+    assert ran.code == 0
+    assert json.loads(ran.out)["payment"]["amount_micros"] == 12 * POUND
+    assert "level=warning event=payment_without_invoice" in ran.err
+
+
+def test_payments_of_an_account_that_is_not_there_are_not_none(offhook: Offhook, books: str, tmp_path: Path) -> None:
+    at = ["--data", tmp_path, "--dsn", books]
+    assert offhook("payment", "list", "--account", "shop", *at).code == 0
+    ran = offhook("payment", "list", "--account", "Shpo", *at)
+    assert (ran.code, ran.err) == (1, "offhook: there is no account 'Shpo'\n")

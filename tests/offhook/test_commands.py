@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,25 @@ def test_check_names_file_line_key_found_and_expected_of_every_problem(
     assert "is not valid: " in ran.out
 
 
+def test_before_the_first_start_check_says_whose_configuration_it_has_read(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("check", "--data", tmp_path)
+    assert ran.code == 0
+    assert f"The configuration in {packaged_conf()} is valid.\n" in ran.out
+    assert f"the first `offhook up` copies it to {tmp_path}/conf, where it is yours." in ran.out
+    shutil.copytree(packaged_conf(), tmp_path / "conf")
+    assert "copies it" not in offhook("check", "--data", tmp_path).out
+
+
+def test_check_of_a_single_file_says_that_a_directory_is_meant(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
+    ran = offhook("check", "--conf", conf / "offhook.toml", "--data", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        f"offhook: {conf}/offhook.toml is no directory: --conf is where offhook.toml and the other files are\n"
+    )
+
+
 def test_check_as_json_holds_the_same_findings(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
     (conf / "offhook.toml").write_text("[listen]\nudp = 5060\n")
     ran = offhook("check", "--conf", conf, "--data", tmp_path, "--json")
@@ -157,6 +178,23 @@ def test_backup_does_not_overwrite(offhook: Offhook, tmp_path: Path) -> None:
     assert (tmp_path / "books").read_text() == "precious"
 
 
+def test_a_name_that_no_file_can_have_is_one_line(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("backup", tmp_path / ("long" * 100), "--data", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("offhook: ") and ran.err.endswith(" cannot be written: File name too long\n")
+
+
+@pytest.mark.parametrize("command", [["up"], ["restore", "books.dump"]])
+def test_a_data_directory_that_cannot_be_used_is_one_line(
+    offhook: Offhook, tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("books.dump").write_bytes(b"PGDMP")
+    ran = offhook(*command, "--data", tmp_path / "books.dump")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"offhook: the data directory {tmp_path}/books.dump cannot be used: File exists\n"
+
+
 def test_restore_refuses_a_file_that_is_no_backup(offhook: Offhook, tmp_path: Path) -> None:
     (tmp_path / "books").write_text("not an archive")
     ran = offhook("restore", tmp_path / "books", "--data", tmp_path / "data")
@@ -165,7 +203,9 @@ def test_restore_refuses_a_file_that_is_no_backup(offhook: Offhook, tmp_path: Pa
     assert not (tmp_path / "data").exists()
 
 
-def test_check_names_what_is_wrong_in_the_table_of_faults(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
+def test_check_names_what_is_wrong_in_the_table_of_faults(
+    offhook: Offhook, conf: Path, tmp_path: Path
+) -> None:
     patterns = conf / "fault-patterns.toml"
     text = patterns.read_text()
     patterns.write_text(text.replace('when_all = ["private_address"]', 'when_all = ["privat_address"]', 1))
@@ -176,11 +216,69 @@ def test_check_names_what_is_wrong_in_the_table_of_faults(offhook: Offhook, conf
     assert offhook("check", "--conf", conf, "--data", tmp_path).code == 0
 
 
-def test_check_names_deadlines_of_faults_that_are_none(
-    offhook: Offhook, conf: Path, tmp_path: Path
-) -> None:
+def test_check_names_deadlines_of_faults_that_are_none(offhook: Offhook, conf: Path, tmp_path: Path) -> None:
     terms = conf / "faults.toml"
     terms.write_text(terms.read_text().replace("restore_h = 8", "restore_h = 0", 1))
     ran = offhook("check", "--conf", conf, "--data", tmp_path)
     assert ran.code == 2
     assert "faults.toml" in ran.err and "restore_h" in ran.err
+
+
+def test_the_names_of_options_are_whole_in_the_help_of_a_narrow_terminal(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = offhook("line", "set", "--help")
+    assert ran.code == 0
+    assert "--max-calls-per-second <int>" in ran.out
+    assert "--emergency-address <str>" in ran.out
+    assert "\u2026" not in ran.out
+    assert max(len(line) for line in ran.out.split("\n")) <= 80
+
+
+def test_help_of_a_group_says_of_each_command_what_it_does_in_whole_sentences(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], ["account"], ["call"], ["calls"]):
+        ran = offhook(*group, "--help")
+        assert ran.code == 0
+        assert "..." not in ran.out.replace("[ARGS]...", "")
+    told = " ".join(offhook("account", "--help").out.split())
+    assert "Add credit. It counts within a second, also for calls that are up." in told
+
+
+def test_a_misspelt_command_is_answered_with_the_one_that_is_like_it(offhook: Offhook) -> None:
+    ran = offhook("acount", "add")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error: No such command 'acount'. Did you mean 'account'?" in ran.err
+
+
+def test_it_says_which_release_it_is(offhook: Offhook) -> None:
+    ran = offhook("--version")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == f"offhook {version_of('offhook')}\n"
+
+
+def test_an_argument_that_is_no_text_is_one_line(offhook: Offhook, tmp_path: Path) -> None:
+    ran = offhook("call", "keep", "\udcff\udcfe", "--data", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "offhook: found '\\xff\\xfe', expected text in UTF-8\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "offhook", "--version"],
+            check=False, stdout=full, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stderr == "offhook: the output cannot be written: No space left on device\n"
+
+
+def test_without_a_stdout_nothing_is_printed_and_nothing_breaks(
+    offhook: Offhook, monkeypatch: pytest.MonkeyPatch, conf: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert offhook("check", "--conf", conf, "--data", tmp_path).code == 0

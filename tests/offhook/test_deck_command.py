@@ -181,7 +181,7 @@ def test_margins_list_what_is_sold_below_cost(january: Desk) -> None:
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
-        ('currency = "CHF"\nprefix = "a"\nprice = "b"\n', "no rate for CHF"),
+        ('currency = "CHF"\nprefix = "a"\nprice = "b"\n', "no rate for CHF: expected below [CHF] a line such as"),
         ('currency = "USD"\nprefix = "a"\n', "own.toml"),
         ("currency = \n", "own.toml"),
     ],

@@ -1,4 +1,4 @@
-from offhook.live_view import CALL_FIELDS, fact_rows, table_of
+from offhook.live_view import CALL_FIELDS, REMINDER_FIELDS, fact_rows, table_of
 
 
 def test_live_calls_show_money_in_pounds_and_time_as_on_a_phone() -> None:
@@ -16,6 +16,12 @@ def test_live_calls_show_money_in_pounds_and_time_as_on_a_phone() -> None:
     assert shown["cost"] == "£0.012"
     assert shown["to"] == "+441632960001"
     assert shown["account"] == "anna"
+
+
+def test_a_reminder_that_comes_again_says_on_which_days() -> None:
+    once = {"line": "1001", "at_ms": 1_790_000_000_000, "tries": 0, "every": ""}
+    _, cells = table_of(REMINDER_FIELDS, [once, {**once, "every": "0730:135"}])
+    assert [row[-1] for row in cells] == ["", "Mon Wed Fri"]
 
 
 def test_a_field_that_no_row_has_makes_no_column() -> None:

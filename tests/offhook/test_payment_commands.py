@@ -63,5 +63,10 @@ def test_keys_that_others_may_read_are_a_problem(tmp_path: Path) -> None:
     assert not any("sk_drama" in line for line in said)
 
 
+def test_a_state_that_no_payment_has_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="expected one of pending, received, failed, cancelled"):
+        payment.list_(state="recieved", data=tmp_path)
+
+
 def test_the_files_that_come_with_the_exchange_are_sound() -> None:
     assert billing_problems(CONF) == []

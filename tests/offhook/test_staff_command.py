@@ -76,7 +76,8 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(
     os.chmod(password_file, 0o644)
     ran = offhook("staff", "add", "anna", "--password-file", password_file, *db)
     assert ran.code == 2 and "chmod 600" in ran.err
-    assert offhook("staff", "add", "anna", "--password-file", tmp_path / "none", *db).code == 2
+    ran = offhook("staff", "add", "anna", "--password-file", tmp_path / "none", *db)
+    assert (ran.code, ran.err) == (2, f"offhook: {tmp_path}/none cannot be read: No such file or directory\n")
     monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
     ran = offhook("staff", "password", "nobody", "--password-file", "-", *db)
     assert ran.code == 1 and "nobody" in ran.err

@@ -9,7 +9,8 @@ from playwright.sync_api import sync_playwright
 
 from portal.login_throttle import FREE_OF_PAIR
 from portal.roles import Role
-from tests.portal.examples import GOOD
+from tests.care.stories import caller_leg, carrier_leg
+from tests.portal.examples import GOOD, at_sunday
 from tests.portal.hostile import DOG, TYPED
 from tests.portal.served import Served, served
 from tests.portal.test_hostile_texts import CALL, build
@@ -21,7 +22,7 @@ FAULT = "/faults/F-7K3Q9"
 WIDE, NARROW = (1280, 900), (390, 844)
 PAGES = (
     "/", "/?at=10:15", f"/calls/{GOOD}", f"/calls/{CALL}", "/lines/alice", "/nothing", "/faults", "/faults/new",
-    "/looks", FAULT,
+    "/looks", FAULT, "/calls/call-up", "/?line=alice",
 )  # fmt: skip
 
 pytestmark = [
@@ -37,6 +38,9 @@ def portal(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
         await house.add("anna", Role.ADMIN)
         await house.add("bert", Role.SUPPORT)
         await house.town.add_fault("F-7K3Q9", TYPED)
+        up = {"outcome": "open", "reason": "", "ended_by": "", "sip_status": 0, "user_agent": TYPED[:120]}
+        legs = [caller_leg(**up), carrier_leg(**up)]
+        house.switch.calls = [[at_sunday(leg, "call-up", house.town.account_id, 60_000) for leg in legs]]
 
     dsn = postgres.new_database()
     with served(dsn, tmp_path_factory.mktemp("traces"), fill) as running:

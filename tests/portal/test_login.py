@@ -1,16 +1,19 @@
 """Who comes in, who does not, and when it ends."""
 
 from functools import partial
+from typing import Literal
 
 import argon2
 import pytest
 
 from portal.conf import PortalConf, PortalDoor
+from portal.login import LoginDesk
 from portal.login_throttle import FREE_OF_NAME, FREE_OF_PAIR, LoginThrottle
+from portal.passwords import Passwords
 from portal.requests import read_own_path
 from portal.roles import Role
 from portal.sessions import SESSIONS_OF_ONE_MAX
-from portal.staff import list_sessions, list_staff, remove_staff, set_disabled, set_password
+from portal.staff import add_staff, list_sessions, list_staff, remove_staff, set_disabled, set_password
 from tests.portal.visitors import CHEAP, HASH, PASSWORD, House, in_house, words_of
 
 behind_a_proxy = partial(in_house, conf=PortalConf(door=PortalDoor(proxies=("192.0.2.10",))))
@@ -66,6 +69,35 @@ async def test_every_no_is_the_same_no(house: House) -> None:
         for answer in [await house.browser().log_in(name, password[:300])]
     }
     assert answers == {(401, "Log in The name or the password is not right. Name Password Log in")}
+
+
+class Counting(argon2.PasswordHasher):
+    """What each look at a password costs, which is what somebody outside can measure."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.costs: list[str] = []
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
+        self.costs.append(str(hash).rpartition("$")[0].rpartition("$")[0])
+        return super().verify(hash, password)
+
+
+@in_house
+async def test_every_no_costs_one_look_at_a_hash_of_the_same_cost(house: House) -> None:
+    hasher = Counting()
+    passwords = Passwords(hasher)
+    for name in ("anna", "bert"):
+        await add_staff(house.db, name, password_hash=passwords.hash(PASSWORD), role=Role.SUPPORT)
+    await set_disabled(house.db, "bert", is_disabled=True)
+    house.desk.login = LoginDesk(passwords, house.counts)
+    costs = set()
+    for name, password in (("anna", "wrong"), ("nobody", PASSWORD), ("bert", PASSWORD), ("x' OR 1=1", "y"),
+                           ("anna", "z" * 290)):  # fmt: skip
+        hasher.costs.clear()
+        assert (await house.browser().log_in(name, password)).status_code == 401
+        costs.add(tuple(hasher.costs))
+    assert len(costs) == 1 and len(costs.pop()) == 1
 
 
 @in_house

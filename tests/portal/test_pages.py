@@ -1,7 +1,11 @@
 """What the pages say, and who sees what."""
 
+from care.lines.story import LivePhone
+from care.looks import list_looks
 from portal.roles import Role
-from tests.portal.examples import DEAF, FAILED, GOOD
+from provisioning import service
+from tests.care.stories import caller_leg, carrier_leg
+from tests.portal.examples import DEAF, FAILED, GOOD, at_sunday
 from tests.portal.visitors import House, in_house, words_of
 
 
@@ -16,6 +20,38 @@ async def test_a_time_a_cli_and_a_ddi_lead_to_the_call(house: House) -> None:
     assert f"/calls/{GOOD}" in answer.text and f"/calls/{DEAF}" in answer.text and FAILED not in answer.text
     assert "one-way audio" in words and "£0.0124" in words
     assert "No call was found" in words_of(await browser.get("/", params={"at": "09:15", "within": "10"}))
+
+
+@in_house
+async def test_a_call_that_is_up_is_found_and_has_a_page(house: House) -> None:
+    await house.town.build()
+    browser = await house.logged_in("anna", Role.ENGINEER)
+    up = {"outcome": "open", "reason": "", "ended_by": "", "sip_status": 0}
+    legs = [caller_leg(**up, dialled="<b>0207</b>"), carrier_leg(**up)]
+    house.switch.calls = [[at_sunday(leg, "call-up", house.town.account_id, 60_000) for leg in legs]]
+    found = await browser.get("/", params={"at": "10:16", "cli": "01632 960001"})
+    words = words_of(found)
+    assert words.index("Up now") < words.index("still up") < words.index("On record")
+    assert "/calls/call-up" in found.text
+    assert "still up" in words_of(await browser.get("/lines/alice"))
+    alone = words_of(await browser.get("/", params={"line": "alice", "outcome": "open"}))
+    assert "still up" in alone and "No call was found" not in alone
+    page = await browser.get("/calls/call-up")
+    words = words_of(page)
+    assert page.status_code == 200
+    assert "This call is still up" in words and "It is still up, 1 minute 1 second after the answer." in words
+    assert "No fault was found" not in words and "Sample Bakery Ltd" in words
+    assert "&lt;b&gt;0207" in page.text and "<b>0207" not in page.text
+    (look,) = [each for each in await list_looks(house.db) if each.call_id == "call-up"]
+    assert (look.staff, look.what, look.account) == ("anna", "call", "Sample Bakery Ltd")
+    sent = await browser.send("/faults/new?call=call-up", "/faults/new", call="call-up", kind="one-way", words="deaf")
+    assert sent.status_code == 303
+    assert "/calls/call-up" in (await browser.get(sent.headers["location"])).text
+    house.switch.is_away = True
+    words = words_of(await browser.get("/", params={"at": "10:16", "cli": "01632 960001"}))
+    assert "Calls that are up are not searched: the switch does not answer" in words
+    assert "alice answered" in words
+    assert (await browser.get("/calls/call-up")).status_code == 404
 
 
 @in_house
@@ -64,10 +100,11 @@ async def test_support_sees_the_ladder_and_no_message_and_no_buying_price(house:
 @in_house
 async def test_a_line_shows_its_registrations_with_gaps_and_refused_logins(house: House) -> None:
     await house.town.build()
+    house.switch.is_away = True  # the books alone
     browser = await house.logged_in("anna")
     words = words_of(await browser.get("/lines/alice"))
     assert "Sample Bakery Ltd" in words and "01632 960001" in words
-    assert "1 registered now: Desk Phone 7/1.2.3" in words
+    assert "1 phone registered now: Desk Phone 7/1.2.3 from" in words
     assert "for 3 h 0 min, after expired" in words
     assert "refused 3 times wrong password" in words
     assert "Latest calls" in words and GOOD in (await browser.get("/lines/alice")).text
@@ -234,3 +271,19 @@ async def test_what_a_fault_cannot_be_is_refused_in_words(house: House) -> None:
     assert (await browser.get("/faults/<b>")).status_code == 404
     assert (await browser.get("/faults?list=all")).status_code == 400
     assert (await browser.post(place, do="note", words="x", form="0" * 64)).status_code == 403
+
+
+@in_house
+async def test_the_page_of_a_line_says_why_it_does_not_ring(house: House) -> None:
+    await house.town.build()
+    browser = await house.logged_in("anna")
+    house.switch.registered = [LivePhone("alice", "sip:a@x", "udp:192.0.2.10:5062", 60, "Yealink <b>", is_dead=False)]
+    page = await browser.get("/lines/alice")
+    words = words_of(page)
+    assert "1 phone registered now: Yealink <b> from 192.0.2.10:5062." in words
+    assert "Nothing keeps it from ringing." in words and "<b>" not in page.text
+    await service.set_line(house.db, "alice", settings=["does_not_disturb=yes"])
+    assert "Do not disturb is on customer's use" in words_of(await browser.get("/lines/alice"))
+    house.switch.is_away = True
+    words = words_of(await browser.get("/lines/alice"))
+    assert "The switch does not answer (FileNotFoundError), so what follows is from the books." in words

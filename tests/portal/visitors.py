@@ -14,6 +14,8 @@ import httpx
 from care.explanation import load_patterns
 from care.faults import PLAIN_TERMS
 from care.gathering import StoredTraces
+from care.lines.story import LiveBan, LivePhone
+from care.switch_asking import SwitchSilentError
 from portal.app import make_app
 from portal.care_desk import CareDesk
 from portal.conf import PortalConf
@@ -26,6 +28,7 @@ from portal.process import shipped_conf
 from portal.roles import Role
 from portal.staff import add_staff
 from provisioning import service
+from rating.records import Cdr, MediaFigures
 from tests.portal.examples import NOW, Town
 
 PASSWORD = "a lighthouse under 7 stars"
@@ -52,6 +55,32 @@ class HandClock:
         self.at += datetime.timedelta(**by)
 
 
+class Switch:
+    """Calls that are up; `is_away`: it does not answer."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[Cdr]] = []
+        self.registered: list[LivePhone] = []
+        self.banned: list[LiveBan] = []
+        self.is_away = False
+
+    async def records(self, *, call_id: str = "", **_rest: object) -> list[list[Cdr]]:
+        if self.is_away:
+            raise SwitchSilentError("the switch does not answer (FileNotFoundError)")
+        return [rows for rows in self.calls if call_id in ("", rows[0].call_id)]
+
+    async def phones(self, line: str) -> list[LivePhone]:
+        if self.is_away:
+            raise SwitchSilentError("the switch does not answer (FileNotFoundError)")
+        return [phone for phone in self.registered if phone.user == line]
+
+    async def bans(self) -> list[LiveBan]:
+        return self.banned
+
+    async def media(self, call_id: str) -> list[MediaFigures]:
+        return []
+
+
 class House:
     """The portal, its books, and who comes."""
 
@@ -61,11 +90,17 @@ class House:
         self.clock = HandClock()
         self.counts = PortalCounts()
         self.is_away = False
+        self.switch = Switch()
         self.desk = Desk(
             db=self._db,
             conf=conf,
             login=LoginDesk(CHEAP, self.counts),
-            care=CareDesk(traces=StoredTraces(folder), tables=lambda: FaultTables(PATTERNS, PLAIN_TERMS)),
+            care=CareDesk(
+                traces=StoredTraces(folder),
+                tables=lambda: FaultTables(PATTERNS, PLAIN_TERMS),
+                live=self.switch,
+                lines=self.switch,
+            ),
             clock=self.clock,
             counts=self.counts,
         )

@@ -96,6 +96,14 @@ async def test_the_same_key_grants_once_and_another_bundle_under_it_is_refused(d
 
 
 @in_database
+async def test_the_bundles_of_an_account_that_is_not_there_are_not_none(db: asyncpg.Pool) -> None:
+    await add_prepaid(db)
+    assert await list_bundles(db, "shop") == []
+    with pytest.raises(Refused, match="there is no account 'Shpo'"):
+        await list_bundles(db, "Shpo")
+
+
+@in_database
 async def test_many_at_once_with_one_key_grant_once(db: asyncpg.Pool) -> None:
     await add_prepaid(db)
 

@@ -193,6 +193,9 @@ def test_the_command(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ("4", "121", "1_0", "+15", "\u0661\u0665"):
         refused("divert", "set", "1001", "--ring-s", wrong)
     assert "'sometimes': expected all, busy" in refused("divert", "set", "1001", "sometimes")
+    warned = run("divert", "set", "1001", "busy", "--in-hours", "office", "--conf", "/nowhere")
+    assert "warning: the time set office is not in /nowhere/time-sets.toml: it is never that time" in warned
+    assert "expected a prompt of the exchange" in refused("divert", "set", "1001", "--to", "announcement:colsed")
     assert "diverts no calls" in run("divert", "clear", "1001")
     assert msgspec.json.decode(run("divert", "clear", "1001", "--json")) == {"line": "1001", "diverts": []}
 
@@ -201,6 +204,7 @@ def test_the_command(dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 NUMBER, LINE, PLAN, ANNOUNCEMENT = DivertKind.NUMBER, DivertKind.LINE, DivertKind.PLAN, DivertKind.ANNOUNCEMENT
 MOBILE = "+447700900123"
+PLAN_TEXT = 'start = "message"\n[message]\nannounce = "closed"\n'
 
 
 def to_number(text: str, answer_s: int = 0) -> list[Destination]:
@@ -210,13 +214,18 @@ def to_number(text: str, answer_s: int = 0) -> list[Destination]:
 @in_database
 async def test_destinations_of_a_condition_stay_in_their_order_each_with_its_time(db: asyncpg.Pool) -> None:
     await a_line(db)
-    wanted = [*to_number("07700 900123", 20), Destination(PLAN, "evening"), Destination(ANNOUNCEMENT, "closed")]
+    await service.import_plan(db, "account of 1001", "evening", PLAN_TEXT)
+    wanted = [*to_number("07700 900123", 20), Destination(PLAN, "evening"), Destination(ANNOUNCEMENT, "own.closed")]
     view = await service.set_diverts(db, "1001", [BUSY, DECLINED], destinations=wanted)
     assert view.diverts == [
         Divert(condition, kind, to, answer_s=answer_s)
         for condition in (BUSY, DECLINED)
-        for kind, to, answer_s in ((NUMBER, MOBILE, 20), (PLAN, "evening", 0), (ANNOUNCEMENT, "closed", 0))
+        for kind, to, answer_s in ((NUMBER, MOBILE, 20), (PLAN, "evening", 0), (ANNOUNCEMENT, "own.closed", 0))
     ]
+    with pytest.raises(Refused, match="line '1001' diverts calls to plan 'evening'"):
+        await service.delete_plan(db, "account of 1001", "evening")
+    await service.clear_diverts(db, "1001")
+    await service.delete_plan(db, "account of 1001", "evening")
 
 
 @in_database
@@ -280,8 +289,12 @@ async def test_a_code_leaves_the_mailbox_behind_what_it_sets(db: asyncpg.Pool) -
         (LINE, "2001", "there is no line '2001' of the same account"),
         (LINE, "1009", "there is no line '1009' of the same account"),
         (LINE, "1003", "takes no diverted calls: its owner has refused them"),
-        (PLAN, "", "plan ''"),
+        (PLAN, "", "no plan ''"),
+        (PLAN, "evening", "the line's account has no plan 'evening'"),
+        (PLAN, "\x1b[2J", "x1b[2J'"),
         (ANNOUNCEMENT, "x" * 65, "announcement"),
+        (ANNOUNCEMENT, "a;status=200", "announcement 'a;status=200'"),
+        (ANNOUNCEMENT, "colsed", 'a prompt of the exchange, or "own.NAME"'),
         (VOICEMAIL, "1002", "the line's own mailbox"),
     ],
 )
@@ -290,12 +303,14 @@ def test_where_calls_cannot_be_diverted_to(dsn: str, kind: DivertKind, to: str, 
     async def check(db: asyncpg.Pool) -> None:
         await a_line(db)
         await a_line(db, "2001")
+        await service.import_plan(db, "account of 2001", "evening", PLAN_TEXT)
         await service.add_line(db, "1003", account_name="account of 1001", realm=REALM)
         await service.set_line(db, "1003", settings=["refuses_diverts=yes"])
         await service.assign_number(db, "01632960001", "1001")
         await service.assign_number(db, "01632960003", "1003")
         with pytest.raises(ProvisioningProblem) as caught:
-            await service.set_diverts(db, "1001", [ALL], destinations=[Destination(kind, to)])
+            wanted = [Destination(kind, to)]
+            await service.set_diverts(db, "1001", [ALL], destinations=wanted, prompts={"closed"})
         assert words in str(caught.value) and str(caught.value).isprintable()
         assert (await service.show_line(db, "1001")).diverts == []
 

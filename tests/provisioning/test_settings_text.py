@@ -64,6 +64,9 @@ def test_every_setting_can_be_written() -> None:
         (["speed_dials=7:1002", "speed_dials+=7:1003", "speed_dials-=8"], "speed_dials", {"7": "1003"}),
         (["speed_dials=7:1002", "speed_dials-=7"], "speed_dials", {}),
         (["pickup_group=sales"], "pickup_group", "sales"),
+        (["presents=0044163296*:4:letter"], "presents", (PresentedNumber("+44163296*", 4, "letter"),)),
+        (["presents=*:4:letter:2027-01-31"], "presents", (PresentedNumber("+*", 4, "letter", "2027-01-31"),)),
+        (["presents=+*:4:letter", "presents-=*:4:letter"], "presents", ()),
         (
             ["presents=03069990001:5:letter of May:2027-01-31"],
             "presents",
@@ -116,6 +119,8 @@ def test_what_is_written_for_an_account(texts: list[str], key: str, value: objec
         ("pickup_group=Sales Team", "pickup_group 'Sales Team': expected the name of a group"),
         ("presents=03069990001", "presents '03069990001': expected NUMBER:TYPE:UNDERTAKING"),
         ("presents=03069990001:1:letter", "presents"),
+        ("presents=0306999*:3:letter", "presents"),
+        ("presents=+*:5:letter", "presents"),
         ("presents=03069990001:3:letter:31.1.2027", "presents"),
         ("hidden_callers=secret", "hidden_callers= empties the list"),
         ("blocked_callers=" + "withheld," * 5 + "01632\x1b[2J", "\\x1b[2J"),

@@ -67,6 +67,17 @@ def test_a_deck_without_prices_yet_is_no_problem_and_a_trunk_may_name_it(folder:
     assert conf.trunks["carrier_a"].deck == "own" and conf.decks == {}
 
 
+def test_a_copy_of_the_example_stops_nothing_before_it_has_prices_whatever_its_currency(folder: ConfFolder) -> None:
+    example = (folder.path / "decks/supplier.example.toml").read_text()
+    folder.write("decks/acme.toml", example)
+    folder.write("decks/abroad.toml", example.replace('currency = "GBP"', 'currency = "CHF"'))
+    assert folder.load().decks == {}
+    folder.write("decks/abroad.csv", CSV)
+    assert folder.problems() == [
+        "decks/abroad.toml:11: currency: found the currency CHF, expected its exchange rate in exchange-rates.toml"
+    ]
+
+
 COLUMNS = 'prefix = "p"\nprice = "c"\n'
 MISTAKES = {
     f'currency = "usd"\n{COLUMNS}': 'decks/own.toml:1: currency: found "usd", expected a currency of three capitals',

@@ -199,6 +199,12 @@ MISTAKES = {
         "offhook.toml:2: database.dsn: found a value that is not shown, "
         'expected "" or a URI like "postgresql://offhook@db.example.co.uk/offhook"',
     ),
+    "DSN with a port that cannot be, not shown": (
+        "offhook.toml",
+        '[database]\ndsn = "postgresql://offhook:hidden@db:99999/offhook"\n',
+        "offhook.toml:2: database.dsn: found a value that is not shown, "
+        'expected "" or a URI like "postgresql://offhook@db.example.co.uk/offhook"',
+    ),
     "not TOML": (
         "offhook.toml",
         "[calls]\n\ncalls_max 100\n",

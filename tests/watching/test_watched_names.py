@@ -15,6 +15,7 @@ from billing.counts import BillingCollector, BillingCounts
 from offhook.lazy_commands import PLACES
 from offhook.paths import DataDir
 from offhook.supervisor.conf_home import conf_dir_for, packaged_conf
+from portal.counts import PortalCollector, PortalCounts
 from switch.calls.counts import EMERGENCY_OUTCOMES
 from switch.conf_safety import FraudRule
 from switch.config import conf_fingerprint, load_conf
@@ -61,6 +62,7 @@ def families() -> Iterator[Metric]:
     for each in (house, with_voicemail, with_trunks):
         yield from SwitchCollector(Running(each)).collect()  # type: ignore[arg-type]
     yield from BillingCollector(BillingCounts()).collect()
+    yield from PortalCollector(PortalCounts()).collect()
 
 
 def exported() -> dict[str, set[str]]:

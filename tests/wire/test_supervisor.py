@@ -379,9 +379,19 @@ def test_a_port_in_use_ends_the_start_with_a_clear_word(fresh: RunningExchange) 
         taken.bind((HOST, fresh.conf.sip_port))
         started = fresh.run("up", "--conf", str(fresh.conf_dir))
     assert started.returncode == 3
-    assert "Address already in use" in started.stderr
+    assert f"switch: [listen] udp {HOST}:{fresh.conf.sip_port}: Address already in use" in started.stderr
     assert "offhook: the switch ended 5 times without starting up" in started.stderr
     assert "Traceback" not in started.stderr
+
+
+def test_a_taken_port_for_metrics_costs_the_metrics_and_no_call(fresh: RunningExchange) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind((HOST, fresh.conf.metrics_port))
+        taken.listen()
+        fresh.start()
+        said = f'metrics_unserved address={HOST}:{fresh.conf.metrics_port} problem="Address already in use"'
+        until(lambda: said in log_of(fresh), "the log to say which address is taken")
+        assert fresh.stop() == 0
 
 
 # Where it runs

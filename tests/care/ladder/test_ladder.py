@@ -338,3 +338,9 @@ def test_sound_is_told_in_a_few_words():
 
 def test_started_is_the_first_message():
     assert ladder_of(story()).started_at_us == START_US
+
+
+def test_a_call_that_is_up_has_not_ended() -> None:
+    up = {"outcome": "open", "reason": "", "ended_by": ""}
+    last = ladder_of(story(caller_leg(**up), carrier_leg(**up), no_trace="none")).rungs[-1]
+    assert (last.label, last.is_error) == ("still up when this was asked", False)

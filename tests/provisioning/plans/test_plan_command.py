@@ -99,7 +99,9 @@ def test_the_way_of_a_plan(dsn: str, tmp_path: Path) -> None:
     assert "+442079460100 goes by plan day." in run("plan", "assign", "020 7946 0100", "day", *books)
     shown = run("plan", "show", "day", "--account", "Shop", *books)
     assert "hours office" in shown and "then desk, else box" in shown and "+442079460100" in shown
-    assert "group line 1001" in shown and "busy box" in shown
+    assert "group line 1001, together, for 20 s" in shown and "busy box" in shown
+    nodes = [line.split()[0] for line in shown.splitlines() if not line.startswith(("plan ", "about ", "NODE"))]
+    assert nodes[-3:] == ["opening", "desk", "box"], "in the order in which they were written"
     assert msgspec.json.decode(run("plan", "list", "--json", *books))[0]["numbers"] == ["+442079460100"]
     assert "day" in run("number", "list", *books)
     assert "still has +442079460100" in refused("plan", "delete", "day", "--account", "Shop", *books)
@@ -111,3 +113,26 @@ def test_the_way_of_a_plan(dsn: str, tmp_path: Path) -> None:
     file.write_text(PLAN.replace("1001", "1009"))
     told = refused("plan", "import", str(file), "--account", "Shop", *books)
     assert f"{file}:10: [desk]: found line '1009', expected a line of the account" in told
+
+
+@pytest.mark.wire
+def test_what_is_shown_of_a_plan_answers_where_a_key_leads(dsn: str, tmp_path: Path) -> None:
+    in_database(shop)(dsn)
+    file = tmp_path / "day.toml"
+    file.write_text(
+        'start = "menu"\n[menu]\nmenu = "welcome"\npress = { 2 = "split", 1 = "team", "*" = "menu" }\nextensions = 4\n'
+        'else = "desk"\n[split]\nsplit = { team = 60, desk = 40 }\n[team]\nstrategy = "in_order"\n'
+        'group = ["line 1001 for 7 s", "number 07700 900123"]\nring = 12\n[desk]\nline = "1001"\nring = 9\n'
+        '[wait]\nqueue = ["line 1001"]\nwaiting_max = 3\nwait_max = 90\n'
+    )
+    run("plan", "import", str(file), "--account", "Shop", "--dsn", dsn)
+    shown = run("plan", "show", "day", "--account", "Shop", "--dsn", dsn)
+    for told in (
+        "menu welcome, or the 4 digits of an extension",
+        "* menu, 1 team, 2 split, else desk",
+        "60 % team, 40 % desk",
+        "group line 1001 for 7 s, number +447700900123, in_order, for 12 s",
+        "line 1001 for 9 s, with its diverts",
+        "queue line 1001, longest_idle, for 20 s; 3 callers, 90 s",
+    ):
+        assert told in shown, shown

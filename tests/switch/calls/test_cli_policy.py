@@ -132,6 +132,27 @@ def test_a_carriers_number_meets_the_rules(from_: str, pai: str, origin: str, ru
 
 
 @pytest.mark.parametrize(
+    ("extra", "is_withheld"),
+    [
+        ("Privacy: id", True),
+        ("Privacy: history\r\nPrivacy: id", True),
+        ("Privacy: session;ID;critical", True),
+        ("Privacy: none", False),
+        ("Privacy: history", False),
+        ("Remote-Party-ID: <sip:+441632960123@192.0.2.50>;party=calling;privacy=full", True),
+        ('Remote-Party-ID: <sip:+441632960123@192.0.2.50>;Privacy="uri"', True),
+        ("Remote-Party-ID: <sip:+441632960123@192.0.2.50>;privacy=off", False),
+        ("Remote-Party-ID: <sip:+441632960123@192.0.2.50;privacy=full", True),  # broken, and the safer way
+    ],
+)
+@pytest.mark.parametrize("pai", ["+441632960123", ""])
+def test_a_carrier_says_in_several_ways_that_the_number_is_withheld(extra: str, pai: str, is_withheld: bool) -> None:
+    caller_id, _ = screened("+441632960123", pai, "uk", extra=extra)
+    assert caller_id.is_withheld is is_withheld
+    assert caller_id.network_number == "+441632960123"
+
+
+@pytest.mark.parametrize(
     ("number_format", "written", "number"),
     cases(
         """

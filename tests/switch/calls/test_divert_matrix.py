@@ -50,6 +50,7 @@ REASONS = {
     DECLINED: "deflection",
 }
 # What bob's own phone comes to on record, where it rang at all.
+OWN_RINGS_S = {ALL: 0, BUSY: 0.2, NO_REPLY: RING_S, UNREACHABLE: 0, DECLINED: 0.2}
 OWN = {ALL: None, BUSY: "busy", NO_REPLY: "no_answer", UNREACHABLE: None, DECLINED: "declined"}
 CALLERS = ("line", "trunk", "withheld")
 DESTINATIONS = ("line", "trunk", "voicemail", "dead")
@@ -123,6 +124,17 @@ class Street:
             assert before - self.house.balance(account_id) == costs[account_id]
 
 
+def rang_s(row: Cdr) -> float:
+    """From the first ring to the answer, or to the end."""
+    until = row.ended_at_ms if row.answered_at_ms is None else row.answered_at_ms
+    return 0.0 if row.ringing_at_ms is None else (until - row.ringing_at_ms) / 1000
+
+
+def approx(expected: object) -> object:
+    """What a few messages take does not count."""
+    return pytest.approx(expected, abs=0.15)
+
+
 def shown_number(invite: Request) -> str:
     return (invite.headers.get("from") or "").partition(";tag")[0]
 
@@ -160,7 +172,13 @@ def _assert_the_caller_hears_what_bob_came_to(
         street.house.run(130)
     expected = {ALL: 480, BUSY: 486, NO_REPLY: 480, UNREACHABLE: 480, DECLINED: 603}[condition]
     assert phone.statuses[-1] == expected
-    assert all(row.cost_micros == 0 for row in street.rows())
+    # The words of the refusal are no part of the way.
+    first, *own = [row for row in street.rows() if not row.leg_reason.startswith("announcement")]
+    assert first.sip_status == expected and first.answered_at_ms is None
+    assert f"{NOT_SENT_ON}not_registered" in first.decisions
+    assert [(row.line, row.outcome) for row in own] == ([("bob", OWN[condition])] if OWN_RINGS_S[condition] else [])
+    assert [rang_s(row) for row in own] == approx([120.0 if condition is NO_REPLY else 0.2] * len(own))
+    assert all(row.cost_micros == 0 for row in (first, *own))
     street.assert_money_adds_up()
     street.house.assert_clean()
 
@@ -195,6 +213,23 @@ def _assert_the_records(street: Street, condition: DivertCondition, caller: str,
     own = rows[1:-1]
     assert [row.outcome for row in own] == ([OWN[condition]] if OWN[condition] else [])
     assert all(row.line == "bob" and row.cost_micros == 0 for row in own)
+    assert [row.leg_reason for row in own] == ["a phone of line bob"] * len(own)
+    assert [rang_s(row) for row in own] == approx([OWN_RINGS_S[condition]] * len(own))
+    # Who calls is the same on every record, with both numbers and what he wants shown.
+    number = ABROAD_CALLER if caller == "trunk" else ALICE
+    assert {(row.network_number, row.presentation_number) for row in rows} == {(number, number)}
+    assert {row.privacy for row in rows} == {"id" if caller == "withheld" else ""}
+    # The caller hears ringing from the first phone's on, the last one rings for its own time.
+    waited_s = (last.setup_at_ms - first.setup_at_ms) / 1000
+    assert waited_s == approx(OWN_RINGS_S[condition])
+    assert [last.ringing_at_ms is None, rang_s(last)] == (
+        [True, 0.0] if destination == "voicemail" else [False, approx(0.5)]
+    )
+    rings_until = first.answered_at_ms or 0
+    begins = [row.ringing_at_ms for row in (*own, last) if row.ringing_at_ms is not None]
+    assert (rings_until - (first.ringing_at_ms or rings_until)) / 1000 == approx(
+        (rings_until - min(begins, default=rings_until)) / 1000
+    )
     # The caller pays for calling bob, or the carrier for bringing the call, and nothing for what bob does with it.
     assert (first.payer_account_id, first.account_id) == ((None, None) if caller == "trunk" else (1, 1))
     assert first.cost_micros == (0 if caller == "trunk" else 70_000)
@@ -251,6 +286,24 @@ def test_the_destinations_of_a_condition_are_tried_in_order_each_for_its_own_tim
     street.house.assert_clean()
 
 
+@pytest.mark.parametrize(("prompt", "asked"), [("closed", "closed"), ("own.closed", "own.2.closed")])
+def test_words_that_a_divert_leads_to_may_be_a_recording_of_the_accounts_own(prompt: str, asked: str) -> None:
+    street = Street((Divert(ALL, DivertKind.ANNOUNCEMENT, prompt),))
+    street.voicemail.announces(480)
+    street.alice.invite("bob")
+    street.house.run(5)
+    assert [uri.partition(";")[0] for uri in street.voicemail.asked] == [f"announce.{asked}"]
+    assert street.alice.statuses[-2:] == [183, 480]
+    assert all(row.cost_micros == 0 for row in street.rows())
+    assert street.rows()[1].leg_reason == f"divert_all of line bob: words {asked}"
+    street.house.assert_clean()
+    street.voicemail.go_away()
+    street.house.run(5)
+    street.alice.invite("bob")
+    street.house.run(2)
+    assert f"{NOT_SENT_ON}voicemail_unavailable" in street.rows()[0].decisions
+
+
 def test_a_chain_goes_from_line_to_line_and_each_pays_for_its_own_hop() -> None:
     street = Street((Divert(ALL, DivertKind.NUMBER, CAROL),))
     carol = make_line("carol", 3, diverts=(Divert(BUSY, DivertKind.NUMBER, MOBILE),))
@@ -297,6 +350,33 @@ def test_a_carrier_that_wants_the_history_is_told_the_whole_way_with_its_causes(
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["<sip:+442079460000@192.0.2.50>;index=1", f"<sip:{BOB}@192.0.2.50;cause=302>;index=1.1"], "1.1"),
+        (["<sip:+442079460000@192.0.2.50>;index=1,<sip:a@b>;index=1.12"], "1.12"),
+        (["<sip:+442079460000@192.0.2.50>"], ""),
+        (["<sip:+442079460000@192.0.2.50>;index=one"], ""),
+    ],
+)
+def test_a_carriers_history_goes_on_with_ours_in_one_count(told: list[str], expected: str) -> None:
+    """RFC 7044 10.3: two entries of one index would tell two stories."""
+    street = Street((Divert(ALL, DivertKind.NUMBER, MOBILE),))
+    trunks = street.house.exchange.board.conf.trunks
+    wanting = msgspec.structs.replace(trunks["out"], diversion=DiversionHeader.HISTORY_INFO)
+    conf = msgspec.structs.replace(street.house.conf, trunks={**trunks, "out": wanting})
+    street.house.exchange.take_over(conf, street.house.clock.now)
+    street.carrier_in.invite(BOB, extra=[("History-Info", value) for value in told])
+    street.house.run(2)
+    (invite,) = street.carrier_out.requests_of("INVITE")
+    index = f"{expected}.1" if expected else "1"
+    assert invite.headers.values("history-info") == [
+        *(",".join(told).split(",") if expected else []),
+        f"<sip:{BOB}@{DOMAIN}>;index={index}",
+        f"<sip:{MOBILE}@{DOMAIN};cause=302>;index={index}.1;mp={index}",
+    ]
+
+
 def test_a_circle_ends_at_the_first_line_that_is_met_again() -> None:
     street = Street((Divert(ALL, DivertKind.LINE, "carol"),))
     street.house.exchange.books.lines["carol"] = make_line(
@@ -330,6 +410,42 @@ def test_a_call_is_diverted_five_times_at_most_whoever_did_it() -> None:
     assert street.carrier_in.statuses[-1] == 480
     assert f"{NOT_SENT_ON}diverted_too_often" in street.rows()[0].decisions
     street.house.assert_clean()
+
+
+HISTORY = [f"<sip:+44207946000{n}@192.0.2.50{';cause=302' if n else ''}>;index=1{'.1' * n}" for n in range(7)]
+OLD_HISTORY = [
+    f"<sip:a@192.0.2.50?{'' if n else 'Privacy=history&'}Reason=SIP%3Bcause%3D486>;index=1{'.1' * n}"
+    for n in range(6)
+]
+ROUTED = [f"<sip:{BOB}@proxy{n}.example.com>;index=1{'.1' * n};rc=1" for n in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ([("History-Info", HISTORY[:5])], 200),
+        ([("History-Info", HISTORY[:6])], 480),
+        ([("History-Info", OLD_HISTORY[:4])], 200),
+        ([("History-Info", OLD_HISTORY[:5])], 480),
+        ([("History-Info", ROUTED)], 200),  # nobody has diverted it
+        ([("History-Info", ["<", *HISTORY[:6]])], 480),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=4"])], 200),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=5"])], 480),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=3", "<sip:+442079460002@192.0.2.50>"])], 200),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=0"] * 5)], 480),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>;counter=\u0661\u0661", "<"])], 200),
+        ([("Diversion", ["<sip:+442079460001@192.0.2.50>"] * 4), ("History-Info", HISTORY[:5])], 200),
+    ],
+)
+def test_a_carriers_diversions_count_in_whichever_header_it_tells_of_them(
+    told: list[tuple[str, list[str]]], status: int
+) -> None:
+    """Without this, two numbers that lead to each other by way of a carrier would call until the money is gone."""
+    street = Street((Divert(ALL, DivertKind.NUMBER, MOBILE),))
+    street.carrier_in.invite(BOB, extra=[(name, ", ".join(values)) for name, values in told])
+    street.house.run(1)
+    assert street.carrier_in.statuses[-1] == status
+    assert len(street.carrier_out.requests_of("INVITE")) == (status == 200)
 
 
 @pytest.mark.parametrize("number", ["999", "+449098790123", "118500", "112", "+44999", "18000"])

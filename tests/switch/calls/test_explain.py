@@ -73,7 +73,7 @@ def about(lines: list[str], name: str) -> list[str]:
 def test_a_call_to_the_outside_is_told_with_its_price_and_every_trunk(house: House) -> None:
     house.exchange.board.of_trunk["two"] = 1
     assert told(house, to="07700900123") == [
-        "time: Mon 23 Nov 2026 09:30 in London",
+        "time: Mon 23 Nov 2026 09:30 GMT in London",
         "caller: line alice of account account1",
         "CLI: network number +441632960001, presented +441632960001",
         "dialled: 07700900123 is +447700900123 (mobile)",
@@ -262,11 +262,26 @@ def test_an_emergency_call_is_told_and_a_line_by_name(house: House) -> None:
         ({"to": "1" * 200}, "200 characters to dial"),
         ({"came": {"line": "maybe"}}, "line=maybe: expected one of answered, busy"),
         ({"came": {"menu": "x"}}, "menu=x: expected"),
+        ({"came": {"lines": "busy"}}, "'lines': expected line, number"),
+        ({"came": {"\x1b[2J": "busy"}}, "x1b"),
     ],
 )
 def test_a_question_that_makes_no_sense(house: House, more: dict[str, object], words: str) -> None:
     with pytest.raises(QuestionError, match=words):
         told(house, **more)  # type: ignore[arg-type]
+
+
+def test_a_condition_may_be_for_a_number_as_it_is_dialled(house: House) -> None:
+    lines = told(house, to="07700 900123", came={"07700900123": "answered"})
+    assert lines[-1] == "then: it is answered"
+    lines = told(house, to="bob", came={"01632 960002": "busy"})
+    assert "the caller is told 486" in lines[-1]
+
+
+def test_the_two_passes_of_an_hour_are_told_apart(house: House) -> None:
+    first_ms = 1_792_888_200_000  # 25 October 2026, 00:30 UTC
+    times = [about(told(house, at_ms=first_ms + hour * 3_600_000), "time")[0] for hour in (0, 1)]
+    assert times == ["Sun 25 Oct 2026 01:30 BST in London", "Sun 25 Oct 2026 01:30 GMT in London"]
 
 
 @pytest.mark.parametrize("to", ["", "\x1b[2J", "a b", "\udc80", "<sip:x>", "%00", "urn:service:sos", "é"])

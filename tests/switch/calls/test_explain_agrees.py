@@ -57,7 +57,7 @@ SETS = TimeSets(
         "holidays": TimeSet(excluded=("office",)),
     }
 )
-NODES = [kind for kind in range(KINDS) if kind not in VOICES]
+NODES = tuple(kind for kind in range(KINDS) if kind not in VOICES)
 ONE_WAY_S = 0.01
 REACHED_S = 2 * ONE_WAY_S  # from the offer to what the phone says of it
 WORDS_S = 3.0
@@ -83,6 +83,8 @@ class Mailboxes(StandIn):
 
 class Town:
     """Everything by chance, and the same for the same seed."""
+
+    nodes: tuple[int, ...] = NODES
 
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)
@@ -179,7 +181,7 @@ class Town:
     def _plans(self) -> dict[str, Plan]:
         while True:
             try:
-                texts = Dice(self.random, kinds=NODES, goes_on=0.85).account_plans()
+                texts = Dice(self.random, kinds=list(self.nodes), goes_on=0.85).account_plans()
                 return {name: read_plan(text) for name, text in texts.items()}
             except PlanProblems:
                 continue

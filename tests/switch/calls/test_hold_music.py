@@ -129,6 +129,47 @@ def test_a_hold_that_was_refused_is_none() -> None:
     assert bench.playing == set()
 
 
+def refer(bench: Bench, target: str) -> None:
+    dialog = bench.bob.dialogs[-1]
+    request = dialog.create_request("REFER", contact=f"<{bench.bob.contact}>")
+    request.headers.add("refer-to", target)
+    bench.bob.stack.send_request(request, bench.bob.flow, bench.bob, bench.house.clock.now)
+    bench.house.run(2)
+
+
+def with_carol(answer: int) -> Bench:
+    """Bob has put Alice on hold and sends her on to Carol, whose phone rings."""
+    bench = Bench()
+    bench.house.exchange.books.lines["carol"] = make_line("carol", 2)
+    carol = bench.house.phone("carol", "192.0.2.12")
+    carol.register()
+    carol.answer, carol.answer_after_s = answer, 4.0
+    bench.offer(bench.bob, "sendonly", "recvonly")
+    refer(bench, "<sip:carol@example.com>")
+    bench.relay.take()
+    last = [message for message in bench.relay.said if isinstance(message, Play)][-1]
+    assert (last.endpoint, last.name) == (bench.alices_end, "ringing")
+    bench.relay.said.clear()
+    return bench
+
+
+def test_who_is_held_has_his_music_back_when_a_transfer_comes_to_nothing() -> None:
+    bench = with_carol(486)
+    bench.house.run(5)
+    assert bench.playing == {bench.alices_end}
+    bench.alice.hang_up()
+    bench.house.run(2)
+    bench.house.assert_clean()
+
+
+def test_who_is_held_hears_no_music_after_a_transfer() -> None:
+    bench = with_carol(200)
+    bench.house.run(5)
+    assert bench.playing == set()
+    assert [message.endpoint for message in bench.relay.said if isinstance(message, Play)] == []
+    assert bench.alices_end in [message.endpoint for message in bench.relay.said if isinstance(message, Stop)]
+
+
 def test_nothing_plays_after_the_call() -> None:
     bench = Bench()
     bench.offer(bench.alice, "sendonly", "recvonly")

@@ -4,13 +4,15 @@ import msgspec
 import pytest
 
 from provisioning.model import LineRemoved
+from provisioning.settings import LineSettings
 from rating.records import TracedCall
 from switch.calls.hidden_caller import hidden_caller
 from switch.calls.identity import CallerId
 from switch.calls.last_callers import KEPT_MS, LastCallers
 from switch.calls.service_records import LAST_CALLER_KEY, LastCaller, decode_last_caller, encode
+from switch.conf_cli import CliRules
 from tests.switch.calls.test_service_codes import Street
-from tests.switch.house import House, make_line
+from tests.switch.house import House, make_conf, make_line, make_trunk
 
 
 def sign(token: str) -> str:
@@ -105,6 +107,59 @@ def test_a_caller_without_a_number_cannot_be_returned_or_refused() -> None:
     assert callers.of("1001", 5) == LastCaller(5, "1002")
     callers.note("1001", CallerId("", "", True), 5)
     assert callers.of("1001", 5) == LastCaller(5, "", True)
+
+
+STAND_IN = "+448979000001"
+
+
+@pytest.mark.parametrize(
+    ("sender", "asserted"),
+    [
+        ("<sip:unavailable@192.0.2.50>", ""),
+        ("<sip:anonymous@anonymous.invalid>", ""),
+        (f"<sip:{STAND_IN}@192.0.2.50>", STAND_IN),
+        ("<sip:anonymous@anonymous.invalid>", "+448979012345"),  # another network's
+    ],
+)
+def test_a_stand_in_for_a_missing_number_is_not_spoken_and_nobody_is_refused_for_it(sender: str, asserted: str) -> None:
+    conf = make_conf(trunks=[make_trunk("carrier", "192.0.2.50")])
+    house = House(
+        conf=msgspec.structs.replace(conf, cli=CliRules(inserted_number=STAND_IN)),
+        lines=[make_line("bob")],
+        numbers={"+441632960001": "bob"},
+    )
+    bob, carrier = house.phone("bob", "192.0.2.11"), house.phone("carrier", "192.0.2.50")
+    bob.register()
+    extra = [("p-asserted-identity", f"<sip:{asserted}@192.0.2.50>")] if asserted else []
+    carrier.invite("+441632960001", from_=sender, extra=extra)
+    house.run(2)
+    callers = house.exchange.services.last_callers
+    last = callers.of("bob", 0)
+    assert (last.number, last.hidden, callers.block_entries(last)) == ("", "", ())
+    # A list from before that names it refuses nobody any more.
+    hidden = (hidden_caller(house.exchange.board.sign, STAND_IN),)
+    line = make_line("bob", settings=LineSettings(hidden_callers=hidden))
+    house.exchange.books.lines["bob"] = line
+    carrier.invite("+441632960001", from_=sender, extra=extra)
+    house.run(2)
+    assert carrier.statuses[-1] == 200
+
+
+def test_who_shows_another_number_than_the_networks_is_refused_when_he_withholds_it() -> None:
+    callers = LastCallers(sign)
+    callers.note("1001", CallerId("+442079460001", "+441632960009", False), 5)
+    last = callers.of("1001", 5)
+    assert last == LastCaller(5, "+441632960009", False, hidden_caller(sign, "+442079460001"))
+    assert callers.block_entries(last) == (
+        "blocked_callers+=+441632960009",
+        f"hidden_callers+={hidden_caller(sign, '+442079460001')}",
+    )
+
+
+def test_a_number_that_was_taken_away_is_not_replaced_by_the_networks_when_it_is_spoken() -> None:
+    callers = LastCallers(sign)
+    callers.note("1001", CallerId("+442079460001", "", False), 5)
+    assert callers.of("1001", 5) == LastCaller(5, "")
 
 
 def test_a_restart_remembers_and_a_month_later_nobody_does() -> None:

@@ -101,6 +101,24 @@ def test_diverted_calls_count_for_the_fraud_rules_of_who_diverts() -> None:
     assert [(alarm.account_id, alarm.rule) for alarm in alarms(house)] == [(2, "new_high_cost")]
 
 
+def test_short_diverted_calls_count_for_who_diverts_and_free_ones_and_lines_do_not() -> None:
+    fraud = FraudSettings(new_high_cost_per_minute=0, short_calls=2, countries_at_once=0)
+    safety = Safety(HighCost(()), 2, fraud)
+    for to, kind, found in (
+        ("+447700900123", DivertKind.NUMBER, [(2, "short_calls")]),
+        ("+448081570123", DivertKind.NUMBER, []),
+        ("carol", DivertKind.LINE, []),
+    ):
+        house, alice = street(to, kind=kind, safety=safety)
+        for _ in range(3):
+            alice.invite("bob")
+            house.run(3)
+            assert alice.statuses[-1] == 200
+            alice.hang_up()
+            house.run(2)
+        assert [(alarm.account_id, alarm.rule) for alarm in alarms(house)] == found
+
+
 def test_the_cap_of_who_diverts_ends_the_call_and_is_the_reason() -> None:
     cap = 100_000
     house, alice = street("+447700900123", account=AccountSettings(daily_cap_micros=cap))

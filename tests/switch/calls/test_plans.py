@@ -374,6 +374,19 @@ def test_who_lets_it_ring_is_spared_and_the_call_keeps_its_place() -> None:
     office.end()
 
 
+def test_a_member_whose_phone_sends_its_calls_on_takes_none_out_of_the_queue() -> None:
+    """It would leave on the account of the number's line, which has sent nothing on."""
+    office = Office(QUEUE)
+    office.carol.answer, office.carol.answer_after_s = 302, 0.2
+    office.carol.answer_headers = [("Contact", f"<sip:07700900123@{DOMAIN}>")]
+    office.dave.answer_after_s = None
+    office.call(6)
+    assert office.carol.requests_of("INVITE") and office.mobile.requests_of("INVITE") == []
+    assert office.talkers() == [["alice", "voicemail"]]
+    assert office.house.exchange.board.queues.position(next(iter(office.house.exchange.board.calls))) == 1
+    assert office.end()[2] == 0
+
+
 def test_who_has_waited_too_long_goes_on_elsewhere_and_who_hangs_up_is_forgotten() -> None:
     office = Office(QUEUE)
     for phone in (office.carol, office.dave):

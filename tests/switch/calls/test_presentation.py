@@ -5,6 +5,7 @@ import pytest
 
 from provisioning.model import LineKind
 from provisioning.settings import LineSettings, PresentedNumber
+from provisioning.settings_text import changed_line_settings, read_line_assignments
 from switch.conf_cli import CliRules
 from tests.switch.house import House, make_conf, make_line, make_trunk
 from tests.tables import cases
@@ -68,6 +69,64 @@ def test_a_line_presents_its_own_and_what_it_has_an_undertaking_for(
     row = house.journal.cdrs()[0]
     assert (row.network_number, row.presentation_number) == ("+441632960001", shown)
     assert ("network number shown" in row.decisions) == bool(rule)
+
+
+SECOND = "+441632960009"
+OWN_SECOND = "<sip:01632960009@192.0.2.10>"
+
+
+@pytest.mark.parametrize(
+    ("sender", "fields", "shown"),
+    [
+        ("pbx", [("p-preferred-identity", OWN_SECOND)], "+441632960009"),
+        ("pbx", [("p-asserted-identity", "<tel:+441632960009>")], "+441632960009"),
+        ("200", [("remote-party-id", f'"Reception" {OWN_SECOND};party=calling;screen=no')], "+441632960009"),
+        ("pbx", [("p-preferred-identity", OWN_SECOND), ("p-asserted-identity", "<sip:+442079460009@x>")], SECOND),
+        ("pbx", [("p-asserted-identity", '"Front desk" <sip:200@192.0.2.10>')], "+441632960001"),
+        ("pbx", [("p-asserted-identity", "<sip:+442079460009@x>")], "+441632960001"),  # somebody else's
+        ("pbx", [("p-asserted-identity", "<<<")], "+441632960001"),
+        ("pbx", [("p-asserted-identity", "")], "+441632960001"),
+        ("01632960001", [("p-asserted-identity", OWN_SECOND)], "+441632960001"),  # From says it
+        ("anonymous", [("p-asserted-identity", OWN_SECOND)], "anonymous"),
+    ],
+)
+def test_a_pbx_may_say_beside_from_whom_to_show_and_never_whom_to_vouch_for(
+    sender: str, fields: list[tuple[str, str]], shown: str
+) -> None:
+    house = House(
+        conf=make_conf(trunks=[make_trunk("carrier", CARRIER)]),
+        lines=[make_line("pbx", kind=LineKind.TRUNK)],
+        numbers={"+441632960001": "pbx", "+441632960009": "pbx"},
+    )
+    pbx, carrier = house.phone("pbx", "192.0.2.10"), house.phone("carrier", CARRIER)
+    pbx.register()
+    pbx.invite("01632960123", from_=f"<sip:{sender}@example.com>", extra=fields)
+    house.run(2)
+    (towards,) = carrier.requests_of("INVITE")
+    host = "anonymous.invalid" if shown == "anonymous" else "example.com"
+    assert towards.from_.uri == f"sip:{shown}@{host}"
+    assert towards.headers.get("p-asserted-identity") == "<sip:+441632960001@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "shown"), [("+12025550123", True), ("+442079460009", True), ("+449098790123", False)]
+)
+def test_an_undertaking_for_whoever_called_the_customer_is_for_any_number_that_may_be_shown(
+    claimed: str, shown: bool
+) -> None:
+    (wanted,) = read_line_assignments(["presents+=*:4:letter of May"])
+    house = House(
+        conf=make_conf(trunks=[make_trunk("carrier", CARRIER)]),
+        lines=[make_line("pbx", kind=LineKind.TRUNK, settings=changed_line_settings(LineSettings(), [wanted]))],
+        numbers={"+441632960001": "pbx"},
+    )
+    pbx, carrier = house.phone("pbx", "192.0.2.10"), house.phone("carrier", CARRIER)
+    pbx.register()
+    pbx.invite("01632960123", from_=f"<sip:{claimed}@example.com>")
+    house.run(2)
+    (towards,) = carrier.requests_of("INVITE")
+    assert towards.from_.uri == f"sip:{claimed if shown else '+441632960001'}@example.com"
+    assert towards.headers.get("p-asserted-identity") == "<sip:+441632960001@example.com>"
 
 
 def test_09_is_never_a_cli_even_where_it_is_the_lines_own_and_first_number() -> None:

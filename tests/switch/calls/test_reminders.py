@@ -15,6 +15,7 @@ from switch.calls.reminders import (
     TRIES_MAX,
     Reminders,
     next_time_ms,
+    read_days,
     read_time,
 )
 from switch.calls.service_records import REMINDER_KEY, Reminder
@@ -79,6 +80,78 @@ def test_a_line_has_so_many_and_the_same_time_is_one() -> None:
     assert len(reminders.cancel("1001")) == OF_ONE_LINE_MAX
     assert reminders.due(1000)[0] == [Reminder("1002", 99)]
     assert reminders.count == 0 and reminders.cancel("1001") == []
+
+
+# now (UTC), the time and days, when that is (UTC)
+@pytest.mark.parametrize(
+    ("now", "days", "at"),
+    [
+        ("2026-11-23T06:00", "1", "2026-11-23T07:30"),  # a Monday
+        ("2026-11-23T08:00", "1", "2026-11-30T07:30"),
+        ("2026-11-27T08:00", "12345", "2026-11-30T07:30"),
+        ("2026-11-28T08:00", "67", "2026-11-29T07:30"),
+        ("2026-03-27T08:00", "7", "2026-03-29T06:30"),  # summer time began in the night
+    ],
+)
+def test_the_next_such_day(now: str, days: str, at: str) -> None:
+    assert next_time_ms(7, 30, utc(now), days) == utc(at)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("1", "1"), ("7", "7"), ("8", "12345"), ("9", "1234567"), ("0", ""), ("12", "")]
+)
+def test_days_as_they_are_dialled(text: str, days: str) -> None:
+    assert read_days(text) == days
+
+
+def test_a_regular_one_comes_again_at_the_clocks_time() -> None:
+    reminders = Reminders()
+    at_ms = next_time_ms(1, 30, utc("2026-03-27T12:00"), "1234567")
+    state = dict(reminders.set("1001", at_ms, "0130:1234567") or [])
+    rung = []
+    for _ in range(4):
+        (reminder,), puts = reminders.due(at_ms)
+        rung.append(datetime.fromtimestamp(reminder.at_ms // 1000, UTC).isoformat()[:16])
+        for key, value in puts:
+            state.pop(key) if value is None else state.update({key: value})
+        reminders = Reminders()
+        reminders.restore(state)
+        (kept,) = reminders.of("1001")
+        at_ms = kept.at_ms
+    # There is no 1.30 in the night in which summer time begins; the night after has one again.
+    assert rung == ["2026-03-28T01:30", "2026-03-29T01:30", "2026-03-30T00:30", "2026-03-31T00:30"]
+    assert reminders.count == 1
+
+
+def test_one_that_was_missed_comes_again_all_the_same() -> None:
+    reminders = Reminders()
+    reminders.set("1001", 1000, "0730:12345")
+    found, _ = reminders.due(1000 + LATE_MS + 1)
+    assert found == [] and reminders.missed == 1
+    (kept,) = reminders.of("1001")
+    assert kept.at_ms > 1000 + LATE_MS and kept.every == "0730:12345"
+
+
+def test_a_second_call_of_a_regular_one_does_not_multiply() -> None:
+    reminders = Reminders()
+    reminders.set("1001", 1000, "0730:12345")
+    (reminder,), _ = reminders.due(1000)
+    assert reminders.failed(reminder, 1000)
+    assert sorted(each.every for each in reminders.of("1001")) == ["", "0730:12345"]
+    (again,), _ = reminders.due(1000 + AGAIN_MS)
+    assert again.tries == 1 and reminders.count == 1
+
+
+def test_kinds_are_cancelled_apart_and_one_by_its_time() -> None:
+    reminders = Reminders()
+    for hour in (6, 7):
+        reminders.set("1001", next_time_ms(hour, 30, 0))
+        reminders.set("1001", next_time_ms(hour, 45, 0), f"0{hour}45:1234567")
+    assert len(reminders.cancel("1001", is_regular=False, time=(6, 30))) == 1
+    assert reminders.cancel("1001", is_regular=True, time=(6, 30)) == []
+    assert len(reminders.cancel("1001", is_regular=True)) == 2
+    (left,) = reminders.of("1001")
+    assert left.at_ms == next_time_ms(7, 30, 0) and reminders.count == 1
 
 
 def test_a_restart_keeps_them_and_what_is_long_past_is_missed() -> None:
@@ -146,6 +219,7 @@ def test_at_the_time_the_media_server_is_asked_to_call_and_its_call_is_free_and_
     street.books.run(2)
     (invite,) = street.me.requests_of("INVITE")
     assert street.voicemail.statuses[-1] == 200
+    assert street.house.exchange.board.last_calls.of("1001") is None, "nobody has called"
     street.voicemail.hang_up()
     street.books.run(1)
     rows = street.house.journal.cdrs()[before:]
@@ -206,6 +280,19 @@ def test_a_line_that_is_not_there_is_rung_again_a_minute_later() -> None:
     street.close()
 
 
+def test_a_reminder_for_a_line_that_is_not_there_is_no_call_of_anybody() -> None:
+    street = Street()
+    set_for_a_minute_later(street)
+    street.me.register(expires=0)
+    street.books.run(62)
+    (refer, *_) = street.voicemail.requests_of("REFER")
+    call_of_media_server(street, refer)
+    street.books.run(2)
+    services = street.house.exchange.services
+    now_ms = street.house.wall.ms(street.house.clock.now)
+    assert services.last_callers.of("1001", now_ms) is None and services.last_dialled.of("1001") == ""
+
+
 def test_it_is_cancelled() -> None:
     street = Street()
     assert street.dial("#55#") == "reminder-is-not-set"
@@ -226,3 +313,22 @@ def test_the_operator_sees_them() -> None:
     about = {sample.labels["about"]: sample.value for sample in names["offhook_service_codes"].samples}
     assert about["reminder"] == 1
     assert service_status(street.house.exchange)["reminders"] == 1
+
+
+def test_a_regular_one_is_dialled_asked_for_and_cancelled() -> None:
+    street = Street()
+    said = street.dial("*56*0730*8#")
+    assert said.startswith("reminder-set-for.at-")
+    assert said.endswith(".monday.tuesday.wednesday.thursday.friday")
+    assert street.dial("*#56#") == said
+    assert street.dial("*#55#") == "reminder-is-not-set"
+    assert street.dial("*55*0815#").startswith("reminder-set-for.at-")
+    (row, _) = sorted(reminder_rows(street.house.exchange), key=lambda row: -len(str(row["every"])))
+    assert row["every"] == "0730:12345"
+    assert street.dial("#55*0730#") == "reminder-is-not-set"
+    assert street.dial("#55*0815#") == "reminder-cancelled"
+    assert street.dial("#56#") == "reminder-cancelled"
+    assert street.dial("*#56#") == "reminder-is-not-set"
+    for wrong in ("*56*0730#", "*56*0730*0#", "*56*2500*8#", "*56*8#", "#55*25#"):
+        assert street.dial(wrong) == "number-not-valid", wrong
+    street.close()

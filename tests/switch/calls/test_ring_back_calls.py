@@ -9,12 +9,12 @@ from tests.switch.calls.office import Office
 from tests.switch.house import OFFER, make_line
 
 
-def asked_while_busy() -> Office:
+def asked_while_busy(dialled: str = "+441632960002", **settings: object) -> Office:
     """bob talks with dora; alice calls him in vain and dials 5."""
     office = Office()
     office.call(office.bob, "dora")
     office.bob.answer = 486
-    assert office.status_of(office.alice, "+441632960002") == 486
+    assert office.status_of(office.alice, dialled, **settings) == 486
     office.call(office.alice, "5")
     assert office.voicemail is not None
     assert office.voicemail.asked[-1] == "say;words=ring-back-set"
@@ -65,6 +65,31 @@ def test_when_the_line_is_free_both_are_brought_together_and_who_asked_pays() ->
     assert office.assert_money_adds_up() == {1: 40_000, 2: 40_000}, "bob pays for his call to dora"
 
 
+@pytest.mark.parametrize(
+    ("dialled", "settings"),
+    [("14101632960002", {}), ("+441632960002", {"extra": [("privacy", "id")]})],
+    ids=["by 141", "by the phone"],
+)
+def test_who_called_without_his_number_is_connected_without_it(
+    dialled: str, settings: dict[str, object]
+) -> None:
+    office = asked_while_busy(dialled, **settings)
+    office.bob.hang_up()
+    office.run(2)
+    calls_out(office)
+    assert office.voicemail is not None
+    assert office.refer(office.voicemail, "pressed").status == 202
+    office.run(2)
+    assert office.conversations() == [["alice", "bob"]]
+    invite = office.bob.requests_of("INVITE")[-1]
+    shown = f"{invite.headers.get('from')} {invite.headers.get('p-asserted-identity')}"
+    assert "960001" not in shown and "alice" not in shown
+    now_ms = office.house.exchange.board.clock.ms(office.house.clock.now)
+    last = office.house.exchange.services.last_callers.of("bob", now_ms)
+    assert last is not None and last.is_withheld
+    office.end(office.alice)
+
+
 def test_who_asked_keeps_his_place_while_he_talks() -> None:
     office = asked_while_busy()
     office.call(office.alice, "boss")
@@ -102,6 +127,24 @@ def test_a_phone_that_is_not_there_is_not_waited_for_in_vain() -> None:
     office.bob.register()
     office.run(2)
     assert len(office.voicemail.requests_of("REFER")) == 1
+
+
+@pytest.mark.parametrize(("kind", "rings"), [(LineKind.PHONE, False), (LineKind.TRUNK, True)])
+def test_a_pbx_is_free_when_one_of_its_calls_is_over(kind: LineKind, rings: bool) -> None:
+    office = Office()
+    line = make_line("bob", 2, kind=kind, calls_max=2)
+    office.house.exchange.apply_changes([LineChanged(line)], office.house.clock.now)
+    office.call(office.dora, "bob")
+    office.call(office.boss, "bob")
+    assert office.status_of(office.alice, "+441632960002") == 486
+    office.call(office.alice, "5")
+    assert office.voicemail is not None
+    office.voicemail.hang_up()
+    office.run(5)
+    assert office.voicemail.requests_of("REFER") == [], "it has two calls, and may have no more"
+    office.dora.hang_up()
+    office.run(5)
+    assert bool(office.voicemail.requests_of("REFER")) is rings
 
 
 @pytest.mark.parametrize(("kind", "expected"), [(LineKind.PHONE, True), (LineKind.TRUNK, False)])

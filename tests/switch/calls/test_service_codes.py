@@ -72,6 +72,8 @@ ALL_TO_124 = "divert-all-is-set-to.number-01632960124"
 NO_REPLY_TO_MOBILE = "divert-no-reply-is-set-to.number-07700900123"
 UNREACHABLE_ABROAD = "divert-unreachable-is-set-to.number-0049301234"
 TO_MOBILE = Divert(ALL, NUMBER, MOBILE)
+BUSY_TO_MOBILE = Divert(BUSY, NUMBER, MOBILE)
+NONE_OF_THREE = "divert-busy-is-not-set.divert-no-reply-is-not-set.divert-unreachable-is-not-set"
 
 # what the line has, what is dialled, what the books are asked for, what is said
 TABLE = [
@@ -105,6 +107,12 @@ TABLE = [
     ({"diverts": (TO_MOBILE,)}, "##002#", ("divert_erased", tuple(DivertCondition)), "diverts-off"),
     ({"diverts": (TO_MOBILE,)}, "##62#", None, "divert-unreachable-off"),
     ({"diverts": to_voicemail(NO_REPLY)}, "#61#", None, "divert-no-reply-off"),
+    ({}, "*66*07700900123#", ("divert", (BUSY, NO_REPLY), NUMBER, MOBILE, 15), "service-done"),
+    ({}, "*#66#", None, "divert-busy-is-not-set.divert-no-reply-is-not-set"),
+    ({"diverts": (TO_MOBILE,)}, "*#004#", None, NONE_OF_THREE),
+    ({"diverts": (TO_MOBILE,)}, "*#002#", None, "divert-all-is-set-to.number-07700900123"),
+    ({}, "*#002#", None, "diverts-off"),
+    ({"diverts": (BUSY_TO_MOBILE,)}, "#66#", ("divert_switched", (BUSY, NO_REPLY), False), "service-done"),
     ({"diverts": (msgspec.structs.replace(TO_MOBILE, is_enabled=False),)}, "*#21#", None, "divert-all-is-not-set"),
     (
         {"diverts": (msgspec.structs.replace(TO_MOBILE, is_enabled=False),)},
@@ -327,6 +335,36 @@ def test_redial_calls_the_last_number_and_no_code() -> None:
     assert len(street.phones["1002"].requests_of("INVITE")) == 2
     street.me.hang_up()
     street.close()
+
+
+def test_redial_calls_the_last_number_also_where_it_could_not_be_called() -> None:
+    """Barred, for instance: the number before that is not what anybody wants to call now."""
+    street = Street(settings=LineSettings(bars=(Bar("mobile"),)))
+    street.me.invite("01632960002")
+    street.books.run(2)
+    street.me.hang_up()
+    street.books.run(1)
+    street.me.invite("07700900123")
+    street.books.run(2)
+    while street.voicemail.dialogs:
+        street.voicemail.hang_up()
+    street.books.run(6)
+    street.me.statuses.clear()
+    rung = len(street.phones["1002"].requests_of("INVITE"))
+    street.me.invite("**0", uri="sip:**0@example.com")
+    street.books.run(2)
+    assert len(street.phones["1002"].requests_of("INVITE")) == rung
+    assert street.house.exchange.services.last_dialled.of("1001") == "07700900123"
+    assert street.house.journal.cdrs()[-1].outcome != "answered"
+
+
+def test_a_code_a_service_or_what_is_no_number_is_not_called_again() -> None:
+    street = Street()
+    last = street.house.exchange.services.last_dialled
+    for dialled in ("*%2343", "999", "12", "1571"):
+        street.me.invite(dialled, uri=f"sip:{dialled}@example.com")
+        street.books.run(2)
+        assert last.of("1001") == "", dialled
 
 
 # The table

@@ -7,9 +7,11 @@ somebody who is busy or not there. alice, bob and carol are accounts 1, 2 and 3.
 import itertools
 from collections import Counter
 
+import msgspec
 import pytest
 
-from provisioning.model import Divert, DivertKind
+from provisioning.model import Divert, DivertKind, LineChanged
+from provisioning.settings import Bar, LineSettings
 from rating.records import Cdr
 from rating.tariff import load_tariff
 from switch.calls.routing import make_routing
@@ -29,13 +31,14 @@ from tests.switch.voicemail_stand_in import ALL, StandIn, voicemail_conf
 
 ALICE, BOB, CAROL = "+441632960001", "+441632960002", "+441632960003"
 MOBILE, STRANGER = "+447700900123", "+442079460123"
-TARIFF = load_tariff("retail", TARIFF_CSV + "on-net,On-net,0.01,0.03,60,60,2020-01-01,\n", "inc_vat")
+MORE_RATES = "on-net,On-net,0.01,0.03,60,60,2020-01-01,\n101,Police,0,0,1,1,2020-01-01,\n"
+TARIFF = load_tariff("retail", TARIFF_CSV + MORE_RATES, "inc_vat")
 BALANCE = 5_000_000
 
 
 class Street:
     def __init__(self, *, carol: tuple[Divert, ...] = ()) -> None:
-        routing = make_routing({"+": ("out",)}, version="routing1", emergency_trunks=("out",))
+        routing = make_routing({"+": ("out",), "101": ("out",)}, version="routing1", emergency_trunks=("out",))
         trunks = [make_trunk("in", "192.0.2.50"), make_trunk("out", "192.0.2.60")]
         self.house = House(
             conf=voicemail_conf(make_conf(trunks=trunks, tariff=TARIFF, routing=routing)),
@@ -220,29 +223,107 @@ def test_a_target_that_never_answers_stops_ringing_and_the_call_stays() -> None:
     street.assert_money_adds_up()
 
 
-def test_who_has_transferred_may_go_before_anybody_answers() -> None:
+@pytest.mark.parametrize("who", ["caller", "callee"])
+@pytest.mark.parametrize("target", ["line", "trunk"])
+def test_who_has_transferred_may_go_before_anybody_answers_and_pays_all_the_same(who: str, target: str) -> None:
     street = Street()
-    street.carol.answer_after_s = 8
+    street.carol.answer_after_s = street.mobile.answer_after_s = 8
     street.answer(street.alice, "bob")
-    street.refer(street.bob, WHERE["line"])
-    street.bob.hang_up()
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    street.refer(leaving, WHERE[target])
+    leaving.hang_up()
     street.talk(3)
-    assert street.conversations() == [{"alice"}]
-    assert not street.alice.requests_of("BYE")
+    assert street.conversations() == [{staying.user}]
+    assert not staying.requests_of("BYE")
     street.talk(7)
-    assert street.conversations() == [{"alice", "carol"}]
+    assert street.conversations() == [{staying.user, NAME[target]}]
+    street.talk(20)
+    street.end(staying)
+    costs = street.assert_money_adds_up()
+    last = max(street.rows(), key=lambda row: row.leg)
+    payer = 1 if who == "caller" else 2
+    assert last.cost_micros == (40_000 if target == "line" else 10_000 + 1_000 * last.billed_s)
+    assert last.payer_account_id == payer and last.billed_s >= 20
+    assert costs[payer] >= last.cost_micros
+
+
+def test_who_has_transferred_may_go_while_the_answer_is_being_recorded() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.house.journal.durable = "when told"
+    street.refer(street.bob, WHERE["trunk"])
+    street.talk(0.5)
+    assert street.mobile.dialogs and not street.bob.requests_of("BYE"), "answered, and not yet passed on"
+    street.bob.hang_up()
+    street.talk(0.05)
+    street.house.journal.tell()
+    street.talk(1)
+    street.house.journal.durable = "at once"
+    assert street.conversations() == [{"alice", "out"}]
+    street.talk(10)
     street.end(street.alice)
-    street.assert_money_adds_up()
+    assert street.assert_money_adds_up()[2] >= 20_000
 
 
-def test_when_who_has_transferred_is_gone_and_nobody_answers_the_call_is_over() -> None:
+@pytest.mark.parametrize("who", ["caller", "callee"])
+@pytest.mark.parametrize("target", ["busy", "number"])
+def test_when_who_has_transferred_is_gone_and_nobody_answers_the_call_returns_to_him(who: str, target: str) -> None:
+    street = Street()
+    street.carol.answer, street.carol.answer_after_s = 486, 3
+    street.mobile.answer, street.mobile.answer_after_s = 404, 3
+    street.answer(street.alice, "bob")
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    before = len([invite for invite in leaving.requests_of("INVITE") if invite.to_tag is None])
+    street.refer(leaving, WHERE["line" if target == "busy" else "trunk"])
+    leaving.hang_up()
+    street.talk(2)
+    assert street.conversations() == [{staying.user}]
+    street.talk(4)
+    rung = [invite for invite in leaving.requests_of("INVITE") if invite.to_tag is None]
+    assert len(rung) == before + 1
+    number = ALICE if staying is street.alice else BOB
+    assert number in str(rung[-1].headers.get("from")), "who is brought back"
+    assert street.conversations() == [{"alice", "bob"}]
+    assert street.house.exchange.counts.transfers["recalled"] == 1
+    street.talk(20)
+    street.end(staying)
+    assert street.assert_money_adds_up() == {1: 40_000}, "a call that returns costs nothing"
+    assert any("returns to line" in row.leg_reason for row in street.rows())
+
+
+@pytest.mark.parametrize("why", ["rings in vain", "is not to be disturbed", "is gone"])
+def test_a_call_that_nobody_has_back_is_over(why: str) -> None:
     street = Street()
     street.carol.answer, street.carol.answer_after_s = 486, 3
     street.answer(street.alice, "bob")
     street.refer(street.bob, WHERE["line"])
     street.bob.hang_up()
+    street.bob.answer_after_s = None
+    if why == "is gone":
+        street.bob.register(expires=0)
+    elif why == "is not to be disturbed":
+        line = street.house.exchange.books.lines["bob"]
+        line = msgspec.structs.replace(line, settings=LineSettings(does_not_disturb=True))
+        street.house.exchange.apply_changes([LineChanged(line)], street.house.clock.now)
     street.talk(6)
+    assert bool(street.alice.requests_of("BYE")) is (why != "rings in vain")
+    street.talk(130)
     assert street.alice.requests_of("BYE")
+    street.house.assert_clean()
+    street.assert_money_adds_up()
+
+
+def test_who_was_transferred_may_hang_up_while_the_call_returns() -> None:
+    street = Street()
+    street.carol.answer, street.carol.answer_after_s = 486, 3
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, WHERE["line"])
+    street.bob.hang_up()
+    street.bob.answer_after_s = None
+    street.talk(6)
+    street.alice.hang_up()
+    street.talk(2)
+    assert street.bob.requests_of("CANCEL")
     street.house.assert_clean()
     street.assert_money_adds_up()
 
@@ -369,6 +450,68 @@ def test_nobody_takes_over_what_is_not_his() -> None:
     wrong = f"{theirs.call_id}%3Bto-tag%3D{theirs.remote_tag}%3Bfrom-tag%3Dother"
     assert street.refer(street.alice, f"<sip:x@{DOMAIN}?Replaces={wrong}>", first).status == 481
     assert sorted(map(sorted, street.conversations())) == [["alice", "bob"], ["carol", "out"]]
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_a_line_whose_settings_change_meanwhile_transfers_as_before(who: str) -> None:
+    street = Street()
+    first = street.answer(street.alice, "bob")
+    leaving, staying = (street.alice, street.bob) if who == "caller" else (street.bob, street.alice)
+    dialog = first if who == "caller" else street.bob.dialogs[-1]
+    line = street.house.exchange.books.lines[leaving.user]
+    line = msgspec.structs.replace(line, settings=LineSettings(has_call_waiting=False))
+    street.house.exchange.apply_changes([LineChanged(line)], street.house.clock.now)
+    second = street.answer(leaving, "carol")
+    replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+    assert street.refer(leaving, f"<sip:carol@{DOMAIN}?Replaces={replaces}>", dialog).status == 202
+    street.talk(3)
+    assert street.conversations() == [{staying.user, "carol"}]
+    street.end(staying)
+    street.assert_money_adds_up()
+
+
+def test_a_line_that_is_barred_meanwhile_transfers_nothing_outside() -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    line = street.house.exchange.books.lines["bob"]
+    line = msgspec.structs.replace(line, settings=LineSettings(bars=(Bar("all"),)))
+    street.house.exchange.apply_changes([LineChanged(line)], street.house.clock.now)
+    assert street.refer(street.bob, WHERE["trunk"]).status == 202
+    street.talk(3)
+    assert notified(street.bob)[-1].split()[1] == "403" and not street.mobile.requests_of("INVITE")
+    assert street.conversations() == [{"alice", "bob"}]
+    street.end(street.alice)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [("**7", "carol"), ("**8", "out"), ("101", "out"), ("141%2B441632960003", "carol")]
+)
+def test_a_call_is_transferred_to_a_stored_or_a_short_number(target: str, name: str) -> None:
+    street = Street()
+    line = street.house.exchange.books.lines["bob"]
+    settings = LineSettings(speed_dials={"7": CAROL, "8": MOBILE})
+    street.house.exchange.apply_changes(
+        [LineChanged(msgspec.structs.replace(line, settings=settings))], street.house.clock.now
+    )
+    street.answer(street.alice, "bob")
+    assert street.refer(street.bob, f"<sip:{target}@{DOMAIN}>").status == 202
+    street.talk(3)
+    assert street.conversations() == [{"alice", name}]
+    invite = (street.carol if name == "carol" else street.mobile).requests_of("INVITE")[0]
+    assert ("960001" in str(invite.headers.get("from"))) is not target.startswith("141")
+    street.end(street.alice)
+    street.assert_money_adds_up()
+
+
+@pytest.mark.parametrize("target", ["09098790123", "118500"])
+def test_nobody_is_transferred_to_premium_or_directory_numbers(target: str) -> None:
+    street = Street()
+    street.answer(street.alice, "bob")
+    street.refer(street.bob, f"<sip:{target}@{DOMAIN}>")
+    street.talk(3)
+    assert notified(street.bob)[-1].split()[1] == "403"
+    assert street.conversations() == [{"alice", "bob"}]
+    street.end(street.alice)
 
 
 def test_a_carriers_call_is_transferred_and_the_line_pays_for_where_it_goes() -> None:

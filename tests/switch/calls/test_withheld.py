@@ -11,8 +11,9 @@ from switch.calls.privacy import without_people
 from switch.conf_trunks import DiversionHeader
 from switch.config import IdentityHeader
 from switch.control import Control
+from tests.switch.calls.office import Office
 from tests.switch.events.watcher import Watch, send
-from tests.switch.house import EXCHANGE, OFFER, House, Phone, make_conf, make_line, make_trunk
+from tests.switch.house import DOMAIN, EXCHANGE, OFFER, House, Phone, make_conf, make_line, make_trunk
 from tests.switch.test_operator_surface import Running
 from tests.switch.voicemail_stand_in import NO_REPLY, VOICEMAIL_AT, StandIn, to_voicemail, voicemail_conf
 
@@ -133,6 +134,35 @@ def test_nothing_that_leaves_towards_a_callee_says_who_withheld(dialled: str) ->
         assert first.headers.get("p-asserted-identity") == f"<sip:{NUMBER}@example.com>"
         assert first.headers.get("privacy") == "id"
         assert first.headers.get("x-colour") == "green"
+
+
+@pytest.mark.parametrize("method", ["INFO", "MESSAGE"])
+@pytest.mark.parametrize("is_second_caller", [False, True])
+def test_after_an_attended_transfer_whoever_talks_with_him_now_is_told_no_more(
+    method: str, is_second_caller: bool
+) -> None:
+    office = Office()
+    office.alice.invite("14101632960004", body=NAMED_OFFER)
+    office.run(2)
+    first = office.boss.dialogs[-1]
+    if is_second_caller:
+        office.call(office.ben, "01632960004")
+        second = office.boss.dialogs[-1]
+    else:
+        second = office.call(office.boss, "ben")
+    before = len(office.house.link.sent)
+    replaces = f"{second.call_id}%3Bto-tag%3D{second.remote_tag}%3Bfrom-tag%3D{second.local_tag}"
+    assert office.refer(office.boss, f"<sip:ben@{DOMAIN}?Replaces={replaces}>", first).status == 202
+    office.run(3)
+    assert office.conversations() == [["alice", "ben"]]
+    request = office.alice.dialogs[-1].create_request(method, contact=f"<{office.alice.contact}>")
+    for name, value in (("x-source", "01632960001"), ("subject", "Carla"), ("x-colour", "green")):
+        request.headers.add(name, value)
+    office.alice.stack.send_request(request, office.alice.flow, office.alice, office.house.clock.now)
+    office.run(1)
+    told = [d.data for d in office.house.link.sent[before:] if d.destination[0] == office.ben.address[0]]
+    assert any(data.startswith(method.encode()) and b"green" in data for data in told)
+    assert [data for data in told if b"2960001" in data or b"arla" in data] == []
 
 
 def test_a_trunk_that_is_not_trusted_is_told_nothing() -> None:

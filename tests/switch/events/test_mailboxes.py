@@ -2,7 +2,8 @@
 
 import pytest
 
-from provisioning.model import LineRemoved
+from provisioning.model import Divert, DivertCondition, DivertKind, LineChanged, LineRemoved
+from provisioning.settings import LineSettings
 from switch.events.lamps import SETTLE_S
 from switch.events.mailboxes import SUMMARY_BYTES_MAX, read_summary
 from switch.events.message_summary import MessageCount
@@ -277,3 +278,77 @@ def refuses(phone: Phone, status: int) -> None:
         transaction.respond(make_response(request, status, to_tag="x"), now)
 
     phone.on_request = on_request
+
+
+# --- a line whose calls are diverted
+
+
+def with_hint(post: Post, *diverts: Divert, hint: bool = True, user: str = "alice") -> None:
+    line = make_line(user, diverts=diverts, settings=LineSettings(divert_hint=hint))
+    post.house.exchange.apply_changes([LineChanged(line)], post.house.clock.now)
+    post.house.run(2)
+
+
+def said(phone: Phone) -> list[bytes]:
+    return [notify.body.split(b"\r\n")[0] for notify in phone.requests_of("NOTIFY")]
+
+
+AWAY = Divert(DivertCondition.ALL, DivertKind.NUMBER, "+447700900123")
+WAITING, NOT_WAITING = b"Messages-Waiting: yes", b"Messages-Waiting: no"
+
+
+def test_a_line_that_wants_it_is_told_that_its_calls_are_diverted() -> None:
+    post = Post()
+    alice = post.phone()
+    with_hint(post, AWAY)
+    assert said(alice) == [WAITING], "an adaptor gives an interrupted dial tone for it"
+    with_hint(post)
+    assert said(alice) == [WAITING, NOT_WAITING]
+    restarted = Phone(post.house, "alice", alice.address, seed=8)
+    with_hint(post, AWAY)
+    restarted.requests.clear()
+    restarted.register(call_id="after-the-power-cut")
+    post.house.run(SETTLE_S + 1)
+    assert said(restarted) == [WAITING]
+
+
+def test_the_counts_stay_true_beside_the_hint() -> None:
+    post = Post()
+    alice = post.phone()
+    post.publish("alice", body(0, 2))
+    with_hint(post, AWAY)
+    assert said(alice)[-1] == WAITING and lamps(alice)[-1] == b"0/2"
+    with_hint(post)
+    assert said(alice)[-1] == NOT_WAITING
+
+
+@pytest.mark.parametrize(
+    "divert",
+    [
+        Divert(DivertCondition.NO_REPLY, DivertKind.VOICEMAIL, ring_s=15),
+        Divert(DivertCondition.ALL, DivertKind.NUMBER, "+447700900123", is_enabled=False),
+        Divert(DivertCondition.BUSY, DivertKind.LINE, "bob", sources=("+441632960009",)),
+    ],
+)
+def test_what_is_no_divert_to_be_reminded_of_lights_nothing(divert: Divert) -> None:
+    post = Post()
+    alice = post.phone()
+    with_hint(post, divert)
+    assert said(alice) == [NOT_WAITING]
+
+
+def test_without_the_setting_a_divert_says_nothing_here() -> None:
+    post = Post()
+    alice = post.phone()
+    with_hint(post, AWAY, hint=False)
+    assert said(alice) == []
+
+
+def test_a_subscribed_phone_is_told_too() -> None:
+    post = Post()
+    alice = post.phone()
+    Watch(alice, "alice", "message-summary")
+    with_hint(post, AWAY)
+    assert said(alice) == [NOT_WAITING, WAITING]
+    with_hint(post)
+    assert said(alice)[-1] == NOT_WAITING

@@ -131,6 +131,7 @@ class DiceFacts:
         self.rested: Mapping[str, int] = {user: random.randrange(1000) for user in USERS}
         for name, value in known.items():
             setattr(self, name, value)
+        self.is_withheld = known.get("is_withheld", not self.caller)
 
     def random(self) -> float:
         return self._random.random()

@@ -171,6 +171,13 @@ def test_an_extension_has_as_many_digits_as_the_menu_says_and_is_a_line_of_the_a
     assert walk(Pressed("99"), plans={"a": prefixed})[0][1] == Deposit("1001")
 
 
+def test_who_has_no_number_withholds_none() -> None:
+    """A line without a number of its own, a call from abroad: for diverts it is the same."""
+    done, walking = walk(caller="", is_withheld=False)
+    assert done == [WELCOME]
+    assert "[friends] callers: a caller without a number is not in the list -> welcome" in walking.notes
+
+
 def test_a_group_in_order_rings_one_after_the_other_and_goes_on() -> None:
     done, _ = walk(Pressed("1"), *[Came.NO_ANSWER] * 4)
     assert done[1:] == [

@@ -9,7 +9,15 @@ from switch.messaging.limits import MESSAGE_BYTES_MAX, MESSAGES_BURST
 from switch.sip.message import Request
 from tests.switch.events.watcher import send
 from tests.switch.house import DOMAIN, make_account, make_conf, make_line, make_trunk
-from tests.switch.messaging.texts import PLAIN, answer_with, assert_clean, make_house, records_of, text
+from tests.switch.messaging.texts import (
+    PLAIN,
+    answer_with,
+    assert_clean,
+    bodies,
+    make_house,
+    records_of,
+    text,
+)
 
 
 @pytest.mark.parametrize("target", ["bob", "01632960002", "+441632960002"])
@@ -186,6 +194,17 @@ def test_a_withheld_number_stays_withheld(changes: dict[str, object], fields: li
     assert message.from_.uri == "sip:anonymous@anonymous.invalid"
     assert "alice" not in message.headers.to_text(content_length=0)
     assert "2960001" not in message.headers.to_text(content_length=0)
+
+
+@pytest.mark.parametrize("target", ["bob", "01632960002"])
+def test_an_envelope_that_names_its_sender_does_not_go_where_he_is_withheld(target: str) -> None:
+    _, alice, bob = make_house()
+    body = b"From: <sip:alice@example.com>\r\n\r\nContent-Type: text/plain\r\n\r\nx"
+    cpim = [("content-type", "Message/CPIM; charset=utf-8")]
+    assert text(alice, target, body, cpim).status == 200
+    assert text(alice, target, body, [*cpim, ("privacy", "id")]).status == 415
+    assert text(alice, "14101632960002", body, cpim).status == 415
+    assert bodies(bob) == [body]
 
 
 def test_nobody_writes_under_another_name() -> None:

@@ -303,8 +303,8 @@ def test_between_lines_a_price_is_charged_when_it_is_accepted() -> None:
     assert_clean(house)
 
 
-def from_carrier(carrier: Phone, target: str, body: bytes = b"hello") -> int:
-    headers = carrier._headers("MESSAGE", f"<sip:{target}@{DOMAIN}>", from_="<sip:+447700900123@192.0.2.50>")
+def from_carrier(carrier: Phone, target: str, body: bytes = b"hello", sender: str = "+447700900123") -> int:
+    headers = carrier._headers("MESSAGE", f"<sip:{target}@{DOMAIN}>", from_=f"<sip:{sender}@192.0.2.50>")
     headers.add("content-type", "text/plain")
     request = Request("MESSAGE", f"sip:{target}@{DOMAIN}", headers, body)
     carrier.stack.send_request(request, carrier.flow, carrier, carrier.house.clock.now)
@@ -339,6 +339,13 @@ def test_a_carrier_reaches_numbers_assigned_here_alone(target: str) -> None:
     assert from_carrier(carrier, target) in (403, 404)
     assert alice.requests == []
     assert house.exchange.messaging.waiting.count == 0
+
+
+def test_a_carriers_text_with_a_number_that_breaks_a_rule_is_refused_and_counted() -> None:
+    house, alice, carrier = make_town()
+    assert from_carrier(carrier, "+441632960001", sender="+449098790123") == 403
+    assert alice.requests == []
+    assert house.exchange.counts.cli_decisions == {("carrier", "premium", "block"): 1}
 
 
 def test_a_carrier_without_messages_may_not() -> None:

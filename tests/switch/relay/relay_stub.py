@@ -88,10 +88,10 @@ class RelayStub:
     def is_heard_again(self, endpoint: int) -> None:
         self.relay.hear(Heard(endpoint), self.house.clock.now)
 
-    def count(self, endpoint: int, *, packets: int) -> None:
-        """The last figures of an endpoint."""
+    def count(self, endpoint: int, *, packets: int, is_closed: bool = True) -> None:
+        """The last figures of an endpoint, or those that were asked for."""
         figures = Figures(
             endpoint, "PCMA", packets, packets * 172, 3, 2, 1, 400, 900, 21_000, 0, 441, packets, packets * 172, 30.0,
-            0.1, "192.0.2.10", 4000, {"stranger": 2}, is_closed=True, course=COURSE,
+            0.1, "192.0.2.10", 4000, {"stranger": 2}, is_closed=is_closed, course=COURSE,
         )  # fmt: skip
         self.relay.hear(figures, self.house.clock.now)

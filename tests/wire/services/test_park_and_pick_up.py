@@ -47,6 +47,24 @@ def test_call_pick_up(town: Town, people: People, of_whom: str) -> None:
     hang_up(call, carols)
 
 
+def test_pick_up_of_a_call_that_was_transferred(town: Town, people: People) -> None:
+    """2.16 after 2.4: Carol has sent Alice on to Bob, has left, and fetches her from his phone, which rings."""
+    alice, bob, carol = people("alice"), people("bob"), people("carol")
+    call, theirs = connect(town, alice.phone, carol.number, carol.phone)
+    mark = bob.phone.mark()
+    theirs.transfer(town.uri(bob.number))
+    bobs = bob.rings(after=mark, timeout_s=3.0)
+    theirs.hang_up()
+    theirs.wait_ended()
+    carols = carol.phone.dial(town.uri(f"{PICK_UP}*{bob.number}"))
+    carols.wait_for(CallState.CONFIRMED)
+    bobs.wait_ended()
+    talk(SOUND_S)
+    alice.hears(carol)
+    carol.hears(alice)
+    hang_up(call, carols)
+
+
 def test_call_pick_up_by_replaces(town: Town, people: People) -> None:
     """2.16 as the RFC has it: Carol's phone names the early dialog that it knows from Bob's."""
     alice, bob, carol = people("alice"), people("bob"), people("carol")
