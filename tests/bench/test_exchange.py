@@ -81,6 +81,9 @@ def test_the_configuration_under_load_is_valid_and_has_the_price_of_the_job(tmp_
     rate = conf.tariffs["retail"].rate_for(DIALLED, YEAR_2026_MS)
     assert rate is not None
     assert charge(rate, TALK_MS).total_micros == PRICE_MICROS
+    assert not conf.media.relay
+    exchange._write_conf(tmp_path / "relayed", port=5060, metrics_port=9464, trunk_port=5080, has_relay=True)
+    assert load_conf(tmp_path / "relayed").media.relay
 
 
 def test_as_many_lines_have_a_number_as_there_are_drama_numbers(tmp_path: Path) -> None:
