@@ -59,7 +59,8 @@ def response_problem(response: Response) -> str | None:
         quirks = response.top_via.quirks | sender.quirks | response.to.quirks
         if sender.params.get("tag") is None:
             quirks |= LOST_FROM_TAG
-        if method in CONTACT_MATTERS:
+        # A refusal makes no dialog; whoever follows its Contacts reads each by itself.
+        if method in CONTACT_MATTERS and response.status < 300:
             quirks |= _check_addresses(response)
             if method == "INVITE" and not response.contacts and response.is_success:
                 quirks |= NO_CONTACT_IN_2XX

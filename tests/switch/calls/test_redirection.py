@@ -45,6 +45,20 @@ def test_a_number_is_called_on_the_account_of_who_sends_the_call_on(contact: str
     street.house.assert_clean()
 
 
+@pytest.mark.parametrize("contact", ["nonsense<<", "<sip:", f"<sip:{MOBILE}@{DOMAIN}", '"a <sip:x@y>'])
+def test_a_place_that_cannot_be_read_is_none(contact: str) -> None:
+    street = street_with(contact)
+    street.alice.invite("01632960002")
+    street.house.run(2)
+    assert street.alice.statuses[-1] == 480
+    assert [row.sip_status for row in street.rows()] == [480, 302]
+    street.house.assert_clean()
+    readable = street_with(contact, f"<sip:carol@{DOMAIN}>")
+    readable.alice.invite("01632960002")
+    readable.house.run(2)
+    assert readable.carol.requests_of("INVITE")
+
+
 def test_a_line_is_rung_and_sees_who_called() -> None:
     street = street_with(f"<sip:carol@{DOMAIN}>")
     street.alice.invite("bob")

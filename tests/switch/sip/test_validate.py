@@ -67,6 +67,12 @@ def test_a_field_that_is_used_must_be_sound(name: str, value: str, answer: str) 
     assert status_of(data) == (None if answer == "enters" else int(answer))
 
 
+@pytest.mark.parametrize("status", ["302 Moved Temporarily", "486 Busy Here"])
+def test_a_refusal_is_heard_whatever_its_contact_is(status: str) -> None:
+    kept = [line for line in INVITE[1:] if not line.startswith("Contact:")]
+    assert response_problem(response(message_bytes(f"SIP/2.0 {status}", *kept, "Contact: nonsense<<"))) is None
+
+
 @pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
 def test_the_five_fields_of_every_request_must_be_there(name: str) -> None:
     assert door_refusal(request(invite_bytes(without=name))) == DoorRefusal(400, f"Missing {name}")
