@@ -193,4 +193,4 @@ def test_nothing_pressed_leads_to_the_mailbox(
     call.hang_up()
     call.wait_ended()
     rows = records_of(office, call.sip_call_id, legs=3)
-    assert rows[-1].leg_reason == "divert_all"
+    assert rows[-1].leg_reason == "plan office: voicemail"
