@@ -87,10 +87,9 @@ class CalleeLeg(Leg):
         "_takes_reliable",
         "_transaction",
         "bought",
-        "counted_for",
         "endings",
-        "holds_trunk",
         "is_cancelled",
+        "is_counted",
         "is_ringing",
         "peer_tag",
         "prack",
@@ -118,8 +117,7 @@ class CalleeLeg(Leg):
         self._longer_tries = 0
         self.prack: Prack | None = None
         self.bought: Bought | None = None
-        self.counted_for: int | None = None  # the account that has one call more because of it
-        self.holds_trunk = False  # which has one call more because of it
+        self.is_counted = False  # by its trunk, and by the account that sent the call there (concurrent_calls.py)
         self.endings: TrunkEndings | None = None  # until its end is counted there
         self._transaction: ClientTransaction | None = None
         self._credentials: Fields | None = None

@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from switch.calls.identity import LineCaller, caller_name
+from switch.calls.target import TrunkTarget
 
 if TYPE_CHECKING:
     from provisioning.model import Line
     from switch.calls.call import Call
     from switch.calls.callee_leg import CalleeLeg
     from switch.calls.switchboard import Switchboard
+    from switch.calls.target import Target
     from switch.calls.terms import Admission
 
 
@@ -46,42 +48,42 @@ def count_out(call: "Call", admission: "Admission", now: float) -> None:
 
 
 def count_leg_in(leg: "CalleeLeg", now: float) -> None:
-    """A target is about to be tried. A leg that somebody sends the call on to is a call of the account that pays it."""
-    board, onward = leg.board, leg.target.onward
-    if leg.trunk is not None:
-        leg.holds_trunk = True
-        board.of_trunk[leg.trunk.name] += 1
-    account_id = None if onward is None else onward.price.account_id
-    if onward is not None and account_id is not None and onward.is_counted:
-        leg.counted_for = account_id
-        board.of_account[account_id] += 1
+    """A target is about to be tried."""
+    leg.is_counted = True
+    count_target(leg.target, leg.board, 1)
+    onward = leg.target.onward
+    if onward is not None and onward.counts_for is not None:
         is_again = any(other.target.onward is onward for other in leg.call.callee_legs if other is not leg)
-        board.safety.onward_begins(leg_key(leg), onward, now, is_again=is_again)
+        leg.board.safety.onward_begins(leg_key(leg), onward, now, is_again=is_again)
 
 
 def count_leg_out(leg: "CalleeLeg") -> None:
     """Nobody rings or talks there any more: its trunk and who sent the call there have room for another."""
-    board = leg.board
-    if leg.holds_trunk and leg.trunk is not None:
-        leg.holds_trunk = False
-        board.of_trunk[leg.trunk.name] -= 1
-    account_id = leg.counted_for
-    if account_id is not None:
-        leg.counted_for = None
-        board.of_account[account_id] -= 1
-        board.safety.leg_over(leg_key(leg))
+    if not leg.is_counted:
+        return
+    leg.is_counted = False
+    count_target(leg.target, leg.board, -1)
+    onward = leg.target.onward
+    if onward is not None and onward.counts_for is not None:
+        leg.board.safety.leg_over(leg_key(leg))
 
 
-def lend_limits(legs: "Iterable[CalleeLeg]", lines: "Iterable[Line]", board: "Switchboard", step: int) -> None:
-    """Who is asked for instead of these legs and lines may have their places, and may be one of them: -1 lends them, 1
-    takes them back."""
+def count_target(target: "Target", board: "Switchboard", step: int) -> None:
+    """For its trunk, and for the account that pays for it, where somebody sends the call on to there."""
+    if isinstance(target, TrunkTarget):
+        board.of_trunk[target.trunk.name] += step
+    onward = target.onward
+    if onward is not None and onward.counts_for is not None:
+        board.of_account[onward.counts_for] += step
+
+
+def lend_limits(targets: "Iterable[Target]", lines: "Iterable[Line]", board: "Switchboard", step: int) -> None:
+    """Who is asked for instead of these may have their places, and may be one of them: -1 lends them, 1 takes them
+    back."""
     for line in lines:
         board.of_line[line.user] += step
-    for leg in legs:
-        if leg.holds_trunk and leg.trunk is not None:
-            board.of_trunk[leg.trunk.name] += step
-        if leg.counted_for is not None:
-            board.of_account[leg.counted_for] += step
+    for target in targets:
+        count_target(target, board, step)
 
 
 def leg_key(leg: "CalleeLeg") -> str:

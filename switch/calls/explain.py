@@ -184,10 +184,11 @@ class Explanation:
         self._say_price(attempt, admitted.price, admitted.route)
         self._say_owner(attempt)
         self._number = admitted.route.number
-        journey = admitted.route.journey
-        if journey is None:
-            self._say_route(admitted.route)
-        if admitted.route.code is None and (journey is not None or question.came or self._react is not None):
+        route = admitted.route
+        if route.journey is None:
+            self._say_route(route)
+        goes_on = route.journey is not None or not route.stages
+        if route.code is None and (goes_on or question.came or self._react is not None):
             self._rehearse(attempt, admitted)
 
     # Who calls

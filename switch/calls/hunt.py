@@ -92,12 +92,13 @@ def status_for_caller(outcome: LegOutcome) -> int:
     return outcome.status
 
 
-def best_outcome(outcomes: Sequence[LegOutcome]) -> LegOutcome:
+def best_outcome(outcomes: Sequence[LegOutcome], *, is_emergency: bool = False) -> LegOutcome:
     """What the caller is told when every attempt failed: a 6xx first, then the lowest class (16.7 step 6).
 
-    A peer's own answer goes before our time-outs, so that "busy" from one phone is not lost behind a dead one.
+    A peer's own answer goes before our time-outs, so that "busy" from one phone is not lost behind a dead one. Where
+    there was nobody to try, an emergency call has no trunk.
     """
-    return min(outcomes, key=_rank, default=UNREACHABLE)
+    return min(outcomes, key=_rank, default=NO_EMERGENCY_TRUNK if is_emergency else UNREACHABLE)
 
 
 def _rank(outcome: LegOutcome) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from switch.calls.carried_media import carry, takes
 from switch.calls.concurrent_calls import hold_line, leave_line, lend_limits
 from switch.calls.conversation import caller_id_of
 from switch.calls.expires import expires_of
-from switch.calls.hunt import NO_CODEC, NO_EMERGENCY_TRUNK, Hunt, backup_for, best_outcome, may_fail_over
+from switch.calls.hunt import NO_CODEC, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.invitation import invitation_for
 from switch.calls.journey import redirected_journey
 from switch.calls.line_targets import FLOW_FAILED
@@ -160,8 +160,7 @@ class Hunting:
         call, board = self._call, self._call.board
         stage = self._next_stage()
         if stage is None:
-            is_without = call.is_emergency and not call.callee_legs
-            self._exhausted(NO_EMERGENCY_TRUNK if is_without else best_outcome(self._outcomes), now)
+            self._exhausted(best_outcome(self._outcomes, is_emergency=call.is_emergency), now)
             return
         self._outcomes = []
         fresh = [call.add_leg(target, now) for target in stage]
@@ -206,10 +205,10 @@ class Hunting:
     def _after(self, journey: "Journey", outcome: LegOutcome, now: float) -> "Search | None":
         """Whom to ring instead. Those who still ring are given up where there is somebody: he may have their place
         where a line, an account or a trunk has no other, and a phone that has rung alone may ring on with others."""
-        board = self._call.board
-        lend_limits(self.active, self._lines, board, -1)
+        board, ringing = self._call.board, [leg.target for leg in self.active]
+        lend_limits(ringing, self._lines, board, -1)
         search = journey.after(outcome, now, has_rung=self._has_rung)
-        lend_limits(self.active, self._lines, board, 1)
+        lend_limits(ringing, self._lines, board, 1)
         return search
 
     def _follow(self, search: "Search", outcome: LegOutcome, now: float) -> None:
@@ -239,7 +238,6 @@ class Hunting:
         short = None if target.onward is None else hold_onward(call, leg, target.onward)
         if short is not None:
             leg.give_up(short, now)
-            release_onward(call, leg, now)
             self.on_refused(leg, short, now)
             return
         invitation = self.invitation(leg)
@@ -340,7 +338,6 @@ class Hunting:
     def on_unreachable(self, leg: CalleeLeg, now: float) -> None:
         """A target that rings or was to ring is given up: nobody is there."""
         leg.cancel(now, "", SILENT)
-        release_onward(self._call, leg, now)
         self.on_refused(leg, SILENT, now)
 
     # Timers

@@ -16,6 +16,7 @@ from switch.calls import refusal
 from switch.calls.attempt import Attempt
 from switch.calls.callee_leg import LegOutcome
 from switch.calls.cdr import facts_of
+from switch.calls.concurrent_calls import count_target, lend_limits
 from switch.calls.hunt import GLOBAL_FAILURE, Hunt, backup_for, best_outcome, may_fail_over
 from switch.calls.hunting import NOBODY_ANSWERED, NOT_ANSWERED
 from switch.calls.identity import LineCaller
@@ -23,7 +24,7 @@ from switch.calls.incoming_charge import refusal_of_short_owner
 from switch.calls.refusal import Refusal
 from switch.calls.search import Search
 from switch.calls.switchboard import Switchboard
-from switch.calls.target import Target, TrunkTarget
+from switch.calls.target import Target
 from switch.calls.terms import Admission, Price
 from switch.journey.moves import Menu, Queue, Result
 
@@ -197,9 +198,10 @@ class Rehearsal:
     def _after(self, outcome: LegOutcome) -> Search | None:
         if self._journey is None:
             return None
-        self._lend(-1)
+        ringing = [leg.target for leg in self._active]
+        lend_limits(ringing, self._held, self._board, -1)
         search = self._journey.after(outcome, self.now, has_rung=self._has_rung)
-        self._lend(1)
+        lend_limits(ringing, self._held, self._board, 1)
         return search
 
     def _gone_on(self, outcome: LegOutcome, search: Search | None) -> tuple[LegOutcome, Search | None]:
@@ -219,7 +221,7 @@ class Rehearsal:
         """What the search came to, where nobody is left to be tried."""
         stage = self._hunt.next_stage()
         if stage is None:
-            return best_outcome(self._outcomes)
+            return best_outcome(self._outcomes, is_emergency=self._admission.route.is_emergency)
         self._outcomes = []
         fresh = [self._try(target) for target in stage]
         self._active = fresh.copy()
@@ -231,7 +233,7 @@ class Rehearsal:
     def _try(self, target: Target) -> RehearsedLeg:
         leg = RehearsedLeg(target, len(self.legs) + 1, self.now)
         self.legs.append(leg)
-        self._count(leg, 1)
+        count_target(target, self._board, 1)
         return leg
 
     def _offer(self, leg: RehearsedLeg) -> LegOutcome | None:
@@ -272,27 +274,13 @@ class Rehearsal:
         leg.ended_at, leg.outcome = self.now, outcome
         if outcome is not None:
             self._purse.release(str(leg.index))
-            self._count(leg, -1)
+            count_target(leg.target, self._board, -1)
 
     @property
     def _has_rung(self) -> bool:
         return any(leg.is_ringing for leg in self.legs[self._first_leg :])
 
     # What a call counts
-
-    def _lend(self, step: int) -> None:
-        for line in self._held:
-            self._board.of_line[line.user] += step
-        for leg in self._active:
-            self._count(leg, step)
-
-    def _count(self, leg: RehearsedLeg, step: int) -> None:
-        """As concurrent_calls.py."""
-        if isinstance(leg.target, TrunkTarget):
-            self._board.of_trunk[leg.target.trunk.name] += step
-        onward = leg.target.onward
-        if onward is not None and onward.is_counted and onward.price.account_id is not None:
-            self._board.of_account[onward.price.account_id] += step
 
     def _count_caller(self) -> None:
         board, caller = self._board, self._attempt.caller

@@ -96,6 +96,11 @@ class Admission(msgspec.Struct):
     is_counted: bool = True
 
     @property
+    def counts_for(self) -> int | None:
+        """The account of whose calls at once such a leg is one."""
+        return self.price.account_id if self.is_counted else None
+
+    @property
     def hops(self) -> tuple[Hop, ...]:
         """The lines that have diverted the call by now."""
         return () if self.sender is None else self.sender.hops

@@ -19,6 +19,7 @@ from provisioning.model import (
 from provisioning.plans.plan_text import read_plan
 from rating.bundle_terms import BundleTerms
 from switch.calls.explain import Question, QuestionError, explain
+from switch.calls.routing import make_routing
 from switch.journey.time_sets import Period, TimeSet, TimeSets
 from tests.switch.house import House, make_account, make_conf, make_line, make_trunk
 from tests.switch.voicemail_stand_in import StandIn, voicemail_conf
@@ -252,6 +253,11 @@ def test_an_emergency_call_is_told_and_a_line_by_name(house: House) -> None:
     assert about(lines, "dialled") == ["999 is an emergency call to 999"]
     assert about(lines, "price") == ["free of charge"]
     assert "line bob: rings the phone at udp:192.0.2.11:5060" in told(house, to="bob")
+
+
+def test_an_emergency_call_without_a_trunk_is_told_as_its_record_says_it() -> None:
+    house = House(conf=make_conf(routing=make_routing({}, version="routing1")), lines=[make_line("alice")])
+    assert "no trunk for emergency calls is there" in told(house, to="999")[-1]
 
 
 @pytest.mark.parametrize(
