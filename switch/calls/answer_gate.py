@@ -2,8 +2,11 @@
 
 An answer that costs nothing passes at once; so does one whose payers are another call's, when that is answered. One
 that the journal has not taken in `answer_gate_ms` is lost: nobody talks for money of which nothing is on record.
+
+What is answered within a call that is up (a transfer, a pick-up) waits for the journal by the same two functions.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from switch.calls.call_records import answered_state
@@ -12,7 +15,21 @@ from switch.calls.passing import NO_BODY, Body, Fields
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
+    from switch.calls.switchboard import Switchboard
     from switch.sip.timers import Timer
+
+
+def shut_gate(call: "Call", seq: int, on_closed: Callable[[float], None], now: float) -> "Timer":
+    """The call's `on_durable` comes when the journal has `seq`; else, when that takes too long, `on_closed`."""
+    board = call.board
+    board.await_durable(seq, call)
+    return board.timers.start(now, board.conf.calls.answer_gate_ms / 1000, on_closed)
+
+
+def note_closed(board: "Switchboard") -> None:
+    """The journal did not take an answer in time."""
+    board.counts.gate_closed += 1
+    board.journal.answer_lost()
 
 
 class AnswerGate:
@@ -33,8 +50,7 @@ class AnswerGate:
         if not call.meters:
             self.kept(now)
             return
-        board.await_durable(seq, call)
-        self._timer = board.timers.start(now, board.conf.calls.answer_gate_ms / 1000, self._on_closed)
+        self._timer = shut_gate(call, seq, self._on_closed, now)
 
     def kept(self, now: float) -> None:
         """The journal has the answer, or need not have it."""

@@ -9,7 +9,7 @@ end record carries the charge and every CDR in one atomic step.
 from provisioning.model import Line
 from rating.records import Cdr
 from switch.calls.announcement import announcement_for, ending_of_announced
-from switch.calls.answer_gate import AnswerGate, await_journal, partner_answered
+from switch.calls.answer_gate import AnswerGate, await_journal, note_closed, partner_answered
 from switch.calls.attempt import Attempt
 from switch.calls.buying import begin_leg, count_try
 from switch.calls.call_records import answered_state, dialogs_to_hang_up, emergency_note, opened_state
@@ -466,8 +466,7 @@ class Call:
     def on_gate_closed(self, now: float) -> None:
         """The journal did not take the answer in time: ACK and BYE to the callee, 503 to the caller, charge 0."""
         if self.state is CallState.AWAITING_JOURNAL:
-            self.board.counts.gate_closed += 1
-            self.board.journal.answer_lost()
+            note_closed(self.board)
             self.caller_leg.refuse(503, now, cause=41, words="the answer could not be recorded")
             self._end(
                 Ending(GATE_CLOSED, 503, 41, "the answer could not be recorded in time", "exchange"), now

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switch.calls import refusal
-from switch.calls.answer_gate import await_journal, await_partner, partner_answered
+from switch.calls.answer_gate import await_journal, await_partner, note_closed, partner_answered, shut_gate
 from switch.calls.call_records import answered_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.caller_leg import CallerLeg
@@ -134,7 +134,7 @@ class SentOn(TakeOver):
     def begin(self, now: float) -> None:
         """The phone stops ringing; what its answer would have cost is on record before anybody hears one."""
         call, ringing = self.call, self._ringing
-        rung, target, board = ringing.call, ringing.target, call.board
+        rung, target = ringing.call, ringing.target
         assert isinstance(target, LineTarget)
         call.rows[0].leg_reason = f"picks up the call to line {target.line.user}"
         call.rows[0].other_sip_call_id = rung.rows[0].sip_call_id
@@ -147,8 +147,8 @@ class SentOn(TakeOver):
             self._proposal.start(now)
             return
         meter.legs = (self.staying.index,)
-        board.await_durable(board.record([answered_state(rung, now)], is_urgent=True), rung)
-        self._gate_timer = board.timers.start(now, board.conf.calls.answer_gate_ms / 1000, self._on_gate_closed)
+        seq = call.board.record([answered_state(rung, now)], is_urgent=True)
+        self._gate_timer = shut_gate(rung, seq, self._on_gate_closed, now)
 
     def on_durable(self, now: float) -> None:
         if self._gate_timer is not None:
@@ -170,9 +170,7 @@ class SentOn(TakeOver):
 
     def _on_gate_closed(self, now: float) -> None:
         self._gate_timer = None
-        board = self.call.board
-        board.counts.gate_closed += 1
-        board.journal.answer_lost()
+        note_closed(self.call.board)
         self._fail(refusal.JOURNAL_FAILED, now)
 
     def _fail(self, refused: "Refusal", now: float) -> None:

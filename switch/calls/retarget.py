@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switch.calls.answer_gate import note_closed, shut_gate
 from switch.calls.call_records import answered_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
 from switch.calls.conversation import depart, settle_departed, speaker_at
@@ -89,9 +90,7 @@ class Retarget:
         if meter is None:
             self._change(now)
             return
-        board.await_durable(seq, call)
-        gate_s = board.conf.calls.answer_gate_ms / 1000
-        self._gate_timer = board.timers.start(now, gate_s, self._on_gate_closed)
+        self._gate_timer = shut_gate(call, seq, self._on_gate_closed, now)
 
     def on_durable(self, now: float) -> None:
         """The journal has what was recorded last."""
@@ -144,9 +143,7 @@ class Retarget:
         leg = self._found
         assert leg is not None
         self._found = None
-        board = self.call.board
-        board.counts.gate_closed += 1
-        board.journal.answer_lost()
+        note_closed(self.call.board)
         leg.outcome = NOT_RECORDED
         leg.acknowledge(NO_BODY)
         leg.hang_up(now, cause=41, words=NOT_RECORDED.words)
