@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import asyncpg
-import msgspec
 
 from care.live import LiveSource, account_names, views_of
 from care.story import CallStory
-from care.switch_asking import SwitchSilentError, ask_switch
+from care.switch_asking import SwitchSilentError, ask_switch_for
 from provisioning.cdr_search import find_cdrs
 from provisioning.registration_row import REGISTRATION_COLUMNS, registration_from_row
 from provisioning.utc import ms_from_time, time_from_ms
@@ -91,12 +90,15 @@ class HouseTraces:
         if trace is not None:
             return trace, ""
         try:
-            live = await ask_switch(self._control, "call_trace", call_id=call_id)
-            return msgspec.json.decode(live, type=CallTrace | None), words
+            live: CallTrace | None = await ask_switch_for(
+                CallTrace | None,  # type: ignore[arg-type]
+                self._control,
+                "call_trace",
+                call_id=call_id,
+            )
         except SwitchSilentError as silent:
             return None, f"{words}; {silent}"
-        except msgspec.MsgspecError:
-            return None, f"{words}; the switch answers what this release does not understand"
+        return live, words
 
 
 async def gather(

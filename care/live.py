@@ -5,12 +5,11 @@ A call has its records in the books when it has ended, and a customer does not w
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import asyncpg
-import msgspec
 
-from care.switch_asking import SwitchSilentError, ask_switch
+from care.switch_asking import ask_switch_for
 from provisioning.cdr_search import without_withheld
 from provisioning.views import CdrView
 from rating.records import Cdr, MediaFigures
@@ -40,20 +39,10 @@ class SwitchCalls:
         question: dict[str, object] = {"call_id": call_id, "since_ms": max(0, since_ms), "texts": list(texts)}
         if until_ms is not None:
             question["until_ms"] = until_ms
-        return _read(await ask_switch(self._control, "live_records", live=question), list[list[Cdr]])
+        return await ask_switch_for(list[list[Cdr]], self._control, "live_records", live=question)
 
     async def media(self, call_id: str) -> list[MediaFigures]:
-        return _read(await ask_switch(self._control, "live_media", call_id=call_id), list[MediaFigures])
-
-
-Told = TypeVar("Told")
-
-
-def _read(answer: bytes, kind: type[Told]) -> Told:
-    try:
-        return msgspec.json.decode(answer, type=kind)
-    except msgspec.MsgspecError:
-        raise SwitchSilentError("the switch answers what this release does not understand") from None
+        return await ask_switch_for(list[MediaFigures], self._control, "live_media", call_id=call_id)
 
 
 async def account_names(

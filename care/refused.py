@@ -12,7 +12,7 @@ import msgspec
 
 from care.ladder.sip_facts import SipFacts, sip_facts
 from care.story import CallStory
-from care.switch_asking import SwitchSilentError, ask_switch
+from care.switch_asking import ask_switch_for
 from provisioning.printable import shorten
 from switch.sip.host import host_port
 from traces.call_trace import CallTrace
@@ -59,11 +59,7 @@ class SwitchRefused:
         self._control = control_socket
 
     async def refused(self, sip_call_id: str = "") -> list[CallTrace]:
-        answer = await ask_switch(self._control, "refused_invites", call_id=sip_call_id)
-        try:
-            return msgspec.json.decode(answer, type=list[CallTrace])
-        except msgspec.MsgspecError:
-            raise SwitchSilentError("the switch answers what this release does not understand") from None
+        return await ask_switch_for(list[CallTrace], self._control, "refused_invites", call_id=sip_call_id)
 
 
 def refused_invite(trace: CallTrace) -> RefusedInvite | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,6 +11,9 @@ from provisioning.socket_path import short_socket_path
 ANSWER_WAIT_S: Final = 5.0
 # The trace of one call: 256 KiB of messages at most, in base64.
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+Told = TypeVar("Told")
 
 
 class SwitchSilentError(Exception):
@@ -41,3 +44,12 @@ async def ask_switch(path: Path, command: str, **arguments: Any) -> bytes:
     if not answer.ok:
         raise SwitchSilentError(f"the switch says no: {answer.error}")
     return bytes(answer.result)
+
+
+async def ask_switch_for(kind: type[Told], path: Path, command: str, **arguments: Any) -> Told:
+    """The result as what it is. Raises SwitchSilentError, also where the switch is of another release."""
+    answer = await ask_switch(path, command, **arguments)
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except msgspec.MsgspecError:
+        raise SwitchSilentError("the switch answers what this release does not understand") from None

@@ -6,12 +6,12 @@ Reads only. Where the switch does not answer its part is missing, and `silent` s
 # ruff: noqa: S608 - statements are put together from constants of this file; values are always parameters
 
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import asyncpg
 import msgspec
 
-from care.switch_asking import SwitchSilentError, ask_switch
+from care.switch_asking import SwitchSilentError, ask_switch_for
 from provisioning import service
 from provisioning.registration_row import REGISTRATION_COLUMNS, registration_from_row
 from provisioning.registration_search import DAY_MS, ENDS, LineHistory, line_history
@@ -67,9 +67,6 @@ class LineSource(Protocol):
         """Raises SwitchSilentError."""
 
 
-Told = TypeVar("Told")
-
-
 class SwitchLines:
     """The switch that serves this control socket."""
 
@@ -77,22 +74,24 @@ class SwitchLines:
         self._control = control_socket
 
     async def phones(self, line: str) -> list[LivePhone]:
-        return _read(await ask_switch(self._control, "registrations", user=line), list[LivePhone])
+        return await ask_switch_for(list[LivePhone], self._control, "registrations", user=line)
 
     async def bans(self) -> list[LiveBan]:
-        return _read(await ask_switch(self._control, "bans"), list[LiveBan])
-
-
-def _read(answer: bytes, kind: type[Told]) -> Told:
-    try:
-        return msgspec.json.decode(answer, type=kind)
-    except msgspec.MsgspecError:
-        raise SwitchSilentError("the switch answers what this release does not understand") from None
+        return await ask_switch_for(list[LiveBan], self._control, "bans")
 
 
 class LineStory(msgspec.Struct, frozen=True, kw_only=True):
     """One line. `phones` is None where the switch does not answer, for the reason `silent`; `last_end` is how
     a phone of it went last. `misnamed` are refused logins under names that no line has, from where its phones were."""
+
+    view: LineView
+    history: LineHistory
+    last_end: RegistrationEvent | None = None
+    restriction: Restriction = Restriction.NONE
+    phones: list[LivePhone] | None = None
+    bans: list[LiveBan] = []
+    misnamed: list[RegistrationEvent] = []
+    silent: str = ""
 
     @property
     def hosts(self) -> set[str]:
@@ -103,15 +102,6 @@ class LineStory(msgspec.Struct, frozen=True, kw_only=True):
         if self.last_end is not None:
             sources.append(self.last_end.source)
         return {host_of(source) for source in sources} - {""}
-
-    view: LineView
-    history: LineHistory
-    last_end: RegistrationEvent | None = None
-    restriction: Restriction = Restriction.NONE
-    phones: list[LivePhone] | None = None
-    bans: list[LiveBan] = []
-    misnamed: list[RegistrationEvent] = []
-    silent: str = ""
 
 
 async def gather_line(

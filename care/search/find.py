@@ -67,7 +67,7 @@ def _found(row: asyncpg.Record) -> CallFound:
         account=row["account_name"] or "",
         payer=row["payer_name"] or "",
         line=row["line"],
-        answered_by=_answered_by(row),
+        answered_by=answered_by(row["answered_line"], row["answered_trunk"], row["answered_destination"]),
         legs=row["legs"],
         trunks=row["trunks"] or [],
         duration_ms=row["duration_ms"],
@@ -84,13 +84,11 @@ def _found(row: asyncpg.Record) -> CallFound:
     )
 
 
-def _answered_by(row: asyncpg.Record) -> str:
+def answered_by(line: str | None, trunk: str | None, destination: str | None) -> str:
     """ "line bob", "+442079460123 by trunk north"; "" where nobody did."""
-    if row["answered_line"]:
-        return f"line {row['answered_line']}"
-    if row["answered_trunk"]:
-        return f"{row['answered_destination']} by trunk {row['answered_trunk']}"
-    return row["answered_destination"] or ""
+    if line:
+        return f"line {line}"
+    return f"{destination} by trunk {trunk}" if trunk else destination or ""
 
 
 def page_after(question: CallQuestion, calls: list[CallFound]) -> CallQuestion | None:

@@ -10,15 +10,16 @@ from typing import Final
 import asyncpg
 
 from care.live import LiveSource, account_names
+from care.search.find import answered_by
 from care.search.numbers import NumberAsked, NumberForm
 from care.search.question import CallFound, CallQuestion
 from care.search.understanding import CauseAsked, Understood, bounds, cursor_text
 from provisioning.cdr_search import without_withheld
 from provisioning.utc import ms_from_time, time_from_ms
 from rating.records import Cdr
+from switch.calls.open_call import OPEN
 
-# The outcome of a record that is not complete (switch/calls/open_call.py), and what people may type for it.
-OPEN: Final = "open"
+# What people may type for the outcome of a record that is not complete.
 OPEN_WORDS: Final = frozenset({OPEN, "up", "live", "ringing"})
 
 
@@ -191,7 +192,7 @@ def _found(rows: Sequence[Cdr], at_ms: int, names: dict[int, str]) -> CallFound:
         account=names.get(caller.account_id or 0, ""),
         payer=names.get(caller.payer_account_id or 0, ""),
         line=caller.line,
-        answered_by=_answered_by(answered[-1]) if answered else "",
+        answered_by=answered_by(answered[-1].line, answered[-1].trunk, answered[-1].destination) if answered else "",
         legs=len(rows),
         trunks=sorted({row.trunk for row in rows if row.trunk}),
         duration_ms=caller.duration_ms,
@@ -206,10 +207,3 @@ def _found(rows: Sequence[Cdr], at_ms: int, names: dict[int, str]) -> CallFound:
         is_one_way=False,
         cursor=cursor_text(at_ms, caller.call_id),
     )
-
-
-def _answered_by(row: Cdr) -> str:
-    """As find.py has it."""
-    if row.line:
-        return f"line {row.line}"
-    return f"{row.destination} by trunk {row.trunk}" if row.trunk else row.destination
