@@ -12,7 +12,7 @@ from offhook.paths import DataDir
 from provisioning import service
 from provisioning.dsn import is_dsn
 from provisioning.printable import shorten
-from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem, Refused, shown
+from provisioning.problems import ImportProblems, InvalidValue, ProvisioningProblem
 
 Result = TypeVar("Result")
 
@@ -56,14 +56,6 @@ def find_dsn(data: DataDir, *, given: str = "") -> str:
 def run_on_books(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]) -> Result:
     """Runs `work` on a connection to the books, and turns every way it can fail into one clear line."""
     return asyncio.run(_connected(dsn, work))
-
-
-async def account_id_of(db: asyncpg.Pool, name: str) -> int:
-    """Raises Refused."""
-    found: int | None = await db.fetchval("SELECT id FROM accounts WHERE lower(name) = lower($1)", name)
-    if found is None:
-        raise Refused(f"there is no account {shown(name)}")
-    return found
 
 
 async def _connected(dsn: str, work: Callable[[asyncpg.Pool], Awaitable[Result]]) -> Result:

@@ -15,6 +15,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from provisioning.account_names import account_named
 from provisioning.bundle_rows import BundleUseView, BundleView, bundle_views, uses_of
 from provisioning.ledger import MovementKind, lock_account, post
 from provisioning.problems import InvalidValue, Refused, shown
@@ -145,11 +146,9 @@ async def list_bundles(
     """The latest grants first; those that are over too `with_old`. Raises Refused for an account that is not there."""
     if not 1 <= limit <= LIMIT_MAX:
         raise InvalidValue("limit", str(limit), f"1 to {LIMIT_MAX}")
+    if account:
+        await account_named(db, account)
     async with db.acquire() as connection:
-        if account and not await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM accounts WHERE lower(name) = lower($1))", account
-        ):
-            raise Refused(f"there is no account {shown(account)}")
         return await bundle_views(connection, account=account, limit=limit, with_old=with_old)
 
 

@@ -10,7 +10,7 @@ import typer
 from care.live import SwitchCalls
 from care.looks import TEXT_CHARS_MAX, note_look, note_looks, system_user
 from care.search.find import find_understood, page_after
-from care.search.live import OPEN, find_live
+from care.search.live import find_live
 from care.search.question import LIMIT_DEFAULT, LIMIT_MAX, CallFound, CallKind, CallQuestion, Order
 from care.search.understanding import understand
 from care.switch_asking import SwitchSilentError
@@ -20,10 +20,12 @@ from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_duration, format_moment, local_now
 from offhook.output import Column, columns, print_json, print_line, print_table
+from provisioning.account_names import account_named
 from provisioning.printable import escape_control
 from provisioning.problems import InvalidValue
 from rating.charge import CALL_S_MAX
 from rating.money import format_pounds
+from switch.calls.open_call import OPEN
 
 SECONDS = whole_number(most=CALL_S_MAX)
 
@@ -131,7 +133,7 @@ def find(
     async def work_on_live(db: asyncpg.Pool) -> list[CallFound]:
         calls = await find_live(db, asked, SwitchCalls(place.control_socket))
         for call in calls:
-            account_id = await db.fetchval("SELECT id FROM accounts WHERE name = $1", call.account)
+            account_id = (await account_named(db, call.account)).id if call.account else None
             await note_look(
                 db, staff=who, what="found", account_id=account_id, call_id=call.call_id, why=why
             )

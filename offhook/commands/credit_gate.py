@@ -8,11 +8,12 @@ import typer
 from billing.credit_checks import NO_CHECK, CheckResult, CreditCheck, checks_of, record_check, require_check
 from offhook.commands.billing_options import person
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, pounds
-from offhook.database import account_id_of, find_dsn, run_on_books
+from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.moments import format_moment
 from offhook.output import columns, print_json, print_line, print_table
 from provisioning import service
+from provisioning.account_names import account_named
 from provisioning.views import AccountView
 from rating.money import format_pounds
 
@@ -76,7 +77,7 @@ def check_credit(
     limit_micros = pounds(limit, "--limit")
 
     async def work(db: asyncpg.Pool) -> list[CreditCheck]:
-        account_id = await account_id_of(db, name)
+        account_id = (await account_named(db, name)).id
         if result:
             await record_check(db, account_id, CreditCheck(CheckResult(result), limit_micros, source, person()))
         return await checks_of(db, account_id)

@@ -28,9 +28,10 @@ from offhook.commands.options import (
     whole_number,
 )
 from offhook.commands.staff_options import StaffOption, WhyOption
-from offhook.database import account_id_of, find_dsn, run_on_books
+from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_facts, print_json, print_line, print_table
+from provisioning.account_names import account_named
 from switch.conf_files import ConfProblems
 
 app = typer.Typer(help="Faults that customers report.", no_args_is_help=True)
@@ -120,7 +121,7 @@ def list_(
 
     async def find(db: asyncpg.Pool) -> list[FaultDetails]:
         if account:
-            await account_id_of(db, account)
+            await account_named(db, account)
         return await faults.list_faults(db, states=states, account=account, limit=limit)
 
     found = run_on_books(find_dsn(data_dir(data), given=dsn), find)

@@ -13,6 +13,7 @@ from offhook.commands.options import data_dir
 from offhook.database import find_dsn, run_on_books
 from offhook.moments import local_now
 from offhook.output import print_json, print_line
+from provisioning.account_names import account_named
 from provisioning.printable import escape_control
 
 WIDTH_MAX = 110  # longer lines of prose are hard to read
@@ -28,7 +29,7 @@ def explain(
 
     async def work(db: asyncpg.Pool) -> LineStory:
         story = await gather_line(db, user, live=SwitchLines(place.control_socket), now_ms=now_ms)
-        account_id = await db.fetchval("SELECT id FROM accounts WHERE name = $1", story.view.account)
+        account_id = (await account_named(db, story.view.account)).id
         await note_look(
             db, staff=who, what="line", account_id=account_id, why=f"{why}: {user}" if why else user
         )

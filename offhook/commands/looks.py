@@ -7,9 +7,10 @@ import typer
 
 from care.looks import LIMIT_MAX, Look, list_looks
 from offhook.commands.options import DataOption, DsnOption, JsonOption, data_dir, whole_number
-from offhook.database import account_id_of, find_dsn, run_on_books
+from offhook.database import find_dsn, run_on_books
 from offhook.moments import format_moment
 from offhook.output import columns, print_json, print_table
+from provisioning.account_names import account_named
 
 app = typer.Typer(help="Who of the staff has looked at whose calls.", no_args_is_help=True)
 
@@ -36,7 +37,7 @@ def list_(
 
     async def find(db: asyncpg.Pool) -> list[Look]:
         if account:
-            await account_id_of(db, account)
+            await account_named(db, account)
         return await list_looks(db, staff=staff, account=account, call_id=call_id, limit=limit)
 
     found = run_on_books(find_dsn(data_dir(data), given=dsn), find)

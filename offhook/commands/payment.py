@@ -20,9 +20,10 @@ from offhook.commands.options import (
     whole_number,
 )
 from offhook.commands.payment_statements import import_statement, match, unmatched
-from offhook.database import account_id_of, find_dsn, run_on_books
+from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_facts, print_json, print_line, print_table
+from provisioning.account_names import account_named
 from provisioning.problems import Refused
 from rating.money import format_pounds
 
@@ -65,7 +66,7 @@ def list_(
 
     async def find(db: asyncpg.Pool) -> list[PaymentView]:
         if account:
-            await account_id_of(db, account)
+            await account_named(db, account)
         rows = await db.fetch(
             "SELECT p.*, a.name AS account FROM payments p JOIN accounts a ON a.id = p.account_id"
             " WHERE ($1 = '' OR lower(a.name) = lower($1)) AND ($2 = '' OR p.state = $2)"
@@ -165,7 +166,7 @@ def request(
         from billing.payments.requests import ask_for_payment  # noqa: PLC0415
 
         provider = provider_named(loaded.providers, PROVIDER_OF[method])
-        account_id = await account_id_of(db, account)
+        account_id = (await account_named(db, account)).id
         return await ask_for_payment(db, provider, account_id, micros, quoted=invoice, saves_method=saves)
 
     made = run_on_books(find_dsn(place, given=dsn), asking_provider(ask))
@@ -194,7 +195,7 @@ def collect(
         from billing.payments.direct_debit_notices import announce_top_up  # noqa: PLC0415
 
         today = datetime.datetime.now(ZONE).date()
-        return await announce_top_up(db, loaded.conf, await account_id_of(db, account), micros, today)
+        return await announce_top_up(db, loaded.conf, (await account_named(db, account)).id, micros, today)
 
     done = run_on_books(find_dsn(place, given=dsn), announce)
     if as_json:
@@ -232,7 +233,7 @@ def record(
         from billing.payments.received import Money, received  # noqa: PLC0415
         from billing.payments.statement_lines import invoice_account  # noqa: PLC0415
 
-        account_id = await account_id_of(db, account)
+        account_id = (await account_named(db, account)).id
         quoted = ""
         if invoice:
             owner, quoted = await invoice_account(db, invoice)
@@ -325,7 +326,7 @@ def methods(
     async def find(db: asyncpg.Pool) -> list[object]:
         from billing.payments.methods import methods_of  # noqa: PLC0415
 
-        return list(await methods_of(db, await account_id_of(db, account)))
+        return list(await methods_of(db, (await account_named(db, account)).id))
 
     found = run_on_books(find_dsn(data_dir(data), given=dsn), find)
     if as_json:

@@ -18,9 +18,10 @@ from offhook.commands.options import (
     problem_text,
     whole_number,
 )
-from offhook.database import account_id_of, find_dsn, run_on_books
+from offhook.database import find_dsn, run_on_books
 from offhook.exit_codes import CommandError, ExitCode
 from offhook.output import columns, print_json, print_line, print_table
+from provisioning.account_names import account_named
 from rating.money import format_pounds
 from switch.conf_files import ConfProblems
 
@@ -116,7 +117,7 @@ def match(
         if invoice:
             account_id, quoted = await invoice_account(db, invoice)
         else:
-            account_id = await account_id_of(db, account)
+            account_id = (await account_named(db, account)).id
         return await credit_line(db, loaded.conf, line, account_id, quoted=quoted, by=person())
 
     done = run_on_books(find_dsn(place, given=dsn), decide)
