@@ -18,7 +18,6 @@ import asyncpg
 import msgspec
 import structlog
 import uvicorn
-from prometheus_client import CollectorRegistry, start_http_server
 
 from billing.conf import BILLING_FILE, BillingConf, load_billing
 from billing.conf_payments import SECRETS_FILE, load_secrets
@@ -35,6 +34,7 @@ from billing.payments.providers import make_providers
 from billing.payments.refund import carry_on_all, cleared_by_exchange
 from billing.payments.requests import LOOK_AT_PENDING_EVERY_S, poll, poll_pending
 from billing.webhooks.app import Desk, make_app
+from provisioning.metrics_port import serve_metrics
 from provisioning.service import UNREACHABLE
 from switch.conf_files import ConfProblems
 from switch.conf_values import Address
@@ -118,7 +118,8 @@ class BillingProcess:
         listen = self._conf.payments.process
         door = None if listen.webhook_listen is None else bound(listen.webhook_listen)
         if listen.metrics_listen is not None:
-            self._serve_metrics(listen.metrics_listen)
+            metrics = listen.metrics_listen
+            serve_metrics(BillingCollector(self.counts), metrics.host, metrics.port)
         if not await self._connect(stop):
             return
         try:
@@ -248,14 +249,6 @@ class BillingProcess:
         except (ConfProblems, Exception) as problem:  # noqa: BLE001 - whatever is wrong with a file, the old one holds
             log.error("billing_conf_invalid", problem=str(problem))
             self._loaded = msgspec.structs.replace(self._loaded, fingerprint=fingerprint_of(self._conf_dir))
-
-    def _serve_metrics(self, address: Address) -> None:
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(BillingCollector(self.counts))
-        try:
-            start_http_server(address.port, address.host, registry)
-        except OSError as problem:  # the day's work is done without them
-            log.error("billing_metrics_unserved", address=str(address), problem=problem.strerror or str(problem))
 
     async def _serve_door(self, door: socket.socket) -> None:
         desk = Desk(lambda: self._providers, self.store, self.counts)

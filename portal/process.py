@@ -14,7 +14,6 @@ from typing import Final
 import asyncpg
 import structlog
 import uvicorn
-from prometheus_client import CollectorRegistry, start_http_server
 
 from billing.process import bound
 from care.gathering import HouseTraces
@@ -29,6 +28,7 @@ from portal.fault_files import FaultFiles
 from portal.login import LoginDesk
 from portal.passwords import Passwords
 from portal.sessions import remove_ended
+from provisioning.metrics_port import serve_metrics
 from provisioning.service import UNREACHABLE
 from switch.conf_values import Address
 
@@ -75,8 +75,9 @@ class PortalProcess:
         self.counts = PortalCounts()
 
     async def run(self, stop: asyncio.Event) -> None:
-        if self._conf.door.metrics is not None:
-            self._serve_metrics(self._conf.door.metrics)
+        metrics = self._conf.door.metrics
+        if metrics is not None:
+            serve_metrics(PortalCollector(self.counts), metrics.host, metrics.port)
         if self._conf.door.listen is not None:
             self._tasks.append(asyncio.create_task(self._serve(self._conf.door.listen), name="door"))
         self._tasks.append(asyncio.create_task(self._keep_books(), name="books"))
@@ -201,14 +202,6 @@ class PortalProcess:
                 status = (self._conf_dir / name).stat()
                 found.append((status.st_mtime_ns, status.st_size))
         return found
-
-    def _serve_metrics(self, address: Address) -> None:
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(PortalCollector(self.counts))
-        try:
-            start_http_server(address.port, address.host, registry)
-        except OSError as problem:  # the pages are served without them
-            log.error("portal_metrics_unserved", address=str(address), problem=problem.strerror or str(problem))
 
     async def _stop(self) -> None:
         if self._server is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -14,7 +13,6 @@ from voicemail.metric_families import PREFIX, by, counter, gauge
 from voicemail.service_metrics import service_metrics
 
 if TYPE_CHECKING:
-    from switch.conf_values import Address
     from voicemail.process import VoicemailProcess
 
 class VoicemailCollector(Collector):
@@ -56,13 +54,6 @@ class VoicemailCollector(Collector):
         yield by("sip_dropped", "SIP messages dropped, by reason", "reason", process.sip_counts.dropped)
         yield _histogram("tick_lateness_seconds", "How late a beat of 20 ms came", counts.tick_lateness)
         yield counter("bugs", "Exceptions that ended a call", counts.bugs)
-
-
-def serve_metrics(process: VoicemailProcess, address: Address) -> None:
-    """From a thread. Raises OSError when the address is taken."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(VoicemailCollector(process))
-    start_http_server(address.port, addr=address.host, registry=registry)
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:

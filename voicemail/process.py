@@ -15,6 +15,7 @@ import structlog
 
 from media.music.library import MusicLibrary
 from media.wav import WavProblem
+from provisioning.metrics_port import serve_metrics
 from switch.calls.voicemail import PRODUCT
 from switch.conf_values import Address
 from switch.conf_voicemail import Voicemail
@@ -37,7 +38,7 @@ from voicemail.front_door import FrontDoor
 from voicemail.house import House
 from voicemail.mail_queue import MailQueue, SmtpSender
 from voicemail.mailbox import Counts, LockOutRule, Message, Quota
-from voicemail.metrics import serve_metrics
+from voicemail.metrics import VoicemailCollector
 from voicemail.publish import Publisher
 from voicemail.reception import Reception
 from voicemail.rtp_port import RtpCounts
@@ -149,7 +150,9 @@ class VoicemailProcess:
         self._make_stack()
         self._ticker = Ticker(self._loop, self._tick, lateness=self.counts.tick_lateness)
         self.reception.ticker = self._ticker
-        self._serve_metrics()
+        metrics = self.conf.metrics
+        if metrics is not None:
+            serve_metrics(VoicemailCollector(self), metrics.host, metrics.port)
         self._listener.start(self._loop)
         self.publisher.start(self.now())
         self._tasks = [
@@ -187,15 +190,6 @@ class VoicemailProcess:
             executor=self._executor,
             changed=self._mailbox_changed,
         )
-
-    def _serve_metrics(self) -> None:
-        address = self.conf.metrics
-        if address is None:
-            return
-        try:
-            serve_metrics(self, address)
-        except OSError as problem:  # callers are served without them
-            log.error("voicemail_metrics_unserved", address=str(address), problem=str(problem))
 
     def _make_stack(self) -> None:
         tokens = Tokens(os.urandom)
