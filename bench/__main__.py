@@ -25,8 +25,8 @@ from bench.program import BenchError, Program
 from bench.registrations import run_registrations
 from bench.report import report
 from bench.results import HistogramFigures, LoopFigures, Results, this_machine, write_results
-from bench.sipp import Caller, find_sipp, start_trunk, summarise
-from bench.subject import ACCOUNTS, LINES, Subject
+from bench.sipp import find_sipp, make_callers, start_trunk, summarise
+from bench.subject import LINES, Subject
 from bench.whole_job import Desk, JobFigures, make_desk, run_job, search_highest_rate
 
 JSON_FILE = Path("build") / "bench.json"
@@ -116,8 +116,7 @@ def measure(plan: Plan, results: Results, directory: Path) -> None:
     """Fills `results`. Raises BenchError when something cannot be measured at all."""
     find_sipp()
     kamailio_port, trunk_port, *caller_ports = free_ports(5)
-    callers = [Caller(f"line{index:04d}", f"secret{index:04d}") for index in range(LINES)]
-    account_of = {caller.user: f"account{index % ACCOUNTS}" for index, caller in enumerate(callers)}
+    callers = make_callers(LINES)
     results.kamailio_missing = missing_for_kamailio()
     with contextlib.ExitStack() as stack:
         stack.enter_context(start_trunk(trunk_port, directory))
@@ -131,7 +130,6 @@ def measure(plan: Plan, results: Results, directory: Path) -> None:
                 metrics_port=metrics_port,
                 trunk_port=trunk_port,
                 callers=callers,
-                account_of=account_of,
                 is_compiled=is_compiled,
             )
             exchanges.append(stack.enter_context(exchange))
@@ -144,7 +142,6 @@ def measure(plan: Plan, results: Results, directory: Path) -> None:
                 port=kamailio_port,
                 trunk_port=trunk_port,
                 callers=callers,
-                account_of=account_of,
             )
             subjects.append(stack.enter_context(kamailio))
         # A port each: an answer that comes late must not land in the next one's calls.

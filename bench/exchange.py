@@ -204,7 +204,6 @@ def running_exchange(
     metrics_port: int,
     trunk_port: int,
     callers: Sequence[Caller],
-    account_of: dict[str, str],
     is_compiled: bool = False,
     has_relay: bool = False,
     sections: str = TRACING,
@@ -227,10 +226,10 @@ def running_exchange(
         up = stack.enter_context(Program(f"{name} up", up_command, log=directory / "offhook.log"))
         ready = f"http://{LOOPBACK}:{metrics_port}/readyz"
         up.wait_until(lambda: _answers(ready), timeout_s=START_S, what="ready")
-        for account in sorted(set(account_of.values())):
+        for account in sorted({caller.account for caller in callers}):
             run_offhook(command, data, "account", "add", account, "--prepaid", "--credit", CREDIT_POUNDS)
         lines = directory / "lines.csv"
-        _write_lines(lines, callers, account_of)
+        _write_lines(lines, callers)
         run_offhook(command, data, "line", "import", str(lines))
         time.sleep(SETTLE_AFTER_START_S)
         pids = _find_parts(up.pid)
@@ -312,10 +311,10 @@ def _write_conf(
         (conf / name).write_text(text, encoding="utf-8")
 
 
-def _write_lines(path: Path, callers: Sequence[Caller], account_of: dict[str, str]) -> None:
+def _write_lines(path: Path, callers: Sequence[Caller]) -> None:
     """The first thousand lines get a number each; there are no more drama numbers in one exchange."""
     rows = ["user,account,password,numbers"]
     for index, caller in enumerate(callers):
         number = number_of(index) if index < 1000 else ""
-        rows.append(f"{caller.user},{account_of[caller.user]},{caller.password},{number}")
+        rows.append(f"{caller.user},{caller.account},{caller.password},{number}")
     path.write_text("\n".join([*rows, ""]), encoding="ascii")

@@ -84,7 +84,7 @@ class Kamailio:
 
 @contextlib.contextmanager
 def running_kamailio(
-    directory: Path, *, port: int, trunk_port: int, callers: Sequence[Caller], account_of: dict[str, str]
+    directory: Path, *, port: int, trunk_port: int, callers: Sequence[Caller]
 ) -> Iterator[Kamailio]:
     """Sets up PostgreSQL and Kamailio under `directory`, and ends both."""
     data = DataDir(directory)
@@ -103,7 +103,7 @@ def running_kamailio(
         )  # fmt: skip
         server.wait_until(postgres.is_ready, timeout_s=START_S, what="ready")
         asyncio.run(postgres.ensure_database())
-        _make_tables(postgres.dsn, callers, account_of)
+        _make_tables(postgres.dsn, callers)
         meter.add("postgres", server.pid)
         environment = {**os.environ, "PGHOST": str(postgres.socket_dir), "PGPORT": str(PORT)}
         configuration = _write_configuration(directory, port=port, trunk_port=trunk_port)
@@ -153,7 +153,7 @@ def _write_configuration(directory: Path, *, port: int, trunk_port: int) -> Path
     return path
 
 
-def _make_tables(dsn: str, callers: Sequence[Caller], account_of: dict[str, str]) -> None:
+def _make_tables(dsn: str, callers: Sequence[Caller]) -> None:
     with psycopg.connect(dsn) as db:
         for table in PACKAGE_TABLES:
             db.execute((PACKAGE_SQL / f"{table}-create.sql").read_bytes())
@@ -162,7 +162,7 @@ def _make_tables(dsn: str, callers: Sequence[Caller], account_of: dict[str, str]
         with db.cursor().copy("COPY subscriber (username, domain, ha1, account, credit) FROM STDIN") as rows:
             for caller in callers:
                 ha1 = hashlib.md5(f"{caller.user}:{LOOPBACK}:{caller.password}".encode()).hexdigest()
-                rows.write_row((caller.user, LOOPBACK, ha1, account_of[caller.user], CREDIT_POUNDS))
+                rows.write_row((caller.user, LOOPBACK, ha1, caller.account, CREDIT_POUNDS))
 
 
 def _price() -> str:

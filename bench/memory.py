@@ -11,8 +11,7 @@ from bench.phones import Registered, register_all
 from bench.plan import Plan
 from bench.ports import free_ports
 from bench.program import BenchError
-from bench.sipp import Caller, run_callers, start_trunk
-from bench.subject import ACCOUNTS
+from bench.sipp import make_callers, run_callers, start_trunk
 from bench.whole_job import call_load, make_desk
 
 CALL_RATE = 200.0
@@ -34,8 +33,7 @@ class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure_memory(directory: Path, plan: Plan) -> MemoryFigures:
     """A fresh exchange with `plan.lines_max` lines."""
-    callers = [Caller(f"phone{index:06d}", f"secret{index:06d}") for index in range(plan.lines_max)]
-    account_of = {caller.user: f"account{index % ACCOUNTS}" for index, caller in enumerate(callers)}
+    callers = make_callers(plan.lines_max)
     port, metrics_port, trunk_port, caller_port = free_ports(4)
     desk = make_desk(directory, callers[: plan.live_calls], port=caller_port)
     with (
@@ -46,7 +44,6 @@ def measure_memory(directory: Path, plan: Plan) -> MemoryFigures:
             metrics_port=metrics_port,
             trunk_port=trunk_port,
             callers=callers,
-            account_of=account_of,
         ) as exchange,
     ):
         known = exchange.resident_bytes()

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from bench.program import BenchError, Program
+from bench.subject import ACCOUNTS
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 LOOPBACK = "127.0.0.1"
@@ -25,10 +26,18 @@ STATISTICS = {"SuccessfulCall(C)", "FailedCall(C)", "Retransmissions(C)", "Start
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """One line as SIPp plays it."""
+    """One line as SIPp plays it, and whose it is."""
 
     user: str
     password: str
+    account: str
+
+
+def make_callers(count: int) -> list[Caller]:
+    """The accounts have them in turn."""
+    return [
+        Caller(f"line{index:06d}", f"secret{index:06d}", f"account{index % ACCOUNTS}") for index in range(count)
+    ]
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

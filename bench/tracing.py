@@ -19,8 +19,8 @@ import msgspec
 from bench.exchange import TRACING, Exchange, has_compiled, running_exchange
 from bench.ports import free_ports
 from bench.program import BenchError
-from bench.sipp import Caller, find_sipp, start_trunk
-from bench.subject import ACCOUNTS, LINES
+from bench.sipp import find_sipp, make_callers, start_trunk
+from bench.subject import LINES
 from bench.whole_job import Desk, JobFigures, make_desk, run_job
 
 BAR_PERCENT = 5.0
@@ -54,8 +54,7 @@ def measure(directory: Path, rounds: int) -> list[Round]:
     find_sipp()
     kinds = [(" tracing", TRACING), (" not tracing", OFF)] * COPIES
     trunk_port, *desk_ports = free_ports(1 + len(kinds))
-    callers = [Caller(f"line{index:04d}", f"secret{index:04d}") for index in range(LINES)]
-    account_of = {caller.user: f"account{index % ACCOUNTS}" for index, caller in enumerate(callers)}
+    callers = make_callers(LINES)
     with contextlib.ExitStack() as stack:
         stack.enter_context(start_trunk(trunk_port, directory))
         exchanges: list[tuple[Exchange, Desk]] = []
@@ -68,7 +67,6 @@ def measure(directory: Path, rounds: int) -> list[Round]:
                 metrics_port=metrics_port,
                 trunk_port=trunk_port,
                 callers=callers,
-                account_of=account_of,
                 is_compiled=has_compiled(),
                 sections=sections,
                 title=f"{title} {number}",

@@ -16,8 +16,8 @@ from bench.plan import TRAINING
 from bench.ports import free_ports
 from bench.program import BenchError
 from bench.registrations import run_registrations
-from bench.sipp import Caller, find_sipp, start_trunk
-from bench.subject import ACCOUNTS, LINES
+from bench.sipp import find_sipp, make_callers, start_trunk
+from bench.subject import LINES
 from bench.whole_job import make_desk, run_job
 
 SOUND = MediaPlan(calls=50, seconds=3.0, rounds=1)
@@ -26,8 +26,7 @@ SOUND = MediaPlan(calls=50, seconds=3.0, rounds=1)
 def train(directory: Path) -> None:
     """Raises BenchError when an exchange or its callers cannot be started."""
     find_sipp()
-    callers = [Caller(f"line{index:04d}", f"secret{index:04d}") for index in range(LINES)]
-    account_of = {caller.user: f"account{index % ACCOUNTS}" for index, caller in enumerate(callers)}
+    callers = make_callers(LINES)
     for has_relay in (False, True):
         place = directory / ("relayed" if has_relay else "direct")
         port, metrics_port, trunk_port, desk_port = free_ports(4)
@@ -37,7 +36,6 @@ def train(directory: Path) -> None:
             metrics_port=metrics_port,
             trunk_port=trunk_port,
             callers=callers,
-            account_of=account_of,
             is_compiled=True,
             has_relay=has_relay,
         )

@@ -73,7 +73,7 @@ def test_a_phone_registers_answers_its_challenge_and_is_done(wire: Wire, bank: _
 
 
 def test_a_second_challenge_is_a_refusal(wire: Wire, bank: _Bank) -> None:
-    bank.start(0, Caller("line0", "wrong"))
+    bank.start(0, Caller("line0", "wrong", "account0"))
     more = 'WWW-Authenticate: Digest realm="offhook", nonce="n", qop="auth"\r\n'
     wire.answers = [response(401, wire.sent[0], more=more)]
     bank.receive()
@@ -94,7 +94,7 @@ def test_a_second_challenge_is_a_refusal(wire: Wire, bank: _Bank) -> None:
     ],
 )
 def test_what_answers_nothing_of_ours_changes_nothing(wire: Wire, bank: _Bank, text: str) -> None:
-    bank.start(0, Caller("line0", "secret"))
+    bank.start(0, Caller("line0", "secret", "account0"))
     wire.answers = [text]
     bank.receive()
     assert (bank.done, bank.refused, list(bank.phones)) == (0, 0, ["bench-0"])
@@ -108,7 +108,7 @@ def test_phones_have_addresses_of_their_own(wire: Wire, bank: _Bank) -> None:
 
 
 def test_a_phone_asks_again_only_when_its_answer_is_overdue(wire: Wire, bank: _Bank) -> None:
-    bank.start(0, Caller("line0", "secret"))
+    bank.start(0, Caller("line0", "secret", "account0"))
     bank.repeat()
     assert len(wire.sent) == 1
     bank.phones["bench-0"].sent_at -= 10.0
