@@ -311,6 +311,18 @@ class House:
     def balance(self, account_id: int = 1) -> int:
         return self.exchange.engine.totals(account_id).balance_micros
 
+    def killed_and_started_again(self) -> "House":
+        """With the books as they are and what the journal has of the calls; nobody hears what it sends."""
+        books = self.exchange.books
+        return House(
+            conf=self.conf,
+            lines=list(books.lines.values()),
+            accounts=list(books.accounts.values()),
+            balances={number: self.balance(number) for number in books.accounts},
+            state=self.journal.state,
+            seed=2,
+        )
+
     def assert_clean(self) -> None:
         """After every call everything is back where it started."""
         board = self.exchange.board

@@ -519,15 +519,7 @@ def test_a_crash_charges_each_payer_to_the_last_heartbeat() -> None:
     street = Street((Divert(ALL, DivertKind.NUMBER, MOBILE),))
     street.alice.invite("bob")
     street.house.run(31)
-    spent = dict(street.before)
-    reborn = House(
-        conf=street.house.conf,
-        lines=list(street.house.exchange.books.lines.values()),
-        accounts=[make_account(number) for number in (1, 2, 3)],
-        balances=spent,
-        state=street.house.journal.state,
-        seed=2,
-    )
+    reborn = street.house.killed_and_started_again()
     rows = {row.leg: row for row in reborn.journal.cdrs()}
     assert rows[0].payer_account_id == 1 and rows[0].cost_micros == 40_000
     assert rows[1].payer_account_id == 2 and rows[1].cost_micros == 10_000 + 1_000 * rows[1].billed_s
@@ -536,4 +528,4 @@ def test_a_crash_charges_each_payer_to_the_last_heartbeat() -> None:
         (1, 0): 40_000,
         (2, 1): rows[1].cost_micros,
     }
-    assert spent[2] - reborn.balance(2) == rows[1].cost_micros
+    assert street.before[2] - reborn.balance(2) == rows[1].cost_micros

@@ -6,7 +6,7 @@ from switch.calls.call import Call
 from switch.calls.parked import SLOTS_MAX
 from switch.calls.pressed import Pressed
 from tests.switch.calls.office import BALANCE, Office, notified
-from tests.switch.house import DOMAIN, House, make_account
+from tests.switch.house import DOMAIN
 
 MUSIC = "music;music=hold"
 
@@ -192,14 +192,7 @@ def test_an_account_has_so_many_slots() -> None:
 def test_a_crash_leaves_no_call_parked_and_charges_who_paid() -> None:
     office = parked(Office())
     office.run(50)
-    reborn = House(
-        conf=office.house.conf,
-        lines=list(office.house.exchange.books.lines.values()),
-        accounts=[make_account(number) for number in (1, 2, 3)],
-        balances=dict.fromkeys((1, 2, 3), BALANCE),
-        state=office.house.journal.state,
-        seed=2,
-    )
+    reborn = office.house.killed_and_started_again()
     assert {row.payer_account_id: row.cost_micros for row in reborn.journal.cdrs() if row.cost_micros} == {
         1: 40_000
     }

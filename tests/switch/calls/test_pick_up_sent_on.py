@@ -11,9 +11,9 @@ from provisioning.plans.plan_text import read_plan
 from switch.calls.q850 import COMPLETED_ELSEWHERE
 from tests.clock import HandClock
 from tests.link import Link
-from tests.switch.calls.office import BALANCE, Office, names_ringing, notified
+from tests.switch.calls.office import Office, names_ringing, notified
 from tests.switch.calls.test_taking_over import BENS_OFFER, HOW, NO_CODEC, answer_body, picks_up, port_of
-from tests.switch.house import ANSWER, DOMAIN, House, make_account
+from tests.switch.house import ANSWER, DOMAIN
 
 MENU = """
 start = "welcome"
@@ -199,14 +199,7 @@ def test_a_crash_afterwards_charges_both_who_called_and_who_transferred() -> Non
     office = rung(transferred)
     assert picks_up(office, "*8") == 200
     office.run(20)
-    reborn = House(
-        conf=office.house.conf,
-        lines=list(office.house.exchange.books.lines.values()),
-        accounts=[make_account(number) for number in (1, 2, 3)],
-        balances=dict.fromkeys((1, 2, 3), BALANCE),
-        state=office.house.journal.state,
-        seed=2,
-    )
+    reborn = office.house.killed_and_started_again()
     paid = {row.payer_account_id: row.cost_micros for row in reborn.journal.cdrs() if row.cost_micros}
     assert paid == {1: 40_000, 2: 40_000}
 

@@ -291,14 +291,7 @@ def test_a_crash_in_a_menu_ends_the_call_and_charges_its_callers_part() -> None:
     office.call()
     office.press("1")
     office.house.run(21)
-    reborn = House(
-        conf=office.house.conf,
-        lines=list(office.house.exchange.books.lines.values()),
-        accounts=[make_account(1), make_account(2)],
-        balances={number: office.house.balance(number) for number in (1, 2)},
-        state=office.house.journal.state,
-        seed=2,
-    )
+    reborn = office.house.killed_and_started_again()
     assert {row.payer_account_id: row.cost_micros for row in reborn.journal.cdrs() if row.cost_micros} == {
         1: 40_000,
         2: 40_000,

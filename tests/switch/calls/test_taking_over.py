@@ -7,8 +7,8 @@ from switch.calls.q850 import COMPLETED_ELSEWHERE
 from switch.sdp.description import parse_sdp
 from tests.clock import HandClock
 from tests.link import Link
-from tests.switch.calls.office import BALANCE, STRANGER, Office, names_dialog, names_ringing
-from tests.switch.house import ANSWER, OFFER, House, Phone, make_account, make_line
+from tests.switch.calls.office import STRANGER, Office, names_dialog, names_ringing
+from tests.switch.house import ANSWER, OFFER, Phone, make_line
 
 BENS_OFFER = OFFER.replace(b"4000", b"4444")
 HOW = ["replaces", "*8", "*8*01632960002", "**01632960002"]
@@ -302,14 +302,7 @@ def test_a_crash_after_a_pick_up_charges_who_called(how: str) -> None:
     office = ringing()
     assert picks_up(office, how) == 200
     office.run(30)
-    reborn = House(
-        conf=office.house.conf,
-        lines=list(office.house.exchange.books.lines.values()),
-        accounts=[make_account(number) for number in (1, 2, 3)],
-        balances=dict.fromkeys((1, 2, 3), BALANCE),
-        state=office.house.journal.state,
-        seed=2,
-    )
+    reborn = office.house.killed_and_started_again()
     paid = {row.line: row.cost_micros for row in reborn.journal.cdrs() if row.leg == 0}
     assert paid == {"alice": 40_000, "ben": 0}
     hung_up = [datagram for _, datagram in reborn.exchange.outgoing if datagram.startswith(b"BYE")]
@@ -330,14 +323,7 @@ def test_who_diverted_a_call_pays_for_it_when_it_is_picked_up_too(crashes: bool)
     assert office.status_of(office.ben, "*8") == 200
     office.run(20)
     if crashes:
-        reborn = House(
-            conf=office.house.conf,
-            lines=list(office.house.exchange.books.lines.values()),
-            accounts=[make_account(number) for number in (1, 2, 3)],
-            balances=dict.fromkeys((1, 2, 3), BALANCE),
-            state=office.house.journal.state,
-            seed=2,
-        )
+        reborn = office.house.killed_and_started_again()
         rows = [row for row in reborn.journal.cdrs() if row.cost_micros]
         assert {row.payer_account_id: row.cost_micros for row in rows} == {1: 40_000, 2: 40_000}
     else:
