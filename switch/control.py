@@ -251,7 +251,7 @@ class Control:
         if request.user not in exchange.books.lines:
             raise ControlRefusedError(f"the switch knows no line {shorten(request.user)!r}")
         asked: list[bool] = []
-        self._process.turn(
+        self._process.turns.take(
             lambda now: asked.append(call_for(request.user, request.name, exchange.services.out_calls, now))
         )
         if not asked[0]:
@@ -289,7 +289,7 @@ class Control:
         call = self._process.exchange.board.calls.get(request.call_id)
         if call is None or call.state is CallState.ENDED:
             raise ControlRefusedError(f"no live call {request.call_id!r}: `offhook calls` lists them")
-        self._process.turn(
+        self._process.turns.take(
             lambda now: call.hang_up(now, words="the operator ended the call", ended_by="operator")
         )
         return call.id
@@ -306,7 +306,7 @@ class Control:
             last = mark_last_call(line, board, now, marked_by=BY_OPERATOR)
             marked.extend([] if last is None else [last.call_id])
 
-        self._process.turn(mark)
+        self._process.turns.take(mark)
         if not marked:
             raise ControlRefusedError("no call to this line since the exchange was started")
         return marked[0]
@@ -361,7 +361,7 @@ class Control:
         account = self._account_named(request.name)
         done: list[bool] = []
         safety = self._process.exchange.board.safety
-        self._process.turn(lambda now: done.append(safety.clear(account.id, now)))
+        self._process.turns.take(lambda now: done.append(safety.clear(account.id, now)))
         return done[0]
 
     def _account(self, request: ControlRequest) -> dict[str, object]:
@@ -404,7 +404,7 @@ class Control:
             raise ControlRefusedError(f"{request.for_s} s: expected {BAN_MIN_S} to {BAN_MAX_S}")
         done: list[bool] = []
         door = self._process.exchange.door
-        self._process.turn(lambda now: done.append(door.ban(source, request.for_s, now) is not None))
+        self._process.turns.take(lambda now: done.append(door.ban(source, request.for_s, now) is not None))
         if not done[0]:
             raise ControlRefusedError("the list of bans is full: `offhook bans lift --all` empties it")
         return source
@@ -413,7 +413,7 @@ class Control:
         """How many are gone; without an address, all of them."""
         source = _source(request.address) if request.address else ""
         gone: list[int] = []
-        self._process.turn(lambda _now: gone.append(self._process.exchange.door.lift(source)))
+        self._process.turns.take(lambda _now: gone.append(self._process.exchange.door.lift(source)))
         if source and not gone[0]:
             raise ControlRefusedError(f"{source} is not banned: `offhook bans` lists who is")
         return gone[0]

@@ -167,7 +167,7 @@ class SwitchCollector(Collector):
         yield _counter(
             "offhook_pings_failed", "OPTIONS or INVITE without any answer", exchange.keepalive.failures
         )
-        counts = [listener.counts for listener in self._process.udp_listeners]
+        counts = [listener.counts for listener in self._process.turns.udp_listeners]
         yield _counter(
             "offhook_udp_send_errors",
             "Datagrams the kernel refused",

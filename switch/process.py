@@ -1,15 +1,12 @@
-"""The switch as a process: sockets, clock, journal and books round the exchange. Wiring and turns, no decisions.
+"""The switch as a process: sockets, clock, journal and books round the exchange. Wiring, no decisions.
 
-A turn is one thing that happened (a batch of datagrams, a timer, an acknowledgement of the journal, an operator's
-command) and everything it caused. At its end the journal is flushed first and only then are the messages sent: so
-nothing is on the wire that a restarted process would not know of.
+Whatever happens to the exchange is a turn (switch/turns.py).
 """
 
 import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -18,7 +15,6 @@ import structlog
 from provisioning.books.link import PROCESS_LOST, BooksLink
 from provisioning.books.messages import (
     ChangeDone,
-    ChangeResult,
     Changes,
     Checkpointed,
     CreditMark,
@@ -47,14 +43,12 @@ from switch.paths import SwitchPaths
 from switch.price_files import PriceFiles
 from switch.price_packer import pack_apart
 from switch.sip.counts import Histogram
-from switch.sip.flow import UDP, Flow
-from switch.sip.host import host_port, is_same_family
+from switch.sip.host import host_port
 from switch.trace_link import TraceLink
-from switch.transport.alarm import Alarm
 from switch.transport.edge_link import EdgeLink
 from switch.transport.resolver import Resolver
-from switch.transport.udp import GATHER_S, UdpListener
 from switch.trunks.locate import Located, Wanted
+from switch.turns import Turns
 
 DRAIN_S = 3.0  # for the BYEs of live calls to be answered when the exchange closes down
 BOOKS_WAIT_S = 0.05
@@ -63,9 +57,6 @@ FIGURES_WAIT_S = 1.0
 FIGURES_POLL_S = 0.01
 LAG_PROBE_S = 0.1
 BEAT_S = 1.0
-# A little more than a busy socket waits: under load the turn of the next datagrams finds the timers due, and no timer
-# needs a wake-up of its own. SIP's shortest is 200 ms.
-TIMER_SLACK_S = GATHER_S + 0.002
 KEEP_SHIPPED_BATCHES = 50_000  # shipped batches kept in the journal for re-shipping after a database restore
 
 log = structlog.get_logger("switch")
@@ -90,7 +81,6 @@ class SwitchProcess:
         self.books_state = BooksState()
         self.reload_failures = 0
         self.loop_lag = Histogram()
-        self.udp_listeners: list[UdpListener] = []
         self.journal = JournalLink(
             paths.journal,
             on_durable=self._on_durable,
@@ -106,18 +96,16 @@ class SwitchProcess:
             resume=self._resume,
             history_days=conf.registrar.history_days,
         )
+        self.turns = Turns(self.journal, self.books)
         self.exchange: Exchange
         self._network: LocalNetwork
         self._clock = WallClock(time.time() - time.monotonic())
         self._loop: asyncio.AbstractEventLoop
-        self._listener_of: dict[tuple[str, int], UdpListener] = {}
         self._resolver: Resolver
-        self._edge: EdgeLink | None = None
         self._edge_task: asyncio.Task[None] | None = None
         self._media: MediaLinks
         self.traces: TraceLink | None = None
         self._control = Control(self)
-        self._alarm = Alarm(self._run_timers, now=self.now, slack_s=TIMER_SLACK_S)
         self._beat: asyncio.TimerHandle | None = None
         self._probe: asyncio.TimerHandle | None = None
         self._snapshot: asyncio.Future[Path] | None = None
@@ -143,19 +131,19 @@ class SwitchProcess:
     @property
     def edge_state(self) -> str:
         """ "none", "connected" or "away"."""
-        if self._edge is None:
+        if self.turns.edge is None:
             return "none"
-        return "connected" if self._edge.is_connected else "away"
+        return "connected" if self.turns.edge.is_connected else "away"
 
     @property
     def edge_counts(self) -> EdgeCounts:
         """What the edge last said; all zero without one."""
-        return self._edge.counts if self._edge is not None else EdgeCounts()
+        return self.turns.edge.counts if self.turns.edge is not None else EdgeCounts()
 
     @property
     def link_reconnects(self) -> dict[str, int]:
         """How often each part beside the switch went away, by its name."""
-        edge = {} if self._edge is None else {"edge": self._edge.reconnects}
+        edge = {} if self.turns.edge is None else {"edge": self.turns.edge.reconnects}
         traces = {} if self.traces is None else {"traces": self.traces.reconnects}
         return edge | self._media.reconnects | traces
 
@@ -197,10 +185,11 @@ class SwitchProcess:
         self.exchange.record_conf(now)
         self._media = MediaLinks(
             self.exchange,
-            self.turn,
+            self.turns.take,
             relay_socket=self.paths.relay_socket,
             browser_socket=self.paths.browser_socket,
         )
+        self.turns.begin(self.exchange, self._media)
         await self._connect_edge()
         await self._media.start()
         if self.paths.traces_socket is not None:
@@ -209,13 +198,13 @@ class SwitchProcess:
             )
             self.traces.start()
         self._is_serving = True
-        self._finish_turn()
+        self.turns.finish()
         if self.exchange.relay is not None:
             self.exchange.relay.release()  # after the BYEs of the calls that it served for the process before us
         early, self._early_changes = self._early_changes, []
         for changes in early:
             self._apply(changes)
-        for listener in self.udp_listeners:
+        for listener in self.turns.udp_listeners:
             listener.start(self._loop)
         await self._control.start(self.paths.control)
         self._serve_metrics()
@@ -223,7 +212,7 @@ class SwitchProcess:
         self._probe_lag(self.now())
         log.info(
             "switch_ready",
-            udp=[host_port(listener.host, listener.port) for listener in self.udp_listeners],
+            udp=[host_port(listener.host, listener.port) for listener in self.turns.udp_listeners],
             lines=len(self.exchange.books.lines),
             bindings=self.exchange.bindings.count,
             recovered_calls=self.exchange.counts.recovered_calls,
@@ -237,8 +226,8 @@ class SwitchProcess:
         return msgspec.msgpack.decode(path.read_bytes(), type=Snapshot)
 
     def _make_exchange(self, state: dict[str, bytes]) -> Exchange:
-        udp = [(listener.host, listener.port) for listener in self.udp_listeners]
-        expect_name = self._edge.expect_name if self._edge is not None else None
+        udp = [(listener.host, listener.port) for listener in self.turns.udp_listeners]
+        expect_name = self.turns.edge.expect_name if self.turns.edge is not None else None
         self._network = LocalNetwork(self.conf, udp=udp, expect_name=expect_name)
         return Exchange(
             conf=self.conf,
@@ -262,120 +251,41 @@ class SwitchProcess:
     def _bind_udp(self) -> None:
         for address in self.conf.listen.udp:
             try:
-                listener = UdpListener(
-                    address.host, address.port, received=self._received, turn_over=self._finish_batch
-                )
+                self.turns.listen(address.host, address.port)
             except OSError as problem:
                 text = f"[listen] udp {address}: {problem.strerror or problem}"
                 raise OSError(text) from None
-            self.udp_listeners.append(listener)
-            self._listener_of[(listener.host, listener.port)] = listener
 
     def _make_edge_link(self) -> None:
         if self.paths.edge_socket is not None:
-            self._edge = EdgeLink(
+            self.turns.edge = EdgeLink(
                 self.paths.edge_socket,
-                received=self._received_by_edge,
-                closed=self._flow_lost,
-                failed=self._flow_lost,
+                received=self.turns.received_by_edge,
+                closed=self.turns.flow_lost,
+                failed=self.turns.flow_lost,
                 edge_restarted=self._edge_restarted,
             )
 
     async def _connect_edge(self) -> None:
-        if self._edge is None:
+        if self.turns.edge is None:
             return
-        self.exchange.on_alias = self._edge.alias
-        self._edge_task = self._loop.create_task(self._edge.run(), name="edge link")
+        self.exchange.on_alias = self.turns.edge.alias
+        self._edge_task = self._loop.create_task(self.turns.edge.run(), name="edge link")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._edge.wait_until_connected(), EDGE_WAIT_S)
-
-    # Turns
-
-    def turn(self, step: Callable[[float], object]) -> None:
-        """Do one thing to the exchange, and everything it causes."""
-        try:
-            step(self.now())
-        finally:
-            self._finish_turn()
-
-    def _finish_batch(self) -> None:
-        """The turn of a batch of datagrams takes the timers along that have become due."""
-        now = self.now()
-        deadline = self.exchange.timers.next_deadline()
-        if deadline is not None and deadline <= now:
-            self.exchange.run_timers(now)
-        self._finish_turn()
-
-    def _finish_turn(self) -> None:
-        """Journal first, then the wire, then the timer for what comes next."""
-        self._ask_books()
-        self.journal.flush()
-        self._media.tell()
-        self._send()
-        self._alarm.set(self.exchange.timers.next_deadline())
-
-    def _ask_books(self) -> None:
-        """What customers have dialled. What nobody can be asked for is answered in this turn."""
-        services = self.exchange.services
-        if not services.asked:
-            return
-        asked = services.asked.copy()
-        services.asked.clear()
-        for change in asked:
-            if not self.books.ask(change):
-                services.hear(ChangeDone(change.id, ChangeResult.AWAY, "no books process"), self.now())
-
-    def _send(self) -> None:
-        outgoing = self.exchange.outgoing
-        if not outgoing:
-            return
-        messages = outgoing.copy()
-        outgoing.clear()
-        now = self.now()
-        for flow, data in messages:
-            if flow.transport != UDP:
-                if self._edge is not None:
-                    self._edge.send(flow, data)
-                continue
-            listener = self._listener_of.get((flow.local_host, flow.local_port)) or self._listener_like(flow)
-            is_sent = listener is not None and listener.send(data, flow.remote_host, flow.remote_port)
-            if not is_sent and not data.startswith(b"SIP/2.0 "):
-                self._loop.call_soon(self._flow_lost, flow)
-        if self.exchange.board.tracer is not None:  # last: what goes wrong in there costs a trace, and no message
-            self.exchange.tracer.tap.sent(messages, now)
-
-    def _listener_like(self, flow: Flow) -> UdpListener | None:
-        """For a flow whose own listener is no more, or never was: any that can speak to its peer."""
-        like = (each for each in self.udp_listeners if is_same_family(each.host, flow.remote_host))
-        return next(like, None)
-
-    def _run_timers(self) -> None:
-        more = self.exchange.run_timers(self.now())
-        self._finish_turn()
-        if more:
-            self._loop.call_soon(self._run_timers)
-
-    def _received(self, data: bytes, flow: Flow) -> None:
-        self.exchange.receive(data, flow, self.now())
-
-    def _received_by_edge(self, data: bytes, flow: Flow) -> None:
-        self.turn(lambda now: self.exchange.receive(data, flow, now))
-
-    def _flow_lost(self, flow: Flow) -> None:
-        self.turn(lambda now: self.exchange.on_flow_lost(flow, now))
+            await asyncio.wait_for(self.turns.edge.wait_until_connected(), EDGE_WAIT_S)
 
     def _edge_restarted(self) -> None:
         """Every stream flow from before is gone; phones come back by registering again."""
         lost = {binding.flow for binding in self.exchange.bindings if binding.flow.is_reliable}
         for flow in lost:
-            self._flow_lost(flow)
+            self.turns.flow_lost(flow)
 
     # Once a second
 
     def _on_beat(self) -> None:
         self._beat = self._loop.call_later(BEAT_S, self._on_beat)
         self._clock.offset_s = time.time() - time.monotonic()
-        self.turn(self.exchange.on_second)
+        self.turns.take(self.exchange.on_second)
         self._look_up_names()
         fingerprint = conf_fingerprint(self.paths.conf)
         if fingerprint != self._fingerprint and not self._is_reloading:
@@ -389,7 +299,7 @@ class SwitchProcess:
             self._resolver.look_up(names, self._network.reach)
 
     def _found(self, wanted: Wanted, located: Located) -> None:
-        self.turn(lambda now: self.exchange.trunks.found(wanted, located, now))
+        self.turns.take(lambda now: self.exchange.trunks.found(wanted, located, now))
 
     def _probe_lag(self, due: float) -> None:
         now = self.now()
@@ -401,7 +311,7 @@ class SwitchProcess:
     def _on_durable(self, seq: int) -> None:
         self._desk.committed()
         if self._is_serving:
-            self.turn(lambda now: self.exchange.board.on_durable(seq, now))
+            self.turns.take(lambda now: self.exchange.board.on_durable(seq, now))
         self.books.durable(self.journal.last_batch)
 
     def _on_journal_failed(self, reason: str) -> None:
@@ -433,7 +343,7 @@ class SwitchProcess:
                 if epoch == self.journal.epoch:
                     self.journal.forget(max(0, batch - KEEP_SHIPPED_BATCHES))
             case ChangeDone():
-                self.turn(lambda now: self.exchange.services.hear(message, now))
+                self.turns.take(lambda now: self.exchange.services.hear(message, now))
             case DatabaseUp():
                 state.is_up = True
                 state.reason = ""
@@ -446,10 +356,10 @@ class SwitchProcess:
         self.books_state.reason = reason
         log.warning("database_down", reason=reason)
         if reason == PROCESS_LOST and self._is_serving:
-            self.turn(self.exchange.services.books_lost)
+            self.turns.take(self.exchange.services.books_lost)
 
     def _apply(self, changes: Changes) -> None:
-        self.turn(lambda now: self.exchange.apply_changes(changes.changes, now))
+        self.turns.take(lambda now: self.exchange.apply_changes(changes.changes, now))
         self.exchange.books.change_seq = changes.seq
 
     def _resume(self) -> Resume | None:
@@ -485,7 +395,7 @@ class SwitchProcess:
         if conf.dns != self.conf.dns:
             self._resolver.use(conf.dns.servers)
         self.conf = conf
-        self.turn(lambda now: self.exchange.take_over(conf, now))
+        self.turns.take(lambda now: self.exchange.take_over(conf, now))
         warnings = [str(warning) for warning in conf.warnings]
         log.info("conf_loaded", needs_restart=needing_restart, warnings=warnings)
         return {"loaded": True, "needs_restart": needing_restart, "warnings": warnings}
@@ -496,7 +406,7 @@ class SwitchProcess:
         if relay is None:
             return
         wanted = relay.figures_heard + len(relay.endpoints)
-        self.turn(lambda _now: relay.ask())
+        self.turns.take(lambda _now: relay.ask())
         deadline = self.now() + FIGURES_WAIT_S
         while relay.figures_heard < wanted and self.now() < deadline:
             await asyncio.sleep(FIGURES_POLL_S)
@@ -510,7 +420,7 @@ class SwitchProcess:
         for handle in (self._beat, self._probe):
             if handle is not None:
                 handle.cancel()
-        self._alarm.cancel()
+        self.turns.stop()
         await self._control.stop()
         if self._edge_task is not None:
             self._edge_task.cancel()
@@ -522,14 +432,14 @@ class SwitchProcess:
             await self._media.stop()
             await self._resolver.stop()
         self._is_serving = False
-        for listener in self.udp_listeners:
+        for listener in self.turns.udp_listeners:
             listener.close()
         all_durable = await self.journal.stop()
         await self.books.stop(is_flushed=True)
         log.info("switch_stopped", all_durable=all_durable, unshipped_batches=self.unshipped_batches)
 
     async def _drain(self) -> None:
-        self.turn(self.exchange.drain)
+        self.turns.take(self.exchange.drain)
         deadline = self.now() + DRAIN_S
         while self._has_unfinished() and self.now() < deadline:
             await asyncio.sleep(BOOKS_WAIT_S)

@@ -23,7 +23,7 @@ def status_of(process: "SwitchProcess") -> dict[str, object]:
     board = exchange.board
     return {
         "ready": process.not_ready_reason() or "yes",
-        "udp": [host_port(listener.host, listener.port) for listener in process.udp_listeners],
+        "udp": [host_port(listener.host, listener.port) for listener in process.turns.udp_listeners],
         "domain": board.domain,
         "lines": len(exchange.books.lines),
         "accounts": len(exchange.books.accounts),

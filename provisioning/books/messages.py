@@ -11,7 +11,7 @@ import msgspec
 
 from provisioning.books.line_changes import LineChange
 from provisioning.model import Change
-from rating.journal.frames import FRAME_BYTES_MAX, LENGTH_BYTES
+from rating.journal.frames import frame_of
 
 
 class CreditMark(msgspec.Struct, array_like=True, frozen=True):
@@ -131,9 +131,7 @@ _from_books: Final = msgspec.msgpack.Decoder(FromBooks)
 
 
 def encode_message(message: ToBooks | FromBooks) -> bytes:
-    payload = _encoder.encode(message)
-    assert len(payload) <= FRAME_BYTES_MAX, f"a message of {len(payload)} bytes"
-    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+    return frame_of(_encoder.encode(message))
 
 
 def decode_to_books(payload: bytes) -> ToBooks:

@@ -17,12 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, assert_never
 
-from rating.journal.frames import (
+from rating.journal.frames import FrameSplitter
+from rating.journal.messages import (
     Append,
     Durable,
     Failed,
     Forget,
-    FrameSplitter,
     Ready,
     StatePut,
     Stop,

@@ -21,12 +21,13 @@ import pytest
 import uvloop
 
 from rating.journal.__main__ import EXIT_DISK_ERROR, EXIT_OK, EXIT_UNUSABLE
-from rating.journal.frames import (
+from rating.journal.frames import FrameSplitter
+from rating.journal.link import BACKLOG_STALLED_BYTES, JournalLink, JournalRefusedError
+from rating.journal.messages import (
     Append,
     Durable,
     Failed,
     Forget,
-    FrameSplitter,
     FromJournal,
     Ready,
     Stop,
@@ -34,7 +35,6 @@ from rating.journal.frames import (
     decode_from_journal,
     encode_frame,
 )
-from rating.journal.link import BACKLOG_STALLED_BYTES, JournalLink, JournalRefusedError
 from rating.journal.replay import read_journal
 from rating.journal.store import Store
 from tests.rating.journal.files import commit_numbers, crash_copy, first_batch, number, numbers_in

@@ -5,14 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rating.journal.frames import (
-    FRAME_BYTES_MAX,
+from rating.journal.frames import FRAME_BYTES_MAX, FrameError, FrameSplitter, pack_records, unpack_records
+from rating.journal.messages import (
     Append,
     Durable,
     Failed,
     Forget,
-    FrameError,
-    FrameSplitter,
     FromJournal,
     Ready,
     Stop,
@@ -20,8 +18,6 @@ from rating.journal.frames import (
     decode_from_journal,
     decode_to_journal,
     encode_frame,
-    pack_records,
-    unpack_records,
 )
 
 TO_JOURNAL: list[ToJournal] = [

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rating.journal.frames import Append, StatePut
 from rating.journal.group_commit import (
     BATCH_BYTES_MAX,
     COMMIT_SPACING_S,
@@ -18,6 +17,7 @@ from rating.journal.group_commit import (
     GroupCommit,
     SequenceGapError,
 )
+from rating.journal.messages import Append, StatePut
 
 EPSILON = 1e-6
 
