@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from switch.calls.attempt import is_for_us
-from switch.registrar.bindings import RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.bindings import RegistrarLimits
 from switch.registrar.pings import PingLimits
+from switch.registrar.stored_bindings import decode_bindings, encode_bindings
 from switch.sip.message import Request, make_response
 
 if TYPE_CHECKING:

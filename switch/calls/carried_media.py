@@ -6,8 +6,6 @@ no session description, or cannot be read as one, crosses as it is.
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switch.calls.browser_media import browser_media_of
 from switch.calls.passing import Body
 from switch.calls.privacy import hides_caller, without_people
@@ -38,7 +36,7 @@ def carry(origin: "Leg", target: "Leg", body: Body) -> Body:
         carried = _relayed(origin, target, content, codecs)
     if carried is None:
         carried = _unrelayed(content, codecs)
-    return body if carried is body.content else msgspec.structs.replace(body, content=carried)
+    return body if carried is body.content else body.with_content(carried)
 
 
 def takes(trunk: "Trunk", offer: Body) -> bool:

@@ -8,8 +8,6 @@ Media headers travel with their body.
 from collections.abc import Collection, Iterable
 from typing import Final
 
-import msgspec
-
 from switch.sip.message import Request, Response, make_response
 
 OURS: Final = frozenset(
@@ -44,14 +42,20 @@ CHALLENGES: Final = (401, 407)
 BETWEEN_US: Final = frozenset({*CHALLENGES, 420, 421, 422, 494})
 
 
-class Body(msgspec.Struct):
+class Body:
     """A message body with the header fields that describe it. Empty content means no body."""
 
-    content: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
+    __slots__ = ("content", "headers")
+
+    def __init__(self, content: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self.content = content
+        self.headers = headers
 
     def __bool__(self) -> bool:
         return bool(self.content)
+
+    def with_content(self, content: bytes) -> "Body":
+        return Body(content, self.headers)
 
 
 NO_BODY: Final = Body()

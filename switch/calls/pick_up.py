@@ -8,8 +8,6 @@ has had his answer and is asked for another, as in any taking over.
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switch.calls import refusal
 from switch.calls.answer_gate import await_journal, await_partner, note_closed, partner_answered, shut_gate
 from switch.calls.call_records import answered_state
@@ -226,8 +224,7 @@ def _answers(caller: "Leg", own: "Leg") -> "tuple[Body, Body] | Refusal":
         return refusal.NO_COMMON_MEDIA
     if first is None or second is None:
         return refusal.NO_COMMON_MEDIA
-    replace = msgspec.structs.replace
-    return replace(to_caller, content=first), replace(to_own, content=second)
+    return to_caller.with_content(first), to_own.with_content(second)
 
 
 def _has_same_order(first: bytes, second: bytes) -> bool:

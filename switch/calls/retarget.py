@@ -7,8 +7,6 @@ has it, like any other; then the end that stays is told the new session descript
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switch.calls.answer_gate import note_closed, shut_gate
 from switch.calls.call_records import answered_state
 from switch.calls.callee_leg import CalleeLeg, LegOutcome
@@ -229,6 +227,6 @@ def _offer_of(leg: "Leg") -> Body:
     """What the end said last, on hold or not, as it would offer it to somebody new."""
     body = leg.own_body
     try:
-        return msgspec.structs.replace(body, content=fresh_offer(body.content)) if body.content else body
+        return body.with_content(fresh_offer(body.content)) if body.content else body
     except SdpError:
         return body

@@ -87,8 +87,8 @@ def test_the_configuration_under_load_is_valid_and_has_the_price_of_the_job(tmp_
 
 
 def test_as_many_lines_have_a_number_as_there_are_drama_numbers(tmp_path: Path) -> None:
-    callers = [Caller(f"line{index}", "secret") for index in range(1001)]
-    exchange._write_lines(tmp_path / "lines.csv", callers, {caller.user: "a" for caller in callers})
+    callers = [Caller(f"line{index}", "secret", "a") for index in range(1001)]
+    exchange._write_lines(tmp_path / "lines.csv", callers)
     rows = (tmp_path / "lines.csv").read_text().splitlines()
     assert rows[0] == "user,account,password,numbers"
     assert rows[1000] == f"line999,a,secret,{number_of(999)}"

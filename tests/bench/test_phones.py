@@ -54,7 +54,7 @@ def bank(wire: Wire) -> _Bank:
 
 def test_a_phone_registers_answers_its_challenge_and_is_done(wire: Wire, bank: _Bank) -> None:
     authority = DigestAuthority(REALM, b"k" * 32, nonce_lifetime_s=60)
-    bank.start(7, Caller("line7", "secret7"))
+    bank.start(7, Caller("line7", "secret7", "account0"))
     [challenge] = authority.challenges(0.0, (MD5,))
     wire.answers = [response(401, wire.sent[0], more=f"WWW-Authenticate: {challenge}\r\n")]
     bank.receive()
@@ -102,7 +102,7 @@ def test_what_answers_nothing_of_ours_changes_nothing(wire: Wire, bank: _Bank, t
 
 def test_phones_have_addresses_of_their_own(wire: Wire, bank: _Bank) -> None:
     for index in (0, 255, 256, 65_536, 99_999):
-        bank.start(index, Caller(f"line{index}", "secret"))
+        bank.start(index, Caller(f"line{index}", "secret", "account0"))
     places = [re.search(r"Contact: <sip:line\d+@([0-9.]+):40000;", sent)[1] for sent in wire.sent]  # type: ignore[index]
     assert places == ["127.1.0.0", "127.1.0.255", "127.1.1.0", "127.2.0.0", "127.2.134.159"]
 

@@ -102,7 +102,7 @@ def test_delays_are_summarised_by_rank(delays: list[float], expected: Delays) ->
 
 
 def test_each_line_of_the_injection_file_carries_its_own_credentials(tmp_path: Path) -> None:
-    write_callers(tmp_path / "callers.csv", [Caller("1001", "secret"), Caller("1002", "other")])
+    write_callers(tmp_path / "callers.csv", [Caller("1001", "secret", "a"), Caller("1002", "other", "a")])
     assert (tmp_path / "callers.csv").read_text() == (
         "SEQUENTIAL\n"
         "1001;[authentication username=1001 password=secret];\n"

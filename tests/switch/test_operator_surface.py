@@ -35,6 +35,15 @@ class StillJournal:
     epoch = "e1"
 
 
+class RunningTurns:
+    def __init__(self, house: House) -> None:
+        self.udp_listeners: list[object] = []
+        self._house = house
+
+    def take(self, step: Callable[[float], object]) -> None:
+        step(self._house.clock.now)
+
+
 class Running:
     """What Control and the metrics see of a process."""
 
@@ -42,7 +51,7 @@ class Running:
         self.exchange = house.exchange
         self.journal = StillJournal()
         self.books_state = BooksState(is_up=True, records_shipped=7, quarantined=3)
-        self.udp_listeners: list[object] = []
+        self.turns = RunningTurns(house)
         self.edge_counts = EdgeCounts(
             refused_websocket=4,
             transports=[TransportCounts("TLS", connections=2, accepted=3)],
@@ -58,9 +67,6 @@ class Running:
 
     def now(self) -> float:
         return self._house.clock.now
-
-    def turn(self, step: Callable[[float], object]) -> None:
-        step(self.now())
 
     is_journal_failing = False
     edge_state = "connected"

@@ -159,7 +159,7 @@ def test_what_the_second_has_said_already_is_offered_to_the_first() -> None:
     assert request.body == known.content
     assert bench.phones["carol"].reinvites == []
     assert [ack.body for ack in bench.phones["bob"].acks] == [b""]
-    assert bench.leg("carol").own_body == known
+    assert bench.leg("carol").own_body is known
     assert bench.leg("bob").own_body.content == bench.phones["bob"].own
     bench.hang_up_and_check()
 

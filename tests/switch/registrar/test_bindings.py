@@ -11,9 +11,8 @@ from switch.registrar.bindings import (
     Binding,
     Bindings,
     RegistrarLimits,
-    decode_bindings,
-    encode_bindings,
 )
+from switch.registrar.stored_bindings import decode_bindings, encode_bindings
 from switch.sip.flow import UDP, Flow
 from tests.switch.registrar.phones import CONNECTION, HOME_URI, OTHER_PHONE, PHONE, WORK_URI, binding
 

@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
-from switch.registrar.bindings import Bindings, RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.bindings import Bindings, RegistrarLimits
 from switch.registrar.outbound import read_reg_id
 from switch.registrar.registrar import RegisterResult
+from switch.registrar.stored_bindings import decode_bindings, encode_bindings
 from switch.sip.flow import TCP, TLS, UDP, Flow
 from switch.sip.message import Request
 from tests.switch.registrar.desk import Desk

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switch.registrar.bindings import RegistrarLimits, decode_bindings, encode_bindings
+from switch.registrar.bindings import RegistrarLimits
 from switch.registrar.registrar import (
     CALL_ID_CHARS_MAX,
     CONTACT_CHARS_MAX,
     CONTACTS_PER_REQUEST_MAX,
     USER_AGENT_CHARS_MAX,
 )
+from switch.registrar.stored_bindings import decode_bindings, encode_bindings
 from switch.sip.message import Request, Response
 from switch.sip.parser import parse_message
 from switch.sip.uri import SipUri, parse_name_addr
