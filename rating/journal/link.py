@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from rating.journal.frames import FrameSplitter
 from rating.journal.messages import (
@@ -217,8 +217,8 @@ class JournalLink:
         self._partial = memoryview(b"")
         self._probe = None
         if self._socket is not None and self._loop is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop.remove_writer(self._socket.fileno())
+            _remove_reader(self._loop, self._socket.fileno())
+            _remove_writer(self._loop, self._socket.fileno())
             self._socket.close()
             self._socket = None
 
@@ -376,9 +376,20 @@ class JournalLink:
         except (BlockingIOError, InterruptedError):
             return
         except (BrokenPipeError, ConnectionResetError):
-            self._loop.remove_writer(self._socket.fileno())
+            _remove_writer(self._loop, self._socket.fileno())
             return
         self._partial = self._partial[sent:]
         if not self._partial:
-            self._loop.remove_writer(self._socket.fileno())
+            _remove_writer(self._loop, self._socket.fileno())
             self._send_unsent(self._socket)
+
+
+# uvloop returns None from these where asyncio returns a bool, and compiled code insists on the type.
+
+
+def _remove_reader(loop: Any, descriptor: int) -> None:
+    loop.remove_reader(descriptor)
+
+
+def _remove_writer(loop: Any, descriptor: int) -> None:
+    loop.remove_writer(descriptor)

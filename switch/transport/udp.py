@@ -11,6 +11,7 @@ turn share one wake-up, one write to the journal and warm caches, which at 200 c
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from switch.sip.flow import UDP, Flow
 from switch.sip.host import canonical_ip, is_link_local
@@ -79,7 +80,8 @@ class UdpListener:
         """Raises OSError when the address cannot be bound."""
         self._received = received
         self._turn_over = turn_over
-        self._loop: asyncio.AbstractEventLoop | None = None
+        # uvloop's remove_reader() returns None where asyncio's returns a bool, and compiled code insists on the type.
+        self._loop: Any = None
         self._gathering: asyncio.Handle | None = None  # the next look, while datagrams keep coming
         self._buffer = bytearray(DATAGRAM_BYTES_MAX)
         self._view = memoryview(self._buffer)
