@@ -284,11 +284,12 @@ class Engine:
             charged = charge_within(held.rate, duration_ms, granted_s=held.granted_s, at_ms=held.at_ms)
             used = ()
         unpaid_ms = max(0, duration_ms - held.granted_s * 1000)
-        balance_micros = self._end(held, charged.total_micros)
+        total_micros = charged.total_micros
+        balance_micros = self._end(held, total_micros)
         self.counts.settled += 1
         self.counts.capped_settlements += unpaid_ms > 0
         self.counts.overrun_settlements += unpaid_ms > UNPAID_MS_MAX
-        released_micros = held.reserved_micros - charged.total_micros
+        released_micros = held.reserved_micros - total_micros
         return Settlement(charged, balance_micros, released_micros, unpaid_ms, used)
 
     def release(self, call_id: str) -> Micros:

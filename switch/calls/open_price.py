@@ -24,7 +24,7 @@ def open_price(rate: Rate, account_id: int, granted_s: int, *, at_ms: int) -> Op
         initial_s=rate.initial_s,
         next_s=rate.next_s,
         granted_s=granted_s,
-        vat=None if rate.vat is None else rate.vat.value,
+        vat=None if rate.vat is None else str(rate.vat),
         special=special,
     )
 

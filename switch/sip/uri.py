@@ -8,7 +8,6 @@ scheme-specific rules of anything else, and RFC 3986 relative references, which 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from switch.sip.errors import malformed
@@ -162,15 +161,26 @@ Uri = SipUri | TelUri | OtherUri
 _NO_SEPARATORS: Final = str.maketrans("", "", "-.()")
 
 
-# A phone's From, To and Contact stand in every message of a call, and its URIs in every call: what was parsed is
-# remembered. The values are shared, so nobody may change them. Longer texts than a real phone's are not worth it.
-REMEMBERED_TEXTS: Final = 8192
+# A phone's From, To and Contact stand in every message while a call is set up: what was parsed is remembered, and when
+# it has become much, all is forgotten. The values are shared, so nobody may change them. More than this costs more than
+# it saves: what is old is not in the processor's caches. Longer texts than a real phone's are not worth it.
+REMEMBERED_TEXTS: Final = 512
 REMEMBERED_CHARS_MAX: Final = 256
+
+_uris: Final[dict[str, Uri]] = {}
+_name_addrs: Final[dict[str, NameAddr]] = {}
 
 
 def parse_uri(text: str) -> Uri:
     """addr-spec. Raises SipParseError."""
-    return _remembered_uri(text) if len(text) <= REMEMBERED_CHARS_MAX else _parse_uri(text)
+    uri = _uris.get(text)
+    if uri is None:
+        uri = _parse_uri(text)
+        if len(text) <= REMEMBERED_CHARS_MAX:
+            if len(_uris) >= REMEMBERED_TEXTS:
+                _uris.clear()
+            _uris[text] = uri
+    return uri
 
 
 def _parse_uri(text: str) -> Uri:
@@ -187,9 +197,6 @@ def _parse_uri(text: str) -> Uri:
     if not _opaque(rest):
         raise malformed("URI", text)
     return OtherUri(scheme, rest)
-
-
-_remembered_uri: Final = lru_cache(REMEMBERED_TEXTS)(_parse_uri)
 
 
 def _parse_sip(text: str, scheme: str, start: int) -> SipUri:
@@ -395,7 +402,14 @@ def parse_name_addr(text: str) -> NameAddr:
     Looser than the grammar in one place: an unquoted display name may hold any character that cannot be
     mistaken for structure, since phones send names in every script without quotes.
     """
-    return _remembered_name_addr(text) if len(text) <= REMEMBERED_CHARS_MAX else _parse_name_addr(text)
+    address = _name_addrs.get(text)
+    if address is None:
+        address = _parse_name_addr(text)
+        if len(text) <= REMEMBERED_CHARS_MAX:
+            if len(_name_addrs) >= REMEMBERED_TEXTS:
+                _name_addrs.clear()
+            _name_addrs[text] = address
+    return address
 
 
 def _parse_name_addr(text: str) -> NameAddr:
@@ -424,9 +438,6 @@ def _parse_name_addr(text: str) -> NameAddr:
         return NameAddr(display, text[start + 1 : end], {}, quirks)
     params, met = read_params(tail)
     return NameAddr(display, text[start + 1 : end], params, quirks | met)
-
-
-_remembered_name_addr: Final = lru_cache(REMEMBERED_TEXTS)(_parse_name_addr)
 
 
 def _parse_addr_spec(text: str) -> NameAddr:

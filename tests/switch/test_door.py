@@ -430,8 +430,8 @@ def _keep(answers: list[list[Response]], stranger: Stranger, data: bytes) -> Non
 @pytest.mark.parametrize("policy", DigestPolicy)
 def test_a_stranger_costs_the_exchange_the_same_steps_as_a_line(method: str, policy: DigestPolicy) -> None:
     """From the datagram to the answer. The first time fills what the parser remembers of texts seen before."""
-    for remembered in (uris._remembered_uri, uris._remembered_name_addr):
-        remembered.cache_clear()
+    uris._uris.clear()
+    uris._name_addrs.clear()
     steps_of_guessing(method, policy)
     line, nobody = steps_of_guessing(method, policy)
     assert line == nobody

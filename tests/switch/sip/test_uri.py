@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switch.sip import uri as uris
 from switch.sip.errors import SipParseError
 from switch.sip.uri import (
     NameAddr,
@@ -307,3 +308,14 @@ def test_a_uri_printed_and_read_is_the_same(uri: SipUri) -> None:
 @given(SIP_URIS, SIP_URIS)
 def test_uri_comparison_is_symmetric(one: SipUri, other: SipUri) -> None:
     assert uris_equal(one, other) == uris_equal(other, one)
+
+
+def test_what_is_remembered_of_texts_is_bounded() -> None:
+    for number in range(3 * uris.REMEMBERED_TEXTS):
+        assert str(parse_uri(f"sip:{number}@example.com")) == f"sip:{number}@example.com"
+        assert parse_name_addr(f"<sip:{number}@example.com>;tag=a").tag == "a"
+        assert len(uris._uris) <= uris.REMEMBERED_TEXTS
+        assert len(uris._name_addrs) <= uris.REMEMBERED_TEXTS
+    long = f"sip:{'a' * uris.REMEMBERED_CHARS_MAX}@example.com"
+    assert parse_uri(long) == parse_uri(long)
+    assert long not in uris._uris
