@@ -131,9 +131,8 @@ class Headers:
     def from_lines(cls, lines: list[str]) -> Headers:
         """From header lines as received. Raises SipParseError."""
         headers = cls()
-        known = _KEYS.get
         fields = [line.partition(":") for line in lines]
-        keys: list[Any] = [known(name) if colon else None for name, colon, _ in fields]
+        keys: list[Any] = [_KEYS.get(name) if colon else None for name, colon, _ in fields]
         if None in keys and not _name_unknown(keys, fields):
             fields = [_split_field_strictly(line) for line in unfold(lines)]
             keys = [key_of(name) for name, _, _ in fields]
