@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from provisioning.problems import InvalidValue
+from provisioning.typed_text import checked_staff
 from provisioning.utc import ms_from_time
 
 LIMIT_MAX: Final = 10_000  # as for calls: more is an export, not a look
@@ -102,13 +103,6 @@ async def list_looks(
         )
         for row in rows
     ]
-
-
-def checked_staff(name: str) -> str:
-    """Raises InvalidValue for what is no name."""
-    if not name.strip():
-        raise InvalidValue("staff", name, "a name")
-    return _printable("staff", name.strip(), TEXT_CHARS_MAX)
 
 
 def system_user() -> str:

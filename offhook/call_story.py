@@ -9,7 +9,6 @@ from pathlib import Path
 import asyncpg
 
 from care.explanation import explain, load_patterns
-from care.faults.entry import WORDS_CHARS_MAX
 from care.gathering import HouseTraces, TraceSource, gather
 from care.live import LiveSource, SwitchCalls
 from care.looks import note_look, note_looks, system_user
@@ -20,6 +19,7 @@ from offhook.paths import DataDir
 from offhook.supervisor.conf_home import packaged_conf
 from provisioning.printable import shorten
 from provisioning.problems import InvalidValue
+from provisioning.typed_text import WORDS_CHARS_MAX
 from switch.conf_files import ConfProblems
 
 

@@ -1,13 +1,10 @@
 """What may be written into a fault: one thing said, done or found, checked before it comes near the books."""
 
-from typing import Final
-
 import msgspec
 
 from care.faults.record import EventKind, FaultState, Place, Priority
 from provisioning.problems import InvalidValue
-
-WORDS_CHARS_MAX: Final = 4_000  # a page of what somebody said
+from provisioning.typed_text import said, written
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -21,17 +18,17 @@ class Entry(msgspec.Struct, frozen=True):
 
 def note(words: str, *, to_customer: bool = False) -> Entry:
     """For staff, or what the customer was told. Raises InvalidValue, as all of these for their words."""
-    return Entry(EventKind.ANSWER if to_customer else EventKind.NOTE, words=_said(words))
+    return Entry(EventKind.ANSWER if to_customer else EventKind.NOTE, words=said(words))
 
 
 def check(words: str) -> Entry:
     """A simple check that the customer is asked for. Its id is the event's."""
-    return Entry(EventKind.CHECK, words=_said(words))
+    return Entry(EventKind.CHECK, words=said(words))
 
 
 def checked(check_id: int, words: str) -> Entry:
     """What came of a check."""
-    return Entry(EventKind.CHECKED, words=_said(words), about=check_id)
+    return Entry(EventKind.CHECKED, words=said(words), about=check_id)
 
 
 def call(call_id: str, explanation: str = "") -> Entry:
@@ -57,17 +54,3 @@ def closing(where: Place, words: str = "") -> tuple[Entry, Entry]:
     if where is Place.UNKNOWN:
         raise InvalidValue("where", "", "where the fault lay, not-found if nobody can say")
     return place(where, words), state(FaultState.CLOSED)
-
-
-def written(text: str) -> str:
-    """Several lines may be typed on a page; nothing else that does not print."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    if len(text) > WORDS_CHARS_MAX or not all(line.isprintable() for line in lines):
-        raise InvalidValue("words", text, f"at most {WORDS_CHARS_MAX} printable characters")
-    return "\n".join(lines)
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise InvalidValue("words", text, "what was said or done")
-    return written(text)

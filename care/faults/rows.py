@@ -17,10 +17,10 @@ from care.faults.record import (
 )
 from care.faults.reference import read_reference
 from provisioning.problems import InvalidValue, Refused
+from provisioning.typed_text import one_line
 from provisioning.utc import ms_from_time
 
 LIST_MAX: Final = 1_000
-NAME_CHARS_MAX: Final = 200
 
 _SELECT: Final = "SELECT f.*, a.name AS account FROM faults f LEFT JOIN accounts a ON a.id = f.account_id"
 
@@ -76,13 +76,6 @@ def event_of(row: asyncpg.Record) -> FaultEvent:
         row["words"],
         row["about"] or 0,
     )
-
-
-def one_line(what: str, text: str) -> str:
-    """Raises InvalidValue."""
-    if not text.isprintable() or len(text) > NAME_CHARS_MAX:
-        raise InvalidValue(what, text, f"at most {NAME_CHARS_MAX} printable characters")
-    return text
 
 
 def _fault(row: asyncpg.Record) -> Fault:

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from care.faults.entry import Entry, written
+from care.faults.entry import Entry
 from care.faults.record import (
     RESTORED,
     EventKind,
@@ -21,9 +21,9 @@ from care.faults.record import (
     is_answer,
 )
 from care.faults.reference import new_reference, read_reference
-from care.faults.rows import details_of, event_of, one_line
-from care.looks import checked_staff
+from care.faults.rows import details_of, event_of
 from provisioning.problems import InvalidValue, Refused, shown
+from provisioning.typed_text import checked_staff, one_line, written
 
 EVENTS_MAX: Final = 1_000  # a fault with more is several
 TRIES: Final = 8  # of a reference that is taken: with a million faults one in 24 is
@@ -130,8 +130,7 @@ async def _call_problem(
 ) -> str:
     """`is_known`: something is said of it, so it is a call that is up, if it is not on record."""
     if not call_id.isprintable() or not (
-        is_known
-        or await connection.fetchval("SELECT EXISTS (SELECT FROM cdrs WHERE call_id = $1)", call_id)
+        is_known or await connection.fetchval("SELECT EXISTS (SELECT FROM cdrs WHERE call_id = $1)", call_id)
     ):
         return f"there is no call {shown(call_id)} on record"
     attached = await connection.fetchval(

@@ -17,9 +17,10 @@ from care.faults.record import (
     Priority,
     clock_of,
 )
-from care.faults.reference import LETTERS, new_reference, read_reference
+from care.faults.reference import new_reference, read_reference
 from offhook.supervisor.conf_home import packaged_conf
 from provisioning.problems import InvalidValue
+from provisioning.spoken_reference import LETTERS
 from switch.conf_files import ConfProblems
 
 FAULT = Fault(

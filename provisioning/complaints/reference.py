@@ -1,0 +1,12 @@
+"""References of complaints: "C-7K3Q9"."""
+
+from provisioning import spoken_reference
+
+
+def new_reference() -> str:
+    return spoken_reference.new_reference("C")
+
+
+def read_reference(text: str) -> str:
+    """As people say it: "c-7k3q9", "7K3 Q9". Raises InvalidValue."""
+    return spoken_reference.read_reference("C", text, what="complaint")
