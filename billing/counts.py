@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from billing.complaints.due import ComplaintCounts
 from provisioning.service import UNREACHABLE
 
 # Rows that wait, by what they wait for: asked of the books now and then, never while somebody reads metrics.
@@ -33,7 +34,7 @@ class BillingCounts:
     """Counters of one life of the process. `waiting` is from the books: see WAITING_SQL."""
 
     __slots__ = (
-        "answers", "bugs", "credited", "due_failures", "due_finished_at", "mails_failed", "mails_sent",
+        "answers", "bugs", "complaints", "credited", "due_failures", "due_finished_at", "mails_failed", "mails_sent",
         "news_repeated", "news_stored", "waiting",
     )  # fmt: skip
     unreachable = UNREACHABLE
@@ -49,6 +50,7 @@ class BillingCounts:
         self.due_finished_at = 0.0
         self.bugs = 0
         self.waiting: dict[str, int] = {}
+        self.complaints = ComplaintCounts()
 
 
 class BillingCollector(Collector):
@@ -90,3 +92,18 @@ class BillingCollector(Collector):
         for what, rows in sorted(counts.waiting.items()):
             waiting.add_metric([what], rows)
         yield waiting
+        yield from _of_complaints(counts.complaints)
+
+
+def _of_complaints(complaints: ComplaintCounts) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "offhook_complaints_open", "Complaints that are not closed", value=complaints.open
+    )
+    overdue = GaugeMetricFamily(
+        "offhook_complaints_overdue",
+        "Open complaints past their time: not acknowledged, or without the letter about the scheme",
+        labels=["what"],
+    )
+    overdue.add_metric(["acknowledgement"], complaints.acknowledgements_overdue)
+    overdue.add_metric(["letter"], complaints.letters_overdue)
+    yield overdue

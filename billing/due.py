@@ -11,6 +11,8 @@ import msgspec
 import structlog
 
 from billing.arrears import due as arrears
+from billing.complaints import due as complaints
+from billing.complaints.conf import ComplaintsConf
 from billing.conf import BillingConf
 from billing.invoices import due as invoices
 from billing.payments import due as payments
@@ -34,7 +36,7 @@ class AreaDone(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
+def areas(providers: Mapping[str, Provider], complaints_conf: ComplaintsConf) -> list[tuple[str, RunDue]]:
     """In the order in which one's work is another's ground: invoices before what is collected or reminded of."""
     return [
         ("subscriptions", subscriptions.run_due),
@@ -42,17 +44,23 @@ def areas(providers: Mapping[str, Provider]) -> list[tuple[str, RunDue]]:
         ("payments", partial(payments.run_due, providers=providers)),
         ("statements", _statements),
         ("arrears", arrears.run_due),
+        ("complaints", partial(complaints.run_due, complaints=complaints_conf)),
     ]
 
 
 async def run_all_due(
-    db: asyncpg.Pool, conf: BillingConf, today: datetime.date, providers: Mapping[str, Provider]
+    db: asyncpg.Pool,
+    conf: BillingConf,
+    today: datetime.date,
+    providers: Mapping[str, Provider],
+    complaints_conf: ComplaintsConf,
 ) -> list[AreaDone]:
     """Waits for another one that is at it."""
     async with db.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
         try:
-            return [await _guarded(name, run, db, conf, today) for name, run in areas(providers)]
+            due = areas(providers, complaints_conf)
+            return [await _guarded(name, run, db, conf, today) for name, run in due]
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
 

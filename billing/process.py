@@ -19,6 +19,9 @@ import msgspec
 import structlog
 import uvicorn
 
+from billing.complaints.conf import FILE as COMPLAINTS_FILE
+from billing.complaints.conf import ComplaintsConf, load_complaints
+from billing.complaints.due import count_complaints
 from billing.conf import BILLING_FILE, BillingConf, load_billing
 from billing.conf_payments import SECRETS_FILE, load_secrets
 from billing.counts import WAITING_SQL, BillingCollector, BillingCounts
@@ -69,6 +72,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
     conf: BillingConf
     providers: dict[str, Provider]
+    complaints: ComplaintsConf
     fingerprint: Fingerprint
 
 
@@ -76,12 +80,13 @@ def load(conf_dir: Path) -> Loaded:
     """Raises ConfProblems and NoBillingFile."""
     fingerprint = fingerprint_of(conf_dir)
     conf = load_billing(conf_dir)
-    return Loaded(conf, make_providers(conf.payments, load_secrets(conf_dir)), fingerprint)
+    providers = make_providers(conf.payments, load_secrets(conf_dir))
+    return Loaded(conf, providers, load_complaints(conf_dir), fingerprint)
 
 
 def fingerprint_of(conf_dir: Path) -> Fingerprint:
     marks: list[tuple[int, int, int] | None] = []
-    for name in (BILLING_FILE, SECRETS_FILE):
+    for name in (BILLING_FILE, SECRETS_FILE, COMPLAINTS_FILE):
         try:
             status = (conf_dir / name).stat()
         except OSError:
@@ -213,7 +218,7 @@ class BillingProcess:
             self.counts.credited += settled.is_credited
 
     async def run_due(self, today: datetime.date) -> None:
-        for done in await run_all_due(self._db, self._conf, today, self._providers):
+        for done in await run_all_due(self._db, self._conf, today, self._providers, self._loaded.complaints):
             self.counts.due_failures += bool(done.problem)
             for line in done.lines:
                 log.info("billing_due", area=done.area, done=line)
@@ -238,6 +243,8 @@ class BillingProcess:
 
     async def _count_waiting(self) -> None:
         self.counts.waiting = dict(await self._db.fetchrow(WAITING_SQL))
+        now = datetime.datetime.now(datetime.UTC)
+        self.counts.complaints = await count_complaints(self._db, self._loaded.complaints, now)
 
     async def _reload(self) -> None:
         """Changed files hold from now on; wrong ones are said once and change nothing. Addresses need a restart."""

@@ -58,6 +58,7 @@ PLACES: Final = {
     "trace": "trace:app",
     "staff": "staff:app",
     "fault": "fault:app",
+    "complaint": "complaint:app",
     "looks": "looks:app",
     "quarantine": "quarantine:app",
 }

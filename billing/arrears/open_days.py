@@ -16,14 +16,15 @@ def open_days(settings: ArrearsSettings) -> Callable[[datetime.date], bool]:
     tomorrow = datetime.timedelta(1)
 
     def is_open(day: datetime.date) -> bool:
-        if not _is_working_day(day, settings.region):
+        if not is_working_day(day, settings.region):
             return False
-        return not settings.not_before_days_off or _is_working_day(day + tomorrow, settings.region)
+        return not settings.not_before_days_off or is_working_day(day + tomorrow, settings.region)
 
     return is_open
 
 
-def _is_working_day(day: datetime.date, region: Region) -> bool:
+def is_working_day(day: datetime.date, region: Region) -> bool:
+    """Neither a weekend's nor a bank holiday."""
     return day.weekday() < SATURDAY and day not in _bank_holidays(region, day.year)
 
 

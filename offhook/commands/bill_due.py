@@ -34,7 +34,8 @@ def due(
     place = data_dir(data)
     loaded = load_billing_or_fail(place, conf)
     done = run_on_books(
-        find_dsn(place, given=dsn), lambda db: run_all_due(db, loaded.conf, today, loaded.providers)
+        find_dsn(place, given=dsn),
+        lambda db: run_all_due(db, loaded.conf, today, loaded.providers, loaded.complaints),
     )
     if as_json:
         print_json(done)

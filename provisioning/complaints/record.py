@@ -73,7 +73,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `offhook complaint list`. `account` "" where the customer is not known; times None: not yet.
 
     `email` is where the letter can be sent: the contact's, or else the account's address; "" for none. `addressee` is
-    the reporter or else the customer; `mail_state` "" or, of a letter that was mailed, "waits", "sent", "given-up".
+    the reporter or else the customer, `address` the account's lines. `mail_state` is "" or, of a letter that was
+    mailed, "waits", "sent" or "given-up".
     """
 
     reference: str
@@ -99,6 +100,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     customer_kind: str
     email: str
     addressee: str
+    address: tuple[str, ...]
+    wants_large_print: bool
 
     @property
     def has_adr(self) -> bool:

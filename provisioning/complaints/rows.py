@@ -25,7 +25,8 @@ LIST_MAX: Final = 1_000
 NOT_CLOSED: Final = frozenset(ComplaintState) - {ComplaintState.CLOSED}
 
 _SELECT: Final = """
-    SELECT c.*, a.name AS account, f.reference AS fault, u.kind AS customer_kind, u.email AS account_email,
+    SELECT c.*, a.name AS account, f.reference AS fault, u.kind AS customer_kind, u.email AS account_email, u.address,
+           coalesce(u.wants_large_print, false) AS wants_large_print,
            coalesce(nullif(c.reporter, ''), nullif(u.contact, ''), u.company, '') AS addressee,
            CASE WHEN c.letter_way IS DISTINCT FROM 'mail' THEN ''
                 WHEN m.gave_up_at IS NOT NULL THEN 'given-up' WHEN m.sent_at IS NOT NULL THEN 'sent'
@@ -119,6 +120,8 @@ def _complaint(row: asyncpg.Record) -> Complaint:
         customer_kind=row["customer_kind"] or "",
         email=next((each for each in addresses if is_mail_address(each)), ""),
         addressee=row["addressee"],
+        address=tuple(row["address"] or ()),
+        wants_large_print=row["wants_large_print"],
     )
 
 

@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from billing.complaints.conf import ComplaintsConf
 from billing.conf import Seller
 from billing.due import run_all_due
 from billing.payments.received import received
@@ -61,7 +62,7 @@ def test_what_is_missing_on_paper_keeps_nobody_from_his_credit(dsn: str) -> None
         assert (done.is_repeat, done.invoice) == (False, None)
         assert await balance_of(db, account) == 12 * POUND
         for _ in range(2):
-            await run_all_due(db, CONF, TODAY, {})
+            await run_all_due(db, CONF, TODAY, {}, ComplaintsConf())
         assert await db.fetchval("SELECT count(*) FROM invoices WHERE kind = 'payment_invoice'") == 1
 
     with_books(dsn, body)
@@ -73,7 +74,7 @@ def test_a_refund_is_credited_on_the_payments_invoice(dsn: str, stripe: AtStripe
         made = await reserve_refund(db, payment.id, 6 * POUND, reason="", by="")
         await carry_on(db, {"stripe": stripe.provider}, cleared_without_exchange, made.id)
         for _ in range(2):
-            await run_all_due(db, CONF, TODAY, {})
+            await run_all_due(db, CONF, TODAY, {}, ComplaintsConf())
         (note,) = await db.fetch("SELECT * FROM invoices WHERE kind = 'credit_note'")
         assert (note["net_micros"], note["vat_micros"]) == (5 * POUND, POUND)
         assert await balance_of(db, payment.account_id) == 6 * POUND, "the note moves nothing: the refund did"
