@@ -11,7 +11,7 @@ import msgspec
 
 from billing.border import alone
 from billing.complaints.conf import ComplaintsConf
-from billing.complaints.letter import mail_letter
+from billing.complaints.letter import AlreadySent, mail_letter
 from billing.conf import BillingConf, Seller
 from provisioning.complaints import Complaint, ComplaintClock, clock_of, open_complaints, remove_old
 from provisioning.complaints.clock import midnight
@@ -37,11 +37,18 @@ async def run_due(
         clock = clock_of(complaint, complaints.terms, midnight(today))
         if clock.is_acknowledgement_overdue:
             said.append(f"{complaint.reference}: nobody has acknowledged it")
+        if clock.is_letter_waiting:
+            said.append(
+                f"{complaint.reference}: the letter of {complaint.letter_on} still waits to be sent:"
+                " `offhook bill mails`"
+            )
         if clock.letter_reason is None:
             continue
         letter = _letter(db, complaint, clock, complaints, conf.seller, today)
         line = await alone(letter, what=f"letter of {complaint.reference}", number=complaint.account_id or 0)
-        said.append(line or f"{complaint.reference}: the letter is due, and could not be made: see the log")
+        if line is None:
+            line = f"{complaint.reference}: the letter is due, and could not be made: see the log"
+        said += [line] if line else []
     gone = await remove_old(db, keep_months=complaints.records.keep_months, today=today)
     return said + [f"{reference}: closed long ago, its record is removed" for reference in gone]
 
@@ -56,10 +63,12 @@ async def _letter(
 ) -> str:
     try:
         await mail_letter(db, complaint.reference, conf, seller, staff=STAFF, on=today)
+    except AlreadySent:
+        return ""
     except Refused as problem:
         text = str(problem).removeprefix(f"{complaint.reference}: ")
         return f"{complaint.reference}: THE LETTER WAS DUE ON {clock.letter_due_on} AND IS NOT SENT: {text}"
-    return f"{complaint.reference}: the letter is sent ({clock.letter_reason})"
+    return f"{complaint.reference}: the letter is on its way ({clock.letter_reason})"
 
 
 async def count_complaints(db: asyncpg.Pool, conf: ComplaintsConf, now: datetime.datetime) -> ComplaintCounts:

@@ -24,6 +24,10 @@ NO_SCHEME: Final = "conf/complaints.toml does not name your scheme for dispute r
 NO_SELLER: Final = "conf/billing.toml does not say who writes the letter: fill in the name of [seller]"
 
 
+class AlreadySent(Refused):
+    """Somebody else was faster, or it was long ago."""
+
+
 class Letter(msgspec.Struct, frozen=True):
     subject: str
     text: str
@@ -61,7 +65,7 @@ def reason_of(complaint: Complaint, conf: ComplaintsConf, on: datetime.date) -> 
         complaint, conf.terms, midnight(on + datetime.timedelta(1)) - datetime.timedelta(seconds=1)
     )
     if complaint.has_letter:
-        raise Refused(f"{complaint.reference}: the letter was sent already")
+        raise AlreadySent(f"{complaint.reference}: the letter was sent already")
     if clock.letter_reason is not None:
         return clock.letter_reason
     if clock.letter_due_on is None:

@@ -62,6 +62,8 @@ def next_due(clock: ComplaintClock) -> str:
         parts.append(f"acknowledge by {format_moment(clock.acknowledge_by_ms)}")
     if clock.letter_due_on is not None:
         parts.append(f"letter {clock.letter_due_on.isoformat()}")
+    if clock.is_letter_waiting:
+        parts.append("the letter's mail waits to be sent")
     return ", ".join(parts)
 
 

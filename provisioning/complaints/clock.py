@@ -36,7 +36,8 @@ class ComplaintTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 class ComplaintClock(msgspec.Struct, frozen=True):
     """`acknowledge_by_ms` and `letter_due_on` are None once that is done, or not owed (any more). `letter_reason` is
-    set as soon as the letter has to go out. A letter that is due today is not late yet."""
+    set as soon as the letter has to go out. A letter that is due today is not late yet; one whose mail still waits on
+    the day after has not gone out (`is_letter_waiting`)."""
 
     acknowledge_by_ms: int | None
     letter_due_on: datetime.date | None
@@ -44,6 +45,7 @@ class ComplaintClock(msgspec.Struct, frozen=True):
     was_acknowledged_late: bool
     is_acknowledgement_overdue: bool
     is_letter_overdue: bool
+    is_letter_waiting: bool
 
     @property
     def is_overdue(self) -> bool:
@@ -105,8 +107,14 @@ def clock_of(complaint: Complaint, terms: ComplaintTerms, now: datetime.datetime
         if complaint.state is ComplaintState.DEADLOCK and complaint.deadlock_at_ms is not None:
             deadlock_on = london_day(time_from_ms(complaint.deadlock_at_ms))
             # Whichever came first is what the customer is told.
-            if deadlock_on <= due_on:
+            if deadlock_on <= min(due_on, today):
                 due_on, reason = deadlock_on, LetterReason.DEADLOCK
+    is_waiting = (
+        complaint.letter_on is not None
+        and complaint.letter_on < today
+        and complaint.mail_state == "waits"
+        and not is_closed
+    )
     return ComplaintClock(
         acknowledge_by_ms=by_ms if awaits_acknowledgement else None,
         letter_due_on=due_on,
@@ -114,7 +122,8 @@ def clock_of(complaint: Complaint, terms: ComplaintTerms, now: datetime.datetime
         was_acknowledged_late=complaint.acknowledged_at_ms is not None
         and complaint.acknowledged_at_ms > by_ms,
         is_acknowledgement_overdue=awaits_acknowledgement and now_ms > by_ms,
-        is_letter_overdue=due_on is not None and due_on < today,
+        is_letter_overdue=is_waiting or (due_on is not None and due_on < today),
+        is_letter_waiting=is_waiting,
     )
 
 

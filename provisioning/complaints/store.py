@@ -26,6 +26,8 @@ from provisioning.typed_text import checked_staff, one_line, said
 from provisioning.utc import time_from_ms
 
 EVENTS_MAX: Final = 1_000  # a complaint with more is several
+# What is owed to the customer whatever was written before.
+ALWAYS_TAKEN: Final = frozenset((EventKind.ACKNOWLEDGED, EventKind.LETTER, EventKind.CLOSED))
 TRIES: Final = 8  # of a reference that is taken
 
 
@@ -91,7 +93,8 @@ async def add_within(
         now or datetime.datetime.now(datetime.UTC),
     )
     found = await locked(connection, told)
-    if len(found.events) + len(entries) > EVENTS_MAX:
+    is_full = len(found.events) + len(entries) > EVENTS_MAX
+    if is_full and not all(entry.event in ALWAYS_TAKEN for entry in entries):
         raise Refused(
             f"{told} has {len(found.events)} entries, of at most {EVENTS_MAX}: open another complaint"
         )
@@ -172,6 +175,8 @@ def _closing_problem(complaint: Complaint, ending: Ending) -> str:
     match ending:
         case Ending.LETTER_SENT if not complaint.has_letter:
             return "the letter was not sent"
+        case Ending.LETTER_SENT if complaint.mail_state == "waits":
+            return "the letter's mail waits to be sent: `offhook bill mails`"
         case Ending.FINAL if complaint.has_adr:
             return "only for a business of more than ten people: others have a right to the letter"
         case Ending.FINAL if complaint.outcome_at_ms is None:
@@ -195,7 +200,8 @@ async def _carry_out(
             await change("acknowledged_at = $2", done_at)
         case EventKind.OUTCOME:
             await change(
-                "state = 'outcome-told', outcome_at = $2, acknowledged_at = least(acknowledged_at, $2)",
+                "state = 'outcome-told', outcome_at = $2, deadlock_at = NULL,"
+                " acknowledged_at = least(acknowledged_at, $2)",
                 done_at,
             )
         case EventKind.DEADLOCK:

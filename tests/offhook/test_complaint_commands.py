@@ -86,9 +86,11 @@ def test_m19_from_the_receipt_to_the_letter_that_the_daily_work_sends(
     assert "OVERDUE" in offhook("complaint", "list").out
     assert offhook("complaint", "ack", reference, "by telephone").code == 0
     ran = offhook("bill", "due")
-    assert f"complaints: {reference}: the letter is sent (time-limit)" in ran.out
+    assert f"complaints: {reference}: the letter is on its way (time-limit)" in ran.out
     assert reference not in offhook("bill", "due").out
     assert offhook("complaint", "list", "--overdue").out == "No complaint is overdue.\n"
+    waits = offhook("complaint", "close", reference, "--as", "letter-sent")
+    assert (waits.code, "waits to be sent" in waits.err) == (1, True)
     shown = offhook("complaint", "show", reference, "--why", "he rang").out
     for words in (
         reference,
@@ -104,6 +106,8 @@ def test_m19_from_the_receipt_to_the_letter_that_the_daily_work_sends(
     assert "Dear A Customer," in printed and "Example Dispute Scheme" in printed
     refused = offhook("complaint", "letter", reference)
     assert (refused.code, "sent already" in refused.err) == (1, True)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE mails SET sent_at = now()")
     assert offhook("complaint", "close", reference, "--as", "letter-sent").code == 0
     assert offhook("complaint", "list").out == "No complaint.\n"
     assert reference in offhook("complaint", "list", "--state", "closed").out
