@@ -1,9 +1,14 @@
-"""A complaint as text for the terminal: a row of the list, and all of it."""
+"""A complaint as text for the terminal: a row of the list, and all of it.
 
+Its times are London's, as its limits are, whatever zone the machine has.
+"""
+
+import datetime
 from collections.abc import Iterable
 
-from offhook.moments import format_moment
 from provisioning.complaints import ComplaintClock, ComplaintDetails, ComplaintEvent, EventKind
+from provisioning.complaints.clock import LONDON
+from provisioning.utc import time_from_ms
 
 WORDS = {
     EventKind.NOTE: "note",
@@ -19,12 +24,20 @@ WORDS = {
 UNSHOWN = frozenset((EventKind.LETTER,))
 
 
+def london_time(at_ms: int | None) -> str:
+    """To the minute; the day alone of what came on a day, "" for none."""
+    if at_ms is None:
+        return ""
+    at = time_from_ms(at_ms).astimezone(LONDON)
+    return f"{at:%Y-%m-%d}" if at.time() == datetime.time() else f"{at:%Y-%m-%d %H:%M}"
+
+
 def complaint_rows(shown: Iterable[tuple[ComplaintDetails, ComplaintClock]]) -> list[list[str]]:
     return [
         [
             found.complaint.reference,
             found.complaint.state.value,
-            format_moment(found.complaint.received_at_ms),
+            london_time(found.complaint.received_at_ms),
             next_due(clock),
             "OVERDUE" if clock.is_overdue else "",
             found.complaint.account,
@@ -40,17 +53,17 @@ def complaint_facts(found: ComplaintDetails, clock: ComplaintClock) -> list[tupl
     facts = [
         ("complaint", complaint.reference),
         ("state", " ".join(part for part in (complaint.state.value, complaint.ending or "") if part)),
-        ("received", f"{format_moment(complaint.received_at_ms)} by {complaint.channel.value}"),
-        ("recorded", f"{format_moment(complaint.opened_at_ms)} by {complaint.opened_by}"),
+        ("received", f"{london_time(complaint.received_at_ms)} by {complaint.channel.value}"),
+        ("recorded", f"{london_time(complaint.opened_at_ms)} by {complaint.opened_by}"),
         ("account", complaint.account),
         ("reporter", " ".join(part for part in (complaint.reporter, complaint.contact) if part)),
         ("fault", complaint.fault),
         ("words", complaint.words),
         ("acknowledged", _acknowledged(found, clock)),
-        ("outcome told", format_moment(complaint.outcome_at_ms)),
-        ("deadlock", format_moment(complaint.deadlock_at_ms)),
+        ("outcome told", london_time(complaint.outcome_at_ms)),
+        ("deadlock", london_time(complaint.deadlock_at_ms)),
         ("letter", _letter(found, clock)),
-        ("closed", format_moment(complaint.closed_at_ms)),
+        ("closed", london_time(complaint.closed_at_ms)),
     ]
     return [(name, text) for name, text in facts if text] + [_event(each) for each in found.events]
 
@@ -59,7 +72,7 @@ def next_due(clock: ComplaintClock) -> str:
     """What is due, the acknowledgement by its hour, the letter by its day."""
     parts = []
     if clock.acknowledge_by_ms is not None:
-        parts.append(f"acknowledge by {format_moment(clock.acknowledge_by_ms)}")
+        parts.append(f"acknowledge by {london_time(clock.acknowledge_by_ms)}")
     if clock.letter_due_on is not None:
         parts.append(f"letter {clock.letter_due_on.isoformat()}")
     if clock.is_letter_waiting:
@@ -70,9 +83,9 @@ def next_due(clock: ComplaintClock) -> str:
 def _acknowledged(found: ComplaintDetails, clock: ComplaintClock) -> str:
     if clock.acknowledge_by_ms is not None:
         late = " (OVERDUE)" if clock.is_acknowledgement_overdue else ""
-        return f"due by {format_moment(clock.acknowledge_by_ms)}{late}"
+        return f"due by {london_time(clock.acknowledge_by_ms)}{late}"
     late = " (late)" if clock.was_acknowledged_late else ""
-    return format_moment(found.complaint.acknowledged_at_ms) + late
+    return london_time(found.complaint.acknowledged_at_ms) + late
 
 
 def _letter(found: ComplaintDetails, clock: ComplaintClock) -> str:
@@ -88,7 +101,7 @@ def _letter(found: ComplaintDetails, clock: ComplaintClock) -> str:
 
 
 def _event(event: ComplaintEvent) -> tuple[str, str]:
-    text = f"{event.staff}: {' '.join(part for part in (WORDS[event.event], event.value) if part)}"
-    return format_moment(event.at_ms), (
+    text = f"{event.staff}: {', '.join(part for part in (WORDS[event.event], event.value) if part)}"
+    return london_time(event.at_ms), (
         f"{text}: {event.words}" if event.words and event.event not in UNSHOWN else text
     )

@@ -1,6 +1,7 @@
 """`offhook complaint` as somebody in the office types it."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -242,7 +243,18 @@ def test_a_mistake_in_complaints_toml_is_named(offhook: Offhook, office: Path) -
     assert offhook("check").code == 2
 
 
-def test_a_summer_morning_is_londons(offhook: Offhook, office: Path) -> None:
+@pytest.fixture
+def new_york() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as zone:
+        zone.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_a_summer_morning_is_londons_wherever_the_machine_is(
+    offhook: Offhook, office: Path, new_york: None
+) -> None:
     reference = opened(offhook, "--received", "2026-06-01T09:00")
     shown = json.loads(offhook("complaint", "show", reference, "--json").out)
     assert (
@@ -250,3 +262,7 @@ def test_a_summer_morning_is_londons(offhook: Offhook, office: Path) -> None:
     )
     acknowledge_by = datetime.fromtimestamp(shown["clock"]["acknowledge_by_ms"] / 1000, UTC)
     assert acknowledge_by.isoformat() == "2026-06-03T15:00:00+00:00"
+    words = offhook("complaint", "show", reference).out
+    assert "2026-06-01 09:00 by phone" in words and "2026-06-03 16:00 (OVERDUE)" in words
+    by_day = opened(offhook, "--received", "2026-06-01")
+    assert "2026-06-01 by phone" in offhook("complaint", "show", by_day).out
