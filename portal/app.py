@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from portal.desk import DatabaseAway, Desk, LoginNeeded, NotAllowed, NotFound, html
 from portal.door import Door
 from portal.pages.call_page import add_call_pages
+from portal.pages.complaint_pages import add_complaint_pages
 from portal.pages.fault_pages import add_fault_pages
 from portal.pages.line_page import add_line_pages
 from portal.pages.login_page import add_login_pages
@@ -64,6 +65,7 @@ def make_app(desk: Desk) -> FastAPI:
     add_call_pages(app, desk)
     add_line_pages(app, desk)
     add_fault_pages(app, desk)
+    add_complaint_pages(app, desk)
     add_looks_page(app, desk)
     return app
 

@@ -22,13 +22,14 @@ from care.search import CallFound, Understood, find_live, find_understood
 from care.story import CallStory
 from care.switch_asking import SwitchSilentError
 from portal.fault_files import FaultTables
+from provisioning.complaints import ComplaintTerms
 from provisioning.printable import escape_control
 from rating.records import RegistrationEvent
 
 
 class CareDesk:
-    """`traces` is where traces are, `tables` says what faults look like now, and by when they are repaired; `live`
-    knows the calls that are up, `lines` what is registered and banned."""
+    """`traces` is where traces are, `tables` says what faults look like now, by when they are repaired, and by when
+    complaints are answered; `live` knows the calls that are up, `lines` what is registered and banned."""
 
     __slots__ = ("_lines", "_live", "_tables", "_traces")
 
@@ -86,6 +87,9 @@ class CareDesk:
 
     def fault_clock(self, details: FaultDetails, now_ms: int) -> FaultClock:
         return clock_of(details.fault, details.events, self._tables().terms[details.fault.priority], now_ms)
+
+    def complaint_terms(self) -> ComplaintTerms:
+        return self._tables().complaint_terms
 
     async def note_look(
         self, db: asyncpg.Pool, staff: str, what: str, *, account_id: int | None, call_id: str, why: str

@@ -1,4 +1,5 @@
-"""What faults look like and by when they are repaired, as the operator's fault-patterns.toml and faults.toml say now.
+"""What faults look like, by when they are repaired, by when complaints are answered: as the operator's
+fault-patterns.toml, faults.toml and complaints.toml say now.
 
 A file that has changed is read anew with the next page. One that cannot be used is said, and what held before goes on.
 """
@@ -9,20 +10,24 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from billing.complaints.conf import FILE as COMPLAINTS_FILE
+from billing.complaints.conf import ComplaintsConf, load_complaints
 from care.explanation import PATTERNS_FILE, Pattern, load_patterns
 from care.faults import PLAIN_TERMS, load_terms
 from care.faults.conf import FILE as TERMS_FILE
 from care.faults.conf import Terms
+from provisioning.complaints import ComplaintTerms
 from switch.conf_files import ConfProblems
 
 log = structlog.get_logger("portal")
 
 
 class FaultTables(msgspec.Struct, frozen=True):
-    """What both files say."""
+    """What the files say."""
 
     patterns: Sequence[Pattern]
     terms: Terms
+    complaint_terms: ComplaintTerms = ComplaintsConf().terms
 
 
 class FaultFiles:
@@ -38,10 +43,10 @@ class FaultFiles:
 
     def tables(self) -> FaultTables:
         """As of now."""
-        now = [_version(self._folder / name) for name in (PATTERNS_FILE, TERMS_FILE)]
+        now = [_version(self._folder / name) for name in (PATTERNS_FILE, TERMS_FILE, COMPLAINTS_FILE)]
         if now != self._read_as:
             self._read_as = now
-            self._tables = FaultTables(self._patterns(), self._terms())
+            self._tables = FaultTables(self._patterns(), self._terms(), self._complaint_terms())
         return self._tables
 
     def _patterns(self) -> Sequence[Pattern]:
@@ -57,6 +62,13 @@ class FaultFiles:
         except ConfProblems as problems:
             log.error("fault_terms_invalid", problems=[str(problem) for problem in problems.problems])
             return self._tables.terms
+
+    def _complaint_terms(self) -> ComplaintTerms:
+        try:
+            return load_complaints(self._folder).terms
+        except ConfProblems as problems:
+            log.error("complaint_terms_invalid", problems=[str(problem) for problem in problems.problems])
+            return self._tables.complaint_terms
 
 
 def _version(path: Path) -> tuple[int, int] | None:

@@ -47,6 +47,7 @@ class Pages:
         )
         environment.filters.update(
             moment=moment,
+            date=date,
             clock=clock,
             day=day,
             duration=duration,
@@ -81,6 +82,11 @@ def moment(at_ms: int | None) -> str:
         return ""
     at = london(at_ms)
     return f"{at:%a} {at.day} {at:%b %Y %H:%M:%S}{_zone_where_doubled(at)}"
+
+
+def date(on: datetime.date) -> str:
+    """ "Mon 13 Jul 2026"."""
+    return f"{on:%a} {on.day} {on:%b %Y}"
 
 
 def clock(at_ms: int | None) -> str:

@@ -1,8 +1,8 @@
 """What each member of staff may see. Pure.
 
-Support answers customers: what happened to a call, why, what it cost, the ladder without the messages' texts, and
-faults. Engineers read the messages, too, and take them away as files; a message has addresses of both parties in
-it, and of their networks. Admins see who has looked at what.
+Support answers customers: what happened to a call, why, what it cost, the ladder without the messages' texts, faults
+and complaints. Engineers read the messages, too, and take them away as files; a message has addresses of both parties
+in it, and of their networks. Admins see who has looked at what.
 """
 
 import enum
@@ -18,7 +18,7 @@ class Role(enum.Enum):
 class Right(enum.Enum):
     """What a page asks for."""
 
-    CALLS = "see calls, lines and faults"
+    CALLS = "see calls, lines, faults and complaints"
     MESSAGES = "read the messages of a call and take them away"
     LOOKS = "see who has looked at what"
 

@@ -91,6 +91,27 @@ class Town:
                 text,
             )
 
+    async def add_complaint(self, reference: str, words: str) -> None:
+        """In deadlock, without its letter, about the fault that was added."""
+        complaint_id = await self.db.fetchval(
+            "INSERT INTO complaints (reference, opened_at, opened_by, received_at, account_id, fault_id, reporter,"
+            " contact, channel, words, state, outcome_at, deadlock_at)"
+            " VALUES ($1, $2, 'anna', $2, $3, (SELECT min(id) FROM faults), $4, $4, 'in-person', $5, 'deadlock',"
+            " $2, $2) RETURNING id",
+            reference,
+            NOW - datetime.timedelta(days=50),
+            self.account_id,
+            words[:200],
+            words,
+        )
+        await self.db.execute(
+            "INSERT INTO complaint_events (complaint_id, at, staff, event, value, words)"
+            " VALUES ($1, $2, $3, 'outcome', '', $3)",
+            complaint_id,
+            NOW,
+            words,
+        )
+
     async def add_sound(self, *figures: MediaFigures) -> None:
         for one in figures:
             await insert(self.db, "call_media", MEDIA_COLUMNS, row_from_media(one))

@@ -19,10 +19,11 @@ from tests.postgres import PostgresServer
 
 CHROMIUM = "/usr/bin/chromium"
 FAULT = "/faults/F-7K3Q9"
+COMPLAINT = "/complaints/C-7K3Q9"
 WIDE, NARROW = (1280, 900), (390, 844)
 PAGES = (
     "/", "/?at=10:15", f"/calls/{GOOD}", f"/calls/{CALL}", "/lines/alice", "/nothing", "/faults", "/faults/new",
-    "/looks", FAULT, "/calls/call-up", "/?line=alice",
+    "/looks", FAULT, "/complaints", COMPLAINT, "/calls/call-up", "/?line=alice",
 )  # fmt: skip
 
 pytestmark = [
@@ -38,6 +39,7 @@ def portal(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
         await house.add("anna", Role.ADMIN)
         await house.add("bert", Role.SUPPORT)
         await house.town.add_fault("F-7K3Q9", TYPED)
+        await house.town.add_complaint("C-7K3Q9", TYPED)
         up = {"outcome": "open", "reason": "", "ended_by": "", "sip_status": 0, "user_agent": TYPED[:120]}
         legs = [caller_leg(**up), carrier_leg(**up)]
         house.switch.calls = [[at_sunday(leg, "call-up", house.town.account_id, 60_000) for leg in legs]]
