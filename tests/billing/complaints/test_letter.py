@@ -306,6 +306,7 @@ async def test_another_offer_ends_a_deadlock_and_the_letter_waits_for_its_time(d
     at = datetime.datetime(2026, 6, 20, 12, tzinfo=UTC)
     for each in (entry.outcome("no", at), entry.deadlock("", at), entry.outcome("yes", at)):
         await complaints.add(db, reference, each, staff="sam", now=AT_DUE)
+    assert (await shown(db, reference)).complaint.deadlock_at_ms is None
     assert await work(db, DUE - DAY) == []
     assert await work(db, DUE) == [f"{reference}: the letter is on its way (time-limit)"]
 
