@@ -16,7 +16,7 @@ FAST_BUILD := $(abspath $(FAST))/c
 FAST_PROFILE := $(abspath $(FAST))/profile
 # Nobody else calls what is inside of it: so the compiler may call it straight, and put small functions into others.
 FAST_FLAGS := -fvisibility=hidden -fno-plt
-COMPILED_FROM := $(foreach package,switch rating provisioning media traces voicemail offhook,$(wildcard $(package)/*.py $(package)/*/*.py))
+COMPILED_FROM := $(foreach package,switch rating provisioning media traces voicemail billing care portal offhook,$(wildcard $(package)/*.py $(package)/*/*.py $(package)/*/*/*.py))
 
 RTPPROXY := build/rtpproxy
 
