@@ -6,8 +6,6 @@ with what it answered. Times are UTC; durations come from the monotonic clock.
 
 from typing import Final
 
-import msgspec
-
 from provisioning.storable import storable
 from rating.engine import Settlement
 from rating.rated_leg import ORIGIN
@@ -27,28 +25,41 @@ from switch.sip.flow import Flow
 from switch.sip.host import host_port
 
 
-class Ending(msgspec.Struct, frozen=True):
+class Ending:
     """How a call ended, for the caller's row. `outcome` is the metric's label."""
 
-    outcome: str
-    sip_status: int
-    q850_cause: int
-    words: str
-    ended_by: str
+    __slots__ = ("ended_by", "outcome", "q850_cause", "sip_status", "words")
+
+    def __init__(self, outcome: str, sip_status: int, q850_cause: int, words: str, ended_by: str) -> None:
+        self.outcome = outcome
+        self.sip_status = sip_status
+        self.q850_cause = q850_cause
+        self.words = words
+        self.ended_by = ended_by
 
 
 TEXT_CHARS_MAX: Final = 128
 CALL_ID_CHARS_MAX: Final = 256
 
 
-class CallFacts(msgspec.Struct, frozen=True):
+class CallFacts:
     """What every row of one call shares. `destination` is E.164, a short or service code, or a line's user name."""
 
-    call_id: str
-    attempt: Attempt
-    dialled: str
-    destination: str
-    routing_version: str
+    __slots__ = ("attempt", "call_id", "destination", "dialled", "routing_version")
+
+    def __init__(
+        self,
+        call_id: str,
+        attempt: Attempt,
+        dialled: str,
+        destination: str,
+        routing_version: str,
+    ) -> None:
+        self.call_id = call_id
+        self.attempt = attempt
+        self.dialled = dialled
+        self.destination = destination
+        self.routing_version = routing_version
 
 
 def facts_of(call_id: str, attempt: Attempt, routing_version: str) -> CallFacts:

@@ -33,17 +33,23 @@ _PREFERRED: Final = ("p-preferred-identity", "p-asserted-identity", "remote-part
 WITHHOLDING: Final = frozenset({"id", "user", "header", "full"})
 
 
-class LineCaller(msgspec.Struct):
+class LineCaller:
     """An authenticated line, or the flow of its live binding in an emergency."""
 
-    line: Line
-    account: Account | None
+    __slots__ = ("account", "line")
+
+    def __init__(self, line: Line, account: Account | None) -> None:
+        self.line = line
+        self.account = account
 
 
-class TrunkCaller(msgspec.Struct):
+class TrunkCaller:
     """A carrier, known by its address."""
 
-    trunk: Trunk
+    __slots__ = ("trunk",)
+
+    def __init__(self, trunk: Trunk) -> None:
+        self.trunk = trunk
 
 
 Caller = LineCaller | TrunkCaller

@@ -6,8 +6,6 @@ trunk gets both numbers in its own format, an emergency service gets the full ne
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switch.calls.diversions import diversions_to_line, diversions_to_trunk
 from switch.calls.identity import (
     Caller,
@@ -34,15 +32,26 @@ if TYPE_CHECKING:
 MAX_FORWARDS: Final = 70  # RFC 3261 8.1.1.6, for a request that came without one
 
 
-class Invitation(msgspec.Struct):
+class Invitation:
     """Decided by the call, formatted by the leg."""
 
-    request_uri: str
-    from_: str
-    to: str
-    fields: Fields
-    body: Body
-    max_forwards: int
+    __slots__ = ("body", "fields", "from_", "max_forwards", "request_uri", "to")
+
+    def __init__(
+        self,
+        request_uri: str,
+        from_: str,
+        to: str,
+        fields: Fields,
+        body: Body,
+        max_forwards: int,
+    ) -> None:
+        self.request_uri = request_uri
+        self.from_ = from_
+        self.to = to
+        self.fields = fields
+        self.body = body
+        self.max_forwards = max_forwards
 
 
 def invitation_for(

@@ -298,7 +298,7 @@ class Rehearsal:
         if short is not None and price.origin:
             return refusal_of_short_owner(self._board)
         if short is None and price.attempt is not None:
-            short = self._hold("attempt", msgspec.structs.replace(price, rate=price.attempt), None)
+            short = self._hold("attempt", Price(price.account_id, price.attempt), None)
         return None if short is None else refusal.of_shortage(short)
 
     def _hold(self, key: str, price: Price, number: str | None) -> Shortage | None:

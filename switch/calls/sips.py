@@ -35,4 +35,5 @@ def keep_promise(request: Request, flow: Flow, admission: Admission | Refusal) -
     stages = [stage for stage in stages if stage]
     if not stages and admission.route.code is None:  # a service code's target comes later, and is looked at then
         return SIPS_NOT_ALLOWED
-    return msgspec.structs.replace(admission, route=msgspec.structs.replace(admission.route, stages=stages))
+    admission.route = msgspec.structs.replace(admission.route, stages=stages)
+    return admission

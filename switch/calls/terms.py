@@ -69,31 +69,53 @@ class Route(msgspec.Struct):
     below_cost: dict[str, Micros] = {}
 
 
-class Price(msgspec.Struct):
+class Price:
     """What the caller's account pays. `rate` None is free: emergency, on-net, or a carrier calling in.
 
     With an `origin`, where a carrier's call comes from, it is what the owner of the called number pays for it.
     `attempt` prices the attempt itself, answered or not.
     """
 
-    account_id: int | None = None
-    rate: Rate | None = None
-    tariff: str = ""
-    tariff_version: str = ""
-    origin: str = ""
-    attempt: Rate | None = None
+    __slots__ = ("account_id", "attempt", "origin", "rate", "tariff", "tariff_version")
+
+    def __init__(
+        self,
+        account_id: int | None = None,
+        rate: Rate | None = None,
+        tariff: str = "",
+        tariff_version: str = "",
+        origin: str = "",
+        attempt: Rate | None = None,
+    ) -> None:
+        self.account_id = account_id
+        self.rate = rate
+        self.tariff = tariff
+        self.tariff_version = tariff_version
+        self.origin = origin
+        self.attempt = attempt
 
 
-class Admission(msgspec.Struct):
+class Admission:
     """Everything that a call needs to begin, or a leg that a `sender` sends it on to. `is_counted`: such a leg is one
     of the calls that the account which pays for it may have at once."""
 
-    caller_id: CallerId
-    dialled: str
-    route: Route
-    price: Price
-    sender: Sender | None = None
-    is_counted: bool = True
+    __slots__ = ("caller_id", "dialled", "is_counted", "price", "route", "sender")
+
+    def __init__(
+        self,
+        caller_id: CallerId,
+        dialled: str,
+        route: Route,
+        price: Price,
+        sender: Sender | None = None,
+        is_counted: bool = True,
+    ) -> None:
+        self.caller_id = caller_id
+        self.dialled = dialled
+        self.route = route
+        self.price = price
+        self.sender = sender
+        self.is_counted = is_counted
 
     @property
     def counts_for(self) -> int | None:
