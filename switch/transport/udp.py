@@ -22,6 +22,7 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a second of a busy exchange, while the
 # What a message may wait in a busy socket: a tenth of what a person notices in the sum of a call's hops.
 GATHER_S = 0.01
 FLOWS_KEPT_MAX = 16_384  # a phone's flow is the same object for each of its datagrams; beyond this, begin anew
+Address = tuple[Any, ...]  # as the kernel says it: host and port, and on IPv6 two parts more
 KEEPALIVE_BYTES_MAX = 4  # CRLF or CRLFCRLF of RFC 5626, or a stray NUL: nothing to parse
 
 
@@ -85,7 +86,7 @@ class UdpListener:
         self._gathering: asyncio.Handle | None = None  # the next look, while datagrams keep coming
         self._buffer = bytearray(DATAGRAM_BYTES_MAX)
         self._view = memoryview(self._buffer)
-        self._flows: dict[tuple[str, int], Flow] = {}
+        self._flows: dict[Address, Flow] = {}
         self.counts = UdpCounts()
         is_ipv6 = ":" in host
         self._socket = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
@@ -158,8 +159,8 @@ class UdpListener:
                     received(bytes(view[:size]), flow)
         return DRAIN_MAX
 
-    def _flow_of(self, address: tuple[str, int]) -> Flow | None:
-        """None for an address of one link. `address` has two parts more on IPv6."""
+    def _flow_of(self, address: Address) -> Flow | None:
+        """None for an address of one link."""
         host = address[0]
         if ":" in host:
             if is_link_local(host):
