@@ -1,9 +1,10 @@
 """Busy lamps: what a watcher of a line sees of its calls (RFC 4235), and that it is always what the calls say."""
 
+from collections import Counter
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from switch.calls.leg import LegState
@@ -344,6 +345,7 @@ STEP = st.one_of(
 
 
 @settings(max_examples=40, deadline=None)
+@example(steps=[("call", "alice", "alice")] * 5, waits=[1.0] * 12)  # ten dialogs, of which a document has eight
 @given(
     steps=st.lists(STEP, min_size=1, max_size=12), waits=st.lists(st.floats(0.1, 3), min_size=12, max_size=12)
 )
@@ -367,7 +369,8 @@ def test_the_lamp_always_shows_what_the_calls_say(
         house.run(wait)
         _wait_until_still(house)
         for user, watch in watches.items():
-            assert seen(watch).live == calls_of(house, user), user
+            live, told = calls_of(house, user), seen(watch).live
+            assert told == live or (len(told) == DIALOGS_MAX < len(live) and not Counter(told) - Counter(live)), user
     for call in list(house.exchange.board.calls.values()):
         call.hang_up(house.clock.now, words="over", ended_by="test")
     house.run(3)
